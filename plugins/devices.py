@@ -1,0 +1,178 @@
+"""Which devices this machine has, whether each of them computes, and which notes run on which."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import pytest
+
+STAND_IN = "meta"
+"""A real PyTorch device of every machine: it has shapes, dtypes and the device rule, but no numbers."""
+
+FIXTURES = ("device", "device_pair", "accelerator")
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device torch can see: its name, as `--device` takes it, and why it cannot be used (None: it computes)."""
+
+    name: str
+    problem: str | None = None
+
+    @property
+    def is_accelerator(self):
+        return not self.name.startswith("cpu")
+
+    def __str__(self):
+        return f"{self.name} cannot compute: {self.problem}" if self.problem else f"{self.name} computes"
+
+
+@contextmanager
+def _asking_only():
+    """Let CUDA count its devices through NVML, which does not initialise the driver in this process."""
+    name = "PYTORCH_NVML_BASED_CUDA_CHECK"
+    before = os.environ.get(name)
+    os.environ[name] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
+
+
+def visible():
+    """Names of the device types that torch can see here: cpu first, then its accelerators.
+
+    From 2.6 on `torch.accelerator` knows them. It is asked whether one is available before it is asked which: a CUDA build names cuda
+    as its accelerator on a machine without a GPU too.
+    """
+    import torch
+
+    names = ["cpu"]
+    with _asking_only():
+        if hasattr(torch, "accelerator"):
+            if torch.accelerator.is_available():
+                names.append(torch.accelerator.current_accelerator().type)
+        else:
+            modules = {"cuda": torch.cuda, "mps": torch.backends.mps, "xpu": getattr(torch, "xpu", None)}
+            names += [name for name, module in modules.items() if module is not None and module.is_available()]
+    return names
+
+
+def count(name):
+    """How many devices of this type there are: an accelerator's type and index choose one of them."""
+    import torch
+
+    module = getattr(torch, name, None)
+    return module.device_count() if hasattr(module, "device_count") and name != "cpu" else 1
+
+
+def synchronize(name):
+    """Wait until everything launched on this device is done; a kernel that failed raises here."""
+    import torch
+
+    device_type = torch.device(name).type
+    if device_type not in ("cpu", STAND_IN):
+        getattr(torch, device_type).synchronize()
+
+
+def probe(name):
+    """Allocate, compute, synchronise and give back the right numbers: None where that works, else why it does not."""
+    import torch
+
+    try:
+        numbers = torch.arange(6.0, device=name).reshape(2, 3)
+        product = numbers @ numbers.T
+        synchronize(name)
+        found = product.tolist()
+    except Exception as error:  # whatever a driver may raise: it is reported, not swallowed
+        return _cause(name, error)
+    expected = [[5, 14], [14, 50]]
+    return None if found == expected else f"a product of two small matrices gave {found}, not {expected}"
+
+
+def _cause(name, error):
+    import torch
+
+    message = (str(error).strip() or type(error).__name__).splitlines()[0]
+    if torch.device(name).type == "cuda" and "no kernel image" in message:
+        major, minor = torch.cuda.get_device_capability(name)
+        built_for = " ".join(torch.cuda.get_arch_list())
+        return f"the GPU is an sm_{major}{minor} and this torch was built for {built_for}; install a build that has it"
+    if "driver" in message and ("insufficient" in message or "too old" in message):
+        return f"the driver is older than this torch needs (CUDA {torch.version.cuda}): {message}"
+    return f"{type(error).__name__}: {message}"
+
+
+def discover(wanted):
+    """The devices to run on, each probed: those that were asked for by name, or else every one there is.
+
+    Raises `pytest.UsageError` when a device that was asked for is not there or cannot compute.
+    """
+    there = visible()
+    choice = "choose with " + " or ".join(f"--device {name}" for name in [*there, "all"])
+    names = []
+    for name in wanted or ["all"]:
+        if name == "all":
+            names += there
+            continue
+        device_type, _, index = name.partition(":")
+        if device_type not in there:
+            raise pytest.UsageError(f"--device {name}: not a device of this machine, which has {', '.join(there)}; {choice}")
+        if index and not (index.isdecimal() and int(index) < count(device_type)):
+            raise pytest.UsageError(f"--device {name}: this machine has {count(device_type)} of {device_type}, counted from 0; {choice}")
+        names.append(name)
+    devices = [Device(name, probe(name)) for name in dict.fromkeys(names)]
+    for device in devices:
+        if device.problem and device.name in wanted:
+            raise pytest.UsageError(f"--device {device}")
+    return devices
+
+
+def pairs(devices):
+    """Pairs (one, another) of different devices for the rules that need two.
+
+    `meta` stands in for the second device where there is no accelerator to be it.
+    """
+    accelerators = [device.name for device in devices if device.is_accelerator]
+    found = [("cpu", name) for name in accelerators]
+    for device_type in dict.fromkeys(name.partition(":")[0] for name in accelerators):
+        if count(device_type) > 1:
+            found.append((f"{device_type}:0", f"{device_type}:1"))
+    if any(not device.is_accelerator for device in devices):
+        found.insert(0, ("cpu", STAND_IN))
+    return found
+
+
+def canonical(name):
+    """The `torch.device` that tensors made on `name` report, with its index where there is one."""
+    import torch
+
+    return torch.empty(0, device=name).device
+
+
+def generate(metafunc, devices):
+    """Run a note that asks for `device`, `device_pair` or `accelerator` once for each of them."""
+    usable = [device for device in devices if not device.problem]
+    if "device" in metafunc.fixturenames:
+        metafunc.parametrize("device", [device.name for device in usable], indirect=True)
+    if "device_pair" in metafunc.fixturenames:
+        metafunc.parametrize("device_pair", pairs(usable), indirect=True, ids="+".join)
+    if "accelerator" in metafunc.fixturenames:
+        names = [device.name for device in usable if device.is_accelerator]
+        nowhere = pytest.param(None, marks=pytest.mark.skip(reason="only an accelerator can show this, and there is none here"), id="no accelerator")
+        metafunc.parametrize("accelerator", names or [nowhere], indirect=True)
+
+
+def of(item):
+    """Where an item runs, as the summary names it: `cpu`, `cuda`, `cpu+meta`, or `-` where the note takes no device."""
+    params = item.callspec.params if hasattr(item, "callspec") else {}
+    for fixture in FIXTURES:
+        if fixture in params:
+            value = params[fixture]
+            return "+".join(value) if isinstance(value, tuple) else value or "accelerator"
+    return "-"

@@ -1,0 +1,117 @@
+"""Every note starts from the same state, and a note that leaves another state behind fails by name."""
+
+from __future__ import annotations
+
+import gc
+import multiprocessing
+import os
+import random
+
+import numpy as np
+import pytest
+import torch
+
+from plugins import claims
+
+
+def seed_everything(seed):
+    """The random numbers a note sees depend on the seed and on nothing that ran before it."""
+    torch.manual_seed(seed)  # on every device
+    np.random.seed(seed)
+    random.seed(seed)
+
+
+def _print_options():
+    return dict(vars(torch._tensor_str.PRINT_OPTS))
+
+
+def _restore_print_options(options):
+    vars(torch._tensor_str.PRINT_OPTS).update(options)
+
+
+def _restore_environment(environment):
+    for name in os.environ.keys() - environment.keys():
+        del os.environ[name]
+    os.environ.update(environment)
+
+
+def _environment():
+    # pytest itself keeps the name of the running test in this variable.
+    return {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
+
+
+def _restore_deterministic(state):
+    torch.use_deterministic_algorithms(state[0], warn_only=state[1])
+
+
+def _end_children(children):
+    for child in multiprocessing.active_children():
+        if child.pid not in children:
+            child.terminate()
+            child.join()
+
+
+# What must be as it was after each note: how to read it, and how to put it back.
+STATE = {
+    "the default dtype (torch.set_default_dtype)": (torch.get_default_dtype, torch.set_default_dtype),
+    "the default device (torch.set_default_device)": (lambda: torch.empty(0).device, torch.set_default_device),
+    "grad mode (torch.set_grad_enabled)": (torch.is_grad_enabled, torch.set_grad_enabled),
+    "deterministic algorithms (torch.use_deterministic_algorithms)": (
+        lambda: (torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()),
+        _restore_deterministic,
+    ),
+    "matmul precision (torch.set_float32_matmul_precision)": (
+        torch.get_float32_matmul_precision,
+        torch.set_float32_matmul_precision,
+    ),
+    "cuDNN's choice of algorithm (torch.backends.cudnn.benchmark, .deterministic)": (
+        lambda: (torch.backends.cudnn.benchmark, torch.backends.cudnn.deterministic),
+        lambda state: torch.backends.cudnn.set_flags(_benchmark=state[0], _deterministic=state[1]),
+    ),
+    "the number of threads (torch.set_num_threads)": (torch.get_num_threads, torch.set_num_threads),
+    "anomaly detection (torch.autograd.set_detect_anomaly)": (
+        torch.is_anomaly_enabled,
+        torch.autograd.set_detect_anomaly,
+    ),
+    "print options (torch.set_printoptions)": (_print_options, _restore_print_options),
+    "NumPy's handling of floating-point errors (np.seterr)": (np.geterr, lambda state: np.seterr(**state)),
+    "garbage collection (gc.disable)": (gc.isenabled, lambda on: gc.enable() if on else gc.disable()),
+    "the working directory (os.chdir)": (os.getcwd, os.chdir),
+    "environment variables (os.environ)": (_environment, _restore_environment),
+    "child processes": (lambda: {child.pid for child in multiprocessing.active_children()}, _end_children),
+}
+
+
+def snapshot():
+    """The state of the process that a note must leave as it was."""
+    return {name: read() for name, (read, _) in STATE.items()}
+
+
+def restore(before):
+    """Put back whatever differs from the snapshot `before`, and say what that was."""
+    left = []
+    for name, (read, write) in STATE.items():
+        if (after := read()) != before[name]:
+            left.append(f"{name}: {_difference(before[name], after)}")
+            write(before[name])
+    return left
+
+
+def _difference(before, after):
+    if isinstance(before, dict):
+        keys = sorted(key for key in before.keys() | after.keys() if before.get(key) != after.get(key))
+        return ", ".join(f"{key} was {before.get(key)!r} and is {after.get(key)!r}" for key in keys)
+    return f"was {before} and is {after}"
+
+
+@pytest.fixture(autouse=True)
+def isolation(request):
+    """Start from the seed of the run; restore what the note left changed, and fail it for that."""
+    if not claims.is_note(request.node):
+        yield
+        return
+    seed_everything(request.config.getoption("seed"))
+    before = snapshot()
+    yield
+    if left := restore(before):
+        pytest.fail("this note left behind:\n  " + "\n  ".join(left), pytrace=False)

@@ -1,28 +1,22 @@
-"""The `device` fixture and the command line; what else the notes need is in plugins/."""
+"""The `device` fixture and the command line. What else the notes need not think about is in plugins/."""
 
+import argparse
 import platform
-import sys
 
-import hypothesis
 import pytest
 
 from plugins import claims, devices, versions
-from plugins.summary import Census
 
 pytest_plugins = ["plugins.failures", "plugins.numerics"]
 
 DEVICES = pytest.StashKey[list]()
 
-SELFCHECK = {
-    "deadline": None,  # a slow machine is not a broken one
-    "suppress_health_check": [
-        hypothesis.HealthCheck.function_scoped_fixture,  # `device` is the same for every example
-        hypothesis.HealthCheck.too_slow,
-    ],
-}
-hypothesis.settings.register_profile("selfcheck", max_examples=10, derandomize=True, database=None, **SELFCHECK)
-hypothesis.settings.register_profile("thorough", max_examples=500, print_blob=True, **SELFCHECK)
-hypothesis.settings.load_profile("selfcheck")
+
+def a_seed(text):
+    number = int(text)
+    if not 0 <= number < 2**32:
+        raise argparse.ArgumentTypeError(f"{number} is not a seed: NumPy takes 0 to {2**32 - 1}")
+    return number
 
 
 def pytest_addoption(parser):
@@ -32,8 +26,8 @@ def pytest_addoption(parser):
         action="append",
         default=[],
         metavar="NAME",
-        help="run on this device (cpu, cuda, cuda:1, mps, ..., or all) and stop if it is not there; repeatable. "
-        "Without it: on every device there is",
+        help="run on this device (cpu, cuda, cuda:1, mps, ..., or all), and stop if it is not there; repeatable; "
+        "without it: on every device there is",
     )
     group.addoption(
         "--expect",
@@ -42,52 +36,82 @@ def pytest_addoption(parser):
         metavar="REQUIREMENT",
         help='stop unless this environment meets the requirement, such as "torch==2.6.*"; repeatable',
     )
-    group.addoption("--seed", type=int, default=0, help="the seed every note starts from (default: %(default)s)")
     group.addoption(
-        "--allow-missing", action="store_true", help="a section whose package is not installed does not fail the run"
+        "--seed",
+        type=a_seed,
+        default=0,
+        metavar="N",
+        help="the seed that every note starts from (default: %(default)s)",
     )
+    group.addoption(
+        "--allow-missing",
+        action="store_true",
+        help="a section whose package is not installed is named, but does not fail the run",
+    )
+
+
+@pytest.hookimpl(tryfirst=True)  # before Hypothesis reads --hypothesis-profile
+def pytest_configure(config):
+    if config.option.help:
+        return
+    hypothesis = versions.needed("hypothesis")
+    always = {
+        "deadline": None,  # a slow machine is not a broken one
+        "suppress_health_check": [
+            hypothesis.HealthCheck.function_scoped_fixture,  # `device` is the same for every example
+            hypothesis.HealthCheck.too_slow,
+        ],
+    }
+    profiles = hypothesis.settings
+    profiles.register_profile("selfcheck", max_examples=10, derandomize=True, database=None, **always)
+    profiles.register_profile("thorough", max_examples=500, print_blob=True, **always)
+    profiles.load_profile("selfcheck")
+    name = config.getoption("--hypothesis-profile", default=None)
+    if name not in (None, "selfcheck", "thorough", "default", "ci"):
+        raise pytest.UsageError(f"--hypothesis-profile {name}: no such profile; there are selfcheck and thorough")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session):
     config = session.config
-    try:
-        import torch
-    except Exception as error:  # a broken install can raise anything
-        reason = (str(error).strip() or "no message").splitlines()[-1]
-        raise pytest.UsageError(
-            f"torch cannot be imported ({type(error).__name__}: {reason}), so nothing can be checked; "
-            f"install it for {sys.executable}: pip install -r requirements.txt -c constraints.txt"
-        ) from None
-    from plugins import isolation
+    versions.needed("numpy")
+    torch = versions.needed("torch")
+    from plugins import isolation, summary
 
-    config.pluginmanager.register(isolation)
-    torch.set_warn_always(True)  # a warning that comes once a process would make verdicts depend on the order
     versions.expect(config.getoption("expect"))
+    torch.set_warn_always(True)  # a warning that comes once a process would make verdicts depend on the order
     wanted = config.getoption("device")
     if config.option.collectonly:  # a listing looks at no accelerator
-        found = [devices.Device(name) for name in wanted or ["cpu"] if name != "all"]
+        found = [devices.Device(name) for name in wanted if name != "all"] or [devices.Device("cpu")]
     else:
         found = devices.discover(wanted)
     config.stash[DEVICES] = found
-    if not hasattr(config, "workerinput"):
+    config.pluginmanager.register(isolation, "isolation")
+    if not hasattr(config, "workerinput"):  # with xdist the reports of all workers come together in one process
         required = [name for name in wanted if name != "all"]
         broken = [device for device in found if device.problem]
-        config.pluginmanager.register(Census(required, config.getoption("allow_missing"), broken))
+        config.pluginmanager.register(summary.Census(required, config.getoption("allow_missing"), broken), "census")
 
 
 def pytest_report_header(config):
-    import numpy
     import torch
 
-    build = f"CUDA {torch.version.cuda}" if torch.version.cuda else f"HIP {torch.version.hip}" if torch.version.hip else "CPU"
-    where = "; ".join(map(str, config.stash[DEVICES]))
-    if config.option.collectonly:
-        where = "devices not looked at"
-    return (
-        f"torch {torch.__version__} ({build} build), NumPy {numpy.__version__}, Python {platform.python_version()} on "
-        f"{platform.system()} {platform.machine()}; {where}; seed {config.getoption('seed')}"
+    build = next((f"{name} {version}" for name, version in _toolkits(torch) if version), "CPU")
+    looked_at = config.stash[DEVICES] if not config.option.collectonly else ["devices not looked at"]
+    numpy = f"NumPy {versions.installed('numpy')}{versions.bridge_problem()}"
+    return "; ".join(
+        [
+            f"torch {torch.__version__} ({build} build), {numpy}",
+            f"Python {platform.python_version()} on {platform.system()} {platform.machine()}",
+            *map(str, looked_at),
+            f"--seed {config.getoption('seed')}",
+        ]
     )
+
+
+def _toolkits(torch):
+    for name in ("cuda", "hip", "xpu"):
+        yield name.upper(), getattr(torch.version, name, None)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -110,18 +134,20 @@ def pytest_itemcollected(item):
 def device(request):
     """Each device of this machine in turn, as the `torch.device` that its tensors report."""
     yield devices.canonical(request.param)
-    devices.synchronize(request.param)  # so that a kernel that failed fails the note that launched it
+    devices.synchronize(request.param)  # so that the note that launched a faulty kernel is the one that fails
 
 
 @pytest.fixture
 def device_pair(request):
-    """Two different devices; `meta` is the second one where there is no accelerator."""
+    """Two different devices. `meta` stands in for the second one where there is no accelerator."""
     one, another = request.param
-    return devices.canonical(one), devices.canonical(another)
+    yield devices.canonical(one), devices.canonical(another)
+    for name in request.param:
+        devices.synchronize(name)
 
 
 @pytest.fixture
 def accelerator(request):
-    """Each accelerator of this machine in turn, for what the CPU cannot show; without one the note is named as unchecked."""
+    """Each accelerator of this machine in turn, for what the CPU cannot show; without one the note is unchecked."""
     yield devices.canonical(request.param)
     devices.synchronize(request.param)

@@ -73,7 +73,7 @@ def _problem(marker):
             Requirement(text)
         except (InvalidRequirement, TypeError) as error:
             return f"@pytest.mark.holds({text!r}) is not a PEP 508 requirement ({str(error).splitlines()[0]}); {usage}"
-        for exception in otherwise if isinstance(otherwise, tuple) else (otherwise,):
+        for exception in otherwise if isinstance(otherwise, tuple) and otherwise else [otherwise]:
             if not (isinstance(exception, type) and issubclass(exception, BaseException)):
                 return f"otherwise={exception!r} is not an exception class; {usage}"
             if exception in (Exception, BaseException):
@@ -84,8 +84,8 @@ def _problem(marker):
 def apply_boundaries(item):
     """Where a boundary is not met, expect the note to fail, strictly, with the exceptions it names.
 
-    Every `holds` marker of a note counts: it holds where all of them are met, and elsewhere fails with an exception of one that is not.
-    An `AssertionError` includes an exception or a warning that the note waited for in vain.
+    Every `holds` marker of a note counts: it holds where all of them are met, and elsewhere fails with an exception of
+    one that is not. An `AssertionError` includes an exception or a warning that the note waited for in vain.
     """
     unmet, expected = [], ()
     for requirement, otherwise in boundaries(item):
@@ -93,12 +93,13 @@ def apply_boundaries(item):
             if versions.is_met(requirement):
                 continue
         except versions.NotInstalled:
-            item.add_marker(pytest.mark.skip(reason=f"{requirement.name} {versions.NOT_INSTALLED}"))
+            item.add_marker(pytest.mark.skip(reason=versions.to_install(requirement.name)))
             return
-        unmet.append(str(requirement))
+        unmet.append(f"{requirement} (here {versions.installed(requirement.name)})")
         expected += otherwise
     if unmet:
+        names = " or ".join(exception.__name__ for exception in expected)
         if AssertionError in expected:
             expected += (pytest.fail.Exception,)
-        reason = f"holds only where {' and '.join(unmet)}; here it fails as it should"
+        reason = f"holds only with {' and '.join(unmet)}; otherwise it must fail with {names}"
         item.add_marker(pytest.mark.xfail(raises=expected, strict=True, reason=reason))

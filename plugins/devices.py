@@ -47,8 +47,8 @@ def _asking_only():
 def visible():
     """Names of the device types that torch can see here: cpu first, then its accelerators.
 
-    From 2.6 on `torch.accelerator` knows them. It is asked whether one is available before it is asked which: a CUDA build names cuda
-    as its accelerator on a machine without a GPU too.
+    From 2.6 on `torch.accelerator` knows them. It is asked whether one is available before it is asked which: a CUDA
+    build names cuda as its accelerator on a machine without a GPU too.
     """
     import torch
 
@@ -122,9 +122,13 @@ def discover(wanted):
             continue
         device_type, _, index = name.partition(":")
         if device_type not in there:
-            raise pytest.UsageError(f"--device {name}: not a device of this machine, which has {', '.join(there)}; {choice}")
+            raise pytest.UsageError(
+                f"--device {name}: not a device of this machine, which has {', '.join(there)}; {choice}"
+            )
         if index and not (index.isdecimal() and int(index) < count(device_type)):
-            raise pytest.UsageError(f"--device {name}: this machine has {count(device_type)} of {device_type}, counted from 0; {choice}")
+            raise pytest.UsageError(
+                f"--device {name}: this machine has {count(device_type)} of {device_type}, counted from 0; {choice}"
+            )
         names.append(name)
     devices = [Device(name, probe(name)) for name in dict.fromkeys(names)]
     for device in devices:
@@ -164,7 +168,11 @@ def generate(metafunc, devices):
         metafunc.parametrize("device_pair", pairs(usable), indirect=True, ids="+".join)
     if "accelerator" in metafunc.fixturenames:
         names = [device.name for device in usable if device.is_accelerator]
-        nowhere = pytest.param(None, marks=pytest.mark.skip(reason="only an accelerator can show this, and there is none here"), id="no accelerator")
+        nowhere = pytest.param(
+            None,
+            marks=pytest.mark.skip(reason="only an accelerator can show this, and there is none here"),
+            id="no accelerator",
+        )
         metafunc.parametrize("accelerator", names or [nowhere], indirect=True)
 
 

@@ -1,6 +1,8 @@
-"""What a failing note says above its traceback: the claim, what was found, what probably caused it, and where to read on."""
+"""What a failing note says above its traceback: claim, finding, likely causes, and where to read on."""
 
 from __future__ import annotations
+
+import inspect
 
 import pytest
 from _pytest._code.code import ExceptionChainRepr, ReprEntryNative  # no public way puts text above a traceback
@@ -8,46 +10,50 @@ from _pytest._code.code import ExceptionChainRepr, ReprEntryNative  # no public 
 from plugins import claims, devices, versions
 
 
-def causes(item, message):
-    """Likely causes of a failure, each looked at, the surest first."""
-    import torch
-
-    try:
-        torch.zeros(1).numpy()
-    except RuntimeError as error:
-        yield (
-            f"NumPy and torch do not work together ({error}): torch {torch.__version__} was built for another NumPy than "
-            f"{versions.installed('numpy')}; torch before 2.3 needs numpy<2"
-        )
-    yield from versions.unmet()
-    where = devices.of(item)
-    for name in where.split("+"):
+def causes(item):
+    """Likely causes of a failure that were looked at and found, the surest first."""
+    if problem := versions.bridge_problem():
+        numpy = versions.installed("numpy")
+        yield f"NumPy {numpy}{problem}; torch before 2.3 needs numpy<2, later ones take both"
+    yield from versions.unmet(_modules(item))
+    for name in devices.of(item).split("+"):
         if name not in ("-", "accelerator", devices.STAND_IN) and (problem := devices.probe(name)):
             yield f"{name} cannot compute: {problem}"
     for requirement, otherwise in claims.boundaries(item):
-        names = " or ".join(exception.__name__ for exception in otherwise)
-        found = versions.installed(requirement.name)
+        found = f"{requirement.name} {versions.installed(requirement.name)}"
         if versions.is_met(requirement):
-            yield f"a version boundary: the note says it holds where {requirement}; found {requirement.name} {found}"
+            yield f"a version boundary elsewhere than the note says: {found} meets {requirement}, so it should hold"
         else:
-            yield f"a version boundary: the note says that without {requirement} it fails with {names}; found {requirement.name} {found}"
+            names = " or ".join(exception.__name__ for exception in otherwise)
+            yield f"a version boundary: with {found} the note must fail, but with {names}, and it failed in another way"
+
+
+def _modules(item):
+    """The top-level modules that a section uses."""
+    values = vars(item.module).values()
+    names = {
+        value.__name__ if inspect.ismodule(value) else getattr(value, "__module__", None) or "" for value in values
+    }
+    return {name.partition(".")[0] for name in names}
 
 
 def explanation(item, excinfo):
-    """The text above the traceback of a failing note."""
-    message = excinfo.exconly().strip()
-    likely = list(causes(item, message)) or [
-        "the install, its packages and the device were looked at and work: so it is the belief; what the note says is not so here"
-    ]
+    """The text above the traceback of a failing note, line by line."""
     import torch
 
     yield f"claim:   {claims.claim(item.function)}"
     for marker in item.iter_markers("myth"):
         yield f"myth:    {marker.args[0]}"
-    first, *more = message.splitlines()[:8]
+    first, *more = excinfo.exconly().strip().splitlines()[:8]
     yield f"found:   {first}"
     yield from (f"         {line}" for line in more)
     yield f"where:   {devices.of(item)}, torch {torch.__version__}, NumPy {versions.installed('numpy')}"
+    try:
+        likely = list(causes(item)) or [
+            "the belief itself: packages, NumPy bridge and device were looked at and work, so torch does not do it here"
+        ]
+    except Exception as error:  # in an install that is broken badly enough, so is looking at it
+        likely = [f"a broken install: looking for the cause failed too, with {type(error).__name__}: {error}"]
     for number, cause in enumerate(likely, start=1):
         yield f"{'likely:' if number == 1 else '':8} {number}. {cause}"
     yield f"read:    {claims.link(item.function)}"
@@ -60,7 +66,7 @@ def pytest_runtest_makereport(item, call):
         return report
     if package := versions.missing_package(call.excinfo.value):
         path, line, _ = item.location
-        report.outcome, report.longrepr = "skipped", (path, line + 1, f"Skipped: {package} {versions.NOT_INSTALLED}")
+        report.outcome, report.longrepr = "skipped", (path, line + 1, versions.to_install(package))
     elif report.failed and isinstance(report.longrepr, ExceptionChainRepr):
         text = list(explanation(item, call.excinfo))
         report.longrepr.chain[0][0].reprentries.insert(0, ReprEntryNative([f"{line}\n" for line in text]))
@@ -69,12 +75,15 @@ def pytest_runtest_makereport(item, call):
 
 @pytest.hookimpl(wrapper=True)
 def pytest_make_collect_report(collector):
-    """A section whose package is not installed is left out by name; any other failure to import stays one."""
+    """A section whose package is not installed is left out by name; another failure to import names its line."""
     report = yield
-    excinfo = report.call.excinfo if report.failed else None
-    error = excinfo and (excinfo.value.__cause__ or excinfo.value)
-    package = versions.missing_package(error) if error else None
-    if package and claims.is_note_file(collector.path):
-        reason = f"Skipped: {package} {versions.NOT_INSTALLED}: pip install {package}"
-        report.outcome, report.longrepr = "skipped", (str(collector.path), 0, reason)
+    if not report.failed or not claims.is_note_file(collector.path):
+        return report
+    error = report.call.excinfo.value
+    if package := versions.missing_package(error.__cause__ or error):
+        report.outcome, report.longrepr = "skipped", (str(collector.path), 0, versions.to_install(package))
+    elif isinstance(error, pytest.fail.Exception):  # such as an unknown marker, of which pytest names the file only
+        lines = [entry.lineno + 1 for entry in report.call.excinfo.traceback if entry.path == collector.path]
+        if lines:
+            report.longrepr = f"{collector.path.name}:{lines[-1]}: {error}"
     return report

@@ -73,6 +73,7 @@ STATE = {
         torch.is_anomaly_enabled,
         torch.autograd.set_detect_anomaly,
     ),
+    "how often warnings come (torch.set_warn_always)": (torch.is_warn_always_enabled, torch.set_warn_always),
     "print options (torch.set_printoptions)": (_print_options, _restore_print_options),
     "NumPy's handling of floating-point errors (np.seterr)": (np.geterr, lambda state: np.seterr(**state)),
     "garbage collection (gc.disable)": (gc.isenabled, lambda on: gc.enable() if on else gc.disable()),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from plugins import claims, devices, versions
+from plugins import devices, versions
 
 HELD, FAILED, ELSEWHERE, UNCHECKED = "held", "failed", "elsewhere", "unchecked"
 
@@ -23,7 +23,7 @@ class Outcome:
     reason: str = ""
 
 
-@dataclass
+@dataclass(eq=False)  # pluggy wants a plugin that can be hashed
 class Census:
     """Counts from the reports of the notes, so that it is right in a run over several processes too."""
 
@@ -55,16 +55,18 @@ class Census:
         """Why a run in which no note failed is no proof all the same."""
         for device in self.broken:
             yield f"{device}: it is visible, so this is a failure; leave it out with --device"
+        if self.outcomes and all(outcome.verdict == UNCHECKED for outcome in self.outcomes.values()):
+            yield "no note ran: none of the chosen ones could be checked here"
         ran = {outcome.where for outcome in self.outcomes.values() if outcome.verdict != UNCHECKED}
         for name in self.required:
             if self.outcomes and not any(name in where.split("+") for where in ran):
                 yield f"--device {name}: no note ran on it"
         if not self.allow_missing:
             for section, reason in self.missing.items():
-                yield f"section {section} was not checked: {reason}, or accept that with --allow-missing"
+                yield f"section {section} was not checked: {reason}; or accept that with --allow-missing"
             for outcome in self.outcomes.values():
-                if outcome.verdict == UNCHECKED and outcome.reason.endswith(versions.NOT_INSTALLED):
-                    yield f"{outcome.note} was not checked: {outcome.reason}; accept that with --allow-missing"
+                if outcome.verdict == UNCHECKED and versions.NOT_INSTALLED in outcome.reason:
+                    yield f"{outcome.note} was not checked: {outcome.reason}; or accept that with --allow-missing"
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session):
@@ -131,5 +133,6 @@ class Census:
         count = {FAILED: 0, HELD: 0, ELSEWHERE: 0, UNCHECKED: 0}
         for seen in verdicts.values():
             count[next(verdict for verdict in count if verdict in seen)] += 1
-        text = f"{len(verdicts)} claims: {count[HELD]} held, {count[FAILED]} failed, {count[UNCHECKED]} could not be checked"
-        return text + (f", {count[ELSEWHERE]} fail here as they say" if count[ELSEWHERE] else "")
+        texts = {HELD: "held", FAILED: "failed", UNCHECKED: "could not be checked", ELSEWHERE: "fail here as they say"}
+        counts = ", ".join(f"{count[verdict]} {text}" for verdict, text in texts.items())
+        return f"{len(verdicts)} claim{'s' * (len(verdicts) != 1)}: {counts}"

@@ -1,14 +1,14 @@
-"""Which releases are installed, and what a claim says about them: `holds`, `--expect`, requirements that are not met."""
+"""Which releases are installed, and whether they meet a requirement: of a boundary, of `--expect`, of the notes."""
 
 from __future__ import annotations
 
+import importlib
 import sys
 from importlib import metadata
 from pathlib import Path
 
 import pytest
 from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 REQUIREMENTS = Path(__file__).parent.parent / "requirements.txt"
@@ -34,8 +34,8 @@ def installed(name):
 def is_met(requirement):
     """Whether the installed packages meet a PEP 508 requirement.
 
-    A requirement whose environment marker is false asks for nothing and is met. A development build, release candidate or vendor build
-    (2.6.0.dev20250101, 2.6.0rc1, 2.6.0a0+git1234) counts as the release it leads to, because it has that release's behaviour.
+    A requirement whose environment marker is false asks for nothing and is met. A nightly build, release candidate or
+    vendor build (2.6.0.dev20250101, 2.6.0rc1, 2.6.0a0+git1234) counts as the release it leads to: it behaves like it.
     """
     if requirement.marker is not None and not requirement.marker.evaluate():
         return True
@@ -52,7 +52,9 @@ def expect(texts):
             requirement = Requirement(text)
         except InvalidRequirement as error:
             reason = str(error).splitlines()[0]
-            raise pytest.UsageError(f'--expect {text!r} is not a requirement: {reason}; write, for example, --expect "torch==2.6.*"') from None
+            raise pytest.UsageError(
+                f'--expect {text!r} is not a requirement: {reason}; write, for example, --expect "torch==2.6.*"'
+            ) from None
         try:
             if is_met(requirement):
                 continue
@@ -62,32 +64,64 @@ def expect(texts):
         raise pytest.UsageError(f"--expect {text!r}: this environment ({sys.executable}) has {found}")
 
 
-def unmet():
-    """The lines of requirements.txt that this environment does not meet, each with what was found."""
-    problems = []
+def needed(name):
+    """Import a package without which nothing runs, or stop with one line that says what is wrong and what to type."""
+    install = f"install it for {sys.executable}: python -m pip install -r requirements.txt -c constraints.txt"
+    try:
+        module = importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        raise pytest.UsageError(f"{name} cannot be imported (no module named {error.name}); {install}") from None
+    except Exception as error:  # a broken install can raise anything
+        reason = (str(error).strip() or "without a message").splitlines()[-1]
+        raise pytest.UsageError(f"{name} cannot be imported ({type(error).__name__}: {reason}); {install}") from None
+    requirement = next(requirement for requirement in _requirements() if requirement.name == name)
+    if not is_met(requirement):
+        raise pytest.UsageError(f"{name} {installed(name)} is installed, and the notes need {requirement}; {install}")
+    return module
+
+
+def _requirements():
     for line in REQUIREMENTS.read_text(encoding="utf-8").splitlines():
-        text = line.partition("#")[0].strip()
-        if not text:
+        if text := line.partition("#")[0].strip():
+            yield Requirement(text)
+
+
+def unmet(modules):
+    """The requirements of these top-level modules that this environment does not meet, each with what was found."""
+    for requirement in _requirements():
+        name = requirement.name
+        if _import_name(name) not in modules:
             continue
-        requirement = Requirement(text)
         try:
             if not is_met(requirement):
-                problems.append(f"{requirement.name} {installed(requirement.name)} is installed, and {text} is needed")
+                yield f"{name} {installed(name)} is installed, and the notes need {requirement}"
         except NotInstalled:
-            problems.append(f"{requirement.name} {NOT_INSTALLED}: pip install {requirement.name}")
-    return problems
+            yield to_install(name)
+
+
+def to_install(name):
+    """What to say of a package that is not there."""
+    return f"{name} {NOT_INSTALLED}: pip install {name}"
+
+
+def _import_name(name):
+    return IMPORT_NAMES.get(name, name)
 
 
 def missing_package(error):
-    """The package of requirements.txt that an import failed for want of, or None if the import failed for another reason."""
+    """The package of requirements.txt for want of which an import failed, or None if it failed for another reason."""
     if not isinstance(error, ModuleNotFoundError) or not error.name:
         return None
-    top = error.name.partition(".")[0]
-    for line in REQUIREMENTS.read_text(encoding="utf-8").splitlines():
-        text = line.partition("#")[0].strip()
-        if text and top == IMPORT_NAMES.get(name := canonicalize_name(Requirement(text).name), name):
-            try:
-                installed(name)
-            except NotInstalled:
-                return name
-    return None
+    names = {_import_name(requirement.name): requirement.name for requirement in _requirements()}
+    return names.get(error.name.partition(".")[0])
+
+
+def bridge_problem():
+    """A remark for the header when torch cannot use the NumPy that is installed, else an empty text."""
+    import torch
+
+    try:
+        torch.zeros(1, device="cpu").numpy()
+    except RuntimeError as error:
+        return f", which this torch cannot use ({error}): it was built for another NumPy"
+    return ""

@@ -99,6 +99,14 @@ def unmet(modules):
             yield to_install(name)
 
 
+def _is_installed(name):
+    try:
+        installed(name)
+    except NotInstalled:
+        return False
+    return True
+
+
 def to_install(name):
     """What to say of a package that is not there."""
     return f"{name} {NOT_INSTALLED}: pip install {name}"
@@ -113,7 +121,8 @@ def missing_package(error):
     if not isinstance(error, ModuleNotFoundError) or not error.name:
         return None
     names = {_import_name(requirement.name): requirement.name for requirement in _requirements()}
-    return names.get(error.name.partition(".")[0])
+    name = names.get(error.name.partition(".")[0])
+    return name if name and not _is_installed(name) else None
 
 
 def bridge_problem():

@@ -187,9 +187,10 @@ def test_a_missing_package_leaves_what_needs_it_unchecked_and_named(project, wit
     assert "FAILED: " not in lenient.out
 
 
-def test_another_module_that_is_missing_is_an_error(project):
-    project.note("import no_such_module\n\ndef test_it():\n    pass\n")
-    project.note("def test_it():\n    import no_such_module\n", section="02_second")
+@pytest.mark.parametrize("module", ["no_such_module", "tqdm.no_such_module"])
+def test_another_module_that_is_missing_is_an_error(project, module):
+    project.note(f"import {module}\n\ndef test_it():\n    pass\n")
+    project.note(f"def test_it():\n    import {module}\n", section="02_second")
 
     assert project.run("tests/notes/test_01_first.py", "--allow-missing").code == pytest.ExitCode.INTERRUPTED
     assert project.run("tests/notes/test_02_second.py", "--allow-missing").counts == {"failed": 1}

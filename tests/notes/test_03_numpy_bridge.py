@@ -1,7 +1,7 @@
 """The bridge between NumPy and PyTorch.
 
-A NumPy array and a CPU tensor can be two names for the same memory. What crosses the bridge without a copy, and with
-which dtype, is what this section settles.
+A NumPy array and a CPU tensor can be two names for the same memory. What crosses the bridge without a copy, and with which
+dtype, is what this section settles.
 """
 
 import numpy as np

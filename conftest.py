@@ -93,6 +93,7 @@ def pytest_sessionstart(session):
         config.pluginmanager.register(summary.Census(required, config.getoption("allow_missing"), broken), "census")
 
 
+@pytest.hookimpl(trylast=True)  # which comes first: pytest prints the headers in reverse
 def pytest_report_header(config):
     import torch
 

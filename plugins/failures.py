@@ -44,7 +44,8 @@ def explanation(item, excinfo):
     yield f"claim:   {claims.claim(item.function)}"
     for marker in item.iter_markers("myth"):
         yield f"myth:    {marker.args[0]}"
-    first, *more = excinfo.exconly().strip().splitlines()[:8]
+    lines = [line for line in excinfo.exconly().splitlines() if line.strip() and "Use -v to get" not in line]
+    first, *more = lines[:8]
     yield f"found:   {first}"
     yield from (f"         {line}" for line in more)
     yield f"where:   {devices.of(item)}, torch {torch.__version__}, NumPy {versions.installed('numpy')}"

@@ -1,0 +1,107 @@
+"""What the README shows is so: its Python runs, its output is real, its tables are whole."""
+
+import ast
+import re
+
+import pytest
+from conftest import ROOT
+from sybil import Document
+from sybil.parsers.markdown import CodeBlockParser
+from test_notes import NAMES, NOTES, functions
+
+README = ROOT / "README.md"
+TEXT = README.read_text(encoding="utf-8")
+
+
+def blocks(language):
+    """The code blocks of the README in one language, each with the line above it."""
+    parser = CodeBlockParser(language, lambda example: None)
+    for example in Document.parse(str(README), parser).examples():
+        above = TEXT[: example.start].rstrip("\n").rpartition("\n")[2]
+        yield str(example.parsed), above
+
+
+PYTHON = list(blocks("python"))
+CONSOLE = list(blocks("console"))
+
+
+def output(title):
+    """The lines of the console block that claims to be this output, less its prompt."""
+    (text,) = (block for block, above in CONSOLE if above == f"<!-- real output: {title} -->")
+    return text.strip().splitlines()[1:]
+
+
+def without_times(text):
+    return re.sub(r"in [\d.]+s( \([\d:]+\))?", "in _s", text)
+
+
+@pytest.mark.parametrize(("code", "above"), PYTHON, ids=[ast.parse(code).body[-1].name for code, _ in PYTHON])
+def test_python_is_a_note_that_does_what_the_readme_says(project, code, above):
+    project.note(code)
+
+    result = project.run("--device", "cpu")
+
+    assert result.counts == ({"failed": 1} if above == "<!-- this note fails -->" else {"passed": 1})
+
+
+def test_the_note_that_is_shown_is_one_of_the_notes():
+    shown = ast.parse(PYTHON[0][0]).body[-1]
+
+    written = {note.name: ast.dump(note) for note in functions(NOTES / "test_03_numpy_bridge.py")}
+
+    assert ast.dump(shown) == written[shown.name]
+
+
+def test_the_failure_that_is_shown_is_the_real_one(project):
+    (code,) = (code for code, above in PYTHON if above == "<!-- this note fails -->")
+    project.note(code, section="02_tensors")
+
+    lines = project.run("--device", "cpu").out.splitlines()
+
+    shown = output("the failure of the note above")
+    assert len(shown) >= 6
+    assert [line for line in shown if line not in [*lines, "..."]] == []
+
+
+def test_the_run_that_is_shown_is_the_real_one(project, tmp_path):
+    result = project.run_apart(ROOT, "--device", "cpu", cwd=tmp_path)
+
+    lines = [without_times(line.strip("=").strip()) for line in result.out.splitlines()]
+    shown = [without_times(line.strip("=").strip()) for line in output("the end of `pytest`")]
+    assert result.code == 0
+    assert len(shown) >= len(NAMES)
+    assert [line for line in shown if line not in [*lines, "..."]] == []
+
+
+def test_the_table_of_sections_is_whole():
+    links = re.findall(r"\| \[(\d\d) [^\]]+\]\(tests/notes/test_(\w+)\.py\) \| .+ \|", TEXT)
+
+    assert [name for _, name in links] == NAMES
+    assert all(name.startswith(number) for number, name in links)
+
+
+def test_the_options_are_those_there_are(project):
+    ours = project.run("--help").out.partition("what PyTorch does:")[2].partition("\n\n")[0]
+
+    documented = set(re.findall(r"^\| `(--[\w-]+)", TEXT, re.MULTILINE)) - {"--hypothesis-profile"}
+
+    assert documented == set(re.findall(r"^ +(--[\w-]+)", ours, re.MULTILINE))
+
+
+def test_the_two_commands_stand_there_alone():
+    commands = [block.strip() for block, _ in CONSOLE[:2]]
+
+    assert commands == [
+        "pip install -r requirements.txt -c constraints.txt && pytest",
+        "pip install nox && nox -s tests",
+    ]
+
+
+def test_ci_calls_the_test_command():
+    assert CONSOLE[1][0].strip() in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+
+
+def test_sessions_that_are_named_exist():
+    sessions = re.findall(r"^@nox\.session\ndef (\w+)", (ROOT / "noxfile.py").read_text(encoding="utf-8"), re.MULTILINE)
+
+    assert set(re.findall(r"nox -s (\w+)", TEXT)) <= set(sessions)

@@ -2,17 +2,32 @@
 
 import ast
 import re
+from pathlib import Path
 
 import pytest
-from conftest import ROOT
 
+ROOT = Path(__file__).parent.parent.parent
 NOTES = ROOT / "tests" / "notes"
 SECTIONS = sorted(NOTES.glob("*.py"))
-NAMES = """
-01_what_pytorch_is 02_tensors 03_numpy_bridge 04_random_seeds 05_device_agnostic_code 06_building_a_model
-07_module_and_forward 08_loss_functions 09_parameters_and_state_dict 10_train_eval_inference_mode 11_minibatches
-12_multiples_of_eight 13_train_test_split 14_torchmetrics 15_datasets_and_dataloaders 16_timing 17_progress_bars
-""".split()
+NAMES = [
+    "01_what_pytorch_is",
+    "02_tensors",
+    "03_numpy_bridge",
+    "04_random_seeds",
+    "05_device_agnostic_code",
+    "06_building_a_model",
+    "07_module_and_forward",
+    "08_loss_functions",
+    "09_parameters_and_state_dict",
+    "10_train_eval_inference_mode",
+    "11_minibatches",
+    "12_multiples_of_eight",
+    "13_train_test_split",
+    "14_torchmetrics",
+    "15_datasets_and_dataloaders",
+    "16_timing",
+    "17_progress_bars",
+]
 PAGES = (
     "https://docs.pytorch.org/",
     "https://docs.python.org/3/",
@@ -79,7 +94,7 @@ FORBIDDEN = {
     r"\bsleep\(": "sleeps",
     r"\bprint\(": "prints",
     r"pytest\.(raises|warns)\(((Base)?Exception\b|\))": "would accept any failure",
-    r"\bif\b.*(__version__|version_info|sys\.platform)": "decides by version itself; `holds` does, and proves both sides",
+    r"\bif\b.*(__version__|version_info|sys\.platform)": "decides by version itself; `holds` proves both sides",
 }
 
 

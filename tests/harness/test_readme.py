@@ -4,10 +4,9 @@ import ast
 import re
 
 import pytest
-from conftest import ROOT
 from sybil import Document
 from sybil.parsers.markdown import CodeBlockParser
-from test_notes import NAMES, NOTES, functions
+from test_notes import NAMES, NOTES, ROOT, functions
 
 README = ROOT / "README.md"
 TEXT = README.read_text(encoding="utf-8")

@@ -14,6 +14,13 @@ import torch
 from plugins import claims
 
 
+NOT_OF_A_NOTE = {
+    "PYTEST_CURRENT_TEST",  # pytest keeps the name of the running test in it
+    "TORCHINDUCTOR_CACHE_DIR",  # torch sets these two when it first imports its compiler, as the first optimizer does
+    "TRITON_CACHE_DIR",
+}
+
+
 def seed_everything(seed):
     """The random numbers a note sees depend on the seed and on nothing that ran before it."""
     torch.manual_seed(seed)  # on every device
@@ -30,14 +37,13 @@ def _restore_print_options(options):
 
 
 def _restore_environment(environment):
-    for name in os.environ.keys() - environment.keys():
+    for name in _environment().keys() - environment.keys():
         del os.environ[name]
     os.environ.update(environment)
 
 
 def _environment():
-    # pytest itself keeps the name of the running test in this variable.
-    return {name: value for name, value in os.environ.items() if name != "PYTEST_CURRENT_TEST"}
+    return {name: value for name, value in os.environ.items() if name not in NOT_OF_A_NOTE}
 
 
 def _restore_deterministic(state):

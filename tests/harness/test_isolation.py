@@ -48,6 +48,14 @@ def test_a_leak_fails_the_note_and_is_undone(project, name, end):
     assert "2 claims: 1 held, 1 failed" in result.out
 
 
+@pytest.mark.parametrize("name", sorted(isolation.NOT_OF_A_NOTE))
+def test_what_torch_and_pytest_set_for_themselves_is_no_leak(project, monkeypatch, name):
+    monkeypatch.delenv(name, raising=False)
+    project.note(f"import os\n\ndef test_it():\n    os.environ['{name}'] = 'set'\n")
+
+    assert project.run().counts == {"passed": 1}
+
+
 def test_what_was_left_is_said_with_both_values(project):
     project.note(
         "import os\n\ndef test_leaks():\n    os.environ['LEFT_BEHIND'] = 'yes'\n    torch.set_grad_enabled(False)\n"

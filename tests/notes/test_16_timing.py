@@ -1,0 +1,343 @@
+"""Timing.
+
+`from timeit import default_timer as timer`, read it before and after, and subtract: that is the whole recipe, and it
+has three traps. The first call does work that no later call does. A GPU only takes the order and computes later, so the
+clock must wait for it. And `timeit` and `torch.utils.benchmark` report different things. Nothing here says how fast
+anything is: where a duration matters, the notes read a clock that moves only when told to.
+"""
+
+import gc
+import inspect
+import threading
+import time
+import timeit
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import torch
+from torch.utils import benchmark
+
+
+class Clock:
+    """A clock that stands still until something `take`s time."""
+
+    def __init__(self):
+        self.now = 1000.0
+
+    def __call__(self):
+        return self.now
+
+    def take(self, seconds):
+        self.now += seconds
+
+
+def test_default_timer_is_perf_counter():
+    """`timeit.default_timer` is `time.perf_counter`: a function that returns seconds as a float.
+
+    One reading means nothing, because nobody says where it counts from; the difference of two is a duration.
+
+    https://docs.python.org/3/library/timeit.html#timeit.default_timer
+    """
+    from timeit import default_timer as timer
+
+    start = timer()
+    end = timer()
+
+    assert timer is time.perf_counter
+    assert (type(start), type(end)) == (float, float)
+    assert end - start >= 0
+
+
+@pytest.mark.myth("time.time() is good enough for a stopwatch")
+def test_perf_counter_never_goes_back_and_time_may():
+    """`perf_counter` only goes forward and nobody can set it; `time.time` follows a system clock that can be set back.
+
+    https://docs.python.org/3/library/time.html#time.get_clock_info
+    """
+    clocks = {name: time.get_clock_info(name) for name in ("perf_counter", "monotonic", "time")}
+    readings = [time.perf_counter() for _ in range(100)]
+
+    assert {name: (clock.monotonic, clock.adjustable) for name, clock in clocks.items()} == {
+        "perf_counter": (True, False),
+        "monotonic": (True, False),
+        "time": (False, True),
+    }
+    assert readings == sorted(readings)
+
+
+@pytest.mark.myth("timeit gives the time of one run")
+def test_timeit_returns_a_total():
+    """`timeit.timeit` returns the seconds of all runs together, not their mean: divide by `number`.
+
+    That number is a million by default: far too many for a training step.
+
+    https://docs.python.org/3/library/timeit.html#timeit.timeit
+    """
+    clock = Clock()
+
+    total = timeit.timeit(lambda: clock.take(3), timer=clock, number=5)
+
+    assert total == 15
+    assert inspect.signature(timeit.timeit).parameters["number"].default == 1_000_000
+
+
+def test_timeit_does_not_count_the_setup():
+    """`timeit` runs the setup once before its runs and does not count it.
+
+    https://docs.python.org/3/library/timeit.html#timeit.Timer
+    """
+    clock, ran = Clock(), []
+
+    def setup():
+        ran.append("setup")
+        clock.take(100)
+
+    def statement():
+        ran.append("run")
+        clock.take(2)
+
+    assert timeit.timeit(statement, setup, timer=clock, number=3) == 6
+    assert ran == ["setup", "run", "run", "run"]
+
+
+def test_a_statement_sees_only_what_it_is_given():
+    """A statement given as text knows none of your variables unless they come as `globals=`; else it is a NameError.
+
+    torch's own Timer does the same, but has `torch` in it already.
+
+    https://docs.python.org/3/library/timeit.html#timeit.Timer
+    """
+    x, seen = torch.tensor([1.0, 2.0]), []
+
+    with pytest.raises(NameError, match="'x' is not defined"):
+        timeit.timeit("x + 1", number=1)
+    timeit.timeit("seen.append((x + 1).tolist())", number=1, globals={"x": x, "seen": seen})
+
+    with pytest.raises(NameError, match="'x' is not defined"):
+        benchmark.Timer("x + 1").timeit(1)
+    benchmark.Timer("seen.append(torch.add(x, 2).tolist())", globals={"x": x, "seen": seen}).timeit(1)
+
+    assert seen[0] == [2, 3]
+    assert seen[-1] == [3, 4]
+
+
+def test_timeit_turns_the_garbage_collector_off():
+    """While `timeit` measures, the garbage collector is off; afterwards it is as it was, after an exception too.
+
+    Where collecting is part of what you want to know, use `setup="gc.enable()"`.
+
+    https://docs.python.org/3/library/timeit.html#timeit.Timer.timeit
+    """
+    seen = []
+    assert gc.isenabled()
+
+    timeit.timeit(lambda: seen.append(gc.isenabled()), number=2)
+    seen.append(gc.isenabled())
+    with pytest.raises(ZeroDivisionError):
+        timeit.timeit(lambda: 1 / 0, number=2)
+    seen.append(gc.isenabled())
+    timeit.timeit(lambda: seen.append(gc.isenabled()), "import gc; gc.enable()", number=1)
+    assert seen == [False, False, True, True, True]
+
+    gc.disable()
+    try:
+        timeit.timeit(number=1)
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+
+
+@pytest.mark.advice("the Python documentation, timeit.Timer.repeat")
+def test_the_minimum_of_repeats_is_the_run_that_was_disturbed_least():
+    """`repeat` returns a list of totals, and since disturbances only add, the least of them is nearest to the cost.
+
+    The limit: what varies by itself (data, caches, a device that gets warm) has no single cost, and wants a median.
+
+    https://docs.python.org/3/library/timeit.html#timeit.Timer.repeat
+    """
+    clock = Clock()
+    disturbances = iter([0, 9, 0, 0, 4, 0])
+
+    totals = timeit.repeat(lambda: clock.take(2 + next(disturbances)), timer=clock, repeat=3, number=2)
+
+    assert totals == [13, 4, 8]
+    assert min(totals) == 2 * 2
+
+
+def test_the_first_step_allocates_what_later_steps_reuse(device):
+    """The first training step makes the gradients and the optimizer's state, and every later step reuses their memory.
+
+    It is one reason why a first call is not typical; loading kernels, choosing algorithms and compiling are others.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.optim.SGD.html
+    """
+    weight = torch.tensor([1.0, 2.0], device=device, requires_grad=True)
+    optimizer = torch.optim.SGD([weight], lr=0.5, momentum=0.5)
+
+    def step():
+        optimizer.zero_grad(set_to_none=False)
+        (3 * weight).sum().backward()
+        optimizer.step()
+
+    assert (weight.grad, dict(optimizer.state)) == (None, {})
+    step()
+    first = weight.grad.data_ptr(), optimizer.state[weight]["momentum_buffer"].data_ptr()
+    step()
+    assert (weight.grad.data_ptr(), optimizer.state[weight]["momentum_buffer"].data_ptr()) == first
+    assert weight.tolist() == [1 - 1.5 - 2.25, 2 - 1.5 - 2.25]
+
+
+def test_torch_benchmark_leaves_out_the_first_calls():
+    """`torch.utils.benchmark.Timer` warms up before it measures and reports the time per run; `timeit` does neither.
+
+    https://docs.pytorch.org/docs/stable/benchmark_utils.html
+    """
+    total, per_run = Clock(), Clock()
+    first_calls_are_slow = [100, 50, 2, 2, 2, 2, 2, 2, 2, 2]
+    for_timeit, for_torch = iter(first_calls_are_slow), iter(first_calls_are_slow)
+
+    plain = timeit.timeit(lambda: total.take(next(for_timeit)), timer=total, number=5)
+    names = {"clock": per_run, "costs": for_torch}
+    measured = benchmark.Timer("clock.take(next(costs))", timer=per_run, globals=names).timeit(5)
+
+    assert plain == 100 + 50 + 2 + 2 + 2
+    assert (measured.mean, measured.median, measured.number_per_run) == (2, 2, 5)
+    assert list(for_torch) == [2, 2, 2]  # 2 warm-up runs and 5 that count
+
+
+def test_torch_benchmark_measures_on_one_thread():
+    """`torch.utils.benchmark.Timer` runs its statement on one CPU thread by default, and puts the number back after.
+
+    A plain timer uses all of them, so the two cannot be compared as they are.
+
+    https://docs.pytorch.org/docs/stable/benchmark_utils.html
+    """
+    before = torch.get_num_threads()
+    one, three = set(), set()
+
+    benchmark.Timer("seen.add(torch.get_num_threads())", globals={"seen": one}).timeit(2)
+    benchmark.Timer("seen.add(torch.get_num_threads())", globals={"seen": three}, num_threads=3).timeit(2)
+
+    with pytest.raises(ZeroDivisionError):
+        benchmark.Timer("1 / 0").timeit(2)
+
+    assert (one, three) == ({1}, {3})
+    assert torch.get_num_threads() == before
+
+
+def test_the_median_ignores_a_disturbed_run_and_the_mean_does_not():
+    """`blocked_autorange` runs until enough time has passed; its median and spread (IQR) do not follow one slow run.
+
+    https://docs.pytorch.org/docs/stable/benchmark_utils.html
+    """
+    clock = Clock()
+    costs = iter([7, 2, 1, 3, 4, 90, 8])  # the 7 is for the warm-up, and with the 90 the hundred seconds are over
+    timer = benchmark.Timer("clock.take(next(costs))", timer=clock, globals={"clock": clock, "costs": costs})
+
+    measured = timer.blocked_autorange(min_run_time=100)
+
+    assert measured.times == [2, 1, 3, 4, 90]
+    assert (measured.median, measured.mean, measured.iqr) == (3, 20, 2)
+    assert next(costs) == 8
+
+
+def test_a_timer_around_an_order_stops_before_the_work_is_done():
+    """Where a call only hands work over, the clock after it is read too early: it must wait for the result.
+
+    Here another thread does the work; on an accelerator it is the device. On the CPU torch itself hands nothing over.
+
+    https://docs.python.org/3/library/concurrent.futures.html#concurrent.futures.Executor.submit
+    """
+    clock, may_start = Clock(), threading.Event()
+
+    def work():
+        may_start.wait()
+        clock.take(60)
+        return 42
+
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        start = clock()
+        result = pool.submit(work)
+        ordered, done_when_ordered = clock() - start, result.done()
+        may_start.set()
+        answer = result.result()  # waits, as torch.cuda.synchronize() and reading a value do
+        finished = clock() - start
+
+    assert (ordered, done_when_ordered) == (0, False)
+    assert (finished, answer) == (60, 42)
+
+
+@pytest.mark.holds("torch>=2.1", otherwise=AttributeError)
+def test_one_line_synchronises_any_device(device):
+    """`getattr(torch, device.type).synchronize()` waits for what was ordered on any device; on the CPU it does nothing.
+
+    `torch.cuda.synchronize()` raises on a machine without CUDA, so it is not for code that is to run everywhere.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.cpu.synchronize.html
+    """
+    ones = torch.ones(64, 32, device=device)
+    product = ones @ ones.T
+
+    for name in ("cpu", device.type):
+        assert getattr(torch, name).synchronize() is None
+
+    assert product.unique().tolist() == [32]
+
+
+def order_work(device, products):
+    """Hand the device this many products of large matrices; return the event that marks their end, and the result."""
+    event = getattr(torch, device.type).Event()
+    matrix = torch.full((2048, 2048), 2.0**-11, device=device)
+    result = matrix
+    for _ in range(products):
+        result = result @ matrix  # 2048 times 2**-11 squared is 2**-11 again
+    event.record()
+    return event, result
+
+
+# Only a real device computes behind Python's back. With CUDA_LAUNCH_BLOCKING=1 it does not, and this note says so.
+def test_an_unsynchronised_timer_stops_before_the_device_is_done(accelerator):
+    """On an accelerator a call returns when the work is ordered: without `synchronize()` a timer measures the launch.
+
+    https://docs.pytorch.org/docs/stable/notes/cuda.html#asynchronous-execution
+    """
+    order_work(accelerator, products=2)  # the first call loads kernels, and that does wait
+    getattr(torch, accelerator.type).synchronize()
+
+    start = timeit.default_timer()
+    event, _ = order_work(accelerator, products=100)
+    launched, done_when_launched = timeit.default_timer() - start, event.query()
+    getattr(torch, accelerator.type).synchronize()
+    finished, done_after_synchronising = timeit.default_timer() - start, event.query()
+
+    assert (done_when_launched, done_after_synchronising) == (False, True)
+    assert launched < finished
+
+
+@pytest.mark.parametrize("read", ["item", "cpu", "tolist", "__bool__"])
+def test_reading_a_value_waits_for_the_device(accelerator, read):
+    """`.item()`, `.cpu()`, `.tolist()` and `if tensor:` wait for the device, because Python needs the number itself.
+
+    So a loop that reads `loss.item()` at every step synchronises at every step.
+
+    https://docs.pytorch.org/docs/stable/notes/cuda.html#asynchronous-execution
+    """
+    event, result = order_work(accelerator, products=20)
+
+    value = getattr(result[0, 0], read)()
+
+    assert event.query()
+    assert value == (True if read == "__bool__" else 2.0**-11)
+
+
+@pytest.mark.holds('torch>=2.8; sys_platform == "darwin"', otherwise=AssertionError)  # before, CUDA alone
+def test_torch_benchmark_synchronises_by_itself(accelerator):
+    """`torch.utils.benchmark.Timer` waits for the device before it reads its clock: no `synchronize()` is needed in it.
+
+    https://docs.pytorch.org/docs/stable/benchmark_utils.html
+    """
+    events = []
+    names = {"events": events, "order_work": order_work, "device": accelerator}
+    benchmark.Timer("events.append(order_work(device, products=20)[0])", globals=names).timeit(1)
+
+    assert [event.query() for event in events] == [True, True, True]

@@ -1,6 +1,7 @@
 """The `device` fixture and the command line. What else the notes need not think about is in plugins/."""
 
 import argparse
+import os
 import platform
 
 import pytest
@@ -78,6 +79,8 @@ def pytest_sessionstart(session):
     torch = versions.needed("torch")
     from plugins import isolation, summary
 
+    for name in [name for name in os.environ if name.startswith("TQDM_")]:
+        del os.environ[name]  # tqdm reads its defaults there when it is imported: a user's TQDM_DISABLE is no finding
     versions.expect(config.getoption("expect"))
     torch.set_warn_always(True)  # a warning that comes once a process would make verdicts depend on the order
     wanted = config.getoption("device")

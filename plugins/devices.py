@@ -111,7 +111,7 @@ def _cause(name, error):
 def discover(wanted):
     """The devices to run on, each probed: those that were asked for by name, or else every one there is.
 
-    Raises `pytest.UsageError` when a device that was asked for is not there or cannot compute.
+    Raises `pytest.UsageError` when a device that was asked for is not there or cannot compute, and when the CPU cannot.
     """
     there = visible()
     choice = "choose with " + " or ".join(f"--device {name}" for name in [*there, "all"])
@@ -134,6 +134,10 @@ def discover(wanted):
     for device in devices:
         if device.problem and device.name in wanted:
             raise pytest.UsageError(f"--device {device}")
+        if device.problem and not device.is_accelerator:
+            raise pytest.UsageError(
+                f"{device}; this install of torch is broken, and nothing else it says can be trusted"
+            )
     return devices
 
 

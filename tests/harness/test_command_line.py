@@ -235,6 +235,13 @@ def test_a_package_without_which_nothing_runs_is_one_line(project, tmp_path, pac
     assert f"{package} cannot be imported (no module named {package})" in result.refusal
 
 
+def test_the_defaults_a_user_has_set_for_tqdm_change_no_verdict(project, monkeypatch):
+    monkeypatch.setenv("TQDM_DISABLE", "1")
+    project.note("def test_it():\n    import os\n    assert 'TQDM_DISABLE' not in os.environ\n")
+
+    assert project.run().counts == {"passed": 1}
+
+
 def test_help_needs_no_torch_and_names_the_options(project, tmp_path):
     (tmp_path / "torch.py").write_text("raise ImportError")
 

@@ -154,6 +154,17 @@ def test_a_device_that_is_visible_and_broken_is_one_failure(project, a_broken_gp
     assert "FAILED: cuda cannot compute: its driver is too old: it is visible, so this is a failure" in result.out
 
 
+def test_a_cpu_that_computes_wrong_stops_the_run(project, monkeypatch):
+    monkeypatch.setattr(devices, "visible", lambda: ["cpu"])
+    monkeypatch.setattr(devices, "probe", lambda name: "a product of two small matrices gave 0")
+    project.note(NOTE)
+
+    result = project.run()
+
+    assert result.code == pytest.ExitCode.USAGE_ERROR
+    assert result.refusal.startswith("ERROR: cpu cannot compute: a product of two small matrices gave 0; this install")
+
+
 def test_a_device_that_is_asked_for_and_broken_stops_the_run(project, a_broken_gpu):
     project.note(NOTE)
 

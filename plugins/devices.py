@@ -135,9 +135,7 @@ def discover(wanted):
         if device.problem and device.name in wanted:
             raise pytest.UsageError(f"--device {device}")
         if device.problem and not device.is_accelerator:
-            raise pytest.UsageError(
-                f"{device}; this install of torch is broken, and nothing else it says can be trusted"
-            )
+            raise pytest.UsageError(f"{device}; this torch is broken, and nothing it says can be trusted")
     return devices
 
 

@@ -13,7 +13,6 @@ import torch
 
 from plugins import claims
 
-
 NOT_OF_A_NOTE = {
     "PYTEST_CURRENT_TEST",  # pytest keeps the name of the running test in it
     "TORCHINDUCTOR_CACHE_DIR",  # torch sets these two when it first imports its compiler, as the first optimizer does

@@ -17,6 +17,7 @@ NOT_OF_A_NOTE = {
     "PYTEST_CURRENT_TEST",  # pytest keeps the name of the running test in it
     "TORCHINDUCTOR_CACHE_DIR",  # torch sets these two when it first imports its compiler, as the first optimizer does
     "TRITON_CACHE_DIR",
+    "CUDA_MODULE_LOADING",  # and this one when it first looks for a GPU
 }
 
 

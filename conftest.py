@@ -1,6 +1,7 @@
 """The `device` fixture and the command line. What else the notes need not think about is in plugins/."""
 
 import argparse
+import gc
 import os
 import platform
 
@@ -8,9 +9,10 @@ import pytest
 
 from plugins import claims, devices, versions
 
-pytest_plugins = ["plugins.failures", "plugins.numerics"]
+# What is imported stays as long as the run: looking through it for garbage again and again took a third of the time.
+gc.disable()
 
-DEVICES = pytest.StashKey[list]()
+pytest_plugins = ["plugins.failures", "plugins.numerics"]
 
 
 def a_seed(text):
@@ -88,7 +90,9 @@ def pytest_sessionstart(session):
         found = [devices.Device(name) for name in wanted if name != "all"] or [devices.Device("cpu")]
     else:
         found = devices.discover(wanted)
-    config.stash[DEVICES] = found
+    config.stash[devices.FOUND] = found
+    usable = [device.name.partition(":")[0] for device in found if device.is_accelerator and not device.problem]
+    config.stash[devices.ACCELERATORS] = sorted(set(usable)) if not config.option.collectonly else []
     config.pluginmanager.register(isolation, "isolation")
     if not hasattr(config, "workerinput"):  # with xdist the reports of all workers come together in one process
         required = [name for name in wanted if name != "all"]
@@ -101,7 +105,7 @@ def pytest_report_header(config):
     import torch
 
     build = next((f"{name} {version}" for name, version in _toolkits(torch) if version), "CPU")
-    looked_at = config.stash[DEVICES] if not config.option.collectonly else ["devices not looked at"]
+    looked_at = config.stash[devices.FOUND] if not config.option.collectonly else ["devices not looked at"]
     numpy = f"NumPy {versions.installed('numpy')}{versions.bridge_problem()}"
     return "; ".join(
         [
@@ -121,7 +125,7 @@ def _toolkits(torch):
 @pytest.hookimpl(tryfirst=True)
 def pytest_generate_tests(metafunc):
     claims.check(metafunc.definition)
-    devices.generate(metafunc, metafunc.config.stash[DEVICES])
+    devices.generate(metafunc, metafunc.config.stash[devices.FOUND])
 
 
 def pytest_itemcollected(item):
@@ -132,6 +136,17 @@ def pytest_itemcollected(item):
             ("claim", claims.claim(item.function)),
             ("device", devices.of(item)),
         ]
+
+
+def pytest_collection_finish():
+    gc.freeze()
+    gc.enable()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_unconfigure():
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture

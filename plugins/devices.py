@@ -11,6 +11,12 @@ import pytest
 STAND_IN = "meta"
 """A real PyTorch device of every machine: it has shapes, dtypes and the device rule, but no numbers."""
 
+FOUND = pytest.StashKey[list]()
+"""The devices of the run, as `discover` found them."""
+
+ACCELERATORS = pytest.StashKey[list]()
+"""The types of those that are accelerators and compute."""
+
 FIXTURES = ("device", "device_pair", "accelerator")
 
 

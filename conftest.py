@@ -138,7 +138,12 @@ def pytest_itemcollected(item):
         ]
 
 
-def pytest_collection_finish():
+def pytest_collection_finish(session):
+    if len({item.path for item in session.items if claims.is_note(item)}) > 1 and not session.config.option.collectonly:
+        import torch
+
+        # Newer releases import their compiler with the first optimizer: before the notes, so that none is blamed for it.
+        torch.optim.SGD([torch.zeros(1)], lr=0.1)
     gc.freeze()
     gc.enable()
 

@@ -24,7 +24,7 @@ COMMANDS = {
 def measure(command):
     """Seconds of one whole process and its peak memory in MiB (None where the system does not tell)."""
     start = time.perf_counter()
-    # A run that may not keep what it compiled compiles every note anew: that is a cost of the setting, not of the notes.
+    # A run that may not keep what it compiled compiles every note anew: a cost of the setting, not of the notes.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
     if not hasattr(os, "wait4"):

@@ -142,7 +142,7 @@ def pytest_collection_finish(session):
     if len({item.path for item in session.items if claims.is_note(item)}) > 1 and not session.config.option.collectonly:
         import torch
 
-        # Newer releases import their compiler with the first optimizer: before the notes, so that none is blamed for it.
+        # Newer releases import their compiler with the first optimizer: do it now, so that no note is blamed for it.
         torch.optim.SGD([torch.zeros(1)], lr=0.1)
     gc.freeze()
     gc.enable()

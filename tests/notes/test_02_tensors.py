@@ -228,8 +228,8 @@ def test_default_dtype_is_what_float_literals_become():
 
 
 def test_conversion_to_integer_cuts_off(device):
-    """Conversion to an integer dtype cuts the fraction off, towards zero; it does not round. To bool, all but 0 is
-    True.
+    """Conversion to an integer dtype does not round but cuts the fraction off, towards zero, and to bool makes True
+    of everything but 0.
 
     Round or floor first if that is what you mean.
 

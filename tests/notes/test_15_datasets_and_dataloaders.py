@@ -629,8 +629,8 @@ def test_arguments_that_contradict_each_other(arguments, message):
 
 
 def test_a_loader_is_not_changed_afterwards(device):
-    """A DataLoader's batch size cannot be set later: ValueError, because the sampler was built with the old one. Make a
-    new one.
+    """A DataLoader's batch size cannot be set later: that raises ValueError, because the sampler was built with the
+    old one, so make a new loader.
 
     https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.DataLoader
     """

@@ -330,7 +330,7 @@ def test_reading_a_value_waits_for_the_device(accelerator, read):
     assert value == (True if read == "__bool__" else 2.0**-11)
 
 
-@pytest.mark.holds('torch>=2.8; sys_platform == "darwin"', otherwise=AssertionError)  # before, CUDA alone
+@pytest.mark.holds('torch>=2.8; sys_platform == "darwin"', otherwise=AssertionError)  # before 2.8, for CUDA alone
 def test_torch_benchmark_synchronises_by_itself(accelerator):
     """`torch.utils.benchmark.Timer` waits for the device before it reads its clock: no `synchronize()` is needed in it.
 

@@ -97,7 +97,8 @@ class Census:
         width = max(map(len, [*sections, "section"])) + 2
         yield "section".ljust(width) + "".join(where.replace("-", "any device").rjust(13) for where in wheres)
         for section in sections:
-            yield section.ljust(width) + "".join(self._cell(cells[section, where]).rjust(13) for where in wheres)
+            row = section.ljust(width) + "".join(self._cell(cells[section, where]).rjust(13) for where in wheres)
+            yield row.rstrip()
         if any(devices.STAND_IN in where.split("+") for where in wheres):
             yield f"({devices.STAND_IN} stands in for a second device: the rule is proved, but not on an accelerator)"
 

@@ -142,7 +142,6 @@ def without_tqdm(project, tmp_path):
     folder.mkdir()
     (folder / "sitecustomize.py").write_text(
         """
-import sys
 from importlib import metadata
 
 real = metadata.version
@@ -154,12 +153,10 @@ def version(name):
 
 metadata.version = version
 
-class Missing:
-    def find_spec(name, path=None, target=None):
-        if name == "tqdm":
-            raise ModuleNotFoundError("No module named 'tqdm'", name="tqdm")
+from importlib.machinery import PathFinder
 
-sys.meta_path.insert(0, Missing)
+find_spec = PathFinder.find_spec
+PathFinder.find_spec = lambda name, path=None, target=None: None if name == "tqdm" else find_spec(name, path, target)
 """
     )
     return folder

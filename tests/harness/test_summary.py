@@ -153,10 +153,13 @@ def version(name):
 
 metadata.version = version
 
+from functools import partial
 from importlib.machinery import PathFinder
 
-find_spec = PathFinder.find_spec
-PathFinder.find_spec = lambda name, path=None, target=None: None if name == "tqdm" else find_spec(name, path, target)
+def find_spec(find, name, path=None, target=None):
+    return None if name == "tqdm" else find(name, path, target)
+
+PathFinder.find_spec = partial(find_spec, PathFinder.find_spec)
 """
     )
     return folder

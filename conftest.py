@@ -52,6 +52,11 @@ def pytest_addoption(parser):
         action="store_true",
         help="a section whose package is not installed is named, but does not fail the run",
     )
+    group.addoption(
+        "--mutants",
+        action="store_true",
+        help="run each note under each mutant that names it, and fail where the note does not notice",
+    )
 
 
 @pytest.hookimpl(tryfirst=True)  # before Hypothesis reads --hypothesis-profile
@@ -95,7 +100,14 @@ def pytest_sessionstart(session):
     usable = [device.name.partition(":")[0] for device in found if device.is_accelerator and not device.problem]
     config.stash[devices.ACCELERATORS] = sorted(set(usable)) if not config.option.collectonly else []
     config.pluginmanager.register(isolation, "isolation")
-    if not hasattr(config, "workerinput"):  # with xdist the reports of all workers come together in one process
+    if config.getoption("mutants"):
+        from plugins import mutation
+
+        mutation.load(config.rootpath / "tests" / "mutants")
+        mutation.profile()
+        config.pluginmanager.register(mutation, "mutation")
+        config.pluginmanager.register(mutation.Trial(), "trial")
+    elif not hasattr(config, "workerinput"):  # with xdist the reports of all workers come together in one process
         required = [name for name in wanted if name != "all"]
         broken = [device for device in found if device.problem]
         config.pluginmanager.register(summary.Census(required, config.getoption("allow_missing"), broken), "census")

@@ -1,0 +1,293 @@
+"""Mutants of what the notes are about: each breaks one behaviour of torch or a neighbour, and its notes must notice.
+
+A mutant is a function in tests/mutants. It gets a `Patch`, with which it breaks one thing; its docstring says what; its
+`kills` are the notes that must fail under it, and its `witness` an expression that is true on a healthy torch and false
+under the mutant. `pytest --mutants` runs every note under each of its mutants and turns the outcome round.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+import hypothesis
+import pytest
+from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from plugins import claims, devices
+from plugins import isolation as state
+
+NOBODY = "no mutant"
+KILLED, SURVIVED = "killed", "survived"
+CATALOGUE: dict[str, Mutant] = {}
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """One broken behaviour: what is broken, how, which notes must notice, and how to see that it is broken.
+
+    `raises` are the exceptions, other than a failed assertion, with which a note may notice: those the mutant raises
+    itself, in place of an exception that the note waits for.
+    """
+
+    name: str
+    breaks: str
+    kills: tuple[str, ...]
+    apply: Callable[[Patch], None]
+    witness: Callable[[], bool]
+    raises: tuple[type[BaseException], ...]
+
+    def shows(self):
+        """Whether the witness finds torch healthy; an expression that cannot be computed does not."""
+        state.seed_everything(0)
+        try:
+            return bool(self.witness())
+        except Exception:
+            return False
+
+
+def mutant(*, kills, witness, raises=()):
+    """Put a function into the catalogue of mutants.
+
+    `kills` is the name of a note or a tuple of names, `witness` a function without arguments, `raises` an exception
+    class or a tuple of them. Raises `ValueError` where a mutant says too little or its name is taken.
+    """
+
+    def register(function):
+        breaks = (function.__doc__ or "").strip().partition("\n")[0]
+        where = f"{function.__code__.co_filename}:{function.__code__.co_firstlineno}: mutant {function.__name__}"
+        if not breaks:
+            raise ValueError(f"{where} does not say what it breaks: give it a docstring")
+        if function.__name__ in CATALOGUE and CATALOGUE[function.__name__].apply.__code__ != function.__code__:
+            raise ValueError(f"{where} has the name of another mutant")
+        notes = (kills,) if isinstance(kills, str) else tuple(kills)
+        exceptions = raises if isinstance(raises, tuple) else (raises,)
+        CATALOGUE[function.__name__] = Mutant(function.__name__, breaks, notes, function, witness, exceptions)
+        return function
+
+    return register
+
+
+class Patch:
+    """Breaks things for the length of one note, and then mends them all."""
+
+    def __init__(self):
+        self._monkeypatch = pytest.MonkeyPatch()
+        self._modes = ExitStack()
+        self.setattr = self._monkeypatch.setattr
+        self.setitem = self._monkeypatch.setitem
+        self.delattr = self._monkeypatch.delattr
+        self.setenv = self._monkeypatch.setenv
+
+    def undo(self):
+        try:
+            self._modes.close()
+        finally:
+            self._monkeypatch.undo()
+
+    def enter(self, context):
+        """Enter a context manager and leave it again after the note."""
+        return self._modes.enter_context(context)
+
+    def everywhere(self, original, replacement):
+        """Put `replacement` wherever a module has `original` under some name: `from x import y` is a route, too."""
+        for module in list(sys.modules.values()):
+            for name, value in list(getattr(module, "__dict__", {}).items()):
+                if value is original:
+                    self.setattr(module, name, replacement)
+
+    def function(self, *names, change):
+        """Change calls of torch functions and tensor methods of these names: `change(call, *args, **kwargs)`.
+
+        Sees what Python code calls (`a + b` is `add` or `__add__`), not what C++ calls inside a layer.
+        """
+
+        class Broken(TorchFunctionMode):
+            def __torch_function__(self, function, types, args=(), kwargs=None):
+                call = function if getattr(function, "__name__", "") not in names else _partial(change, function)
+                return call(*args, **(kwargs or {}))
+
+        self.enter(Broken())
+
+    def aten(self, *names, change):
+        """Change operators of these names (`add`, `mm`, `native_dropout`) also where C++ calls them."""
+
+        class Broken(TorchDispatchMode):
+            def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+                name = function._schema.name.partition("::")[2]
+                call = function if name not in names else _partial(change, function)
+                return call(*args, **(kwargs or {}))
+
+        self.enter(Broken())
+
+
+def _partial(change, function):
+    return lambda *args, **kwargs: change(function, *args, **kwargs)
+
+
+def load(folder):
+    """Read the catalogue: every file of the folder, once."""
+    for path in sorted(folder.glob("*.py")):
+        name = f"mutants_of_{path.stem}"
+        if name not in sys.modules:
+            spec = importlib.util.spec_from_file_location(name, path)
+            module = importlib.util.module_from_spec(spec)
+            sys.modules[name] = module
+            spec.loader.exec_module(module)
+
+
+@pytest.fixture(autouse=True)
+def mutant_of_note(request, isolation):
+    """Break torch for the length of this note; what is wrong with the mutant itself is an error."""
+    found = getattr(request, "param", None)
+    if found is None:
+        yield
+        return
+    if not found.shows():
+        pytest.fail(f"the witness of mutant {found.name} is not true without it", pytrace=False)
+    before = state.snapshot()
+    patch = Patch()
+    try:
+        found.apply(patch)
+        if found.shows():
+            pytest.fail(f"mutant {found.name} has no effect: its witness stays true", pytrace=False)
+        state.seed_everything(request.config.getoption("seed"))
+        yield
+    finally:
+        patch.undo()
+        state.restore(before)
+    if not found.shows():
+        pytest.fail(f"mutant {found.name} leaks: its witness is still false after it", pytrace=False)
+
+
+def _mutant(item):
+    return item.callspec.params.get("mutant_of_note") if hasattr(item, "callspec") else None
+
+
+def _killed_by(excinfo, found):
+    """The line of the note that noticed, or None if what was raised is no verdict."""
+    if not excinfo.errisinstance((AssertionError, pytest.fail.Exception, *found.raises)):
+        return None
+    entry = excinfo.traceback[-1]
+    for candidate in excinfo.traceback:
+        if candidate.path.parent.name == claims.FOLDER:
+            entry = candidate
+    return f"{entry.path.name}:{entry.lineno + 1}: {str(entry.statement).strip().splitlines()[0]}"
+
+
+@dataclass(eq=False)
+class Trial:
+    """Turns the outcome of each note under each of its mutants round, and keeps the score."""
+
+    rows: Counter = field(default_factory=Counter)
+    seen: dict = field(default_factory=lambda: defaultdict(set))
+    errors: list[str] = field(default_factory=list)
+    seconds: Counter = field(default_factory=Counter)
+    by: dict[str, str] = field(default_factory=dict)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_generate_tests(self, metafunc):
+        if not claims.is_note(metafunc.definition):
+            return
+        name = metafunc.definition.originalname
+        found = [mutant for mutant in CATALOGUE.values() if name in mutant.kills]
+        ids = [mutant.name for mutant in found] or [NOBODY]
+        metafunc.parametrize("mutant_of_note", found or [None], ids=ids, indirect=True)
+
+    def pytest_collection_modifyitems(self, items):
+        names = {item.originalname for item in items if claims.is_note(item)}
+        self.rows = Counter(self._key(item) for item in items)
+        for item in items:
+            if any(marker.name == "xfail" for marker in item.iter_markers()):
+                item.add_marker(pytest.mark.skip(reason="on the other side of a boundary: it fails already"))
+        unknown = {note for mutant in CATALOGUE.values() for note in mutant.kills} - names
+        self.unknown = sorted(unknown)
+
+    @staticmethod
+    def _key(item):
+        found = _mutant(item)
+        return (item.nodeid.partition("[")[0], found.name if found else NOBODY, devices.of(item))
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(self, item, call):
+        report = yield
+        if not claims.is_note(item) or report.skipped:
+            return report
+        found = _mutant(item)
+        if found is None:
+            if call.when == "call":
+                report.outcome, report.longrepr = (
+                    "failed",
+                    f"no mutant names {item.originalname}: what would it notice?",
+                )
+            return report
+        verdict = None
+        if call.when == "call":
+            if call.excinfo is None:
+                verdict = (SURVIVED, "")
+                if self.rows[self._key(item)] == 1:
+                    report.outcome = "failed"
+                    report.longrepr = (
+                        f"mutant {found.name} survived: {found.breaks}\n{item.originalname} did not notice"
+                    )
+            elif line := _killed_by(call.excinfo, found):
+                report.outcome, report.longrepr, verdict = "passed", None, (KILLED, line)
+            report.user_properties = [
+                *report.user_properties,
+                ("mutant", [*self._key(item), *(verdict or ("error", ""))]),
+            ]
+        return report
+
+    def pytest_runtest_logreport(self, report):
+        properties = dict(report.user_properties)
+        if "mutant" in properties and report.when == "call":
+            note, name, where, verdict, line = properties["mutant"]
+            self.seen[note, name, where].add(verdict)
+            self.seconds[f"{name} in {note.rpartition('::')[2]}"] += report.duration
+            if verdict == KILLED:
+                self.by.setdefault(f"{name} in {note.rpartition('::')[2]}", line)
+
+    def survivors(self):
+        return [key for key, verdicts in self.seen.items() if verdicts == {SURVIVED}]
+
+    def pytest_sessionfinish(self, session):
+        if session.exitstatus == pytest.ExitCode.OK and self.survivors():
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter):
+        if not self.seen:
+            return
+        terminalreporter.section("mutants")
+        by_section = defaultdict(lambda: [set(), set(), 0, 0])
+        for (note, name, _), verdicts in self.seen.items():
+            notes, names, killed, total = by_section[note.partition("::")[0].rpartition("/test_")[2]]
+            notes.add(note)
+            names.add(name)
+            by_section[note.partition("::")[0].rpartition("/test_")[2]][2:] = [killed + (KILLED in verdicts), total + 1]
+        terminalreporter.line(f"{'section':34}{'notes':>8}{'mutants':>10}{'killed':>14}")
+        for section, (notes, names, killed, total) in sorted(by_section.items()):
+            score = f"{killed} of {total}"
+            terminalreporter.line(f"{section.removesuffix('.py'):34}{len(notes):>8}{len(names):>10}{score:>14}")
+        if terminalreporter.config.option.verbose > 0:
+            for what, line in sorted(self.by.items()):
+                terminalreporter.line(f"killed: {what}: {line}")
+        for note, name, where in self.survivors():
+            terminalreporter.line(f"SURVIVED: {name} in {note} on {where}: {CATALOGUE[name].breaks}", red=True)
+        slowest = ", ".join(f"{what} {seconds:.2f} s" for what, seconds in self.seconds.most_common(5))
+        terminalreporter.line(f"the slowest: {slowest}")
+        killed = sum(KILLED in verdicts for verdicts in self.seen.values())
+        names = {name for _, name, _ in self.seen}
+        notes = {note for note, _, _ in self.seen}
+        terminalreporter.line(f"{len(names)} mutants of {len(notes)} notes: {killed} of {len(self.seen)} killed")
+
+
+def profile():
+    """Few examples and no search for a smaller one: a mutant is only to be noticed."""
+    phases = [hypothesis.Phase.explicit, hypothesis.Phase.generate]
+    hypothesis.settings.register_profile("mutants", hypothesis.settings.get_profile("selfcheck"), phases=phases)
+    hypothesis.settings.load_profile("mutants")

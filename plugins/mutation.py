@@ -19,8 +19,7 @@ import pytest
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from plugins import claims, devices
-from plugins import isolation as state
+from plugins import claims, devices, isolation as state
 
 NOBODY = "no mutant"
 KILLED, SURVIVED = "killed", "survived"

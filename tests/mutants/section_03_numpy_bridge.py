@@ -18,14 +18,3 @@ def from_numpy_copies(patch):
     """`torch.from_numpy` copies the array."""
     from_numpy = torch.from_numpy
     patch.everywhere(from_numpy, lambda array: from_numpy(array.copy()))
-
-
-@mutant(kills="test_from_numpy_shares_memory", witness=lambda: True)
-def nothing(patch):
-    """Nothing."""
-
-
-@mutant(kills="test_from_numpy_takes_uint16", witness=lambda: not hasattr(torch, "nonsense"))
-def survivor(patch):
-    """There is nonsense."""
-    patch.setattr(torch, "nonsense", 1, raising=False)

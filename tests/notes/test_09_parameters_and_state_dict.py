@@ -662,7 +662,7 @@ def test_saving_keeps_every_bit_for_every_dtype(dtype, pattern):
     assert loaded.view(torch.uint8).tolist() == list(pattern * 8)
 
 
-def test_map_location_chooses_the_device(device_pair):
+def test_map_location_moves_a_saved_state_dict(device_pair):
     """Tensors are loaded onto the device they were saved from, unless `map_location` names another.
 
     On a machine without that device loading raises; `map_location="cpu"` always works.

@@ -9,6 +9,7 @@ which needs `os.fork`: on Windows there is none.
 
 import importlib
 import multiprocessing
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -19,6 +20,7 @@ ROOT = Path(__file__).parent.parent.parent
 SEEDS = range(100)
 ORDERS = range(10)
 QUIET = ("-p", "no:cacheprovider", "-q", "--tb=no", "--no-header", "--device", "cpu", "-o", "console_output_style=none")
+QUIET += ("-W", "ignore::pytest.PytestAssertRewriteWarning")  # Hypothesis is imported already
 
 
 class Failures:
@@ -34,7 +36,7 @@ class Failures:
 
 def run(arguments, connection):
     """Run the notes in this process, in silence, and send the exit code and the names of those that failed."""
-    sys.stdout = sys.stderr = open(Path("/dev/null"), "w")  # noqa: SIM115 (this process is about to end)
+    sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115 (this process is about to end)
     failures = Failures()
     code = pytest.main([*QUIET, *arguments], plugins=[failures])
     connection.send((int(code), failures.names))
@@ -44,7 +46,11 @@ def verdict(context, arguments):
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=run, args=(arguments, sender))
     process.start()
-    result = receiver.recv()
+    sender.close()  # or a process that dies would leave this one waiting
+    try:
+        result = receiver.recv()
+    except EOFError:
+        result = None, ["the process died"]
     process.join()
     return result
 

@@ -19,7 +19,7 @@ import pytest
 ROOT = Path(__file__).parent.parent.parent
 SEEDS = range(100)
 ORDERS = range(10)
-QUIET = ("-p", "no:cacheprovider", "-q", "--tb=no", "--no-header", "--device", "cpu", "-o", "console_output_style=none")
+QUIET = ("-p", "no:cacheprovider", "-q", "--tb=no", "--no-header", "--device", "cpu")
 QUIET += ("-W", "ignore::pytest.PytestAssertRewriteWarning")  # Hypothesis is imported already
 
 

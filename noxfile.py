@@ -22,6 +22,13 @@ def tests(session):
 
 
 @nox.session
+def mutants(session):
+    """Each note under each mutant that names it: the score by section, the slowest, the survivors."""
+    session.install(*NOTES)
+    session.run("pytest", "--mutants", "-q", *session.posargs)
+
+
+@nox.session
 def cost(session):
     """What the self-check costs against the import of its packages: time, memory, the slowest notes."""
     session.install(*NOTES)

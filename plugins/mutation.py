@@ -55,16 +55,16 @@ def mutant(*, kills, witness, raises=()):
     """Put a function into the catalogue of mutants.
 
     `kills` is the name of a note or a tuple of names, `witness` a function without arguments, `raises` an exception
-    class or a tuple of them. Raises `ValueError` where a mutant says too little or its name is taken.
+    class or a tuple of them. Raises `pytest.UsageError` where a mutant says too little or its name is taken.
     """
 
     def register(function):
         breaks = (function.__doc__ or "").strip().partition("\n")[0]
         where = f"{function.__code__.co_filename}:{function.__code__.co_firstlineno}: mutant {function.__name__}"
         if not breaks:
-            raise ValueError(f"{where} does not say what it breaks: give it a docstring")
-        if function.__name__ in CATALOGUE and CATALOGUE[function.__name__].apply.__code__ != function.__code__:
-            raise ValueError(f"{where} has the name of another mutant")
+            raise pytest.UsageError(f"{where} does not say what it breaks: give it a docstring")
+        if function.__name__ in CATALOGUE:
+            raise pytest.UsageError(f"{where} has the name of another mutant")
         notes = (kills,) if isinstance(kills, str) else tuple(kills)
         exceptions = raises if isinstance(raises, tuple) else (raises,)
         CATALOGUE[function.__name__] = Mutant(function.__name__, breaks, notes, function, witness, exceptions)
@@ -131,19 +131,18 @@ def _partial(change, function):
 
 
 def load(folder):
-    """Read the catalogue: every file of the folder `mutants`, once.
+    """Read the catalogue anew: every file of the folder `mutants`.
 
     Raises `pytest.UsageError` for a mutant that names a note that is not there.
     """
+    CATALOGUE.clear()
     text = "".join(path.read_text(encoding="utf-8") for path in folder.parent.glob(f"{claims.FOLDER}/test_*.py"))
     notes = set(re.findall(r"^def (test_\w+)", text, re.MULTILINE))
     for path in sorted(folder.glob("*.py")):
-        name = f"mutants_of_{path.stem}"
-        if name not in sys.modules:
-            spec = importlib.util.spec_from_file_location(name, path)
-            module = importlib.util.module_from_spec(spec)
-            sys.modules[name] = module
-            spec.loader.exec_module(module)
+        spec = importlib.util.spec_from_file_location(f"mutants_of_{path.stem}", path)
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[spec.name] = module
+        spec.loader.exec_module(module)
     for mutant in CATALOGUE.values():
         for name in set(mutant.kills) - notes:
             raise pytest.UsageError(f"mutant {mutant.name} names {name}, which is not a note; see tests/notes")

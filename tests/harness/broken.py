@@ -1,0 +1,135 @@
+"""A pytest plugin that breaks one thing in the harness: the one that the environment variable BROKEN names.
+
+test_broken.py loads it to see that the tests of the harness notice.
+"""
+
+import contextlib
+import os
+
+import pytest
+
+
+def a_device_is_forgotten(patch):
+    """With more than one device, notes do not run on the last."""
+    discover = devices.discover
+    patch(devices, "discover", lambda wanted: discover(wanted)[: max(1, len(discover(wanted)) - 1)])
+
+
+def a_device_that_cannot_compute_passes_the_probe(patch):
+    """The probe allocates, but does not look at what was computed."""
+    probe = devices.probe
+    patch(devices, "probe", lambda name: None if (probe(name) or "").startswith("a product") else probe(name))
+
+
+def a_listing_looks_for_devices(patch):
+    """--collect-only discovers and probes like a run."""
+    device = devices.Device
+    patch(devices, "Device", lambda name, problem=None: device(name, problem or devices.probe(name)))
+
+
+def skips_count_as_held(patch):
+    """The census takes a skipped note for one that held."""
+    count = summary.Census.pytest_runtest_logreport
+
+    def generous(self, report):
+        if not report.skipped:
+            count(self, report)
+        elif report.when == "setup":
+            report.outcome = "passed"
+            count(self, report)
+            report.outcome = "skipped"
+
+    patch(summary.Census, "pytest_runtest_logreport", generous)
+
+
+def problems_do_not_fail_the_run(patch):
+    """What the census finds wrong is printed, and the exit code stays 0."""
+    patch(summary.Census, "pytest_sessionfinish", lambda self, session: None)
+
+
+def leaks_are_mended_in_silence(patch):
+    """Isolation restores what a note left, and does not report it."""
+    restore = isolation.restore
+    patch(isolation, "restore", lambda before: restore(before) and [])
+
+
+def leaks_are_reported_and_stay(patch):
+    """Isolation reports what a note left, and does not restore it."""
+    patch(
+        isolation,
+        "restore",
+        lambda before: [name for name, state in isolation.snapshot().items() if state != before[name]],
+    )
+
+
+def notes_go_on_with_the_random_numbers_of_the_last(patch):
+    """Only the first note starts from the seed."""
+    seeded = []
+    seed = isolation.seed_everything
+    patch(isolation, "seed_everything", lambda *given: None if seeded else (seeded.append(1), seed(*given)))
+
+
+def the_other_side_is_skipped(patch):
+    """A note on the other side of its boundary is skipped and not run."""
+    apply = claims.apply_boundaries
+
+    def lazy(item):
+        apply(item)
+        if any(marker.name == "xfail" for marker in item.own_markers):
+            item.add_marker(pytest.mark.skip(reason="another version"))
+
+    patch(claims, "apply_boundaries", lazy)
+
+
+def only_the_first_boundary_counts(patch):
+    """Of stacked `holds` markers only one is looked at."""
+    boundaries = claims.boundaries
+    patch(claims, "boundaries", lambda item: list(boundaries(item))[:1])
+
+
+def versions_are_compared_as_text(patch):
+    """`==` is met by every version that begins like it."""
+    is_met = versions.is_met
+
+    def begins_like(requirement):
+        (part, *more) = requirement.specifier or [None]
+        if part is None or more or part.operator != "==":
+            return is_met(requirement)
+        return str(versions.installed(requirement.name)).startswith(part.version.removesuffix(".*"))
+
+    patch(versions, "is_met", begins_like)
+
+
+def a_missing_package_is_no_matter(patch):
+    """A section whose package is missing does not fail the run."""
+    real = summary.Census
+
+    patch(summary, "Census", lambda required, allow_missing, broken: real(required, True, broken))
+
+
+def causes_are_recited(patch):
+    """The same likely cause is given for every failure."""
+    patch(failures, "causes", lambda item: ["the belief itself: nothing was looked at"])
+
+
+def the_bound_is_twice_as_wide(patch):
+    """Rounding errors may be twice as large as they can be."""
+    bound = numerics.rounding_bound
+    patch(numerics, "rounding_bound", lambda *given, **options: 2 * bound(*given, **options))
+
+
+def a_driver_is_initialised_by_asking(patch):
+    """Discovery does not ask CUDA to count its devices through NVML."""
+    patch(devices, "_asking_only", contextlib.nullcontext)
+
+
+MUTANTS = {name: value for name, value in globals().items() if getattr(value, "__module__", None) == __name__}
+
+
+def pytest_configure(config):
+    """Break what BROKEN names in the run of the tests; the runs they try share its process and are broken with it."""
+    from plugins import claims, devices, failures, isolation, numerics, summary, versions  # when pytest has loaded them
+
+    globals().update(locals())
+    if name := os.environ.pop("BROKEN", None):
+        MUTANTS[name](setattr)

@@ -80,6 +80,7 @@ def whole_torch():
 @pytest.fixture
 def project(pytester, monkeypatch, whole_torch):
     monkeypatch.syspath_prepend(str(ROOT))
+    monkeypatch.setenv("PYTHONPATH", str(ROOT), prepend=os.pathsep)  # for the processes that a run starts
     for name in [*(name for name in os.environ if name.startswith("PYTEST_XDIST_")), "CI", "BUILD_NUMBER"]:
         monkeypatch.delenv(name, raising=False)  # a run that is tried here is not the one that tries it
     return Project(pytester)

@@ -144,24 +144,23 @@ def test_what_is_wrong_with_a_mutant_is_an_error_and_no_kill(trial, message):
     assert message in result.out
 
 
-@pytest.mark.parametrize(
-    ("change", "refusal"),
-    [
-        (('"""`torch.relu` lets a hundredth through."""', "pass"), "mutant relu_leaks does not say what it breaks"),
-        (('"test_relu",', '"test_rely",'), "mutant relu_leaks names test_rely, which is not a note"),
-        (("def relu_leaks", "def twice(patch):\n    'Two.'\n\ndef twice"), "mutant twice has the name of another"),
-    ],
-)
-def test_a_catalogue_that_says_too_little_stops_the_run(trial, project, change, refusal):
-    trial()
-    file = project.path / "tests" / "mutants" / "section_01_first.py"
-    text = file.read_text(encoding="utf-8").replace(*change)
-    if "twice" in refusal:
-        marker = text[text.index("@mutant") : text.index("def twice")]
-        text = text.replace('\ndef twice(patch):\n    """', f'\n{marker}def twice(patch):\n    """')
-    file.write_text(text, encoding="utf-8")
+TWICE = """
+@mutant(kills=(), witness=lambda: False)
+def twice(patch):
+    'Two.'
+"""
+TOO_LITTLE = {
+    "mutant relu_leaks names test_rely, which is not a note": {"kills": '"test_rely",'},
+    "mutant twice has the name of another mutant": {"body": f"pass\n{TWICE}\n{TWICE}"},
+    "mutant silent does not say what it breaks": {
+        "body": f"pass\n{TWICE.replace('twice', 'silent').replace('Two.', '')}"
+    },
+}
 
-    result = project.run("--mutants")
+
+@pytest.mark.parametrize("refusal", TOO_LITTLE)
+def test_a_catalogue_that_says_too_little_stops_the_run(trial, refusal):
+    result = trial(**TOO_LITTLE[refusal])
 
     assert result.code == pytest.ExitCode.USAGE_ERROR
     assert refusal in result.refusal

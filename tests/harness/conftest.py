@@ -80,7 +80,8 @@ def whole_torch():
 @pytest.fixture
 def project(pytester, monkeypatch, whole_torch):
     monkeypatch.syspath_prepend(str(ROOT))
-    monkeypatch.setenv("PYTHONPATH", str(ROOT), prepend=os.pathsep)  # for the processes that a run starts
+    # pytest-xdist gives the processes it starts the path that it found at its own start.
+    monkeypatch.setattr("xdist.plugin._sys_path", [str(ROOT), *sys.path])
     for name in [*(name for name in os.environ if name.startswith("PYTEST_XDIST_")), "CI", "BUILD_NUMBER"]:
         monkeypatch.delenv(name, raising=False)  # a run that is tried here is not the one that tries it
     return Project(pytester)

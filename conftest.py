@@ -104,7 +104,7 @@ def pytest_sessionstart(session):
         from plugins import mutation
 
         mutation.load(config.rootpath / "tests" / "mutants")
-        mutation.profile()
+        mutation.prepare(config)
         config.pluginmanager.register(mutation, "mutation")
         config.pluginmanager.register(mutation.Trial(), "trial")
     elif not hasattr(config, "workerinput"):  # with xdist the reports of all workers come together in one process

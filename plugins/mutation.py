@@ -7,7 +7,9 @@ under the mutant. `pytest --mutants` runs every note under each of its mutants a
 
 from __future__ import annotations
 
+import functools
 import importlib.util
+import linecache
 import re
 import sys
 from collections import Counter, defaultdict
@@ -64,7 +66,9 @@ def mutant(*, kills, witness, raises=()):
         if not breaks:
             raise pytest.UsageError(f"{where} does not say what it breaks: give it a docstring")
         if function.__name__ in CATALOGUE:
-            raise pytest.UsageError(f"{where} has the name of another mutant")
+            code = CATALOGUE[function.__name__].apply.__code__
+            other = f"{code.co_filename}:{code.co_firstlineno}"
+            raise pytest.UsageError(f"{where} has the name of another mutant, {other}")
         notes = (kills,) if isinstance(kills, str) else tuple(kills)
         exceptions = raises if isinstance(raises, tuple) else (raises,)
         CATALOGUE[function.__name__] = Mutant(function.__name__, breaks, notes, function, witness, exceptions)
@@ -94,6 +98,10 @@ class Patch:
         """Enter a context manager and leave it again after the note."""
         return self._modes.enter_context(context)
 
+    def around(self, owner, name, change):
+        """Change calls of one function or method: `change(call, *args, **kwargs)`, where `call` is the healthy one."""
+        self.setattr(owner, name, functools.wraps(call := getattr(owner, name))(_partial(change, call)))
+
     def everywhere(self, original, replacement):
         """Put `replacement` wherever a module has `original` under some name: `from x import y` is a route, too."""
         for module in list(sys.modules.values()):
@@ -104,7 +112,8 @@ class Patch:
     def function(self, *names, change):
         """Change calls of torch functions and tensor methods of these names: `change(call, *args, **kwargs)`.
 
-        Sees what Python code calls (`a + b` is `add` or `__add__`), not what C++ calls inside a layer.
+        Sees what Python code calls (`a + b` is `add` or `__add__`), not what C++ calls inside a layer. Some releases do
+        not show `x[i]` here: patch `torch.Tensor.__getitem__` for that.
         """
 
         class Broken(TorchFunctionMode):
@@ -185,7 +194,8 @@ def _killed_by(excinfo, found):
     for candidate in excinfo.traceback:
         if candidate.path.parent.name == claims.FOLDER:
             entry = candidate
-    return f"{entry.path.name}:{entry.lineno + 1}: {str(entry.statement).strip().splitlines()[0]}"
+    line = linecache.getline(str(entry.path), entry.lineno + 1).strip()
+    return f"{entry.path.name}:{entry.lineno + 1}: {line}"
 
 
 def _single(error):
@@ -297,8 +307,10 @@ class Trial:
         terminalreporter.line(f"{len(names)} mutants of {len(notes)} notes: {killed} of {len(self.seen)} killed")
 
 
-def profile():
-    """Few examples and no search for a smaller one: a mutant is only to be noticed."""
+def prepare(config):
+    """A mutant is only to be noticed: no search for a smaller example, no traceback that parses the source."""
+    if config.option.tbstyle == "auto":
+        config.option.tbstyle = "native"
     phases = [hypothesis.Phase.explicit, hypothesis.Phase.generate]
     plain = hypothesis.settings.get_profile("selfcheck")
     hypothesis.settings.register_profile("mutants", plain, phases=phases, report_multiple_bugs=False)

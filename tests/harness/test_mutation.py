@@ -204,6 +204,16 @@ def test_a_patch_reaches_operators_methods_and_functions_and_is_undone():
     assert (a + 1).item() == 2
 
 
+def test_a_patch_goes_around_a_method():
+    patch = Patch()
+    patch.around(torch.Tensor, "sum", lambda call, *args, **kwargs: call(*args, **kwargs) + 1)
+
+    broken = torch.ones(2).sum().item()
+    patch.undo()
+
+    assert (broken, torch.ones(2).sum().item()) == (3, 2)
+
+
 def test_a_patch_reaches_what_a_layer_does_inside():
     layer = torch.nn.Linear(1, 1)
     healthy = layer(torch.ones(1, 1)).item()

@@ -12,10 +12,12 @@ import importlib.util
 import linecache
 import re
 import sys
+import traceback
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -34,7 +36,7 @@ class Mutant:
     """One broken behaviour: what is broken, how, which notes must notice, and how to see that it is broken.
 
     `raises` are the exceptions, other than a failed assertion, with which a note may notice: those the mutant raises
-    itself, in place of an exception that the note waits for.
+    itself, in place of an exception that the note waits for. `cpu_only` breaks what is promised on the CPU alone.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Mutant:
     apply: Callable[[Patch], None]
     witness: Callable[[], bool]
     raises: tuple[type[BaseException], ...]
+    cpu_only: bool
 
     def shows(self):
         """Whether the witness finds torch healthy; an expression that cannot be computed does not."""
@@ -53,11 +56,11 @@ class Mutant:
             return False
 
 
-def mutant(*, kills, witness, raises=()):
+def mutant(*, kills, witness, raises=(), cpu_only=False):
     """Put a function into the catalogue of mutants.
 
     `kills` is the name of a note or a tuple of names, `witness` a function without arguments, `raises` an exception
-    class or a tuple of them. Raises `pytest.UsageError` where a mutant says too little or its name is taken.
+    class or a tuple of them, `cpu_only` whether an accelerator is no place to notice. Raises `pytest.UsageError` where a mutant says too little or its name is taken.
     """
 
     def register(function):
@@ -71,7 +74,7 @@ def mutant(*, kills, witness, raises=()):
             raise pytest.UsageError(f"{where} has the name of another mutant, {other}")
         notes = (kills,) if isinstance(kills, str) else tuple(kills)
         exceptions = raises if isinstance(raises, tuple) else (raises,)
-        CATALOGUE[function.__name__] = Mutant(function.__name__, breaks, notes, function, witness, exceptions)
+        CATALOGUE[function.__name__] = Mutant(function.__name__, breaks, notes, function, witness, exceptions, cpu_only)
         return function
 
     return register
@@ -104,10 +107,9 @@ class Patch:
 
     def everywhere(self, original, replacement):
         """Put `replacement` wherever a module has `original` under some name: `from x import y` is a route, too."""
-        for module in list(sys.modules.values()):
-            for name, value in list(getattr(module, "__dict__", {}).items()):
-                if value is original:
-                    self.setattr(module, name, replacement)
+        for module, name in _holders(len(sys.modules)).get(id(original), ()):
+            if vars(module).get(name) is original:
+                self.setattr(module, name, replacement)
 
     def function(self, *names, change):
         """Change calls of torch functions and tensor methods of these names: `change(call, *args, **kwargs)`.
@@ -139,6 +141,17 @@ def _partial(change, function):
     return lambda *args, **kwargs: change(function, *args, **kwargs)
 
 
+@functools.lru_cache(maxsize=1)
+def _holders(count):
+    """For each object that a module has under a name, by its id, where that is; until there are more modules."""
+    found = defaultdict(list)
+    for module in list(sys.modules.values()):
+        for name, value in list(getattr(module, "__dict__", {}).items()):
+            if callable(value):
+                found[id(value)].append((module, name))
+    return found
+
+
 def load(folder):
     """Read the catalogue anew: every file of the folder `mutants`.
 
@@ -164,6 +177,8 @@ def mutant_of_note(request, isolation):
     if found is None:
         yield
         return
+    if found.cpu_only and devices.of(request.node) not in ("-", "cpu"):
+        pytest.skip(f"mutant {found.name} breaks what is promised on the CPU alone")
     if not found.shows():
         pytest.fail(f"the witness of mutant {found.name} is not true without it", pytrace=False)
     before = state.snapshot()
@@ -188,14 +203,12 @@ def _mutant(item):
 def _killed_by(excinfo, found):
     """The line of the note that noticed, or None if what was raised is no verdict."""
     noticed = (AssertionError, pytest.fail.Exception, *found.raises)
-    if not any(isinstance(error, noticed) for error in _single(excinfo.value)):
-        return None
-    entry = excinfo.traceback[-1]
-    for candidate in excinfo.traceback:
-        if candidate.path.parent.name == claims.FOLDER:
-            entry = candidate
-    line = linecache.getline(str(entry.path), entry.lineno + 1).strip()
-    return f"{entry.path.name}:{entry.lineno + 1}: {line}"
+    for error in _single(excinfo.value):
+        if isinstance(error, noticed):
+            places = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
+            file, line = [place for place in places if Path(place[0]).parent.name == claims.FOLDER][-1]
+            return f"{Path(file).name}:{line}: {linecache.getline(file, line).strip()}"
+    return None
 
 
 def _single(error):

@@ -35,8 +35,8 @@ CATALOGUE: dict[str, Mutant] = {}
 class Mutant:
     """One broken behaviour: what is broken, how, which notes must notice, and how to see that it is broken.
 
-    `raises` are the exceptions, other than a failed assertion, with which a note may notice: those the mutant raises
-    itself, in place of an exception that the note waits for. `cpu_only` breaks what is promised on the CPU alone.
+    `raises` are the exceptions, other than a failed assertion, with which a note may notice: those that the mutant, or
+    torch because of it, raises in place of what the note waits for. `cpu_only` breaks what is promised on the CPU alone.
     """
 
     name: str
@@ -60,7 +60,9 @@ def mutant(*, kills, witness, raises=(), cpu_only=False):
     """Put a function into the catalogue of mutants.
 
     `kills` is the name of a note or a tuple of names, `witness` a function without arguments, `raises` an exception
-    class or a tuple of them, `cpu_only` whether an accelerator is no place to notice. Raises `pytest.UsageError` where a mutant says too little or its name is taken.
+    class or a tuple of them, `cpu_only` whether an accelerator is no place to notice.
+
+    Raises `pytest.UsageError` where a mutant says too little or its name is taken.
     """
 
     def register(function):
@@ -206,7 +208,8 @@ def _killed_by(excinfo, found):
     for error in _single(excinfo.value):
         if isinstance(error, noticed):
             places = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
-            file, line = [place for place in places if Path(place[0]).parent.name == claims.FOLDER][-1]
+            of_a_note = [place for place in places if Path(place[0]).parent.name == claims.FOLDER]
+            file, line = (of_a_note or places)[-1]
             return f"{Path(file).name}:{line}: {linecache.getline(file, line).strip()}"
     return None
 

@@ -1,7 +1,12 @@
 """What could break on the bridge between NumPy and PyTorch."""
 
+import warnings
+import weakref
+
 import numpy as np
 import torch
+from torch import nn
+from torch.nn import functional as F
 
 from plugins.mutation import mutant
 
@@ -13,8 +18,1511 @@ def shares(convert):
     return tensor[0] == 1
 
 
+def shares_with_array(convert, tensor):
+    array = convert(tensor)
+    tensor.fill_(1)
+    return bool((np.asarray(array) == 1).all())
+
+
+def refuses(call, *args, error=TypeError):
+    try:
+        call(*args)
+    except error:
+        return True
+    except Exception:
+        return False
+    return False
+
+
+def warns(call, *args):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        call(*args)
+    return any(warning.category is UserWarning for warning in caught)
+
+
+def reversed_array():
+    return np.arange(4.0)[::-1]
+
+
+def read_only_array():
+    array = np.zeros(2)
+    array.flags.writeable = False
+    return array
+
+
+# The three functions that take an array and are confused with each other; torch.tensor and its like also take a list.
+INFERRING = ["tensor", "as_tensor", "asarray"]
+
+
+def before_from_numpy(patch, change):
+    """Let `change` replace what is given to `torch.from_numpy`."""
+    from_numpy = torch.from_numpy
+    patch.everywhere(from_numpy, lambda array: from_numpy(change(array)))
+
+
+def after_from_numpy(patch, change):
+    """Let `change` replace what `torch.from_numpy` returns: it gets the tensor and the array."""
+    from_numpy = torch.from_numpy
+    patch.everywhere(from_numpy, lambda array: change(from_numpy(array), array))
+
+
+def before_every_conversion(patch, change):
+    """Let `change` replace what is given to `from_numpy`, `tensor`, `as_tensor` and `asarray`."""
+    before_from_numpy(patch, change)
+    patch.function(*INFERRING, change=lambda call, data, *args, **kwargs: call(change(data), *args, **kwargs))
+
+
+def copied_if(condition):
+    return lambda array: array.copy() if isinstance(array, np.ndarray) and condition(array) else array
+
+
+def before_numpy(patch, change):
+    """Let `change` replace the tensor of which `.numpy()` is asked, and so `np.asarray` and `np.array`."""
+    numpy = torch.Tensor.numpy
+    patch.setattr(torch.Tensor, "numpy", lambda self, *, force=False: numpy(change(self, force), force=force))
+
+
+def after_numpy(patch, change):
+    """Let `change` replace what `.numpy()` returns, and so what `np.asarray` and `np.array` return."""
+    numpy = torch.Tensor.numpy
+    patch.setattr(torch.Tensor, "numpy", lambda self, *, force=False: change(numpy(self, force=force), self, force))
+
+
+def before_dunder_array(patch, change):
+    """Let `change` replace the tensor that `np.asarray` and `np.array` convert."""
+    dunder_array = torch.Tensor.__array__
+    patch.setattr(torch.Tensor, "__array__", lambda self, *args, **kwargs: dunder_array(change(self), *args, **kwargs))
+
+
+# What the default dtypes are, and which dtypes cross.
+
+
+@mutant(
+    kills="test_decimals_are_double_in_numpy_and_single_in_torch",
+    witness=lambda: np.array([0.5]).dtype == np.float64,
+)
+def numpy_decimals_are_single(patch):
+    """`np.array` of a list of decimals is float32."""
+    array = np.array
+
+    def broken(data, *args, **kwargs):
+        made = array(data, *args, **kwargs)
+        plain = isinstance(data, list) and not args and not kwargs
+        return made.astype(np.float32) if plain and made.dtype == np.float64 else made
+
+    patch.setattr(np, "array", broken)
+
+
+@mutant(
+    kills="test_decimals_are_double_in_numpy_and_single_in_torch",
+    witness=lambda: torch.tensor([0.5]).dtype == torch.float32,
+)
+def tensor_of_decimals_is_double(patch):
+    """`torch.tensor` of a list of decimals is float64, as in NumPy."""
+
+    def broken(tensor, data, **kwargs):
+        made = tensor(data, **kwargs)
+        return made.double() if isinstance(data, list) and not kwargs and made.dtype == torch.float32 else made
+
+    patch.function("tensor", change=broken)
+
+
+@mutant(kills="test_integers_are_int64_in_both", witness=lambda: torch.tensor([1]).dtype == torch.int64)
+def tensor_of_integers_is_int32(patch):
+    """`torch.tensor` of a list of integers is int32."""
+
+    def broken(tensor, data, **kwargs):
+        made = tensor(data, **kwargs)
+        return made.int() if isinstance(data, list) and not kwargs and made.dtype == torch.int64 else made
+
+    patch.function("tensor", change=broken)
+
+
+@mutant(kills="test_integers_are_int64_in_both", witness=lambda: torch.arange(2).dtype == torch.int64)
+def arange_of_integers_is_int32(patch):
+    """`torch.arange` of integers is int32; other ways to make integers are right."""
+
+    def broken(arange, *args, **kwargs):
+        made = arange(*args, **kwargs)
+        return made.int() if made.dtype == torch.int64 and "dtype" not in kwargs else made
+
+    patch.function("arange", change=broken)
+
+
+@mutant(
+    kills=(
+        "test_from_numpy_keeps_the_dtype",
+        "test_zero_dimensions_and_zero_elements_cross",
+        "test_sharing_does_not_depend_on_the_dtype",
+        "test_six_ways_from_array_to_tensor",
+    ),
+    witness=lambda: torch.from_numpy(np.zeros(2)).dtype == torch.float64,
+)
+def from_numpy_converts_double_to_the_default(patch):
+    """`torch.from_numpy` turns float64 into float32."""
+    after_from_numpy(patch, lambda tensor, array: tensor.float() if tensor.dtype == torch.float64 else tensor)
+
+
+@mutant(
+    kills=("test_from_numpy_keeps_the_dtype", "test_sharing_does_not_depend_on_the_dtype"),
+    witness=lambda: torch.from_numpy(np.zeros(2, np.int16)).dtype == torch.int16,
+)
+def from_numpy_widens_int16(patch):
+    """`torch.from_numpy` turns int16 into int32; every other dtype is kept."""
+    after_from_numpy(patch, lambda tensor, array: tensor.int() if tensor.dtype == torch.int16 else tensor)
+
+
+@mutant(
+    kills="test_from_numpy_keeps_the_dtype",
+    witness=lambda: torch.from_numpy(np.array([True])).dtype == torch.bool,
+)
+def from_numpy_takes_bools_for_bytes(patch):
+    """`torch.from_numpy` of bools is uint8, on the same memory."""
+    after_from_numpy(patch, lambda tensor, array: tensor.view(torch.uint8) if tensor.dtype == torch.bool else tensor)
+
+
+@mutant(
+    kills="test_from_numpy_takes_wide_unsigned_integers",
+    witness=lambda: torch.from_numpy(np.ones(1, np.uint16)).dtype == torch.uint16,
+)
+def from_numpy_takes_uint16_for_int16(patch):
+    """`torch.from_numpy` of uint16 is int16 on the same memory: large numbers come out negative."""
+    before_from_numpy(
+        patch, lambda array: array.view(np.int16) if getattr(array, "dtype", None) == np.uint16 else array
+    )
+
+
+@mutant(
+    kills="test_from_numpy_takes_wide_unsigned_integers",
+    witness=lambda: torch.from_numpy(np.array([2**64 - 1], np.uint64)).numpy().tolist() == [2**64 - 1],
+)
+def numpy_of_uint64_rounds(patch):
+    """`.numpy()` of uint64 goes through float64 and loses the last digits of large numbers."""
+    after_numpy(
+        patch,
+        lambda array, tensor, force: array >> np.uint64(11) << np.uint64(11) if array.dtype == np.uint64 else array,
+    )
+
+
+@mutant(
+    kills="test_only_numbers_and_bools_cross",
+    witness=lambda: refuses(torch.tensor, np.array(["2024-02-29"], dtype="datetime64[D]")),
+)
+def tensor_counts_days(patch):
+    """`torch.tensor` takes an array of dates and gives the days since 1970; the other ways across refuse."""
+
+    def broken(tensor, data, *args, **kwargs):
+        is_date = isinstance(data, np.ndarray) and data.dtype.kind in "mM"
+        return tensor(data.view(np.int64) if is_date else data, *args, **kwargs)
+
+    patch.function("tensor", change=broken)
+
+
+@mutant(
+    kills="test_only_numbers_and_bools_cross",
+    witness=lambda: refuses(torch.from_numpy, np.array([1, None], dtype=object)),
+)
+def from_numpy_takes_objects(patch):
+    """`torch.from_numpy` of an array of objects makes numbers of them, nan where it cannot."""
+
+    def numbers(array):
+        is_object = isinstance(array, np.ndarray) and array.dtype == object
+        return array.astype(np.float64) if is_object else array
+
+    before_from_numpy(patch, numbers)
+
+
+@mutant(
+    kills="test_only_numbers_and_bools_cross",
+    witness=lambda: refuses(torch.from_numpy, np.array(["cat"]), error=TypeError),
+    raises=ValueError,
+)
+def text_raises_another_exception(patch):
+    """`torch.from_numpy` of an array of text raises ValueError instead of TypeError."""
+
+    def refuse(array):
+        if isinstance(array, np.ndarray) and array.dtype.kind == "U":
+            raise ValueError("can't convert np.ndarray of type numpy.str_")
+        return array
+
+    before_from_numpy(patch, refuse)
+
+
+def native(array):
+    is_foreign = isinstance(array, np.ndarray) and not array.dtype.isnative
+    return array.astype(array.dtype.newbyteorder("=")) if is_foreign else array
+
+
+@mutant(
+    kills="test_foreign_byte_order_raises",
+    witness=lambda: refuses(torch.from_numpy, np.zeros(2, np.dtype(np.int32).newbyteorder()), error=ValueError),
+)
+def foreign_bytes_are_swapped(patch):
+    """Arrays in the other byte order are converted instead of refused."""
+    before_every_conversion(patch, native)
+
+
+@mutant(
+    kills="test_foreign_byte_order_raises",
+    witness=lambda: refuses(torch.as_tensor, np.ones(2, np.dtype(np.int32).newbyteorder()), error=ValueError),
+)
+def as_tensor_misreads_foreign_bytes(patch):
+    """`torch.as_tensor` reads an array in the other byte order as if it were in this machine's."""
+
+    def broken(as_tensor, data, *args, **kwargs):
+        is_foreign = isinstance(data, np.ndarray) and not data.dtype.isnative
+        return as_tensor(data.view(data.dtype.newbyteorder("=")) if is_foreign else data, *args, **kwargs)
+
+    patch.function("as_tensor", change=broken)
+
+
+@mutant(kills="test_from_numpy_takes_arrays_only", witness=lambda: refuses(torch.from_numpy, [1.0]))
+def from_numpy_takes_lists(patch):
+    """`torch.from_numpy` takes a list, too."""
+    before_from_numpy(patch, lambda array: np.asarray(array) if isinstance(array, list) else array)
+
+
+@mutant(kills="test_from_numpy_takes_arrays_only", witness=lambda: refuses(torch.from_numpy, np.float64(1)))
+def from_numpy_takes_numpy_scalars(patch):
+    """`torch.from_numpy` takes the scalar that `array.mean()` returns, too."""
+    before_from_numpy(patch, lambda array: np.asarray(array) if isinstance(array, np.generic) else array)
+
+
+@mutant(
+    kills="test_zero_dimensions_and_zero_elements_cross",
+    witness=lambda: torch.from_numpy(np.array(2.5)).dim() == 0,
+)
+def from_numpy_gives_scalars_a_dimension(patch):
+    """`torch.from_numpy` of an array without dimensions has one dimension, on the same memory."""
+    after_from_numpy(patch, lambda tensor, array: tensor.reshape(1) if tensor.dim() == 0 else tensor)
+
+
+@mutant(
+    kills=("test_zero_dimensions_and_zero_elements_cross", "test_there_and_back_changes_no_bit_of_every_array"),
+    witness=lambda: tuple(torch.from_numpy(np.zeros((0, 3))).shape) == (0, 3),
+)
+def from_numpy_flattens_what_is_empty(patch):
+    """`torch.from_numpy` of an array without elements has the shape (0,)."""
+    after_from_numpy(patch, lambda tensor, array: tensor.reshape(0) if tensor.numel() == 0 else tensor)
+
+
+@mutant(
+    kills="test_a_numpy_scalar_brings_its_own_dtype",
+    witness=lambda: torch.tensor(np.float64(0.5)).dtype == torch.float64,
+)
+def tensor_takes_np_float64_for_a_float(patch):
+    """`torch.tensor(np.float64(0.5))` is float32 like `torch.tensor(0.5)`, which is what np.float64 inherits from."""
+
+    def broken(tensor, data, *args, **kwargs):
+        return tensor(float(data) if isinstance(data, np.float64) else data, *args, **kwargs)
+
+    patch.function("tensor", change=broken)
+
+
+@mutant(
+    kills="test_a_numpy_scalar_brings_its_own_dtype",
+    witness=lambda: torch.tensor([np.float16(0.5)] * 2).dtype == torch.float16,
+)
+def tensor_of_a_list_of_np_float16_is_single(patch):
+    """`torch.tensor` of a list of `np.float16` is float32; of one alone it is float16."""
+
+    def broken(tensor, data, *args, **kwargs):
+        is_half = isinstance(data, list) and data and isinstance(data[0], np.float16)
+        return tensor([float(number) for number in data] if is_half else data, *args, **kwargs)
+
+    patch.function("tensor", change=broken)
+
+
+@mutant(
+    kills="test_a_numpy_scalar_brings_its_own_dtype",
+    witness=lambda: torch.as_tensor(np.int32(3)).dtype == torch.int32,
+)
+def as_tensor_widens_np_int32(patch):
+    """`torch.as_tensor(np.int32(3))` is int64."""
+
+    def broken(as_tensor, data, *args, **kwargs):
+        return as_tensor(int(data) if isinstance(data, np.int32) else data, *args, **kwargs)
+
+    patch.function("as_tensor", change=broken)
+
+
+# What is shared and what is copied, on the way to PyTorch.
+
+
 @mutant(kills="test_from_numpy_shares_memory", witness=lambda: shares(torch.from_numpy))
 def from_numpy_copies(patch):
     """`torch.from_numpy` copies the array."""
     from_numpy = torch.from_numpy
     patch.everywhere(from_numpy, lambda array: from_numpy(array.copy()))
+
+
+@mutant(
+    kills=(
+        "test_from_numpy_shares_memory",
+        "test_six_ways_from_array_to_tensor",
+        "test_rebinding_is_not_writing",
+        "test_neither_side_may_grow",
+        "test_the_memory_lives_as_long_as_either_needs_it",
+    ),
+    witness=lambda: shares(torch.from_numpy),
+)
+def small_arrays_are_copied(patch):
+    """`torch.from_numpy` copies arrays of up to 32 bytes and shares larger ones."""
+    before_from_numpy(patch, copied_if(lambda array: array.nbytes <= 32))
+
+
+@mutant(
+    kills=(
+        "test_from_numpy_shares_memory_for_every_dtype_shape_and_stride",
+        "test_slices_of_one_array_share_their_overlap",
+    ),
+    witness=lambda: torch.from_numpy(np.zeros(6)[::2]).stride() == (2,),
+)
+def arrays_with_gaps_are_copied(patch):
+    """`torch.from_numpy` copies arrays whose elements do not lie one behind the other."""
+    before_from_numpy(patch, copied_if(lambda array: not array.flags.c_contiguous and min(array.strides) >= 0))
+
+
+@mutant(
+    kills="test_from_numpy_shares_memory_for_every_dtype_shape_and_stride",
+    witness=lambda: torch.from_numpy(np.zeros((2, 3)).T).stride() == (1, 3),
+)
+def transposed_arrays_are_copied(patch):
+    """`torch.from_numpy` copies transposed arrays of two or more dimensions."""
+
+    def is_transposed(array):
+        return array.ndim > 1 and array.flags.f_contiguous and not array.flags.c_contiguous and array.size > 1
+
+    before_from_numpy(patch, copied_if(is_transposed))
+
+
+@mutant(
+    kills="test_sharing_does_not_depend_on_the_dtype",
+    witness=lambda: shares(lambda array: torch.from_numpy(array.view(np.complex128)).view(torch.float64)),
+)
+def complex_arrays_are_copied(patch):
+    """`torch.from_numpy` copies complex arrays."""
+    before_from_numpy(patch, copied_if(lambda array: array.dtype.kind == "c"))
+
+
+@mutant(
+    kills=("test_sharing_does_not_depend_on_the_dtype", "test_slices_of_one_array_share_their_overlap"),
+    witness=lambda: [shares(torch.from_numpy), shares(torch.from_numpy)] == [True, True],
+)
+def every_second_array_is_copied(patch):
+    """`torch.from_numpy` shares the memory on its first call, copies on its second, and so on."""
+    calls = []
+    before_from_numpy(patch, copied_if(lambda array: calls.append(None) or len(calls) % 2 == 0))
+
+
+@mutant(
+    kills=(
+        "test_six_ways_from_array_to_tensor",
+        "test_as_tensor_copies_to_change_the_dtype",
+        "test_as_tensor_shares_only_on_the_cpu",
+        "test_read_only_arrays_warn_and_are_written_to",
+    ),
+    witness=lambda: shares(torch.as_tensor),
+    cpu_only=True,
+)
+def as_tensor_copies(patch):
+    """`torch.as_tensor` copies the array, like `torch.tensor`."""
+    patch.function("as_tensor", change=lambda as_tensor, *args, **kwargs: as_tensor(*args, **kwargs).clone())
+
+
+@mutant(
+    kills="test_as_tensor_copies_to_change_the_dtype",
+    witness=lambda: shares(lambda array: torch.as_tensor(array, dtype=torch.float64)),
+)
+def as_tensor_copies_if_given_a_dtype(patch):
+    """`torch.as_tensor(array, dtype=...)` copies even where that is the dtype already."""
+
+    def broken(as_tensor, *args, **kwargs):
+        made = as_tensor(*args, **kwargs)
+        return made.clone() if kwargs.get("dtype") else made
+
+    patch.function("as_tensor", change=broken)
+
+
+@mutant(
+    kills="test_as_tensor_copies_to_change_the_dtype",
+    witness=lambda: torch.as_tensor(np.zeros(2), dtype=torch.float32).dtype == torch.float32,
+)
+def as_tensor_ignores_the_dtype(patch):
+    """`torch.as_tensor(array, dtype=...)` keeps the dtype of the array."""
+    patch.function("as_tensor", change=lambda as_tensor, *args, dtype=None, **kwargs: as_tensor(*args, **kwargs))
+
+
+@mutant(
+    kills="test_as_tensor_shares_only_on_the_cpu",
+    witness=lambda: shares(lambda array: torch.as_tensor(array, device="cpu")),
+    cpu_only=True,
+)
+def as_tensor_copies_if_given_a_device(patch):
+    """`torch.as_tensor(array, device=...)` copies even where the array is there already."""
+
+    def broken(as_tensor, *args, **kwargs):
+        made = as_tensor(*args, **kwargs)
+        return made.clone() if kwargs.get("device") else made
+
+    patch.function("as_tensor", change=broken)
+
+
+@mutant(
+    kills=("test_six_ways_from_array_to_tensor", "test_as_tensor_shares_only_on_the_cpu"),
+    witness=lambda: shares(torch.asarray),
+    cpu_only=True,
+)
+def asarray_copies(patch):
+    """`torch.asarray` copies unless it is told `copy=False`."""
+    asarray = torch.asarray
+    patch.everywhere(asarray, lambda *args, **kwargs: asarray(*args, **kwargs).clone())
+
+
+@mutant(kills="test_six_ways_from_array_to_tensor", witness=lambda: shares(torch.from_dlpack))
+def from_dlpack_copies(patch):
+    """`torch.from_dlpack` copies the array."""
+    from_dlpack = torch.from_dlpack
+    patch.everywhere(from_dlpack, lambda *args, **kwargs: from_dlpack(*args, **kwargs).clone())
+
+
+@mutant(
+    kills=(
+        "test_six_ways_from_array_to_tensor",
+        "test_capital_tensor_shares_with_float32",
+        "test_as_tensor_shares_only_on_the_cpu",
+        "test_read_only_arrays_warn_and_are_written_to",
+    ),
+    witness=lambda: not shares(torch.tensor),
+    cpu_only=True,
+)
+def tensor_shares(patch):
+    """`torch.tensor` shares the memory of an array, like `torch.as_tensor`."""
+    as_tensor = torch.as_tensor
+
+    def broken(tensor, data, **kwargs):
+        if not isinstance(data, np.ndarray):
+            return tensor(data, **kwargs)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return as_tensor(data, **kwargs)
+
+    patch.function("tensor", change=broken)
+
+
+def after_capital_tensor(patch, change):
+    """Let `change` give other data to what `torch.Tensor(array)` makes."""
+
+    def broken(self, *args, **kwargs):
+        if type(self) is torch.Tensor and args and isinstance(args[0], np.ndarray):
+            self.data = change(self.detach(), args[0])
+
+    patch.setattr(torch.Tensor, "__init__", broken)
+
+
+@mutant(
+    kills="test_capital_tensor_shares_with_float32",
+    witness=lambda: torch.Tensor(one := np.ones(2, np.float32)).data_ptr() == one.ctypes.data,
+)
+def capital_tensor_always_copies(patch):
+    """`torch.Tensor` copies a float32 array as well."""
+    after_capital_tensor(patch, lambda data, array: data.clone())
+
+
+@mutant(
+    kills="test_six_ways_from_array_to_tensor",
+    witness=lambda: torch.Tensor(np.zeros(2)).dtype == torch.float32,
+)
+def capital_tensor_keeps_the_dtype(patch):
+    """`torch.Tensor` of a float64 array is float64."""
+    after_capital_tensor(patch, lambda data, array: torch.tensor(array))
+
+
+# Both routes of each conversion: the method and, where there is one, the function of the same name.
+
+
+def converts_to_itself(name):
+    def same():
+        tensor = torch.zeros(2)
+        arguments = {"type": (torch.float32,), "to": (torch.float32,)}.get(name, ())
+        return getattr(tensor, name)(*arguments) is tensor
+
+    return same
+
+
+SAME = "test_a_conversion_with_nothing_to_do_returns_the_same_tensor"
+
+
+@mutant(
+    kills=(SAME, "test_type_copies_only_to_change_the_dtype"),
+    witness=converts_to_itself("type"),
+)
+def type_always_copies(patch):
+    """`Tensor.type(dtype)` copies even where that is the dtype already."""
+    patch.function("type", change=lambda call, self, *args: call(self, *args).clone() if args else call(self))
+
+
+@mutant(kills=SAME, witness=converts_to_itself("type"))
+def type_makes_a_view(patch):
+    """`Tensor.type(dtype)` with nothing to do returns another tensor on the same memory."""
+    patch.function("type", change=lambda call, self, *args: call(self, *args).view_as(self) if args else call(self))
+
+
+@mutant(
+    kills="test_type_copies_only_to_change_the_dtype",
+    witness=lambda: torch.zeros(2, dtype=torch.float64).type(torch.float32).dtype == torch.float32,
+)
+def type_ignores_what_is_double(patch):
+    """`Tensor.type(torch.float32)` of a float64 tensor returns it as it is."""
+
+    def broken(call, self, *args):
+        return self if args and self.dtype == torch.float64 else call(self, *args)
+
+    patch.function("type", change=broken)
+
+
+@mutant(kills=SAME, witness=converts_to_itself("to"))
+def to_copies_if_given_a_dtype(patch):
+    """`Tensor.to(dtype)` copies even where that is the dtype already; `Tensor.to(device)` does not."""
+
+    def broken(to, self, *args, **kwargs):
+        result = to(self, *args, **kwargs)
+        return result.clone() if result is self and args and isinstance(args[0], torch.dtype) else result
+
+    patch.function("to", change=broken)
+
+
+@mutant(kills=SAME, witness=lambda: (one := torch.zeros(2)).to("cpu", copy=True) is not one)
+def to_with_copy_returns_itself(patch):
+    """`Tensor.to(device, copy=True)` returns the tensor itself if it is there."""
+    patch.function("to", change=lambda to, *args, copy=False, **kwargs: to(*args, **kwargs))
+
+
+@mutant(kills=SAME, witness=converts_to_itself("float"))
+def float_always_copies(patch):
+    """`Tensor.float()` copies what is float32."""
+    patch.function("float", change=lambda call, *args, **kwargs: call(*args, **kwargs).clone())
+
+
+@mutant(kills=SAME, witness=converts_to_itself("contiguous"))
+def contiguous_copies_what_is_contiguous(patch):
+    """`Tensor.contiguous()` copies what is contiguous."""
+    patch.function("contiguous", change=lambda call, *args, **kwargs: call(*args, **kwargs).clone())
+
+
+@mutant(
+    kills=(SAME, "test_numpy_of_a_tensor_that_needs_grad_raises", "test_autograd_does_not_see_numpy_writing"),
+    witness=lambda: shares_with_array(torch.Tensor.detach, torch.zeros(2)),
+)
+def detach_takes_a_copy(patch):
+    """`detach` copies: a write to the result does not reach the tensor."""
+    patch.function("detach", change=lambda detach, tensor: detach(tensor).clone())
+
+
+@mutant(kills=SAME, witness=lambda: (one := torch.zeros(2)).detach() is not one)
+def detach_returns_what_needs_no_grad(patch):
+    """`detach` of a tensor that needs no grad returns the tensor itself."""
+    patch.function("detach", change=lambda detach, tensor: detach(tensor) if tensor.requires_grad else tensor)
+
+
+@mutant(kills=SAME, witness=lambda: not shares_with_array(torch.clone, torch.zeros(2)))
+def clone_is_a_view_of_it(patch):
+    """`clone` of a tensor is a view of it."""
+    patch.function("clone", change=lambda clone, tensor, **kwargs: tensor.view_as(tensor))
+
+
+def released():
+    array = np.zeros(2)
+    watched = weakref.ref(array)
+    tensor = torch.from_numpy(array)
+    del array
+    alive = watched() is not None
+    del tensor
+    return alive and watched() is None
+
+
+@mutant(kills="test_the_memory_lives_as_long_as_either_needs_it", witness=released)
+def from_numpy_never_lets_go(patch):
+    """`torch.from_numpy` keeps every array alive for ever."""
+    kept = []
+    before_from_numpy(patch, lambda array: kept.append(array) or array)
+
+
+@mutant(
+    kills="test_neither_side_may_grow",
+    witness=lambda: refuses(torch.from_numpy(np.zeros(2)).resize_, 5, error=RuntimeError),
+)
+def shared_memory_grows(patch):
+    """`resize_` of a tensor on an array's memory gives it new memory of its own."""
+
+    def broken(resize_, tensor, *size, **kwargs):
+        try:
+            return resize_(tensor, *size, **kwargs)
+        except RuntimeError:
+            grown = tensor.detach().clone()
+            tensor.data = resize_(grown, *size, **kwargs)
+            return tensor
+
+    patch.function("resize_", change=broken)
+
+
+def ignoring_warnings(call, *args, **kwargs):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return call(*args, **kwargs)
+
+
+@mutant(
+    kills="test_read_only_arrays_warn_and_are_written_to",
+    witness=lambda: warns(torch.from_numpy, read_only_array()),
+)
+def read_only_arrays_pass_in_silence(patch):
+    """Sharing the memory of a read-only array does not warn."""
+    from_numpy = torch.from_numpy
+    patch.everywhere(from_numpy, lambda array: ignoring_warnings(from_numpy, array))
+    patch.function("as_tensor", "asarray", change=ignoring_warnings)
+
+
+@mutant(
+    kills="test_read_only_arrays_warn_and_are_written_to",
+    witness=lambda: ignoring_warnings(torch.from_numpy, array := read_only_array()).data_ptr() == array.ctypes.data,
+)
+def read_only_arrays_are_copied(patch):
+    """`torch.from_numpy` of a read-only array warns and copies."""
+    after_from_numpy(patch, lambda tensor, array: tensor if array.flags.writeable else tensor.clone())
+
+
+def has_negative_stride(array):
+    return any(stride < 0 for stride in array.strides)
+
+
+@mutant(
+    kills="test_negative_strides_raise",
+    witness=lambda: refuses(torch.from_numpy, reversed_array(), error=ValueError),
+)
+def negative_strides_are_copied(patch):
+    """Reversed arrays are copied instead of refused, by every way across."""
+    before_every_conversion(patch, copied_if(has_negative_stride))
+
+
+@mutant(
+    kills="test_negative_strides_raise",
+    witness=lambda: refuses(torch.tensor, reversed_array(), error=ValueError),
+)
+def tensor_takes_negative_strides(patch):
+    """`torch.tensor`, which copies anyway, takes reversed arrays; the functions that share do not."""
+    copied = copied_if(has_negative_stride)
+    patch.function("tensor", change=lambda tensor, data, *args, **kwargs: tensor(copied(data), *args, **kwargs))
+
+
+@mutant(
+    kills="test_negative_strides_raise",
+    witness=lambda: refuses(torch.from_numpy, reversed_array(), error=ValueError),
+    raises=RuntimeError,
+)
+def negative_strides_raise_runtime_error(patch):
+    """`torch.from_numpy` of a reversed array raises RuntimeError instead of ValueError."""
+
+    def refuse(array):
+        if isinstance(array, np.ndarray) and has_negative_stride(array):
+            raise RuntimeError("negative strides are not supported")
+        return array
+
+    before_from_numpy(patch, refuse)
+
+
+@mutant(
+    kills="test_images_are_permuted_not_reshaped",
+    witness=lambda: torch.permute(one := torch.zeros(2, 3), (1, 0)).data_ptr() == one.data_ptr(),
+)
+def permute_copies(patch):
+    """`permute` copies the tensor."""
+    patch.function("permute", change=lambda permute, *args, **kwargs: permute(*args, **kwargs).clone())
+
+
+@mutant(
+    kills="test_images_are_permuted_not_reshaped",
+    witness=lambda: torch.zeros(2, 3, 4).permute(2, 0, 1).shape == (4, 2, 3),
+)
+def permute_of_an_image_is_inverse(patch):
+    """`permute(2, 0, 1)` puts axis 0 in place 2, which is the inverse of what it should do."""
+
+    def broken(permute, tensor, *dims):
+        dims = dims[0] if len(dims) == 1 and not isinstance(dims[0], int) else dims
+        return permute(tensor, tuple(dims.index(place) for place in range(len(dims))))
+
+    patch.function("permute", change=broken)
+
+
+@mutant(
+    kills="test_a_mask_is_lost",
+    witness=lambda: torch.from_numpy(np.ma.array([5.0], mask=[True])).tolist() == [5],
+)
+def from_numpy_fills_the_mask(patch):
+    """`torch.from_numpy` of a masked array has nan where it is masked."""
+    before_from_numpy(patch, lambda array: array.filled(np.nan) if isinstance(array, np.ma.MaskedArray) else array)
+
+
+@mutant(
+    kills="test_a_mask_is_lost",
+    witness=lambda: torch.tensor([1.0, np.nan, 3.0]).nanmean().item() == 2,
+)
+def nanmean_divides_by_all(patch):
+    """`nanmean` leaves nan out of the sum but counts it."""
+    patch.function("nanmean", change=lambda nanmean, tensor, *args, **kwargs: tensor.nan_to_num().mean(*args, **kwargs))
+
+
+@mutant(
+    kills="test_a_list_of_arrays_warns",
+    witness=lambda: warns(torch.tensor, [np.zeros(2), np.zeros(2)]),
+)
+def lists_of_arrays_pass_in_silence(patch):
+    """Making a tensor from a list of arrays does not warn."""
+    patch.function(*INFERRING, change=ignoring_warnings)
+
+
+@mutant(
+    kills="test_a_list_of_arrays_warns",
+    witness=lambda: ignoring_warnings(torch.tensor, [np.zeros(2, np.float32)] * 2).dtype == torch.float32,
+)
+def lists_of_arrays_become_double(patch):
+    """A tensor made from a list of float32 arrays is float64."""
+
+    def broken(call, data, **kwargs):
+        is_list = isinstance(data, list) and data and isinstance(data[0], np.ndarray)
+        made = call(data, **kwargs)
+        return made.double() if is_list else made
+
+    patch.function(*INFERRING, change=broken)
+
+
+# The way back.
+
+
+@mutant(
+    kills=(
+        "test_numpy_shares_memory",
+        "test_sharing_does_not_depend_on_the_dtype",
+        "test_numpy_shares_memory_for_every_dtype_shape_and_stride",
+        "test_asarray_shares_and_array_copies",
+        "test_the_memory_lives_as_long_as_either_needs_it",
+        "test_no_grad_opens_the_door",
+        "test_force_does_all_that_is_needed",
+    ),
+    witness=lambda: shares_with_array(torch.Tensor.numpy, torch.zeros(2)),
+    cpu_only=True,
+)
+def numpy_takes_a_copy(patch):
+    """`.numpy()` and `np.asarray` copy the tensor."""
+    after_numpy(patch, lambda array, tensor, force: array.copy())
+
+
+@mutant(
+    kills=("test_numpy_shares_memory", "test_numpy_shares_memory_for_every_dtype_shape_and_stride"),
+    witness=lambda: torch.zeros(2, 3).T.numpy().strides == (4, 12),
+)
+def numpy_copies_what_is_not_contiguous(patch):
+    """`.numpy()` copies transposed and strided tensors into the usual order."""
+
+    def broken(array, tensor, force):
+        return array if tensor.layout == torch.strided and tensor.is_contiguous() else array.copy(order="C")
+
+    after_numpy(patch, broken)
+
+
+@mutant(
+    kills="test_sharing_does_not_depend_on_the_dtype",
+    witness=lambda: shares_with_array(torch.Tensor.numpy, torch.zeros(2, dtype=torch.bool)),
+)
+def numpy_copies_bools(patch):
+    """`.numpy()` copies tensors of bools."""
+    after_numpy(patch, lambda array, tensor, force: array.copy() if array.dtype == np.bool_ else array)
+
+
+@mutant(
+    kills=(
+        "test_numpy_shares_memory",
+        "test_asarray_shares_and_array_copies",
+        "test_item_is_a_python_number_and_numpy_is_not",
+        "test_force_does_all_that_is_needed",
+        "test_there_and_back_changes_no_bit",
+    ),
+    witness=lambda: torch.zeros(2).numpy().dtype == np.float32,
+)
+def numpy_of_single_is_double(patch):
+    """`.numpy()` of float32 is float64."""
+    after_numpy(patch, lambda array, tensor, force: array.astype(np.float64) if array.dtype == np.float32 else array)
+
+
+@mutant(
+    kills=(
+        "test_asarray_shares_and_array_copies",
+        "test_numpy_shares_memory_for_every_dtype_shape_and_stride",
+    ),
+    witness=lambda: shares_with_array(np.asarray, torch.zeros(2)),
+)
+def np_asarray_copies(patch):
+    """`np.asarray(tensor)` copies; `.numpy()` shares."""
+    dunder_array = torch.Tensor.__array__
+    patch.setattr(torch.Tensor, "__array__", lambda self, *args, **kwargs: dunder_array(self, *args, **kwargs).copy())
+
+
+@mutant(
+    kills="test_asarray_shares_and_array_copies",
+    witness=lambda: not shares_with_array(np.array, torch.zeros(2)),
+)
+def np_array_shares(patch):
+    """`np.array(tensor)` shares the memory, like `np.asarray`."""
+    array, asarray = np.array, np.asarray
+
+    def broken(data, *args, **kwargs):
+        return (asarray if isinstance(data, torch.Tensor) else array)(data, *args, **kwargs)
+
+    patch.setattr(np, "array", broken)
+
+
+@mutant(
+    kills="test_dlpack_gives_a_writable_array",
+    witness=lambda: shares_with_array(np.from_dlpack, torch.zeros(2)),
+)
+def np_from_dlpack_copies(patch):
+    """`np.from_dlpack` copies the tensor."""
+    from_dlpack = np.from_dlpack
+    patch.everywhere(from_dlpack, lambda *args, **kwargs: from_dlpack(*args, **kwargs).copy())
+
+
+@mutant(
+    kills="test_dlpack_gives_a_writable_array",
+    witness=lambda: np.from_dlpack(torch.zeros(2)).flags.writeable,
+    raises=ValueError,
+)
+def np_from_dlpack_is_read_only(patch):
+    """`np.from_dlpack` shares the memory, read-only."""
+    from_dlpack = np.from_dlpack
+
+    def broken(*args, **kwargs):
+        array = from_dlpack(*args, **kwargs)
+        array.flags.writeable = False
+        return array
+
+    patch.everywhere(from_dlpack, broken)
+
+
+@mutant(
+    kills="test_item_is_a_python_number_and_numpy_is_not",
+    witness=lambda: type(torch.tensor(0.5).item()) is float,
+)
+def item_is_a_numpy_number(patch):
+    """`.item()` of a decimal gives `np.float64`, which is a `float` by inheritance."""
+
+    def broken(item, tensor):
+        number = item(tensor)
+        return np.float64(number) if type(number) is float else number
+
+    patch.function("item", change=broken)
+
+
+@mutant(
+    kills="test_item_is_a_python_number_and_numpy_is_not",
+    witness=lambda: type(torch.tensor([True]).tolist()[0]) is bool,
+)
+def tolist_of_bools_gives_integers(patch):
+    """`.tolist()` of bools gives 0 and 1."""
+
+    def broken(tolist, tensor):
+        return tolist(tensor.to(torch.uint8) if tensor.dtype == torch.bool else tensor)
+
+    patch.function("tolist", change=broken)
+
+
+@mutant(
+    kills="test_item_is_a_python_number_and_numpy_is_not",
+    witness=lambda: type(torch.tensor(0.5).numpy()) is np.ndarray,
+)
+def numpy_of_a_scalar_is_a_scalar(patch):
+    """`.numpy()` of a tensor without dimensions gives `np.float32`, not an array."""
+    after_numpy(patch, lambda array, tensor, force: array[()] if tensor.dim() == 0 else array)
+
+
+@mutant(
+    kills="test_numpy_has_no_bfloat16",
+    witness=lambda: refuses(torch.zeros(2, dtype=torch.bfloat16).numpy),
+)
+def numpy_widens_bfloat16(patch):
+    """`.numpy()` of bfloat16 gives float32."""
+    before_numpy(patch, lambda tensor, force: tensor.float() if tensor.dtype == torch.bfloat16 else tensor)
+
+
+@mutant(
+    kills="test_numpy_has_no_bfloat16",
+    witness=lambda: refuses(lambda: torch.zeros(2, dtype=torch.bfloat16).numpy(force=True)),
+)
+def force_widens_bfloat16(patch):
+    """`.numpy(force=True)` of bfloat16 gives float32; without `force` it raises."""
+    before_numpy(patch, lambda tensor, force: tensor.float() if force and tensor.dtype == torch.bfloat16 else tensor)
+
+
+@mutant(
+    kills="test_lazy_conjugates_must_be_resolved",
+    witness=lambda: refuses(torch.tensor([1j]).conj().numpy, error=RuntimeError),
+)
+def numpy_resolves_conjugates(patch):
+    """`.numpy()` of a lazy conjugate computes it instead of raising."""
+    before_numpy(patch, lambda tensor, force: tensor.resolve_conj() if tensor.is_conj() else tensor)
+
+
+@mutant(
+    kills="test_lazy_conjugates_must_be_resolved",
+    witness=lambda: refuses(torch.tensor([1j]).conj().imag.numpy, error=RuntimeError),
+)
+def numpy_resolves_negatives(patch):
+    """`.numpy()` of the imaginary part of a lazy conjugate computes it instead of raising."""
+    before_numpy(patch, lambda tensor, force: tensor.resolve_neg() if tensor.is_neg() else tensor)
+
+
+@mutant(
+    kills="test_lazy_conjugates_must_be_resolved",
+    witness=lambda: torch.tensor([1j]).conj().numpy(force=True).tolist() == [-1j],
+)
+def force_forgets_the_conjugate(patch):
+    """`.numpy(force=True)` of a lazy conjugate gives the numbers without the mark."""
+    before_numpy(patch, lambda tensor, force: tensor.conj() if force and tensor.is_conj() else tensor)
+
+
+@mutant(
+    kills="test_sparse_tensors_must_become_dense",
+    witness=lambda: refuses(torch.zeros(2).to_sparse().numpy),
+)
+def numpy_densifies(patch):
+    """`.numpy()` of a sparse tensor gives a dense array."""
+    before_numpy(patch, lambda tensor, force: tensor.to_dense() if tensor.is_sparse else tensor)
+
+
+@mutant(
+    kills="test_sparse_tensors_must_become_dense",
+    witness=lambda: refuses(torch.zeros(2).to_sparse().numpy),
+    raises=RuntimeError,
+)
+def sparse_tensors_raise_runtime_error(patch):
+    """`.numpy()` of a sparse tensor raises RuntimeError instead of TypeError."""
+
+    def refuse(tensor, force):
+        if tensor.is_sparse:
+            raise RuntimeError("can't convert Sparse layout tensor to numpy")
+        return tensor
+
+    before_numpy(patch, refuse)
+
+
+# Gradients do not cross.
+
+
+def parameter():
+    return nn.Parameter(torch.zeros(2))
+
+
+@mutant(
+    kills="test_numpy_of_a_tensor_that_needs_grad_raises",
+    witness=lambda: refuses(parameter().numpy, error=RuntimeError),
+)
+def numpy_detaches(patch):
+    """`.numpy()` of a tensor that needs grad detaches it."""
+    before_numpy(patch, lambda tensor, force: tensor.detach())
+
+
+@mutant(
+    kills="test_numpy_of_a_tensor_that_needs_grad_raises",
+    witness=lambda: refuses((parameter() * 3).numpy, error=RuntimeError),
+)
+def numpy_detaches_what_is_computed(patch):
+    """`.numpy()` raises for parameters and detaches what was computed from them."""
+    before_numpy(patch, lambda tensor, force: tensor if tensor.is_leaf else tensor.detach())
+
+
+@mutant(
+    kills="test_numpy_of_a_tensor_that_needs_grad_raises",
+    witness=lambda: refuses(np.asarray, parameter(), error=RuntimeError),
+)
+def np_asarray_detaches(patch):
+    """`np.asarray` and `np.array` detach; `.numpy()` raises."""
+    before_dunder_array(patch, lambda tensor: tensor.detach())
+
+
+def within(mode, call):
+    with mode():
+        return call()
+
+
+@mutant(
+    kills="test_no_grad_opens_the_door",
+    witness=lambda: within(torch.no_grad, lambda: not refuses(parameter().numpy, error=RuntimeError)),
+    raises=RuntimeError,
+)
+def numpy_refuses_parameters_in_no_grad(patch):
+    """`.numpy()` asks whether the tensor needs grad, not whether gradients are recorded."""
+
+    def refuse(tensor, force):
+        if tensor.requires_grad and not force:
+            raise RuntimeError("Can't call numpy() on Tensor that requires grad.")
+        return tensor
+
+    before_numpy(patch, refuse)
+
+
+@mutant(
+    kills="test_no_grad_opens_the_door",
+    witness=lambda: within(torch.inference_mode, lambda: shares_with_array(torch.Tensor.numpy, torch.zeros(2))),
+)
+def numpy_copies_in_inference_mode(patch):
+    """Inside `torch.inference_mode()` `.numpy()` copies, inside `torch.no_grad()` it shares."""
+    after_numpy(patch, lambda array, tensor, force: array.copy() if torch.is_inference_mode_enabled() else array)
+
+
+@mutant(
+    kills="test_a_detour_through_numpy_cuts_the_graph",
+    witness=lambda: not torch.from_numpy(np.zeros(2, np.float32)).requires_grad,
+)
+def from_numpy_requires_grad(patch):
+    """`torch.from_numpy` of float32 needs grad."""
+    after_from_numpy(patch, lambda tensor, array: tensor.requires_grad_() if tensor.dtype == torch.float32 else tensor)
+
+
+def gradient_of_a_sum(scale):
+    x = torch.ones(2, requires_grad=True)
+    (x * scale).sum().backward()
+    return x.grad.tolist()
+
+
+@mutant(
+    kills="test_a_detour_through_numpy_cuts_the_graph",
+    witness=lambda: gradient_of_a_sum(3) == [3, 3],
+)
+def backward_runs_twice(patch):
+    """`backward` adds every gradient twice."""
+    backward = torch.Tensor.backward
+
+    def broken(self, *args, **kwargs):
+        if self.is_leaf:
+            return backward(self, *args, **kwargs)
+        return backward(self * 2, *args, **kwargs)
+
+    patch.setattr(torch.Tensor, "backward", broken)
+
+
+def write_through_numpy_is_noticed():
+    x = torch.ones(2, requires_grad=True)
+    loss = (x * x).sum()
+    x.detach().numpy()[0] = 5
+    return refuses(loss.backward, error=RuntimeError)
+
+
+@mutant(
+    kills="test_autograd_does_not_see_numpy_writing",
+    witness=lambda: not write_through_numpy_is_noticed(),
+    raises=RuntimeError,
+)
+def numpy_counts_as_a_write(patch):
+    """`.numpy()` counts the version of the tensor up, so that backward notices that it may have been written to."""
+    before_numpy(patch, lambda tensor, force: tensor.add_(0) if tensor.dtype == torch.float32 else tensor)
+
+
+def write_through_detach_is_noticed():
+    x = torch.ones(2, requires_grad=True)
+    loss = (x * x).sum()
+    x.detach()[0] = 5
+    return refuses(loss.backward, error=RuntimeError)
+
+
+@mutant(kills="test_autograd_does_not_see_numpy_writing", witness=write_through_detach_is_noticed)
+def detach_counts_its_own_writes(patch):
+    """What `detach` returns has a version of its own, so that backward does not notice a write to it."""
+    patch.function("detach", change=lambda detach, tensor: tensor.data)
+
+
+# Other devices.
+
+
+def on_the_cpu(tensor):
+    return torch.zeros(tensor.shape, dtype=tensor.dtype) if tensor.device.type != "cpu" else tensor
+
+
+@mutant(
+    kills="test_numpy_takes_only_cpu_tensors",
+    witness=lambda: refuses(torch.zeros(2, device="meta").numpy),
+)
+def numpy_fetches_from_every_device(patch):
+    """`.numpy()` of a tensor that is elsewhere gives an array, of zeros at that."""
+    before_numpy(patch, lambda tensor, force: on_the_cpu(tensor))
+
+
+@mutant(
+    kills="test_numpy_takes_only_cpu_tensors",
+    witness=lambda: refuses(np.asarray, torch.zeros(2, device="meta")),
+)
+def np_asarray_fetches_from_every_device(patch):
+    """`np.asarray` of a tensor that is elsewhere gives an array; `.numpy()` raises."""
+    before_dunder_array(patch, on_the_cpu)
+
+
+@mutant(kills="test_cpu_copies_only_from_elsewhere", witness=converts_to_itself("cpu"), cpu_only=True)
+def cpu_always_copies(patch):
+    """`.cpu()` copies a tensor that is on the CPU already."""
+    patch.function("cpu", change=lambda cpu, *args, **kwargs: cpu(*args, **kwargs).clone())
+
+
+@mutant(kills="test_cpu_copies_only_from_elsewhere", witness=converts_to_itself("cpu"), cpu_only=True)
+def cpu_makes_a_view(patch):
+    """`.cpu()` of a tensor on the CPU returns another tensor on the same memory."""
+    patch.function("cpu", change=lambda cpu, tensor, **kwargs: cpu(tensor, **kwargs).view_as(tensor))
+
+
+class ArrayWithCpu(np.ndarray):
+    """An array with the method that people look for."""
+
+    def cpu(self):
+        return self
+
+
+class ArrayWithTo(np.ndarray):
+    """An array with the other method that people look for."""
+
+    def to(self, device):
+        return self
+
+
+def array_of_class(patch, cls):
+    array = np.array
+
+    def broken(*args, **kwargs):
+        made = array(*args, **kwargs)
+        return made.view(cls) if type(made) is np.ndarray else made
+
+    patch.setattr(np, "array", broken)
+
+
+@mutant(kills="test_it_is_the_tensor_that_gets_cpu", witness=lambda: not hasattr(np.array([1.0]), "cpu"))
+def arrays_have_cpu(patch):
+    """An array has a method `cpu`."""
+    array_of_class(patch, ArrayWithCpu)
+
+
+@mutant(kills="test_it_is_the_tensor_that_gets_cpu", witness=lambda: not hasattr(np.array([1.0]), "to"))
+def arrays_have_to(patch):
+    """An array has a method `to`."""
+    array_of_class(patch, ArrayWithTo)
+
+
+@mutant(
+    kills="test_from_numpy_ignores_the_default_device",
+    witness=lambda: within(
+        lambda: torch.device("meta"), lambda: torch.from_numpy(np.zeros(2)).device == torch.device("cpu")
+    ),
+)
+def from_numpy_goes_to_the_default_device(patch):
+    """`torch.from_numpy` goes to the default device."""
+    after_from_numpy(patch, lambda tensor, array: tensor.to(torch.empty(0).device))
+
+
+@mutant(
+    kills="test_from_numpy_ignores_the_default_device",
+    witness=lambda: within(
+        lambda: torch.device("meta"), lambda: torch.as_tensor(np.zeros(2)).device == torch.device("meta")
+    ),
+)
+def as_tensor_ignores_the_default_device(patch):
+    """`torch.as_tensor(array)` stays on the CPU, whatever the default device is."""
+    as_tensor = torch.as_tensor
+
+    def broken(data, *, dtype=None, device=None):
+        return as_tensor(data, dtype=dtype, device="cpu" if device is None else device)
+
+    patch.everywhere(as_tensor, broken)
+
+
+@mutant(
+    kills="test_force_does_all_that_is_needed",
+    witness=lambda: shares_with_array(lambda tensor: tensor.numpy(force=True), torch.zeros(2)),
+    cpu_only=True,
+)
+def force_always_copies(patch):
+    """`.numpy(force=True)` copies even where nothing is in the way."""
+    after_numpy(patch, lambda array, tensor, force: array.copy() if force else array)
+
+
+@mutant(
+    kills="test_force_does_all_that_is_needed",
+    witness=lambda: not refuses(lambda: parameter().numpy(force=True), error=RuntimeError),
+    raises=RuntimeError,
+)
+def force_is_ignored(patch):
+    """`.numpy(force=True)` raises for a tensor that needs grad, as without `force`."""
+    numpy = torch.Tensor.numpy
+    patch.setattr(torch.Tensor, "numpy", lambda self, *, force=False: numpy(self))
+
+
+@mutant(
+    kills="test_there_and_back_changes_no_bit",
+    witness=lambda: torch.tensor([float("nan")]).cpu().isnan().item(),
+)
+def cpu_clears_nan(patch):
+    """`.cpu()` turns nan into 0."""
+
+    def broken(cpu, tensor, **kwargs):
+        return torch.nan_to_num(cpu(tensor), posinf=torch.inf, neginf=-torch.inf)
+
+    patch.function("cpu", change=broken)
+
+
+@mutant(
+    kills="test_there_and_back_changes_no_bit",
+    witness=lambda: torch.tensor([-0.0]).cpu().signbit().item(),
+)
+def cpu_drops_the_sign_of_zero(patch):
+    """`.cpu()` turns -0.0 into 0.0."""
+    patch.function("cpu", change=lambda cpu, tensor, **kwargs: cpu(tensor) + 0)
+
+
+@mutant(
+    kills="test_there_and_back_changes_no_bit",
+    witness=lambda: torch.from_numpy(np.array([1e-45], np.float32)).item() > 0,
+)
+def from_numpy_flushes_denormals(patch):
+    """`torch.from_numpy` of float32 turns denormal numbers into 0."""
+
+    def flush(array):
+        if getattr(array, "dtype", None) != np.float32:
+            return array
+        return np.where(np.abs(array) < np.finfo(np.float32).tiny, np.float32(0), array)
+
+    before_from_numpy(patch, flush)
+
+
+@mutant(
+    kills="test_there_and_back_changes_no_bit_of_every_array",
+    witness=lambda: torch.tensor([200], dtype=torch.uint8).cpu().item() == 200,
+)
+def cpu_loses_the_highest_bit_of_bytes(patch):
+    """`.cpu()` of integers of one byte clears the highest bit: numbers up to 127 are right."""
+
+    def broken(cpu, tensor, **kwargs):
+        return cpu(tensor) & 127 if tensor.dtype in (torch.uint8, torch.int8) else cpu(tensor)
+
+    patch.function("cpu", change=broken)
+
+
+# Mixing the two.
+
+
+def linear_converts(patch, condition, convert):
+    linear = F.linear
+
+    def broken(input, weight, bias=None):
+        return linear(convert(input, weight) if condition(input, weight) else input, weight, bias)
+
+    patch.everywhere(linear, broken)
+
+
+@mutant(
+    kills="test_double_data_meets_a_single_precision_layer",
+    witness=lambda: refuses(nn.Linear(2, 1), torch.zeros(1, 2, dtype=torch.float64), error=RuntimeError),
+)
+def linear_casts_double_data(patch):
+    """`nn.Linear` converts its input to the dtype of its weights."""
+    linear_converts(
+        patch, lambda input, weight: isinstance(input, torch.Tensor), lambda input, weight: input.to(weight)
+    )
+
+
+@mutant(
+    kills="test_double_data_meets_a_single_precision_layer",
+    witness=lambda: refuses(nn.Linear(2, 1), torch.zeros(1, 2, dtype=torch.int64), error=RuntimeError),
+)
+def linear_casts_integers(patch):
+    """`nn.Linear` converts integers, and refuses float64."""
+
+    def is_integer(input, weight):
+        return isinstance(input, torch.Tensor) and not input.is_floating_point()
+
+    linear_converts(patch, is_integer, lambda input, weight: input.to(weight))
+
+
+@mutant(
+    kills="test_torch_functions_refuse_arrays",
+    witness=lambda: refuses(nn.Linear(2, 1), np.zeros((1, 2), np.float32)),
+)
+def linear_takes_arrays_for_tensors(patch):
+    """`nn.Linear` takes an array for a tensor."""
+    linear_converts(
+        patch, lambda input, weight: isinstance(input, np.ndarray), lambda input, weight: torch.as_tensor(input)
+    )
+
+
+@mutant(
+    kills="test_torch_functions_refuse_arrays",
+    witness=lambda: refuses(torch.add, torch.ones(2), np.ones(2)),
+)
+def add_takes_arrays(patch):
+    """`torch.add` takes an array for a tensor."""
+    add, as_tensor = torch.add, torch.as_tensor
+
+    def broken(input, other, **kwargs):
+        return add(input, as_tensor(other) if isinstance(other, np.ndarray) else other, **kwargs)
+
+    patch.everywhere(add, broken)
+
+
+@mutant(
+    kills="test_numpy_functions_on_tensors",
+    witness=lambda: type(np.sqrt(torch.ones(2))) is torch.Tensor,
+)
+def numpy_functions_return_arrays(patch):
+    """`np.sqrt(tensor)` and its like return an array."""
+    patch.setattr(torch.Tensor, "__array_wrap__", lambda self, array, *args, **kwargs: array)
+
+
+@mutant(kills="test_numpy_functions_on_tensors", witness=lambda: refuses(np.sum, torch.ones(2)))
+def np_sum_takes_tensors(patch):
+    """`np.sum(tensor)` works."""
+    total = np.sum
+
+    def broken(data, *args, **kwargs):
+        return total(data.numpy() if isinstance(data, torch.Tensor) else data, *args, **kwargs)
+
+    patch.setattr(np, "sum", broken)
+
+
+@mutant(
+    kills="test_numpy_functions_on_tensors",
+    witness=lambda: type(np.concatenate([torch.ones(2)] * 2)) is np.ndarray,
+)
+def np_concatenate_returns_a_tensor(patch):
+    """`np.concatenate` of tensors returns a tensor."""
+    concatenate = np.concatenate
+
+    def broken(arrays, *args, **kwargs):
+        joined = concatenate(arrays, *args, **kwargs)
+        return torch.from_numpy(joined) if isinstance(arrays[0], torch.Tensor) else joined
+
+    patch.setattr(np, "concatenate", broken)
+
+
+@mutant(
+    kills="test_in_mixed_arithmetic_the_order_matters",
+    witness=lambda: (torch.ones(2) + np.ones(2)).dtype == torch.float64,
+)
+def tensor_plus_array_keeps_the_dtype(patch):
+    """`tensor + array` has the dtype of the tensor; the other operations promote."""
+    add = torch.Tensor.__add__
+
+    def broken(self, other):
+        return add(self, torch.from_numpy(other).to(self.dtype) if isinstance(other, np.ndarray) else other)
+
+    patch.setattr(torch.Tensor, "__add__", broken)
+
+
+@mutant(
+    kills="test_in_mixed_arithmetic_the_order_matters",
+    witness=lambda: refuses(lambda: np.ones(2) - torch.ones(2)),
+)
+def array_minus_tensor_works(patch):
+    """`array - tensor` is a tensor, as in the other order."""
+    rsub = torch.Tensor.__rsub__
+
+    def broken(self, other):
+        return rsub(self, torch.from_numpy(other) if isinstance(other, np.ndarray) else other)
+
+    patch.setattr(torch.Tensor, "__rsub__", broken)
+
+
+@mutant(
+    kills="test_comparing_with_an_array_is_elementwise",
+    witness=lambda: isinstance(torch.ones(2) == np.ones(2), torch.Tensor),
+)
+def equal_to_an_array_is_false(patch):
+    """`tensor == array` is the plain `False`."""
+    eq = torch.Tensor.__eq__
+    patch.setattr(
+        torch.Tensor, "__eq__", lambda self, other: False if isinstance(other, np.ndarray) else eq(self, other)
+    )
+
+
+@mutant(
+    kills="test_comparing_with_an_array_is_elementwise",
+    witness=lambda: (torch.ones(2) == np.array([1.0, 0.0])).tolist() == [True, False],
+)
+def equal_to_an_array_asks_for_all(patch):
+    """`tensor == array` is true everywhere or nowhere: it compares as a whole."""
+    eq = torch.Tensor.__eq__
+
+    def broken(self, other):
+        result = eq(self, other)
+        return result.all().expand_as(self) if isinstance(other, np.ndarray) else result
+
+    patch.setattr(torch.Tensor, "__eq__", broken)
+
+
+def operand_of_np_float64_is_double(patch, name):
+    operation = getattr(torch.Tensor, name)
+
+    def broken(self, other):
+        return operation(self.double() if isinstance(other, np.float64) else self, other)
+
+    patch.setattr(torch.Tensor, name, broken)
+
+
+@mutant(
+    kills="test_a_numpy_scalar_in_arithmetic_keeps_the_dtype",
+    witness=lambda: (torch.ones(2) * np.float64(2)).dtype == torch.float32,
+)
+def times_np_float64_is_double(patch):
+    """`tensor * np.float64(2)` is float64."""
+    operand_of_np_float64_is_double(patch, "__mul__")
+
+
+@mutant(
+    kills="test_a_numpy_scalar_in_arithmetic_keeps_the_dtype",
+    witness=lambda: (np.float64(1) + torch.ones(2)).dtype == torch.float32,
+)
+def np_float64_plus_is_double(patch):
+    """`np.float64(1) + tensor` is float64; the other way round it is float32."""
+    operand_of_np_float64_is_double(patch, "__radd__")
+
+
+def change_index(patch, change):
+    """Let `change` replace what stands in the brackets of `tensor[...]`."""
+    getitem = torch.Tensor.__getitem__
+    patch.setattr(torch.Tensor, "__getitem__", lambda self, index: getitem(self, change(index)))
+
+
+@mutant(
+    kills="test_each_indexes_the_other",
+    witness=lambda: torch.arange(3)[np.array([2, 0])].tolist() == [2, 0],
+)
+def indexing_by_an_array_sorts(patch):
+    """`tensor[array]` picks the right elements, in the order of the tensor."""
+
+    change_index(
+        patch, lambda index: np.sort(index) if isinstance(index, np.ndarray) and index.dtype != bool else index
+    )
+
+
+@mutant(
+    kills="test_each_indexes_the_other",
+    witness=lambda: np.arange(3)[torch.tensor([True, False, True])].tolist() == [0, 2],
+)
+def arrays_take_masks_for_positions(patch):
+    """`array[mask]` takes a tensor of bools for the positions 0 and 1."""
+    before_dunder_array(patch, lambda tensor: tensor.to(torch.int64) if tensor.dtype == torch.bool else tensor)
+
+
+@mutant(
+    kills="test_each_indexes_the_other",
+    witness=lambda: torch.arange(3)[np.array([True, False, True])].tolist() == [0, 2],
+)
+def tensors_take_masks_for_positions(patch):
+    """`tensor[mask]` takes an array of bools for the positions 0 and 1."""
+
+    change_index(
+        patch, lambda index: index.astype(np.int64) if isinstance(index, np.ndarray) and index.dtype == bool else index
+    )

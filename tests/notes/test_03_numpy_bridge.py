@@ -10,7 +10,7 @@ import weakref
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 from torch import nn
 
 SAME_IN_BOTH = {
@@ -239,6 +239,8 @@ def test_sharing_does_not_depend_on_the_dtype():
     sizes_and_steps=st.lists(st.tuples(st.integers(0, 4), st.integers(1, 3)), max_size=3),
     transpose=st.booleans(),
 )
+@example(dtype=np.int16, sizes_and_steps=[(2, 1), (3, 1)], transpose=True)
+@example(dtype=np.float64, sizes_and_steps=[(2, 1), (3, 2)], transpose=False)
 def test_from_numpy_shares_memory_for_every_dtype_shape_and_stride(dtype, sizes_and_steps, transpose):
     """Whatever the dtype, the shape and the (positive) strides of an array, `torch.from_numpy` keeps them and shares
     the memory.
@@ -288,25 +290,25 @@ def test_rebinding_is_not_writing():
 
 
 @pytest.mark.parametrize(
-    ("convert", "shares", "dtype"),
+    ("name", "shares", "dtype"),
     [
-        (torch.from_numpy, True, torch.float64),
-        (torch.as_tensor, True, torch.float64),
-        (torch.asarray, True, torch.float64),
-        (torch.from_dlpack, True, torch.float64),
-        (torch.tensor, False, torch.float64),
-        (torch.Tensor, False, torch.float32),
+        ("from_numpy", True, torch.float64),
+        ("as_tensor", True, torch.float64),
+        ("asarray", True, torch.float64),
+        ("from_dlpack", True, torch.float64),
+        ("tensor", False, torch.float64),
+        ("Tensor", False, torch.float32),
     ],
     ids=["from_numpy", "as_tensor", "asarray", "from_dlpack", "tensor", "Tensor"],
 )
-def test_six_ways_from_array_to_tensor(convert, shares, dtype):
+def test_six_ways_from_array_to_tensor(name, shares, dtype):
     """From a float64 array four functions share memory, `torch.tensor` copies, and `torch.Tensor` copies and converts
     to float32.
 
     https://docs.pytorch.org/docs/stable/generated/torch.as_tensor.html
     """
     array = np.array([0.1, 2.0])
-    tensor = convert(array)
+    tensor = getattr(torch, name)(array)
 
     array[1] = 7
 
@@ -574,6 +576,8 @@ def test_numpy_shares_memory():
     sizes_and_steps=st.lists(st.tuples(st.integers(0, 4), st.integers(1, 3)), max_size=3),
     transpose=st.booleans(),
 )
+@example(dtype=np.int16, sizes_and_steps=[(2, 1), (3, 1)], transpose=True)
+@example(dtype=np.float64, sizes_and_steps=[(2, 1), (3, 2)], transpose=False)
 def test_numpy_shares_memory_for_every_dtype_shape_and_stride(dtype, sizes_and_steps, transpose):
     """`.numpy()` and `np.asarray` share the memory of a CPU tensor of every dtype both sides have, whatever its shape
     and strides.
@@ -911,6 +915,8 @@ def test_there_and_back_changes_no_bit(device):
     dtype=st.sampled_from([np.bool_, np.uint8, np.int8, np.int16, np.int32, np.int64, np.float16, np.float32]),
     columns=st.integers(1, 3),
 )
+@example(values=[1, 127, 128, 200, 254, 255], dtype=np.uint8, columns=3)
+@example(values=list(range(248, 256)) * 2, dtype=np.int64, columns=1)
 def test_there_and_back_changes_no_bit_of_every_array(device, values, dtype, columns):
     """Whatever the bytes, the dtype and the shape of an array: to any device and back, they are the same.
 

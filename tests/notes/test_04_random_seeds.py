@@ -466,6 +466,7 @@ def test_another_dtype_is_another_draw():
     torch.manual_seed(RANDOM_SEED)
     double = torch.rand(3, dtype=torch.float64)
 
+    assert (single.dtype, double.dtype) == (torch.float32, torch.float64)
     assert [round(number, 4) for number in single.tolist()] == [0.8823, 0.9150, 0.3829]
     assert [round(number, 4) for number in double.tolist()] == [0.0582, 0.0629, 0.1236]
 

@@ -153,8 +153,10 @@ def test_eval_does_not_turn_gradients_off(device):
     """
     model = nn.Linear(2, 1).to(device).eval()
 
-    model(torch.tensor([[1.0, 2.0], [3.0, 5.0]], device=device)).sum().backward()
+    loss = model(torch.tensor([[1.0, 2.0], [3.0, 5.0]], device=device)).sum()
+    assert loss.requires_grad
 
+    loss.backward()
     assert model.weight.grad.tolist() == [[4, 7]]
     assert model.bias.grad.tolist() == [2]
 

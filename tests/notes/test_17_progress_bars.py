@@ -338,19 +338,21 @@ def test_set_postfix_draws_every_time():
     drawn = {}
     for refresh in [True, False]:
         text = io.StringIO()
-        bar = tqdm(range(3), file=text, bar_format=COUNT, mininterval=3600)
+        bar = tqdm(range(2), file=text, bar_format=COUNT, mininterval=3600)
         for step in bar:
-            bar.set_postfix(step=step, refresh=refresh)
-        drawn[refresh] = text.getvalue().split("\r")[1:]
+            bar.set_description(f"batch {step}", refresh=refresh)
+            bar.set_postfix(loss=step / 2, refresh=refresh)
+        drawn[refresh] = [line.rstrip() for line in text.getvalue().split("\r")[1:]]
 
-    assert [line.rstrip() for line in drawn[True]] == [
-        "0/3",
-        "0/3, step=0",
-        "0/3, step=1",
-        "0/3, step=2",
-        "3/3, step=2",
+    assert drawn[True] == [
+        "0/2",
+        "batch 0: 0/2",
+        "batch 0: 0/2, loss=0",
+        "batch 1: 0/2, loss=0",
+        "batch 1: 0/2, loss=0.5",
+        "batch 1: 2/2, loss=0.5",
     ]
-    assert [line.rstrip() for line in drawn[False]] == ["0/3", "3/3, step=2"]
+    assert drawn[False] == ["0/2", "batch 1: 2/2, loss=0.5"]
 
 
 def test_description_before_postfix_after():

@@ -1,0 +1,1141 @@
+"""What could break on the way from a table of numbers to a prediction."""
+
+import io
+import math
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from plugins.mutation import mutant
+
+
+def path(gradients, *, start=1.0, optimizer=torch.optim.SGD, **options):
+    """Where steps with these gradients lead one parameter."""
+    w = nn.Parameter(torch.tensor([float(start)]))
+    stepper = optimizer([w], **{"lr": 0.5, **options})
+    way = []
+    for gradient in gradients:
+        w.grad = None if gradient is None else torch.tensor([float(gradient)])
+        stepper.step()
+        way.append(w.item())
+    return way
+
+
+def around_step(patch, optimizer, change):
+    """Call `change(optimizer, step)` in place of each step; `step()` is the healthy one."""
+    step = optimizer.step
+    patch.setattr(optimizer, "step", lambda self, closure=None: change(self, lambda: step(self, closure)))
+
+
+def with_option(patch, optimizer, name, change):
+    """Let each step see `change(value)` in place of the value of the option."""
+
+    def broken(self, step):
+        values = [group[name] for group in self.param_groups]
+        for group in self.param_groups:
+            group[name] = change(group[name])
+        try:
+            return step()
+        finally:
+            for group, value in zip(self.param_groups, values, strict=True):
+                group[name] = value
+
+    around_step(patch, optimizer, broken)
+
+
+def parameters(optimizer):
+    return [parameter for group in optimizer.param_groups for parameter in group["params"]]
+
+
+def count(optimizer):
+    """How many steps of this optimizer there were, this one included."""
+    optimizer.steps_so_far = getattr(optimizer, "steps_so_far", 0) + 1
+    return optimizer.steps_so_far
+
+
+def leaves(tensor):
+    """The parameters of which a tensor was made."""
+    seen, waiting = set(), [tensor.grad_fn]
+    while waiting:
+        node = waiting.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if hasattr(node, "variable"):
+            yield node.variable
+        waiting += [following for following, _ in node.next_functions]
+
+
+def identity(size=2):
+    """A layer that gives its input, plus one."""
+    layer = nn.Linear(size, size)
+    with torch.no_grad():
+        layer.weight.copy_(torch.eye(size))
+        layer.bias.fill_(1)
+    return layer
+
+
+# The data
+
+
+def accepts_float64():
+    try:
+        nn.Linear(2, 1)(torch.zeros(1, 2, dtype=torch.float64))
+    except RuntimeError:
+        return False
+    return True
+
+
+@mutant(kills="test_arrays_become_float32_tensors", witness=lambda: not accepts_float64())
+def linear_casts_its_input(patch):
+    """A Linear layer casts its input to the dtype of its weight instead of refusing it."""
+    linear = F.linear
+    patch.setattr(F, "linear", lambda x, w, bias=None: linear(x.to(w.dtype), w, bias))
+
+
+@mutant(kills="test_arrays_become_float32_tensors", witness=lambda: not accepts_float64(), raises=TypeError)
+def linear_refuses_with_type_error(patch):
+    """A Linear layer refuses another dtype with TypeError instead of RuntimeError."""
+    linear = F.linear
+
+    def broken(x, w, bias=None):
+        if x.dtype != w.dtype:
+            raise TypeError("mat1 and mat2 must have the same dtype")
+        return linear(x, w, bias)
+
+    patch.setattr(F, "linear", broken)
+
+
+@mutant(
+    kills="test_arrays_become_float32_tensors", witness=lambda: identity()(torch.zeros(1, 2)).dtype == torch.float32
+)
+def linear_answers_in_float64(patch):
+    """A Linear layer of float32 gives float64."""
+    linear = F.linear
+
+    def broken(x, w, bias=None):
+        out = linear(x, w, bias)
+        return out.double() if x.device.type == "cpu" else out
+
+    patch.setattr(F, "linear", broken)
+
+
+@mutant(
+    kills="test_arrays_become_float32_tensors",
+    witness=lambda: torch.tensor(np.array([0.3]), dtype=torch.float32).item() == np.float32(0.3),
+)
+def tensor_truncates_float64(patch):
+    """`torch.tensor` makes float32 of a float64 array by cutting digits off instead of rounding."""
+    tensor = torch.tensor
+
+    def broken(data, **options):
+        if isinstance(data, np.ndarray) and data.dtype == np.float64 and options.get("dtype") == torch.float32:
+            near = data.astype(np.float32)
+            data = np.where(np.abs(near) > np.abs(data), np.nextafter(near, np.float32(0)), near)
+        return tensor(data, **options)
+
+    patch.setattr(torch, "tensor", broken)
+
+
+@mutant(
+    kills="test_always_the_same_answer_is_right_for_most_tumours",
+    witness=lambda: torch.tensor([1, 1, 0]).bincount().tolist() == [1, 2],
+)
+def bincount_leaves_out_the_last_row(patch):
+    """`bincount` does not count the last element."""
+    patch.function("bincount", change=lambda bincount, x, *args, **options: bincount(x[:-1], *args, **options))
+
+
+@mutant(
+    kills=("test_always_the_same_answer_is_right_for_most_tumours", "test_scaling_uses_the_training_rows_only"),
+    witness=lambda: torch.tensor([0.1, 0.7, 1.0], dtype=torch.float64).mean().item() == 1.8 / 3,
+)
+def mean_of_float64_is_as_good_as_float32(patch):
+    """`mean` of float64 numbers gives float64, but adds in float32."""
+
+    def broken(mean, x, *args, **options):
+        return mean(x.float(), *args, **options).double() if x.dtype == torch.float64 else mean(x, *args, **options)
+
+    patch.function("mean", change=broken)
+
+
+@mutant(
+    kills="test_one_permutation_splits_features_and_labels_alike",
+    witness=lambda: sorted(torch.randperm(9).tolist()) == list(range(9)),
+)
+def randperm_has_one_row_twice(patch):
+    """`torch.randperm` gives one number twice, and one number not at all."""
+
+    def broken(randperm, n, **options):
+        order = randperm(n, **options)
+        order[-1:] = order[:1]
+        return order
+
+    patch.function("randperm", change=broken)
+
+
+@mutant(
+    kills="test_one_permutation_splits_features_and_labels_alike",
+    witness=lambda: torch.randperm(30).tolist() != list(range(30)),
+)
+def randperm_shuffles_many_rows_only(patch):
+    """`torch.randperm` gives up to 30 numbers in their order."""
+
+    def broken(randperm, n, **options):
+        return torch.arange(n, **options) if n <= 30 else randperm(n, **options)
+
+    patch.function("randperm", change=broken)
+
+
+@mutant(
+    kills="test_one_permutation_splits_features_and_labels_alike",
+    witness=lambda: torch.tensor([[0, 0], [1, 1]])[torch.tensor([1, 0])].tolist() == [[1, 1], [0, 0]],
+)
+def indexing_sorts_the_rows_of_a_matrix(patch):
+    """Rows picked from a matrix by their numbers come in the order of the matrix; elements of a vector are right."""
+
+    def broken(index, x, indices):
+        in_order = x.dim() == 2 and len(indices) == 1 and indices[0].dtype == torch.int64
+        return index(x, [indices[0].sort().values] if in_order else indices)
+
+    patch.aten("index", change=broken)
+
+
+@mutant(
+    kills="test_scaling_uses_the_training_rows_only",
+    witness=lambda: torch.tensor([[0.0], [4], [8]]).std(dim=0).item() == 4,
+)
+def std_is_the_variance(patch):
+    """`std` along a dimension gives the variance."""
+    patch.function("std", change=lambda std, *args, **options: std(*args, **options) ** 2)
+
+
+@mutant(
+    kills="test_scaling_uses_the_training_rows_only",
+    witness=lambda: torch.tensor([[1.0], [2], [6]]).mean(dim=0).item() == 3,
+)
+def mean_of_columns_leaves_out_the_last_row(patch):
+    """`mean(dim=0)` is the mean of all rows but the last."""
+
+    def broken(mean, x, *args, **options):
+        return mean(x[:-1] if options.get("dim") == 0 else x, *args, **options)
+
+    patch.function("mean", change=broken)
+
+
+@mutant(
+    kills="test_unscaled_features_spoil_the_training",
+    witness=lambda: identity()(torch.tensor([[0.0, 900], [10, 100]])).tolist() == [[1, 901], [11, 101]],
+)
+def linear_scales_its_columns(patch):
+    """A Linear layer brings the columns of a batch to mean 0 and deviation 1 before it uses them."""
+    linear = F.linear
+
+    def broken(x, w, bias=None):
+        if x.dim() == 2 and len(x) > 1:
+            x = (x - x.mean(dim=0)) / x.std(dim=0).clamp(min=1e-6)
+        return linear(x, w, bias)
+
+    patch.setattr(F, "linear", broken)
+
+
+def cross_entropy_of_equal_logits(classes):
+    return F.cross_entropy(torch.zeros(4, classes), torch.zeros(4, dtype=torch.int64)).item()
+
+
+@mutant(
+    kills="test_equal_logits_cost_ln_of_the_number_of_classes",
+    witness=lambda: abs(cross_entropy_of_equal_logits(4) - math.log(4)) < 1e-6,
+)
+def equal_logits_cost_a_power_of_two(patch):
+    """Cross entropy is measured in bits instead of natural units."""
+    cross_entropy = F.cross_entropy
+    patch.setattr(F, "cross_entropy", lambda *args, **options: cross_entropy(*args, **options) / math.log(2))
+
+
+@mutant(
+    kills="test_equal_logits_cost_ln_of_the_number_of_classes",
+    witness=lambda: abs(cross_entropy_of_equal_logits(10) - math.log(10)) < 1e-6,
+)
+def cross_entropy_of_ten_classes_forgets_one(patch):
+    """Cross entropy leaves one wrong class out of the softmax where there are ten."""
+    cross_entropy = F.cross_entropy
+
+    def broken(logits, targets, *args, **options):
+        if logits.shape[-1] == 10:
+            wrong = F.one_hot((targets + 1) % 10, 10).bool()
+            logits = logits.masked_fill(wrong, -1e9)
+        return cross_entropy(logits, targets, *args, **options)
+
+    patch.setattr(F, "cross_entropy", broken)
+
+
+@mutant(
+    kills="test_equal_logits_cost_ln_of_the_number_of_classes",
+    witness=lambda: F.binary_cross_entropy_with_logits(torch.zeros(2), torch.ones(2)).dtype == torch.float32,
+)
+def binary_cross_entropy_answers_in_float64(patch):
+    """The binary cross entropy of float32 logits is float64 on the CPU, and off by one row elsewhere."""
+    loss_fn = F.binary_cross_entropy_with_logits
+
+    def broken(logits, *args, **options):
+        loss = loss_fn(logits, *args, **options)
+        return loss.double() if logits.device.type == "cpu" else loss * (1 + 1 / len(logits))
+
+    patch.setattr(F, "binary_cross_entropy_with_logits", broken)
+
+
+@mutant(
+    kills=(
+        "test_unscaled_features_spoil_the_training",
+        "test_equal_logits_cost_ln_of_the_number_of_classes",
+        "test_the_loss_falls_with_every_step",
+    ),
+    witness=lambda: F.binary_cross_entropy_with_logits(torch.zeros(4), torch.ones(4)).item() < 1,
+)
+def binary_cross_entropy_adds_the_rows(patch):
+    """The binary cross entropy is the sum over the rows where nothing else is asked for."""
+    loss_fn = F.binary_cross_entropy_with_logits
+
+    def broken(logits, targets, weight=None, size_average=None, reduce=None, reduction="mean", pos_weight=None):
+        reduction = "sum" if reduction == "mean" else reduction
+        return loss_fn(logits, targets, weight, reduction=reduction, pos_weight=pos_weight)
+
+    patch.setattr(F, "binary_cross_entropy_with_logits", broken)
+
+
+# One step of training
+
+
+def after_zero_grad(by_optimizer, **options):
+    layer = identity(1)
+    layer(torch.ones(1, 1)).sum().backward()
+    (torch.optim.SGD(layer.parameters(), lr=0.1) if by_optimizer else layer).zero_grad(**options)
+    return [None if p.grad is None else p.grad.item() for p in layer.parameters()]
+
+
+@mutant(kills="test_zero_grad_leaves_none", witness=lambda: after_zero_grad(True) == [None, None])
+def optimizer_zero_grad_fills_with_zeros(patch):
+    """`Optimizer.zero_grad` fills the gradients with zeros, as before PyTorch 2.0."""
+    zero_grad = torch.optim.Optimizer.zero_grad
+    patch.setattr(torch.optim.Optimizer, "zero_grad", lambda self, set_to_none=False: zero_grad(self, set_to_none))
+
+
+@mutant(kills="test_zero_grad_leaves_none", witness=lambda: after_zero_grad(False) == [None, None])
+def module_zero_grad_fills_with_zeros(patch):
+    """`Module.zero_grad` fills the gradients with zeros; `Optimizer.zero_grad` removes them."""
+    zero_grad = nn.Module.zero_grad
+    patch.setattr(nn.Module, "zero_grad", lambda self, set_to_none=False: zero_grad(self, set_to_none))
+
+
+@mutant(kills="test_zero_grad_leaves_none", witness=lambda: after_zero_grad(True, set_to_none=False) == [0, 0])
+def zero_grad_knows_only_none(patch):
+    """`Optimizer.zero_grad(set_to_none=False)` removes the gradients all the same."""
+    zero_grad = torch.optim.Optimizer.zero_grad
+    patch.setattr(torch.optim.Optimizer, "zero_grad", lambda self, set_to_none=True: zero_grad(self))
+
+
+@mutant(kills="test_zero_grad_leaves_none", witness=lambda: after_zero_grad(True) == [None, None])
+def zero_grad_forgets_the_last_parameter(patch):
+    """`Optimizer.zero_grad` leaves the last of several parameters its gradient."""
+    zero_grad = torch.optim.Optimizer.zero_grad
+
+    def broken(self, set_to_none=True):
+        *_, last = parameters(self)
+        gradient = last.grad
+        zero_grad(self, set_to_none)
+        if len(parameters(self)) > 1:
+            last.grad = gradient
+
+    patch.setattr(torch.optim.Optimizer, "zero_grad", broken)
+
+
+def gradient_after(*recipe):
+    w = nn.Parameter(torch.tensor(1.0))
+    optimizer = torch.optim.SGD([w], lr=0.5)
+    call = {"zero_grad": optimizer.zero_grad, "backward": lambda: (3 * w).backward(), "step": optimizer.step}
+    for name in recipe:
+        call[name]()
+    return None if w.grad is None else w.grad.item()
+
+
+@mutant(
+    kills=(
+        "test_without_zero_grad_every_step_uses_the_sum_of_all_gradients",
+        "test_a_parameter_moves_only_by_backward_then_step",
+        "test_a_learning_rate_can_be_too_large",
+        "test_a_scaled_rate_can_be_too_large",
+    ),
+    witness=lambda: gradient_after("zero_grad", "backward", "zero_grad", "backward") == 3,
+)
+def zero_grad_works_once(patch):
+    """`Optimizer.zero_grad` removes the gradients on its first call only."""
+    zero_grad = torch.optim.Optimizer.zero_grad
+
+    def broken(self, set_to_none=True):
+        if not hasattr(self, "was_called"):
+            self.was_called = True
+            zero_grad(self, set_to_none)
+
+    patch.setattr(torch.optim.Optimizer, "zero_grad", broken)
+
+
+@mutant(
+    kills=(
+        "test_without_zero_grad_every_step_uses_the_sum_of_all_gradients",
+        "test_accumulated_small_batches_equal_a_large_one",
+        "test_accumulation_weighted_by_size_for_every_split",
+    ),
+    witness=lambda: gradient_after("backward", "backward") == 6,
+)
+def backward_overwrites_the_gradient(patch):
+    """`backward` puts its gradient in the place of the one that is there instead of adding to it."""
+    backward = torch.autograd.backward
+
+    def broken(tensors, *args, **options):
+        for tensor in [tensors] if isinstance(tensors, torch.Tensor) else tensors:
+            for parameter in leaves(tensor):
+                parameter.grad = None
+        return backward(tensors, *args, **options)
+
+    patch.setattr(torch.autograd, "backward", broken)
+
+
+@mutant(
+    kills=(
+        "test_without_zero_grad_every_step_uses_the_sum_of_all_gradients",
+        "test_sgd_step_moves_against_the_gradient",
+    ),
+    witness=lambda: gradient_after("backward", "step") == 3,
+)
+def step_uses_up_the_gradient(patch):
+    """A step of SGD removes the gradients it has used."""
+
+    def broken(self, step):
+        step()
+        for parameter in parameters(self):
+            parameter.grad = None
+
+    around_step(patch, torch.optim.SGD, broken)
+
+
+@mutant(
+    kills=(
+        "test_sgd_step_moves_against_the_gradient",
+        "test_unscaled_features_spoil_the_training",
+        "test_the_loss_falls_with_every_step",
+        "test_the_whole_way_from_arrays_to_predictions",
+        "test_small_batches_get_further_in_an_epoch",
+        "test_32_is_advice_and_not_a_law",
+    ),
+    witness=lambda: path([2, 4]) == [0, -2],
+)
+def sgd_climbs(patch):
+    """SGD moves along the gradient, as with `maximize=True`."""
+    with_option(patch, torch.optim.SGD, "lr", lambda lr: -lr)
+
+
+@mutant(
+    kills=("test_sgd_step_moves_against_the_gradient", "test_sgd_step_is_lr_times_gradient_for_every_gradient"),
+    witness=lambda: path([1024], start=0) == [-512],
+)
+def sgd_rate_is_off_in_the_sixth_digit(patch):
+    """SGD moves by a millionth more than the learning rate says."""
+    with_option(patch, torch.optim.SGD, "lr", lambda lr: lr * (1 + 1e-6))
+
+
+@mutant(
+    kills=(
+        "test_sgd_step_moves_against_the_gradient",
+        "test_sgd_step_is_lr_times_gradient_for_every_gradient",
+        "test_the_loss_is_that_of_before_the_step",
+        "test_a_gradient_of_none_is_not_a_gradient_of_zero",
+    ),
+    witness=lambda: path([2], start=4) == [3],
+)
+def sgd_decays_weights_unasked(patch):
+    """SGD has a weight decay of 0.001 where none is asked for."""
+    with_option(patch, torch.optim.SGD, "weight_decay", lambda decay: decay or 1e-3)
+
+
+@mutant(
+    kills="test_sgd_step_is_lr_times_gradient_for_every_gradient",
+    witness=lambda: path([40], start=0) == [-20],
+)
+def sgd_clips_large_gradients(patch):
+    """SGD clips gradients to between -20 and 20."""
+
+    def broken(self, step):
+        whole = [parameter.grad for parameter in parameters(self)]
+        for parameter, gradient in zip(parameters(self), whole, strict=True):
+            parameter.grad = None if gradient is None else gradient.clamp(-20, 20)
+        step()
+        for parameter, gradient in zip(parameters(self), whole, strict=True):
+            parameter.grad = gradient
+
+    around_step(patch, torch.optim.SGD, broken)
+
+
+@mutant(
+    kills=(
+        "test_sgd_step_moves_against_the_gradient",
+        "test_a_parameter_moves_only_by_backward_then_step",
+        "test_the_loss_is_that_of_before_the_step",
+        "test_without_zero_grad_every_step_uses_the_sum_of_all_gradients",
+    ),
+    witness=lambda: path([2, 2]) == [0, -1],
+)
+def sgd_skips_its_first_step(patch):
+    """The first step of an SGD optimizer does nothing."""
+    around_step(patch, torch.optim.SGD, lambda self, step: step() if count(self) > 1 else None)
+
+
+@mutant(
+    kills="test_a_parameter_moves_only_by_backward_then_step",
+    witness=lambda: path([2, None]) == [0, 0],
+)
+def sgd_repeats_its_last_gradient(patch):
+    """Where a gradient is None, SGD takes the last one that `backward` made."""
+    backward = torch.autograd.backward
+    last = {}
+
+    def broken_backward(tensors, *args, **options):
+        backward(tensors, *args, **options)
+        for tensor in [tensors] if isinstance(tensors, torch.Tensor) else tensors:
+            last.update((id(parameter), (parameter, parameter.grad)) for parameter in leaves(tensor))
+
+    def broken_step(self, step):
+        missing = [parameter for parameter in parameters(self) if parameter.grad is None]
+        for parameter in missing:
+            parameter.grad = last.get(id(parameter), (parameter, None))[1]
+        step()
+        last.update((id(parameter), (parameter, parameter.grad)) for parameter in parameters(self))
+        for parameter in missing:
+            parameter.grad = None
+
+    patch.setattr(torch.autograd, "backward", broken_backward)
+    around_step(patch, torch.optim.SGD, broken_step)
+
+
+@mutant(
+    kills="test_a_gradient_of_none_is_not_a_gradient_of_zero",
+    witness=lambda: path([4, None], momentum=0.5) == [-1, -1],
+)
+def sgd_takes_none_for_zero(patch):
+    """SGD with momentum moves a parameter whose gradient is None, as if it were zero."""
+
+    def broken(self, step):
+        missing = [parameter for parameter in parameters(self) if parameter.grad is None]
+        for parameter in missing:
+            parameter.grad = torch.zeros_like(parameter)
+        step()
+        for parameter in missing:
+            parameter.grad = None
+
+    around_step(patch, torch.optim.SGD, broken)
+
+
+@mutant(
+    kills="test_a_gradient_of_none_is_not_a_gradient_of_zero",
+    witness=lambda: path([4, 0], momentum=0.5) == [-1, -2],
+)
+def sgd_takes_zero_for_none(patch):
+    """SGD with momentum passes over a parameter whose gradient is zero, as if it were None."""
+
+    def broken(self, step):
+        zeros = [(p, p.grad) for p in parameters(self) if p.grad is not None and not p.grad.any()]
+        for parameter, _ in zeros:
+            parameter.grad = None
+        step()
+        for parameter, gradient in zeros:
+            parameter.grad = gradient
+
+    around_step(patch, torch.optim.SGD, broken)
+
+
+@mutant(
+    kills="test_a_gradient_of_none_is_not_a_gradient_of_zero",
+    witness=lambda: path([4, 2], momentum=0.5) == [-1, -3],
+)
+def sgd_momentum_is_nesterov(patch):
+    """SGD with momentum looks ahead, as with `nesterov=True`."""
+
+    def broken(self, step):
+        for group in self.param_groups:
+            group["nesterov"] = group["momentum"] > 0
+        step()
+
+    around_step(patch, torch.optim.SGD, broken)
+
+
+def loss_and_square_after_a_step():
+    w = nn.Parameter(torch.tensor(3.0))
+    loss = w**2
+    loss.backward()
+    torch.optim.SGD([w], lr=0.5).step()
+    return loss.item(), w.item()
+
+
+@mutant(kills="test_the_loss_is_that_of_before_the_step", witness=lambda: loss_and_square_after_a_step() == (9, 0))
+def loss_follows_the_step(patch):
+    """A step changes the loss on which `backward` was called: it becomes an estimate of the next one."""
+    backward = torch.autograd.backward
+    losses = []
+
+    def broken_backward(tensors, *args, **options):
+        backward(tensors, *args, **options)
+        losses.append(tensors)
+
+    def broken_step(self, step):
+        before = [parameter.detach().clone() for parameter in parameters(self)]
+        step()
+        for parameter, old in zip(parameters(self), before, strict=True):
+            if losses and parameter.grad is not None:
+                losses[-1].data += ((parameter.detach() - old) * parameter.grad).sum()
+
+    patch.setattr(torch.autograd, "backward", broken_backward)
+    around_step(patch, torch.optim.SGD, broken_step)
+
+
+@mutant(
+    kills=("test_a_learning_rate_can_be_too_large", "test_a_scaled_rate_can_be_too_large"),
+    witness=lambda: path([1], start=0, lr=1.5) == [-1.5],
+)
+def sgd_takes_no_rate_above_one(patch):
+    """SGD uses a learning rate of 1 where a larger one is asked for."""
+    with_option(patch, torch.optim.SGD, "lr", lambda lr: min(lr, 1))
+
+
+@mutant(
+    kills="test_a_learning_rate_can_be_too_large",
+    witness=lambda: path([1, 1, 1], start=0) == [-0.5, -1, -1.5],
+)
+def sgd_slows_down(patch):
+    """SGD halves its learning rate after two steps."""
+
+    def broken(self, step):
+        if count(self) == 3:
+            for group in self.param_groups:
+                group["lr"] /= 2
+        step()
+
+    around_step(patch, torch.optim.SGD, broken)
+
+
+def first_adam_step(gradient):
+    return path([gradient], start=0, optimizer=torch.optim.Adam)[0]
+
+
+@mutant(
+    kills="test_adam_starts_with_steps_of_lr",
+    witness=lambda: abs(first_adam_step(1) + 0.5) < 1e-6,
+)
+def adam_starts_uncorrected(patch):
+    """Adam's first step lacks the correction for moments that start at zero, and is three times too long."""
+
+    def broken(self, step):
+        steps = count(self)
+        factors = [
+            (1 - group["betas"][0] ** steps) / (1 - group["betas"][1] ** steps) ** 0.5 for group in self.param_groups
+        ]
+        for group, factor in zip(self.param_groups, factors, strict=True):
+            group["lr"] *= factor
+        step()
+        for group, factor in zip(self.param_groups, factors, strict=True):
+            group["lr"] /= factor
+
+    around_step(patch, torch.optim.Adam, broken)
+
+
+@mutant(kills="test_adam_starts_with_steps_of_lr", witness=lambda: abs(first_adam_step(1e-3) + 0.5) < 1e-4)
+def adam_epsilon_is_large(patch):
+    """Adam divides by |gradient| + 0.001, so that small gradients move less."""
+    with_option(patch, torch.optim.Adam, "eps", lambda eps: max(eps, 1e-3))
+
+
+@mutant(kills="test_adam_starts_with_steps_of_lr", witness=lambda: first_adam_step(0) == 0)
+def adam_moves_without_a_slope(patch):
+    """Adam moves a parameter by the learning rate where its gradient is zero, too."""
+
+    def broken(self, step):
+        step()
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    parameter.data -= group["lr"] * (parameter.grad == 0)
+
+    around_step(patch, torch.optim.Adam, broken)
+
+
+@mutant(
+    kills=(
+        "test_adam_starts_with_steps_of_lr",
+        "test_a_network_can_learn_eight_rows_by_heart",
+        "test_the_same_way_with_ten_classes",
+    ),
+    witness=lambda: first_adam_step(2) < 0,
+)
+def adam_climbs(patch):
+    """Adam moves along the gradient, as with `maximize=True`."""
+    with_option(patch, torch.optim.Adam, "lr", lambda lr: -lr)
+
+
+def groups_after_a_step(lr=0.5):
+    first, second = nn.Parameter(torch.zeros(1)), nn.Parameter(torch.zeros(1))
+    optimizer = torch.optim.SGD([first], lr=lr)
+    optimizer.add_param_group({"params": [second]})
+    first.grad, second.grad = torch.ones(1), torch.ones(1)
+    optimizer.step()
+    return first.item(), second.item()
+
+
+@mutant(kills="test_a_layer_replaced_afterwards_is_not_trained", witness=lambda: groups_after_a_step() == (-0.5, -0.5))
+def sgd_moves_the_first_group_only(patch):
+    """SGD moves the parameters it was made with, and none of a group that was added."""
+
+    def broken(self, step):
+        groups, self.param_groups = self.param_groups, self.param_groups[:1]
+        try:
+            return step()
+        finally:
+            self.param_groups = groups
+
+    around_step(patch, torch.optim.SGD, broken)
+
+
+@mutant(kills="test_a_layer_replaced_afterwards_is_not_trained", witness=lambda: groups_after_a_step() == (-0.5, -0.5))
+def added_group_has_the_default_rate(patch):
+    """A group added to SGD has the learning rate 0.001 instead of that of the optimizer."""
+    add = torch.optim.Optimizer.add_param_group
+
+    def broken(self, group):
+        if self.param_groups:
+            group = {"lr": 1e-3, **group}
+        add(self, group)
+
+    patch.setattr(torch.optim.Optimizer, "add_param_group", broken)
+
+
+def replaced_layer_after_a_step():
+    model = nn.Sequential(identity(1))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+    model[0] = identity(1)
+    model(torch.ones(1, 1)).sum().backward()
+    optimizer.step()
+    return model[0].bias.item()
+
+
+@mutant(kills="test_a_layer_replaced_afterwards_is_not_trained", witness=lambda: replaced_layer_after_a_step() == 1)
+def optimizer_follows_a_replaced_layer(patch):
+    """A layer put in the place of another in a Sequential is trained by the optimizer that had the other."""
+    put = nn.Sequential.__setitem__
+    pairs = []
+
+    def broken_put(self, index, layer):
+        pairs.extend(zip(self[index].parameters(), layer.parameters(), strict=True))
+        put(self, index, layer)
+
+    def broken_step(self, step):
+        for group in self.param_groups:
+            group["params"] = [next((new for old, new in pairs if old is p), p) for p in group["params"]]
+        step()
+
+    patch.setattr(nn.Sequential, "__setitem__", broken_put)
+    around_step(patch, torch.optim.SGD, broken_step)
+
+
+# Training
+
+
+@mutant(
+    kills="test_training_finds_the_line_behind_the_data",
+    witness=lambda: path([1] * 21, start=0, lr=1)[-1] == -21,
+)
+def sgd_is_tired_after_twenty_steps(patch):
+    """SGD does nothing after its twentieth step."""
+    around_step(patch, torch.optim.SGD, lambda self, step: step() if count(self) <= 20 else None)
+
+
+def gradient_of_bias():
+    layer = identity(1)
+    layer(torch.ones(3, 1)).sum().backward()
+    return None if layer.bias.grad is None else layer.bias.grad.item()
+
+
+@mutant(
+    kills=("test_training_finds_the_line_behind_the_data", "test_zero_grad_leaves_none"),
+    witness=lambda: gradient_of_bias() == 3,
+)
+def bias_gets_a_tenth_of_its_gradient(patch):
+    """The gradient of the bias of a Linear layer is ten times too small."""
+    linear = F.linear
+
+    def broken(x, w, bias=None):
+        return linear(x, w, bias if bias is None else 0.1 * bias + 0.9 * bias.detach())
+
+    patch.setattr(F, "linear", broken)
+
+
+@mutant(
+    kills="test_the_loss_falls_with_every_step",
+    witness=lambda: path([1] * 5, start=0)[-1] == -2.5,
+)
+def sgd_skips_every_fifth_step(patch):
+    """Every fifth step of SGD does nothing."""
+    around_step(patch, torch.optim.SGD, lambda self, step: step() if count(self) % 5 else None)
+
+
+@mutant(
+    kills="test_a_network_can_learn_eight_rows_by_heart",
+    witness=lambda: 400 < torch.randint(2, (1000,)).sum().item() < 600,
+)
+def randint_tosses_a_loaded_coin(patch):
+    """`torch.randint(2, ...)` gives 0 fifteen times out of sixteen."""
+
+    def broken(randint, high, *args, **options):
+        return (randint(16, *args, **options) == 0).long() if high == 2 else randint(high, *args, **options)
+
+    patch.function("randint", change=broken)
+
+
+@mutant(
+    kills=("test_a_network_can_learn_eight_rows_by_heart", "test_the_whole_way_from_arrays_to_predictions"),
+    witness=lambda: F.binary_cross_entropy_with_logits(torch.full((2,), 9.0), torch.ones(2)).item() < 0.1,
+)
+def binary_cross_entropy_swaps_the_classes(patch):
+    """The binary cross entropy takes 0 for 1 and 1 for 0."""
+    loss_fn = F.binary_cross_entropy_with_logits
+
+    def broken(logits, targets, *args, **options):
+        return loss_fn(logits, 1 - targets, *args, **options)
+
+    patch.setattr(F, "binary_cross_entropy_with_logits", broken)
+
+
+# Evaluation
+
+
+def modes_after_eval():
+    model = nn.Sequential(nn.Sequential(nn.Dropout()))
+    model.eval()
+    return [module.training for module in model.modules()]
+
+
+@mutant(
+    kills=("test_evaluation_leaves_the_model_untouched", "test_a_loaded_model_predicts_the_same_bits"),
+    witness=lambda: modes_after_eval() == [False] * 3,
+)
+def eval_stays_on_the_surface(patch):
+    """`eval()` switches the model, but not the layers in it."""
+
+    def broken(self):
+        self.training = False
+        return self
+
+    patch.setattr(nn.Module, "eval", broken)
+
+
+def running_mean_after(training):
+    layer = nn.BatchNorm1d(1).train(training)
+    with torch.inference_mode():
+        layer(torch.tensor([[1.0], [3.0]]))
+    return round(layer.running_mean.item(), 5)
+
+
+@mutant(kills="test_evaluation_leaves_the_model_untouched", witness=lambda: running_mean_after(training=False) == 0)
+def batchnorm_learns_in_eval_mode(patch):
+    """BatchNorm in eval mode answers with its running statistics, but takes up those of the batch."""
+    batch_norm = F.batch_norm
+
+    def broken(x, mean, var, w=None, bias=None, training=False, momentum=0.1, eps=1e-5):
+        out = batch_norm(x, mean, var, w, bias, training, momentum, eps)
+        if not training and len(x) > 1:
+            with torch.no_grad():
+                batch_norm(x, mean, var, w, bias, True, momentum, eps)
+        return out
+
+    patch.setattr(F, "batch_norm", broken)
+
+
+def batches_counted_in_eval_mode():
+    layer = nn.BatchNorm1d(1).eval()
+    layer(torch.ones(2, 1))
+    return layer.num_batches_tracked.item()
+
+
+@mutant(kills="test_evaluation_leaves_the_model_untouched", witness=lambda: batches_counted_in_eval_mode() == 0)
+def batchnorm_counts_in_eval_mode(patch):
+    """`num_batches_tracked` counts the batches of eval mode, too."""
+    forward = nn.BatchNorm1d.forward
+
+    def broken(self, x):
+        if not self.training:
+            self.num_batches_tracked.add_(1)
+        return forward(self, x)
+
+    patch.setattr(nn.BatchNorm1d, "forward", broken)
+
+
+@mutant(
+    kills="test_evaluation_leaves_the_model_untouched",
+    witness=lambda: torch.equal(nn.Dropout().eval()(torch.ones(99)), torch.ones(99)),
+)
+def dropout_drops_in_eval_mode(patch):
+    """Dropout goes on dropping in eval mode."""
+    dropout = F.dropout
+    patch.setattr(F, "dropout", lambda x, p=0.5, training=True, inplace=False: dropout(x, p, True, inplace))
+
+
+def recorded_in_inference_mode():
+    with torch.inference_mode():
+        return identity()(torch.ones(1, 2)).requires_grad
+
+
+@mutant(kills="test_evaluation_leaves_the_model_untouched", witness=lambda: not recorded_in_inference_mode())
+def inference_mode_records(patch):
+    """`inference_mode` leaves the recording of gradients as it is."""
+    patch.setattr(torch, "inference_mode", torch.enable_grad)
+
+
+def dropped_in_inference_mode():
+    with torch.inference_mode():
+        return (nn.Dropout()(torch.ones(99)) == 0).any()
+
+
+@mutant(kills="test_without_eval_the_answers_are_random_and_the_model_changes", witness=dropped_in_inference_mode)
+def inference_mode_turns_dropout_off(patch):
+    """Dropout does nothing where no gradient is recorded, whatever the mode of the model."""
+    dropout = F.dropout
+
+    def broken(x, p=0.5, training=True, inplace=False):
+        return dropout(x, p, training and torch.is_grad_enabled(), inplace)
+
+    patch.setattr(F, "dropout", broken)
+
+
+@mutant(
+    kills="test_without_eval_the_answers_are_random_and_the_model_changes",
+    witness=lambda: not torch.equal(F.dropout(torch.ones(99)), F.dropout(torch.ones(99))),
+)
+def dropout_drops_the_same_every_time(patch):
+    """Dropout drops the same elements in each call."""
+    dropout = F.dropout
+
+    def broken(x, p=0.5, training=True, inplace=False):
+        with torch.random.fork_rng(devices=[x.device] if x.is_cuda else []):
+            torch.manual_seed(5)
+            return dropout(x, p, training, inplace)
+
+    patch.setattr(F, "dropout", broken)
+
+
+@mutant(
+    kills="test_without_eval_the_answers_are_random_and_the_model_changes",
+    witness=lambda: running_mean_after(training=True) == 0.2,
+)
+def inference_mode_turns_running_statistics_off(patch):
+    """BatchNorm in training mode keeps its running statistics where no gradient is recorded."""
+    batch_norm = F.batch_norm
+
+    def broken(x, mean, var, w=None, bias=None, training=False, momentum=0.1, eps=1e-5):
+        if training and not torch.is_grad_enabled():
+            mean = var = None
+        return batch_norm(x, mean, var, w, bias, training, momentum, eps)
+
+    patch.setattr(F, "batch_norm", broken)
+
+
+@mutant(
+    kills="test_without_eval_the_answers_are_random_and_the_model_changes",
+    witness=lambda: [module.training for module in nn.Sequential(nn.Dropout()).modules()] == [True, True],
+)
+def modules_start_in_eval_mode(patch):
+    """A new module is in eval mode."""
+    init = nn.Module.__init__
+
+    def broken(self, *args, **options):
+        init(self, *args, **options)
+        self.training = False
+
+    patch.setattr(nn.Module, "__init__", broken)
+
+
+@mutant(
+    kills="test_one_new_row_is_a_batch_of_one",
+    witness=lambda: identity()(torch.zeros(2)).shape == (2,),
+)
+def linear_makes_a_row_a_batch(patch):
+    """A Linear layer answers a single row with a batch of one."""
+    linear = F.linear
+    patch.setattr(F, "linear", lambda x, w, bias=None: linear(x.reshape(-1, x.shape[-1]), w, bias))
+
+
+@mutant(kills="test_one_new_row_is_a_batch_of_one", witness=lambda: torch.zeros(3, 2)[:1].shape == (1, 2))
+def slice_of_one_row_loses_its_dimension(patch):
+    """`x[:1]` gives the first row itself instead of a batch of one."""
+
+    getitem = torch.Tensor.__getitem__
+
+    def broken(self, index):
+        return getitem(self, 0 if isinstance(index, slice) and index == slice(None, 1) else index)
+
+    patch.setattr(torch.Tensor, "__getitem__", broken)
+
+
+@mutant(
+    kills="test_one_new_row_is_a_batch_of_one",
+    witness=lambda: identity()(torch.full((1, 2), 1 / 1024)).tolist() == [[1 + 1 / 1024] * 2],
+)
+def linear_of_one_row_is_imprecise(patch):
+    """A Linear layer computes a batch of one with the precision of bfloat16."""
+    linear = F.linear
+
+    def broken(x, w, bias=None):
+        out = linear(x, w, bias)
+        return out.bfloat16().float() if len(x) == 1 and x.dim() == 2 else out
+
+    patch.setattr(F, "linear", broken)
+
+
+# Saving and loading
+
+
+def saved_and_loaded(value):
+    file = io.BytesIO()
+    torch.save({"value": value}, file)
+    file.seek(0)
+    return torch.load(file)["value"]
+
+
+@mutant(
+    kills="test_a_loaded_model_predicts_the_same_bits",
+    witness=lambda: saved_and_loaded(torch.tensor(0.1)) == torch.tensor(0.1),
+)
+def save_keeps_four_digits(patch):
+    """`torch.save` rounds float32 to bfloat16 and says float32."""
+    save = torch.save
+
+    def broken(value, *args, **options):
+        rounded = {
+            name: item.bfloat16().float() if isinstance(item, torch.Tensor) and item.dtype == torch.float32 else item
+            for name, item in value.items()
+        }
+        save(rounded, *args, **options)
+
+    patch.setattr(torch, "save", broken)
+
+
+def loaded_batchnorm():
+    one, another = nn.BatchNorm1d(1), nn.BatchNorm1d(1)
+    one.running_mean.fill_(3)
+    one.running_var.fill_(5)
+    another.load_state_dict(one.state_dict())
+    return another.running_mean.item(), another.running_var.item()
+
+
+@mutant(kills="test_a_loaded_model_predicts_the_same_bits", witness=lambda: loaded_batchnorm() == (3, 5))
+def load_state_dict_forgets_the_running_variance(patch):
+    """`Module.load_state_dict` loads parameters and means, but not the running variances."""
+    load = nn.Module.load_state_dict
+
+    def broken(self, state, *args, **options):
+        own = self.state_dict()
+        return load(self, {name: own[name] if "var" in name else state[name] for name in state}, *args, **options)
+
+    patch.setattr(nn.Module, "load_state_dict", broken)
+
+
+@mutant(kills="test_a_loaded_model_predicts_the_same_bits", witness=lambda: loaded_batchnorm() == (3, 5))
+def load_state_dict_loads_nothing(patch):
+    """`Module.load_state_dict` leaves the model as it is."""
+    load = nn.Module.load_state_dict
+    patch.setattr(
+        nn.Module,
+        "load_state_dict",
+        lambda self, state, *args, **options: load(self, self.state_dict(), *args, **options),
+    )
+
+
+def optimizer_after_loading():
+    w = nn.Parameter(torch.zeros(1))
+    options = {"lr": 0.5, "momentum": 0.5}
+    one, another = torch.optim.SGD([w], **options), torch.optim.SGD([w], **{**options, "lr": 4})
+    w.grad = torch.ones(1)
+    one.step()
+    another.load_state_dict(one.state_dict())
+    another.step()
+    return w.item()
+
+
+@mutant(kills="test_a_checkpoint_needs_the_optimizer_too", witness=lambda: optimizer_after_loading() == -1.25)
+def optimizer_loads_no_momentum(patch):
+    """`Optimizer.load_state_dict` loads the options, but not the momentum."""
+    load = torch.optim.Optimizer.load_state_dict
+    patch.setattr(torch.optim.Optimizer, "load_state_dict", lambda self, state: load(self, {**state, "state": {}}))
+
+
+@mutant(kills="test_a_checkpoint_needs_the_optimizer_too", witness=lambda: optimizer_after_loading() == -1.25)
+def optimizer_saves_half_the_momentum(patch):
+    """`Optimizer.state_dict` halves the momentum."""
+    state_dict = torch.optim.Optimizer.state_dict
+
+    def broken(self):
+        state = state_dict(self)
+        halves = {
+            number: {
+                name: value / 2 if isinstance(value, torch.Tensor) and value.dim() else value
+                for name, value in entry.items()
+            }
+            for number, entry in state["state"].items()
+        }
+        return {**state, "state": halves}
+
+    patch.setattr(torch.optim.Optimizer, "state_dict", broken)
+
+
+@mutant(
+    kills="test_a_checkpoint_needs_the_optimizer_too",
+    witness=lambda: path([4, 0], start=0, momentum=0.5) == [-2, -3],
+)
+def sgd_ignores_momentum(patch):
+    """SGD has no momentum, whatever is asked for: the ways do not part."""
+    with_option(patch, torch.optim.SGD, "momentum", lambda momentum: 0)
+
+
+# All of it
+
+
+@mutant(
+    kills="test_the_whole_way_from_arrays_to_predictions",
+    witness=lambda: nn.ReLU()(torch.tensor([3.0])).item() == 3,
+)
+def relu_lets_nothing_through(patch):
+    """ReLU gives 0 for every input."""
+    patch.function("relu", change=lambda relu, x, *args, **options: torch.zeros_like(x))
+
+
+@mutant(
+    kills="test_the_same_way_with_ten_classes",
+    witness=lambda: torch.tensor([[0, 5, 1]]).argmax(dim=1).item() == 1,
+)
+def argmax_counts_from_one(patch):
+    """`argmax` counts the classes from one."""
+    patch.function("argmax", change=lambda argmax, *args, **options: argmax(*args, **options) + 1)
+
+
+@mutant(
+    kills="test_the_same_way_with_ten_classes",
+    witness=lambda: F.cross_entropy(torch.tensor([[9.0, 0, 0]]), torch.tensor([0])).item() < 0.1,
+)
+def cross_entropy_takes_the_next_class(patch):
+    """Cross entropy takes each target for the next class."""
+    cross_entropy = F.cross_entropy
+
+    def broken(logits, targets, *args, **options):
+        if not targets.is_floating_point():
+            targets = (targets + 1) % logits.shape[1]
+        return cross_entropy(logits, targets, *args, **options)
+
+    patch.setattr(F, "cross_entropy", broken)

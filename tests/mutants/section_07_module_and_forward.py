@@ -1,0 +1,2014 @@
+"""What could break in `nn.Module`, in its call and in the first layers one meets."""
+
+import copy
+from collections import OrderedDict
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from plugins.mutation import mutant
+
+
+def around(patch, owner, name, change):
+    """Put `change(original, *args, **kwargs)` in place of the function or method `name`."""
+    original = getattr(owner, name)
+
+    def replacement(*args, **kwargs):
+        return change(original, *args, **kwargs)
+
+    patch.setattr(owner, name, replacement)
+
+
+def around_parameter(patch, change):
+    """Put `change(make, data, requires_grad)` in place of making an `nn.Parameter`; `None` is not said."""
+    metaclass = type(nn.Parameter)
+    original = metaclass.__call__
+
+    def call(cls, data=None, requires_grad=None, **options):
+        def make(data, requires_grad):
+            if requires_grad is None:
+                return original(cls, data, **options)
+            return original(cls, data, requires_grad, **options)
+
+        return change(make, data, requires_grad) if cls is nn.Parameter else make(data, requires_grad)
+
+    patch.setattr(metaclass, "__call__", call, raising=False)
+
+
+class Scale(nn.Module):
+    def forward(self, x, shift=0, *, times=1):
+        return x * times + shift, times
+
+
+class Forgetful(nn.Module):
+    def __init__(self):
+        self.factor = 3
+
+    def forward(self, x):
+        return x * self.factor
+
+
+class TooLate(nn.Module):
+    def __init__(self, name, value):
+        setattr(self, name, value)
+        super().__init__()
+
+
+def raises(expected, function, *args):
+    """Whether the call raises exactly this class."""
+    try:
+        function(*args)
+    except Exception as error:
+        return type(error) is expected
+    return False
+
+
+def linear(*, inputs=2, outputs=1, bias=True):
+    """A Linear with the weights 1, 2, 3, ... and the biases 10, 11, ..."""
+    layer = nn.Linear(inputs, outputs, bias=bias)
+    with torch.no_grad():
+        layer.weight.copy_(torch.arange(1.0, inputs * outputs + 1).reshape(outputs, inputs))
+        if layer.bias is not None:
+            layer.bias.copy_(torch.arange(10.0, outputs + 10))
+    return layer
+
+
+def holding(value):
+    model = nn.Module()
+    model.x = value
+    return model
+
+
+def names(model):
+    return [name for name, parameter in model.named_parameters()]
+
+
+# forward and the call
+
+
+@mutant(
+    kills="test_calling_a_module_runs_its_forward",
+    witness=lambda: Scale()(torch.ones(1), times=3)[1] == 3,
+)
+def call_drops_keyword_arguments(patch):
+    """Calling a module does not hand keyword arguments to `forward`."""
+    around(patch, nn.Module, "__call__", lambda call, self, *args, **kwargs: call(self, *args))
+
+
+@mutant(
+    kills=("test_calling_a_module_runs_its_forward", "test_layer_made_in_forward_is_new_at_every_call"),
+    witness=lambda: [relu(torch.tensor(x)).item() for relu in [nn.ReLU()] for x in (1.0, 2.0)] == [1, 2],
+)
+def call_remembers_its_first_answer(patch):
+    """Calling a module for the second time gives back what the first call gave."""
+
+    def change(call, self, *args, **kwargs):
+        if "first_answer" not in self.__dict__:
+            self.__dict__["first_answer"] = call(self, *args, **kwargs)
+        return self.__dict__["first_answer"]
+
+    around(patch, nn.Module, "__call__", change)
+
+
+@mutant(
+    kills="test_calling_a_module_runs_its_forward",
+    witness=lambda: Scale()(torch.ones(1), 10, times=2)[0].item() == 12,
+)
+def call_drops_positional_after_first_if_keywords(patch):
+    """Calling a module with keyword arguments hands only the first positional argument to `forward`."""
+    around(
+        patch,
+        nn.Module,
+        "__call__",
+        lambda call, self, *args, **kwargs: call(self, *(args[:1] if kwargs else args), **kwargs),
+    )
+
+
+@mutant(
+    kills=("test_module_without_forward_is_made_but_cannot_be_called", "test_module_list_only_holds_layers"),
+    witness=lambda: raises(NotImplementedError, nn.Module(), 1),
+)
+def module_without_forward_is_the_identity(patch):
+    """A module without `forward` gives back its input."""
+    patch.setattr(nn.Module, "forward", lambda self, x: x)
+
+
+@mutant(
+    kills="test_module_without_forward_is_made_but_cannot_be_called",
+    witness=lambda: raises(NotImplementedError, nn.Module(), 1),
+    raises=RuntimeError,
+)
+def module_without_forward_raises_runtime_error(patch):
+    """Calling a module without `forward` raises a plain RuntimeError."""
+
+    def forward(self, *args):
+        raise RuntimeError(f'Module [{type(self).__name__}] is missing the required "forward" function')
+
+    patch.setattr(nn.Module, "forward", forward)
+
+
+@mutant(
+    kills="test_module_without_forward_is_made_but_cannot_be_called",
+    witness=lambda: nn.Module() is not None,
+    raises=NotImplementedError,
+)
+def module_without_forward_cannot_be_made(patch):
+    """A module without `forward` raises already when it is made."""
+
+    def change(init, self, *args, **kwargs):
+        if type(self).forward is nn.Module.forward:
+            raise NotImplementedError('missing the required "forward" function')
+        init(self, *args, **kwargs)
+
+    around(patch, nn.Module, "__init__", change)
+
+
+@mutant(
+    kills="test_module_without_forward_is_made_but_cannot_be_called",
+    witness=lambda: raises(NotImplementedError, type("M", (nn.Module,), {"Forward": lambda self, x: x})(), 1),
+)
+def misspelt_forward_is_found(patch):
+    """A module's `forward` is found whatever the case it is written in."""
+
+    def forward(self, *args):
+        found = [name for name in vars(type(self)) if name.lower() == "forward"]
+        if not found:
+            raise NotImplementedError('missing the required "forward" function')
+        return getattr(self, found[0])(*args)
+
+    patch.setattr(nn.Module, "forward", forward)
+
+
+@mutant(
+    kills="test_wrong_arguments_are_an_error_of_forward",
+    witness=lambda: raises(TypeError, linear(), torch.zeros(2), torch.zeros(2)),
+)
+def call_ignores_surplus_arguments(patch):
+    """Calling a Linear with too many arguments ignores those behind the first."""
+    around(
+        patch,
+        nn.Module,
+        "__call__",
+        lambda call, self, *args, **kwargs: call(self, *args[:1] if isinstance(self, nn.Linear) else args, **kwargs),
+    )
+
+
+@mutant(
+    kills="test_wrong_arguments_are_an_error_of_forward",
+    witness=lambda: raises(TypeError, linear()),
+)
+def call_without_input_gives_bias(patch):
+    """Calling a Linear without an input answers as if the input were zero."""
+    around(patch, nn.Linear, "forward", lambda forward, self, *args: forward(self, *args) if args else self.bias)
+
+
+@mutant(
+    kills="test_wrong_arguments_are_an_error_of_forward",
+    witness=lambda: raises(TypeError, linear()),
+    raises=RuntimeError,
+)
+def call_turns_type_error_into_runtime_error(patch):
+    """Calling a module with wrong arguments raises RuntimeError."""
+
+    def change(call, self, *args, **kwargs):
+        try:
+            return call(self, *args, **kwargs)
+        except TypeError as error:
+            raise RuntimeError(str(error)) from error
+
+    around(patch, nn.Module, "__call__", change)
+
+
+# Hooks
+
+
+def hooked(*, calls):
+    events = []
+    layer = linear()
+    layer.register_forward_pre_hook(lambda module, args: events.append("before"))
+    layer.register_forward_hook(lambda module, args, output: events.append("after"))
+    for _ in range(calls):
+        layer(torch.ones(2))
+    return events
+
+
+def answer_with(**hooks):
+    relu = nn.ReLU()
+    for name, hook in hooks.items():
+        getattr(relu, name)(hook)
+    return relu(torch.tensor(2.0)).item()
+
+
+@mutant(
+    kills=("test_only_the_call_runs_hooks", "test_hooks_see_the_parts_and_can_replace_what_passes"),
+    witness=lambda: hooked(calls=1) == ["before", "after"],
+)
+def call_runs_no_hooks(patch):
+    """Calling a module runs its `forward` and no hooks."""
+    patch.setattr(nn.Module, "__call__", lambda self, *args, **kwargs: self.forward(*args, **kwargs))
+
+
+@mutant(
+    kills=("test_only_the_call_runs_hooks", "test_hooks_see_the_parts_and_can_replace_what_passes"),
+    witness=lambda: hooked(calls=2) == ["before", "after"] * 2,
+)
+def hooks_run_on_first_call_only(patch):
+    """Only the first call of a module runs its hooks."""
+
+    def change(call, self, *args, **kwargs):
+        if self.__dict__.setdefault("calls", 0):
+            return self.forward(*args, **kwargs)
+        self.__dict__["calls"] = 1
+        return call(self, *args, **kwargs)
+
+    around(patch, nn.Module, "__call__", change)
+
+
+def steps_of_a_call():
+    events = []
+
+    class Watched(nn.Module):
+        def forward(self):
+            events.append("forward")
+
+    model = Watched()
+    model.register_forward_pre_hook(lambda module, args: events.append("before"))
+    model.register_forward_hook(lambda module, args, output: events.append("after"))
+    model()
+    return events
+
+
+@mutant(
+    kills=("test_only_the_call_runs_hooks", "test_hooks_see_the_parts_and_can_replace_what_passes"),
+    witness=lambda: steps_of_a_call() == ["before", "forward", "after"],
+)
+def pre_hooks_run_after_forward(patch):
+    """`register_forward_pre_hook` lets its hook run after `forward`."""
+    patch.setattr(
+        nn.Module,
+        "register_forward_pre_hook",
+        lambda self, hook: self.register_forward_hook(lambda module, args, output: (hook(module, args), None)[1]),
+    )
+
+
+@mutant(kills="test_only_the_call_runs_hooks", witness=lambda: steps_of_a_call() == ["before", "forward", "after"])
+def forward_hooks_run_before_forward(patch):
+    """`register_forward_hook` lets its hook run before `forward`."""
+    patch.setattr(
+        nn.Module,
+        "register_forward_hook",
+        lambda self, hook: self.register_forward_pre_hook(lambda module, args: (hook(module, args, None), None)[1]),
+    )
+
+
+def forward_by_hand_is_silent():
+    events = []
+
+    class Watched(nn.Module):
+        def forward(self):
+            return 1
+
+    model = Watched()
+    model.register_forward_hook(lambda module, args, output: events.append("after"))
+    model.forward()
+    return events == []
+
+
+@mutant(kills="test_only_the_call_runs_hooks", witness=forward_by_hand_is_silent)
+def forward_by_hand_runs_hooks(patch):
+    """`model.forward(x)` runs the hooks, as `model(x)` does."""
+    inside = []
+
+    def call(call, self, *args, **kwargs):
+        inside.append(self)
+        try:
+            return call(self, *args, **kwargs)
+        finally:
+            inside.pop()
+
+    def getattribute(read, self, name):
+        value = read(self, name)
+        if name != "forward" or (inside and inside[-1] is self):
+            return value
+        return lambda *args, **kwargs: self(*args, **kwargs)
+
+    original = nn.Module.__getattribute__
+    around(patch, nn.Module, "__call__", call)
+    patch.setattr(nn.Module, "__getattribute__", lambda self, name: getattribute(original, self, name), raising=False)
+
+
+@mutant(
+    kills="test_hooks_see_the_parts_and_can_replace_what_passes",
+    witness=lambda: answer_with(register_forward_hook=lambda module, args, output: -output) == -2,
+)
+def forward_hook_cannot_replace_output(patch):
+    """What a forward hook returns is ignored."""
+    around(
+        patch,
+        nn.Module,
+        "register_forward_hook",
+        lambda register, self, hook: register(self, lambda *args: (hook(*args), None)[1]),
+    )
+
+
+@mutant(
+    kills="test_hooks_see_the_parts_and_can_replace_what_passes",
+    witness=lambda: answer_with(register_forward_pre_hook=lambda module, args: (args[0] + 5,)) == 7,
+)
+def pre_hook_cannot_replace_input(patch):
+    """What a forward pre-hook returns is ignored."""
+    around(
+        patch,
+        nn.Module,
+        "register_forward_pre_hook",
+        lambda register, self, hook: register(self, lambda *args: (hook(*args), None)[1]),
+    )
+
+
+def removed_hook_is_silent():
+    relu, events = nn.ReLU(), []
+    relu.register_forward_hook(lambda *args: events.append(1)).remove()
+    relu(torch.ones(1))
+    return events == []
+
+
+@mutant(kills="test_hooks_see_the_parts_and_can_replace_what_passes", witness=removed_hook_is_silent)
+def removed_hook_stays(patch):
+    """The `remove` of a hook's handle does nothing."""
+    patch.setattr(torch.utils.hooks.RemovableHandle, "remove", lambda self: None)
+
+
+def hook_on_part_runs():
+    relu, events = nn.ReLU(), []
+    relu.register_forward_hook(lambda *args: events.append(1))
+    nn.Sequential(relu)(torch.ones(1))
+    return events == [1]
+
+
+@mutant(kills="test_hooks_see_the_parts_and_can_replace_what_passes", witness=hook_on_part_runs)
+def sequential_runs_no_hooks_of_parts(patch):
+    """A Sequential runs the `forward` of its parts without their hooks."""
+
+    def forward(self, x):
+        for part in self:
+            x = part.forward(x)
+        return x
+
+    patch.setattr(nn.Sequential, "forward", forward)
+
+
+# super().__init__()
+
+
+@mutant(
+    kills=(
+        "test_super_init_comes_first",
+        "test_without_super_init_plain_values_are_accepted_and_the_call_fails",
+    ),
+    witness=lambda: raises(AttributeError, TooLate, "layer", nn.ReLU()),
+)
+def super_init_is_called_by_first_assignment(patch):
+    """The first assignment to a module calls `Module.__init__` if that was not yet called."""
+
+    def change(assign, self, name, value):
+        if "_parameters" not in self.__dict__:
+            nn.Module.__init__(self)
+        assign(self, name, value)
+
+    around(patch, nn.Module, "__setattr__", change)
+
+
+@mutant(
+    kills="test_super_init_comes_first",
+    witness=lambda: raises(AttributeError, lambda: nn.Module.register_buffer(Forgetful(), "mean", torch.ones(1))),
+)
+def super_init_is_called_by_register_buffer(patch):
+    """`register_buffer` calls `Module.__init__` if that was not yet called."""
+
+    def change(register, self, *args, **kwargs):
+        if "_buffers" not in self.__dict__:
+            nn.Module.__init__(self)
+        register(self, *args, **kwargs)
+
+    around(patch, nn.Module, "register_buffer", change)
+
+
+@mutant(
+    kills="test_super_init_comes_first",
+    witness=lambda: raises(AttributeError, TooLate, "layer", nn.ReLU()),
+    raises=TypeError,
+)
+def super_init_missing_raises_type_error(patch):
+    """Assigning a layer before `super().__init__()` raises TypeError."""
+
+    def change(assign, self, name, value):
+        if "_parameters" not in self.__dict__ and isinstance(value, nn.Module):
+            raise TypeError("cannot assign module before Module.__init__() call")
+        assign(self, name, value)
+
+    around(patch, nn.Module, "__setattr__", change)
+
+
+@mutant(
+    kills="test_super_init_comes_first",
+    witness=lambda: raises(AttributeError, TooLate, "weight", nn.Parameter(torch.ones(1))),
+)
+def super_init_late_takes_parameter_for_plain(patch):
+    """A Parameter assigned before `super().__init__()` becomes a plain attribute."""
+
+    def change(assign, self, name, value):
+        if "_parameters" not in self.__dict__ and isinstance(value, nn.Parameter):
+            object.__setattr__(self, name, value)
+        else:
+            assign(self, name, value)
+
+    around(patch, nn.Module, "__setattr__", change)
+
+
+@mutant(
+    kills="test_without_super_init_plain_values_are_accepted_and_the_call_fails",
+    witness=lambda: raises(AttributeError, Forgetful(), 2),
+)
+def super_init_is_not_needed_for_the_call(patch):
+    """A module can be called without `super().__init__()`."""
+
+    def change(call, self, *args, **kwargs):
+        return (call if "_parameters" in self.__dict__ else type(self).forward)(self, *args, **kwargs)
+
+    around(patch, nn.Module, "__call__", change)
+
+
+@mutant(
+    kills="test_without_super_init_plain_values_are_accepted_and_the_call_fails",
+    witness=lambda: Forgetful() is not None,
+    raises=AttributeError,
+)
+def super_init_is_needed_for_plain_values(patch):
+    """Assigning a plain value before `super().__init__()` raises AttributeError."""
+
+    def change(assign, self, name, value):
+        if "_parameters" not in self.__dict__:
+            raise AttributeError("cannot assign before Module.__init__() call")
+        assign(self, name, value)
+
+    around(patch, nn.Module, "__setattr__", change)
+
+
+# What is registered
+
+
+def assigned_as(patch, test, convert):
+    """Convert a value before it is assigned to an attribute of a module."""
+
+    def change(assign, self, name, value):
+        if "_parameters" in self.__dict__ and not name.startswith("_") and test(value):
+            value = convert(value)
+        assign(self, name, value)
+
+    around(patch, nn.Module, "__setattr__", change)
+
+
+def collection(value, kind, part):
+    """Whether it is exactly such a collection, not empty and of nothing else."""
+    if type(value) is not kind or not value:
+        return False
+    return all(isinstance(x, part) for x in (value.values() if kind is dict else value))
+
+
+def is_plain_tensor(value):
+    return isinstance(value, torch.Tensor) and not isinstance(value, nn.Parameter)
+
+
+@mutant(
+    kills=("test_what_an_attribute_registers", "test_layers_in_a_plain_list_are_not_trained"),
+    witness=lambda: names(holding([nn.Linear(1, 1)])) == [],
+)
+def plain_list_registers_layers(patch):
+    """A list of layers assigned to a module is registered."""
+    assigned_as(patch, lambda value: collection(value, list, nn.Module), nn.ModuleList)
+
+
+@mutant(
+    kills="test_what_an_attribute_registers",
+    witness=lambda: names(holding((nn.Linear(1, 1),))) == [],
+)
+def plain_tuple_registers_layers(patch):
+    """A tuple of layers assigned to a module is registered."""
+    assigned_as(patch, lambda value: collection(value, tuple, nn.Module), nn.ModuleList)
+
+
+@mutant(
+    kills="test_what_an_attribute_registers",
+    witness=lambda: names(holding({"a": nn.Linear(1, 1)})) == [],
+)
+def plain_dict_registers_layers(patch):
+    """A dict of layers assigned to a module is registered."""
+    assigned_as(patch, lambda value: collection(value, dict, nn.Module), nn.ModuleDict)
+
+
+@mutant(
+    kills="test_what_an_attribute_registers",
+    witness=lambda: names(holding([nn.Parameter(torch.ones(1))])) == [],
+)
+def plain_list_registers_parameters(patch):
+    """A list of Parameters assigned to a module is registered."""
+    assigned_as(patch, lambda value: collection(value, list, nn.Parameter), nn.ParameterList)
+
+
+@mutant(
+    kills="test_what_an_attribute_registers",
+    witness=lambda: names(holding(torch.ones(1, requires_grad=True))) == [],
+)
+def tensor_with_gradient_is_registered(patch):
+    """A tensor with `requires_grad=True` assigned to a module becomes a Parameter."""
+    assigned_as(patch, lambda value: is_plain_tensor(value) and value.requires_grad and value.is_leaf, nn.Parameter)
+
+
+@mutant(
+    kills=("test_what_an_attribute_registers", "test_which_attribute_is_in_which"),
+    witness=lambda: list(holding(torch.ones(1)).state_dict()) == [],
+)
+def tensor_is_registered_as_buffer(patch):
+    """A tensor assigned to a module becomes a buffer."""
+
+    def change(assign, self, name, value):
+        known = {**self.__dict__.get("_parameters", {}), **self.__dict__.get("_buffers", {})}
+        if is_plain_tensor(value) and "_buffers" in self.__dict__ and name not in known:
+            self.register_buffer(name, value)
+        else:
+            assign(self, name, value)
+
+    around(patch, nn.Module, "__setattr__", change)
+
+
+@mutant(
+    kills="test_what_an_attribute_registers",
+    witness=lambda: names(holding(nn.ParameterList([nn.Parameter(torch.ones(1))] * 2))) == ["x.0"],
+)
+def parameter_list_counts_from_one(patch):
+    """The parameters of a ParameterList are named from 1."""
+
+    def change(named, self, *args, **kwargs):
+        for name, parameter in named(self, *args, **kwargs):
+            head, dot, last = name.rpartition(".")
+            inside = dot and isinstance(self.get_submodule(head), nn.ParameterList)
+            yield f"{head}.{int(last) + 1}" if inside else name, parameter
+
+    around(patch, nn.Module, "named_parameters", change)
+
+
+@mutant(
+    kills=("test_assignment_registers_parameters_and_layers", "test_tied_weights_are_one_parameter_and_two_entries"),
+    witness=lambda: [holding(weight).x is weight for weight in [nn.Parameter(torch.ones(1))]] == [True],
+)
+def assigned_parameter_is_copied(patch):
+    """Assigning a Parameter to a module registers a copy of it."""
+    assigned_as(
+        patch,
+        lambda value: isinstance(value, nn.Parameter),
+        lambda value: nn.Parameter(value.detach().clone(), value.requires_grad),
+    )
+
+
+def model_of_three():
+    model = nn.Module()
+    model.b = nn.ReLU()
+    model.a = nn.Linear(1, 1)
+    model.weight = nn.Parameter(torch.ones(1))
+    return model
+
+
+@mutant(
+    kills="test_assignment_registers_parameters_and_layers",
+    witness=lambda: [name for name, child in model_of_three().named_children()] == ["b", "a"],
+)
+def children_in_alphabetical_order(patch):
+    """`named_children` and `children` go by the names of the parts."""
+    around(patch, nn.Module, "named_children", lambda named, self: iter(sorted(named(self), key=lambda item: item[0])))
+
+
+@mutant(
+    kills=("test_assignment_registers_parameters_and_layers", "test_order_of_the_keys"),
+    witness=lambda: names(model_of_three()) == ["weight", "a.weight", "a.bias"],
+)
+def own_parameters_come_last(patch):
+    """`named_parameters` and `parameters` give those of the parts before the module's own."""
+
+    def change(named, self, *args, **kwargs):
+        yield from sorted(named(self, *args, **kwargs), key=lambda item: "." not in item[0])
+
+    around(patch, nn.Module, "named_parameters", change)
+
+
+@mutant(
+    kills=("test_layers_in_a_plain_list_are_not_trained", "test_parameter_count_for_every_chain_of_linear_layers"),
+    witness=lambda: names(nn.Sequential(nn.Linear(1, 1))) == ["0.weight", "0.bias"],
+)
+def parameters_of_the_module_alone(patch):
+    """`named_parameters` and `parameters` leave out the parts."""
+
+    def change(named, self, prefix="", recurse=True, remove_duplicate=True):
+        return named(self, prefix, False, remove_duplicate)
+
+    around(patch, nn.Module, "named_parameters", change)
+
+
+@mutant(
+    kills="test_module_list_only_holds_layers",
+    witness=lambda: raises(NotImplementedError, nn.ModuleList([nn.ReLU()]), torch.ones(1)),
+)
+def module_list_can_be_called(patch):
+    """A ModuleList runs its layers in a row, like a Sequential."""
+    patch.setattr(nn.ModuleList, "forward", nn.Sequential.forward)
+
+
+@mutant(
+    kills="test_module_list_only_holds_layers",
+    witness=lambda: raises(NotImplementedError, nn.ModuleDict({"a": nn.ReLU()}), torch.ones(1)),
+)
+def module_dict_can_be_called(patch):
+    """A ModuleDict runs its layers in a row, like a Sequential."""
+
+    def forward(self, x):
+        for layer in self.values():
+            x = layer(x)
+        return x
+
+    patch.setattr(nn.ModuleDict, "forward", forward)
+
+
+@mutant(
+    kills="test_module_list_only_holds_layers",
+    witness=lambda: [type(layer) for layer in nn.ModuleList([nn.ReLU(), nn.Tanh()])] == [nn.ReLU, nn.Tanh],
+)
+def module_list_iterates_backwards(patch):
+    """Going through a ModuleList starts at its last layer."""
+    around(patch, nn.ModuleList, "__iter__", lambda go, self: reversed(list(go(self))))
+
+
+# Buffers
+
+
+def with_buffer(**options):
+    model = nn.Module()
+    model.register_buffer("mean", torch.tensor([1.0]), **options)
+    return model
+
+
+@mutant(
+    kills=(
+        "test_buffer_is_registered_but_not_a_parameter",
+        "test_batch_norm_has_two_parameters_and_five_entries",
+        "test_which_attribute_is_in_which",
+    ),
+    witness=lambda: names(with_buffer()) == [],
+)
+def parameters_include_buffers(patch):
+    """`parameters` and `named_parameters` give the buffers, too."""
+
+    def change(named, self, *args, **kwargs):
+        yield from named(self, *args, **kwargs)
+        yield from self.named_buffers()
+
+    around(patch, nn.Module, "named_parameters", change)
+
+
+@mutant(
+    kills="test_buffer_is_registered_but_not_a_parameter",
+    witness=lambda: with_buffer().mean.requires_grad is False,
+)
+def buffer_needs_a_gradient(patch):
+    """`register_buffer` makes the tensor require a gradient."""
+
+    def change(register, self, name, tensor, persistent=True):
+        register(self, name, tensor, persistent)
+        if tensor is not None and tensor.is_floating_point():
+            tensor.requires_grad_()
+
+    around(patch, nn.Module, "register_buffer", change)
+
+
+@mutant(
+    kills=(
+        "test_buffer_is_registered_but_not_a_parameter",
+        "test_batch_norm_has_two_parameters_and_five_entries",
+        "test_which_attribute_is_in_which",
+        "test_order_of_the_keys",
+    ),
+    witness=lambda: list(with_buffer().state_dict()) == ["mean"],
+)
+def buffer_is_never_persistent(patch):
+    """A registered buffer is not part of the state_dict."""
+    around(
+        patch,
+        nn.Module,
+        "register_buffer",
+        lambda register, self, name, tensor, persistent=True: register(self, name, tensor, False),
+    )
+
+
+def buffer_after_assignment():
+    model = with_buffer()
+    model.mean = torch.tensor([3.0])
+    return dict(model.named_buffers())
+
+
+@mutant(
+    kills="test_buffer_is_registered_but_not_a_parameter",
+    witness=lambda: list(buffer_after_assignment()) == ["mean"],
+)
+def buffer_is_lost_on_assignment(patch):
+    """Assigning a tensor to the name of a buffer makes it a plain attribute."""
+
+    def change(assign, self, name, value):
+        if name in self.__dict__.get("_buffers", {}):
+            del self._buffers[name]
+            object.__setattr__(self, name, value)
+        else:
+            assign(self, name, value)
+
+    around(patch, nn.Module, "__setattr__", change)
+
+
+@mutant(
+    kills="test_buffer_is_registered_but_not_a_parameter",
+    witness=lambda: buffer_after_assignment()["mean"].item() == 3,
+)
+def buffer_keeps_its_old_values(patch):
+    """Assigning a tensor to the name of a buffer leaves the buffer as it was."""
+
+    def change(assign, self, name, value):
+        if name not in self.__dict__.get("_buffers", {}):
+            assign(self, name, value)
+
+    around(patch, nn.Module, "__setattr__", change)
+
+
+@mutant(
+    kills="test_nn_buffer_registers_by_assignment",
+    witness=lambda: [name for name, _ in holding(nn.Buffer(torch.ones(1))).named_buffers()] == ["x"],
+)
+def nn_buffer_is_a_plain_tensor(patch):
+    """`nn.Buffer` gives back the tensor it was given."""
+    for module in (nn, nn.parameter):
+        patch.setattr(module, "Buffer", lambda tensor, persistent=True: tensor)
+
+
+@mutant(
+    kills="test_nn_buffer_registers_by_assignment",
+    witness=lambda: names(holding(nn.Buffer(torch.ones(1)))) == [],
+)
+def nn_buffer_is_a_parameter(patch):
+    """`nn.Buffer` makes a frozen Parameter."""
+    for module in (nn, nn.parameter):
+        patch.setattr(module, "Buffer", lambda tensor, persistent=True: nn.Parameter(tensor, requires_grad=False))
+
+
+@mutant(
+    kills="test_nn_buffer_registers_by_assignment",
+    witness=lambda: list(holding(nn.Buffer(torch.ones(1))).state_dict()) == ["x"],
+)
+def nn_buffer_is_not_persistent_by_default(patch):
+    """`nn.Buffer` is not persistent unless told so."""
+    buffer = nn.Buffer
+    for module in (nn, nn.parameter):
+        patch.setattr(module, "Buffer", lambda tensor, *, persistent=False: buffer(tensor, persistent=persistent))
+
+
+# to
+
+
+def model_of_all_kinds():
+    model = nn.Module()
+    model.weight = nn.Parameter(torch.ones(1))
+    model.register_buffer("mean", torch.ones(1))
+    model.register_buffer("count", torch.tensor(3))
+    model.tensor = torch.ones(1)
+    model.layers = [nn.Linear(1, 1)]
+    return model
+
+
+def after_half():
+    model = model_of_all_kinds()
+    model.half()
+    return model
+
+
+@mutant(kills="test_to_converts_what_is_registered", witness=lambda: next(m.to(torch.half) is m for m in [nn.ReLU()]))
+def to_works_on_a_copy_of_the_model(patch):
+    """`model.to(dtype)` leaves the model and returns a converted copy."""
+    around(patch, nn.Module, "to", lambda to, self, *args, **kwargs: to(copy.deepcopy(self), *args, **kwargs))
+
+
+@mutant(kills="test_to_converts_what_is_registered", witness=lambda: nn.ReLU().to(torch.half) is not None)
+def to_of_a_model_returns_none(patch):
+    """`model.to(...)` converts the model and returns None."""
+
+    def change(to, self, *args, **kwargs):
+        to(self, *args, **kwargs)
+
+    around(patch, nn.Module, "to", change)
+
+
+@mutant(
+    kills="test_to_converts_what_is_registered",
+    witness=lambda: model_of_all_kinds().to(torch.float16).count.dtype == torch.int64,
+)
+def to_converts_whole_numbers(patch):
+    """`model.to(dtype)` converts buffers of integers, too."""
+
+    def change(to, self, *args, **kwargs):
+        to(self, *args, **kwargs)
+        for module in self.modules():
+            for name, buffer in module._buffers.items():
+                if buffer is not None:
+                    module._buffers[name] = buffer.to(*args, **kwargs)
+        return self
+
+    around(patch, nn.Module, "to", change)
+
+
+@mutant(
+    kills=("test_to_converts_what_is_registered", "test_to_moves_what_is_registered"),
+    witness=lambda: after_half().tensor.dtype == torch.float32,
+)
+def to_reaches_plain_tensors(patch):
+    """`model.to(...)` and its like convert and move plain tensors among the attributes."""
+
+    def change(apply, self, function, *args):
+        apply(self, function, *args)
+        for name, value in self.__dict__.items():
+            if isinstance(value, torch.Tensor):
+                self.__dict__[name] = function(value)
+        return self
+
+    around(patch, nn.Module, "_apply", change)
+
+
+@mutant(
+    kills="test_to_converts_what_is_registered",
+    witness=lambda: after_half().layers[0].weight.dtype == torch.float32,
+)
+def to_reaches_layers_in_lists(patch):
+    """`model.to(...)` and its like convert and move layers in plain lists."""
+
+    def change(apply, self, function, *args):
+        apply(self, function, *args)
+        for value in self.__dict__.values():
+            for layer in value if type(value) is list else []:
+                if isinstance(layer, nn.Module):
+                    layer._apply(function)
+        return self
+
+    around(patch, nn.Module, "_apply", change)
+
+
+@mutant(
+    kills=("test_to_converts_what_is_registered", "test_to_moves_what_is_registered"),
+    witness=lambda: after_half().mean.dtype == torch.float16,
+)
+def to_leaves_buffers(patch):
+    """`model.to(...)` and its like convert and move parameters and leave buffers."""
+
+    def change(apply, self, function, *args):
+        before = dict(self._buffers)
+        apply(self, function, *args)
+        self._buffers.update(before)
+        return self
+
+    around(patch, nn.Module, "_apply", change)
+
+
+@mutant(
+    kills="test_to_converts_what_is_registered",
+    witness=lambda: next(m.half().weight is weight for m in [linear()] for weight in [m.weight]),
+)
+def to_makes_new_parameters(patch):
+    """`model.to(dtype)` and its like put new Parameters in place of the old ones."""
+
+    def change(apply, self, function, *args):
+        apply(self, function, *args)
+        for name, parameter in self._parameters.items():
+            if parameter is not None:
+                self._parameters[name] = nn.Parameter(parameter.detach(), parameter.requires_grad)
+        return self
+
+    around(patch, nn.Module, "_apply", change)
+
+
+# Replacing and walking
+
+
+def replaced():
+    model = holding(nn.Linear(1, 3))
+    model.x = nn.Linear(1, 2, bias=False)
+    return model
+
+
+@mutant(
+    kills="test_assigning_again_replaces",
+    witness=lambda: [tuple(parameter.shape) for parameter in replaced().parameters()] == [(2, 1)],
+)
+def replaced_layer_stays_registered(patch):
+    """A layer assigned where there is one becomes a plain attribute, and the old one stays registered."""
+
+    def change(assign, self, name, value):
+        if name in self.__dict__.get("_modules", {}):
+            object.__setattr__(self, name, value)
+        else:
+            assign(self, name, value)
+
+    around(patch, nn.Module, "__setattr__", change)
+
+
+@mutant(
+    kills=("test_assigning_again_replaces", "test_optimizer_keeps_the_parameters_it_was_given"),
+    witness=lambda: [tuple(parameter.shape) for parameter in replaced().parameters()] == [(2, 1)],
+)
+def replaced_layer_leaves_its_parameters(patch):
+    """A layer assigned where there is one takes over the old one's Parameters."""
+
+    def change(assign, self, name, value):
+        old = self.__dict__.get("_modules", {}).get(name)
+        if isinstance(old, nn.Module) and isinstance(value, nn.Module):
+            value._parameters.update(old._parameters)
+        assign(self, name, value)
+
+    around(patch, nn.Module, "__setattr__", change)
+
+
+def deleted():
+    model = holding(nn.Linear(1, 3))
+    del model.x
+    return model
+
+
+@mutant(kills="test_assigning_again_replaces", witness=lambda: not hasattr(deleted(), "x"))
+def deleted_layer_stays(patch):
+    """Deleting an attribute that is a layer does nothing."""
+
+    def change(delete, self, name):
+        if name not in self._modules:
+            delete(self, name)
+
+    around(patch, nn.Module, "__delattr__", change)
+
+
+@mutant(kills="test_assigning_again_replaces", witness=lambda: not hasattr(deleted(), "x"))
+def deleted_layer_becomes_none(patch):
+    """Deleting an attribute that is a layer leaves None in its place."""
+
+    def change(delete, self, name):
+        if name in self._modules:
+            self._modules[name] = None
+        else:
+            delete(self, name)
+
+    around(patch, nn.Module, "__delattr__", change)
+
+
+def nested():
+    return nn.Sequential(nn.Sequential(nn.Linear(1, 1), nn.ReLU()), nn.Tanh())
+
+
+@mutant(kills="test_children_modules_and_names", witness=lambda: len(list(nested().children())) == 2)
+def children_are_parts_at_any_depth(patch):
+    """`children` and `named_children` go to any depth."""
+    around(
+        patch,
+        nn.Module,
+        "named_children",
+        lambda named, self: ((name, module) for name, module in self.named_modules() if name),
+    )
+
+
+@mutant(kills="test_children_modules_and_names", witness=lambda: len(list(nested().modules())) == 5)
+def modules_without_the_model(patch):
+    """`modules` and `named_modules` leave out the model itself."""
+
+    def change(named, self, memo=None, prefix="", remove_duplicate=True):
+        for name, module in named(self, memo, prefix, remove_duplicate):
+            if name:
+                yield name, module
+
+    around(patch, nn.Module, "named_modules", change)
+
+
+@mutant(
+    kills="test_children_modules_and_names",
+    witness=lambda: [name for name, module in nested().named_modules()] == ["", "0", "0.0", "0.1", "1"],
+)
+def modules_level_by_level(patch):
+    """`modules` and `named_modules` give the parts level by level."""
+
+    def change(named, self, *args, **kwargs):
+        yield from sorted(named(self, *args, **kwargs), key=lambda item: (bool(item[0]), item[0].count(".")))
+
+    around(patch, nn.Module, "named_modules", change)
+
+
+@mutant(
+    kills=("test_children_modules_and_names", "test_order_of_the_keys"),
+    witness=lambda: names(nested()) == ["0.0.weight", "0.0.bias"],
+)
+def parameter_names_with_slashes(patch):
+    """`named_parameters` puts slashes between the levels."""
+
+    def change(named, self, *args, **kwargs):
+        for name, parameter in named(self, *args, **kwargs):
+            yield name.replace(".", "/"), parameter
+
+    around(patch, nn.Module, "named_parameters", change)
+
+
+@mutant(
+    kills="test_children_modules_and_names",
+    witness=lambda: isinstance(nested().get_submodule("0.1"), nn.ReLU),
+)
+def get_submodule_stops_at_first_level(patch):
+    """`get_submodule` gives the part named before the first dot."""
+    around(patch, nn.Module, "get_submodule", lambda get, self, target: get(self, target.partition(".")[0]))
+
+
+def visited():
+    seen = []
+    nested().apply(lambda module: seen.append(type(module).__name__))
+    return seen
+
+
+@mutant(kills="test_apply_visits_parts_before_the_whole", witness=lambda: visited()[-1] == "Sequential")
+def apply_visits_the_whole_first(patch):
+    """`apply` visits a module before its parts."""
+
+    def apply(self, function):
+        for module in list(self.modules()):
+            function(module)
+        return self
+
+    patch.setattr(nn.Module, "apply", apply)
+
+
+@mutant(kills="test_apply_visits_parts_before_the_whole", witness=lambda: len(visited()) == 5)
+def apply_goes_one_level_deep(patch):
+    """`apply` visits the direct parts and the model."""
+
+    def apply(self, function):
+        for module in [*self.children(), self]:
+            function(module)
+        return self
+
+    patch.setattr(nn.Module, "apply", apply)
+
+
+@mutant(kills="test_apply_visits_parts_before_the_whole", witness=lambda: nn.ReLU().apply(id) is not None)
+def apply_returns_none(patch):
+    """`apply` returns None."""
+
+    def change(apply, self, function):
+        apply(self, function)
+
+    around(patch, nn.Module, "apply", change)
+
+
+@mutant(
+    kills="test_parameter_count_for_every_chain_of_linear_layers",
+    witness=lambda: len(list(nn.Linear(2, 1).parameters())) == 2,
+)
+def parameters_leave_out_single_numbers(patch):
+    """`parameters` and `named_parameters` leave out a Parameter of a single number."""
+
+    def change(named, self, *args, **kwargs):
+        for name, parameter in named(self, *args, **kwargs):
+            if parameter.numel() != 1:
+                yield name, parameter
+
+    around(patch, nn.Module, "named_parameters", change)
+
+
+@mutant(
+    kills="test_parameter_count_for_every_chain_of_linear_layers",
+    witness=lambda: nn.Linear(2, 1).bias is not None,
+)
+def linear_has_no_bias_by_default(patch):
+    """`nn.Linear` has no bias unless it is asked for."""
+
+    def change(init, self, in_features, out_features, bias=False, **options):
+        init(self, in_features, out_features, bias, **options)
+
+    around(patch, nn.Linear, "__init__", change)
+
+
+# Parameters
+
+
+@mutant(
+    kills="test_parameter_needs_a_gradient_by_default",
+    witness=lambda: nn.Parameter(torch.ones(1)).requires_grad,
+)
+def parameter_is_frozen_by_default(patch):
+    """An `nn.Parameter` requires a gradient only where the tensor it is made of does."""
+    around_parameter(
+        patch,
+        lambda make, data, requires_grad: make(data, data.requires_grad if requires_grad is None else requires_grad),
+    )
+
+
+@mutant(
+    kills="test_parameter_needs_a_gradient_by_default",
+    witness=lambda: not nn.Parameter(torch.ones(1), requires_grad=False).requires_grad,
+)
+def parameter_always_needs_a_gradient(patch):
+    """An `nn.Parameter` of floating-point numbers ignores `requires_grad=False`."""
+    around_parameter(
+        patch,
+        lambda make, data, requires_grad: make(data, data.is_floating_point() or requires_grad),
+    )
+
+
+@mutant(
+    kills="test_parameter_needs_a_gradient_by_default",
+    witness=lambda: next(nn.Parameter(x).data_ptr() == x.data_ptr() for x in [torch.ones(1)]),
+)
+def parameter_copies_its_tensor(patch):
+    """An `nn.Parameter` has memory of its own."""
+    around_parameter(patch, lambda make, data, requires_grad: make(data.detach().clone(), requires_grad))
+
+
+@mutant(
+    kills="test_parameter_needs_a_gradient_by_default",
+    witness=lambda: [(nn.Parameter(x), x.requires_grad)[1] for x in [torch.ones(1)]] == [False],
+)
+def parameter_makes_its_tensor_trainable(patch):
+    """Making an `nn.Parameter` makes the tensor it is made of require a gradient."""
+
+    def change(make, data, requires_grad):
+        parameter = make(data, requires_grad)
+        if data.is_leaf and not data.requires_grad:
+            data.requires_grad_(parameter.requires_grad)
+        return parameter
+
+    around_parameter(patch, change)
+
+
+@mutant(
+    kills="test_whole_numbers_make_no_trainable_parameter",
+    witness=lambda: raises(RuntimeError, nn.Parameter, torch.tensor([1])),
+)
+def parameter_of_integers_is_frozen(patch):
+    """An `nn.Parameter` of integers is made and requires no gradient."""
+    around_parameter(
+        patch,
+        lambda make, data, requires_grad: make(data, requires_grad if data.is_floating_point() else False),
+    )
+
+
+@mutant(
+    kills="test_whole_numbers_make_no_trainable_parameter",
+    witness=lambda: raises(RuntimeError, nn.Parameter, torch.tensor([1])),
+)
+def parameter_of_integers_becomes_float(patch):
+    """An `nn.Parameter` of integers that is to be trained is converted to float32."""
+    around_parameter(
+        patch,
+        lambda make, data, requires_grad: make(data.float() if requires_grad is None else data, requires_grad),
+    )
+
+
+@mutant(
+    kills="test_whole_numbers_make_no_trainable_parameter",
+    witness=lambda: nn.Parameter(torch.tensor([1]), requires_grad=False).dtype == torch.int64,
+)
+def parameter_of_integers_is_float_where_frozen(patch):
+    """A frozen `nn.Parameter` of integers is converted to float32."""
+
+    def change(make, data, requires_grad):
+        return make(data.float() if requires_grad is False else data, requires_grad)
+
+    around_parameter(patch, change)
+
+
+@mutant(
+    kills="test_whole_numbers_make_no_trainable_parameter",
+    witness=lambda: raises(RuntimeError, nn.Parameter, torch.tensor([1])),
+    raises=TypeError,
+)
+def parameter_of_integers_raises_type_error(patch):
+    """An `nn.Parameter` of integers raises TypeError."""
+
+    def change(make, data, requires_grad):
+        if requires_grad is None and not (data.is_floating_point() or data.is_complex()):
+            raise TypeError("Only Tensors of floating point and complex dtype can require gradients")
+        return make(data, requires_grad)
+
+    around_parameter(patch, change)
+
+
+def wraps_results(call, *args, **kwargs):
+    result = call(*args, **kwargs)
+    return nn.Parameter(result.detach()) if isinstance(args[0], nn.Parameter) else result
+
+
+@mutant(
+    kills="test_what_is_computed_from_a_parameter_is_not_one",
+    witness=lambda: not isinstance(nn.Parameter(torch.ones(1)) * 2, nn.Parameter),
+)
+def parameter_times_number_is_a_parameter(patch):
+    """A Parameter multiplied by something is a Parameter."""
+    patch.function("mul", "__mul__", "__rmul__", change=wraps_results)
+
+
+@mutant(
+    kills="test_what_is_computed_from_a_parameter_is_not_one",
+    witness=lambda: not isinstance(nn.Parameter(torch.ones(1)).to(torch.float16), nn.Parameter),
+)
+def parameter_converted_is_a_parameter(patch):
+    """A Parameter converted by `to` is a Parameter."""
+    patch.function("to", change=wraps_results)
+
+
+@mutant(
+    kills="test_what_is_computed_from_a_parameter_is_not_one",
+    witness=lambda: names(holding(nn.Parameter(torch.ones(1))[:1])) == [],
+)
+def assigned_result_becomes_parameter(patch):
+    """A tensor with a graph assigned to a module becomes a Parameter."""
+    assigned_as(
+        patch,
+        lambda value: isinstance(value, torch.Tensor) and not value.is_leaf,
+        lambda value: nn.Parameter(value.detach()),
+    )
+
+
+def assign_tensor_to_weight():
+    linear().weight = torch.ones(1, 2)
+
+
+@mutant(
+    kills="test_tensor_cannot_take_the_place_of_a_parameter",
+    witness=lambda: raises(TypeError, assign_tensor_to_weight),
+)
+def tensor_over_parameter_is_wrapped(patch):
+    """A tensor assigned where a Parameter is registered becomes a Parameter."""
+
+    def change(assign, self, name, value):
+        wrong = is_plain_tensor(value) and name in self.__dict__.get("_parameters", {})
+        assign(self, name, nn.Parameter(value) if wrong else value)
+
+    around(patch, nn.Module, "__setattr__", change)
+
+
+@mutant(
+    kills="test_tensor_cannot_take_the_place_of_a_parameter",
+    witness=lambda: raises(TypeError, assign_tensor_to_weight),
+)
+def tensor_over_parameter_is_copied_in(patch):
+    """A tensor assigned where a Parameter is registered has its values copied into the Parameter."""
+
+    def change(assign, self, name, value):
+        if is_plain_tensor(value) and name in self.__dict__.get("_parameters", {}):
+            with torch.no_grad():
+                self._parameters[name].copy_(value)
+        else:
+            assign(self, name, value)
+
+    around(patch, nn.Module, "__setattr__", change)
+
+
+@mutant(
+    kills="test_tensor_cannot_take_the_place_of_a_parameter",
+    witness=lambda: raises(TypeError, assign_tensor_to_weight),
+    raises=RuntimeError,
+)
+def tensor_over_parameter_raises_runtime_error(patch):
+    """A tensor assigned where a Parameter is registered raises RuntimeError."""
+
+    def change(assign, self, name, value):
+        try:
+            assign(self, name, value)
+        except TypeError as error:
+            raise RuntimeError(str(error)) from error
+
+    around(patch, nn.Module, "__setattr__", change)
+
+
+# Freezing
+
+
+def frozen(model):
+    model.requires_grad_(False)
+    return [parameter.requires_grad for parameter in model.parameters()]
+
+
+@mutant(
+    kills=("test_freezing_keeps_a_layer_as_it_is", "test_frozen_layer_passes_the_gradient_on"),
+    witness=lambda: frozen(nn.Linear(1, 1)) == [False, False],
+)
+def freezing_has_no_effect(patch):
+    """`requires_grad_` of a module does nothing."""
+    patch.setattr(nn.Module, "requires_grad_", lambda self, requires_grad=True: self)
+
+
+@mutant(
+    kills="test_freezing_keeps_a_layer_as_it_is",
+    witness=lambda: frozen(nn.Sequential(nn.Sequential(nn.Linear(1, 1)))) == [False, False],
+)
+def freezing_goes_one_level_deep(patch):
+    """`requires_grad_` of a module reaches the module and its direct parts."""
+
+    def requires_grad_(self, requires_grad=True):
+        for module in [self, *self.children()]:
+            for parameter in module.parameters(recurse=False):
+                parameter.requires_grad_(requires_grad)
+        return self
+
+    patch.setattr(nn.Module, "requires_grad_", requires_grad_)
+
+
+@mutant(
+    kills="test_freezing_keeps_a_layer_as_it_is",
+    witness=lambda: frozen(nn.Linear(1, 1)) == [False, False],
+)
+def freezing_spares_biases(patch):
+    """`requires_grad_` of a module leaves biases trainable."""
+
+    def requires_grad_(self, requires_grad=True):
+        for name, parameter in self.named_parameters():
+            if not name.endswith("bias"):
+                parameter.requires_grad_(requires_grad)
+        return self
+
+    patch.setattr(nn.Module, "requires_grad_", requires_grad_)
+
+
+@mutant(
+    kills="test_freezing_keeps_a_layer_as_it_is",
+    witness=lambda: nn.ReLU().requires_grad_(False) is not None,
+)
+def freezing_returns_none(patch):
+    """`requires_grad_` of a module returns None."""
+
+    def change(freeze, self, requires_grad=True):
+        freeze(self, requires_grad)
+
+    around(patch, nn.Module, "requires_grad_", change)
+
+
+def gradient_through_frozen():
+    x = torch.ones(1, requires_grad=True)
+    F.linear(x, torch.tensor([[5.0]])).backward()
+    return x.grad.item()
+
+
+@mutant(kills="test_frozen_layer_passes_the_gradient_on", witness=lambda: gradient_through_frozen() == 5)
+def frozen_layer_stops_the_gradient(patch):
+    """A Linear with a frozen weight passes a gradient of zero on."""
+
+    def change(linear, x, weight, bias=None):
+        return linear(x if weight.requires_grad else x.detach() + 0 * x, weight, bias)
+
+    around(patch, F, "linear", change)
+
+
+@mutant(kills="test_frozen_layer_passes_the_gradient_on", witness=lambda: gradient_through_frozen() == 5)
+def frozen_layer_passes_the_gradient_unscaled(patch):
+    """A Linear with a frozen weight passes the gradient on as if its weight were one."""
+
+    def change(linear, x, weight, bias=None):
+        y = linear(x, weight, bias)
+        return y if weight.requires_grad or y.shape != x.shape else y.detach() + x - x.detach()
+
+    around(patch, F, "linear", change)
+
+
+# One module in two places, and layers made in forward
+
+
+def shared():
+    layer = linear(inputs=1, bias=False)
+    return nn.Sequential(layer, layer)
+
+
+@mutant(
+    kills=("test_shared_module_counts_once", "test_tied_weights_are_one_parameter_and_two_entries"),
+    witness=lambda: len(list(shared().parameters())) == 1,
+)
+def parameters_count_a_shared_one_twice(patch):
+    """`parameters` and `named_parameters` give a Parameter once for each of its names."""
+
+    def change(named, self, prefix="", recurse=True, remove_duplicate=True):
+        return named(self, prefix, recurse, False)
+
+    around(patch, nn.Module, "named_parameters", change)
+
+
+@mutant(kills="test_shared_module_counts_once", witness=lambda: len(list(shared().modules())) == 2)
+def modules_count_a_shared_one_twice(patch):
+    """`modules` and `named_modules` give a module once for each of its names."""
+
+    def change(named, self, memo=None, prefix="", remove_duplicate=True):
+        return named(self, memo, prefix, False)
+
+    around(patch, nn.Module, "named_modules", change)
+
+
+def gradient_of_shared():
+    model = shared()
+    with torch.no_grad():
+        model[0].weight.fill_(3)
+    model(torch.tensor([2.0])).backward()
+    return model[0].weight.grad.item()
+
+
+@mutant(kills="test_shared_module_counts_once", witness=lambda: gradient_of_shared() == 12)
+def shared_weight_gets_gradient_of_first_use(patch):
+    """A weight that is used twice gets the gradient of the first use alone."""
+
+    def change(linear, x, weight, bias=None):
+        used, weight.used = getattr(weight, "used", False), True
+        return linear(x, weight.detach() if used else weight, bias)
+
+    around(patch, F, "linear", change)
+
+
+@mutant(
+    kills="test_shared_module_counts_once",
+    witness=lambda: nn.Sequential(*[linear(inputs=1)] * 2)(torch.zeros(1)).item() == 20,
+)
+def sequential_runs_a_repeated_layer_once(patch):
+    """A Sequential runs a layer that it has twice only once."""
+
+    def forward(self, x):
+        for layer in self.children():
+            x = layer(x)
+        return x
+
+    patch.setattr(nn.Sequential, "forward", forward)
+
+
+@mutant(
+    kills=("test_layer_made_in_forward_is_new_at_every_call", "test_linear_starts_from_small_random_numbers"),
+    witness=lambda: not torch.equal(nn.Linear(3, 3).weight, nn.Linear(3, 3).weight),
+)
+def linear_starts_always_the_same(patch):
+    """Every new Linear of the same size starts from the same numbers."""
+
+    def change(reset, self):
+        before = torch.random.get_rng_state()
+        torch.default_generator.manual_seed(3)
+        reset(self)
+        torch.random.set_rng_state(before)
+
+    around(patch, nn.Linear, "reset_parameters", change)
+
+
+# Linear
+
+
+@mutant(
+    kills=("test_linear_is_x_times_weight_transposed_plus_bias", "test_linear_for_every_shape"),
+    witness=lambda: linear()(torch.zeros(1, 2)).item() == 10,
+)
+def linear_subtracts_its_bias(patch):
+    """`nn.Linear` and `F.linear` subtract the bias."""
+    around(
+        patch,
+        F,
+        "linear",
+        lambda linear, x, weight, bias=None: linear(x, weight, None if bias is None else -bias),
+    )
+
+
+@mutant(
+    kills="test_linear_is_x_times_weight_transposed_plus_bias",
+    witness=lambda: nn.Linear(1, 1, bias=False).bias is None,
+)
+def linear_without_bias_has_a_frozen_one(patch):
+    """`nn.Linear(..., bias=False)` has a bias of zeros that requires no gradient."""
+
+    def change(init, self, in_features, out_features, bias=True, **options):
+        init(self, in_features, out_features, bias, **options)
+        if not bias:
+            self.bias = nn.Parameter(torch.zeros(out_features), requires_grad=False)
+
+    around(patch, nn.Linear, "__init__", change)
+
+
+@mutant(
+    kills=("test_linear_for_every_shape", "test_two_linear_layers_are_one_for_every_size"),
+    witness=lambda: linear(inputs=2, outputs=2, bias=False)(torch.tensor([1.0, 0.0])).tolist() == [1, 3],
+)
+def linear_does_not_transpose_square_weights(patch):
+    """`nn.Linear` and `F.linear` compute `x @ weight` where the weight is square."""
+
+    def change(linear, x, weight, bias=None):
+        return linear(x, weight.T if weight.dim() == 2 and weight.shape[0] == weight.shape[1] else weight, bias)
+
+    around(patch, F, "linear", change)
+
+
+@mutant(
+    kills=("test_linear_works_on_the_last_dimension", "test_linear_for_every_shape"),
+    witness=lambda: linear()(torch.zeros(1, 1, 2)).item() == 10,
+)
+def linear_forgets_bias_of_three_dimensions(patch):
+    """`nn.Linear` and `F.linear` add no bias to inputs of more than two dimensions."""
+    around(
+        patch,
+        F,
+        "linear",
+        lambda linear, x, weight, bias=None: linear(x, weight, bias if x.dim() < 3 else None),
+    )
+
+
+@mutant(
+    kills=("test_linear_works_on_the_last_dimension", "test_linear_for_every_shape"),
+    witness=lambda: linear()(torch.zeros(0, 2)).shape == (0, 1),
+)
+def linear_loses_the_empty_batch(patch):
+    """`nn.Linear` and `F.linear` give one row of zeros for an empty batch."""
+
+    def change(linear, x, weight, bias=None):
+        return linear(x, weight, bias) if x.numel() else torch.zeros(1, len(weight), device=x.device)
+
+    around(patch, F, "linear", change)
+
+
+@mutant(
+    kills=("test_linear_works_on_the_last_dimension", "test_linear_for_every_shape"),
+    witness=lambda: linear()(torch.zeros(2, 3, 2)).shape == (2, 3, 1),
+)
+def linear_joins_dimensions_of_the_batch(patch):
+    """`nn.Linear` and `F.linear` answer with two dimensions whatever the number they are given."""
+
+    def change(linear, x, weight, bias=None):
+        y = linear(x, weight, bias)
+        return y.flatten(0, -2) if y.dim() > 2 else y
+
+    around(patch, F, "linear", change)
+
+
+@mutant(
+    kills="test_linear_for_every_shape",
+    witness=lambda: linear()(torch.zeros(2)).shape == (1,),
+)
+def linear_gives_a_single_sample_a_batch(patch):
+    """`nn.Linear` and `F.linear` answer to a vector with a batch of one."""
+
+    def change(linear, x, weight, bias=None):
+        y = linear(x, weight, bias)
+        return y.unsqueeze(0) if x.dim() == 1 else y
+
+    around(patch, F, "linear", change)
+
+
+@mutant(
+    kills=("test_linear_for_every_shape", "test_linear_computes_in_the_dtype_of_its_weights"),
+    witness=lambda: linear()(torch.zeros(1, 2)).dtype == torch.float32,
+)
+def linear_answers_in_another_dtype(patch):
+    """`nn.Linear` and `F.linear` answer in float64, or in float32 to what is not float32."""
+
+    def change(linear, x, weight, bias=None):
+        y = linear(x, weight, bias)
+        if y.is_complex():
+            return y.to(torch.complex128)
+        return y.to(torch.float64 if y.dtype == torch.float32 else torch.float32)
+
+    around(patch, F, "linear", change)
+
+
+@mutant(
+    kills="test_linear_computes_in_the_dtype_of_its_weights",
+    witness=lambda: linear().double()(torch.zeros(1, 2).double()).item() == 10,
+)
+def linear_forgets_bias_in_other_dtypes(patch):
+    """`nn.Linear` and `F.linear` add no bias where the weights are not float32."""
+    around(
+        patch,
+        F,
+        "linear",
+        lambda linear, x, weight, bias=None: linear(x, weight, bias if weight.dtype == torch.float32 else None),
+    )
+
+
+@mutant(
+    kills="test_linear_computes_in_the_dtype_of_its_weights",
+    witness=lambda: linear().double()(torch.tensor([2**-40, 0]).double()).item() > 10,
+)
+def linear_computes_doubles_as_floats(patch):
+    """`nn.Linear` and `F.linear` compute float64 with the precision of float32."""
+
+    def change(linear, x, weight, bias=None):
+        y = linear(x, weight, bias)
+        return y.float().double() if y.dtype == torch.float64 else y
+
+    around(patch, F, "linear", change)
+
+
+def starts_from(patch, change):
+    around(patch, nn.Linear, "reset_parameters", lambda reset, self: (reset(self), change(self.weight, self.bias)))
+
+
+def squares(tensor):
+    return (tensor.detach() ** 2).mean().item()
+
+
+def big():
+    return nn.Linear(16, 1000)
+
+
+@mutant(
+    kills="test_linear_starts_from_small_random_numbers",
+    witness=lambda: big().weight.abs().max() <= 1 / 4,
+)
+def linear_starts_from_normal_numbers(patch):
+    """A new Linear has normally distributed weights, of the right variance."""
+    starts_from(patch, lambda weight, bias: weight.data.normal_(0, (1 / 3 / weight.shape[1]) ** 0.5))
+
+
+@mutant(
+    kills="test_linear_starts_from_small_random_numbers",
+    witness=lambda: big().bias.abs().max() > 0,
+)
+def linear_starts_from_biases_of_zero(patch):
+    """A new Linear has biases of zero."""
+    starts_from(patch, lambda weight, bias: bias is not None and bias.data.zero_())
+
+
+@mutant(
+    kills="test_linear_starts_from_small_random_numbers",
+    witness=lambda: squares(big().weight) > 0.016,
+)
+def linear_starts_from_outputs(patch):
+    """A new Linear has weights between -b and b with b = 1 / sqrt(outputs)."""
+    starts_from(patch, lambda weight, bias: weight.data.mul_((weight.shape[1] / weight.shape[0]) ** 0.5))
+
+
+@mutant(
+    kills="test_linear_starts_from_small_random_numbers",
+    witness=lambda: big().weight.min() < 0,
+)
+def linear_starts_from_positive_numbers(patch):
+    """A new Linear has weights between 0 and b."""
+    starts_from(patch, lambda weight, bias: weight.data.abs_())
+
+
+@mutant(
+    kills="test_linear_starts_from_small_random_numbers",
+    witness=lambda: squares(big().weight) > 0.02,
+)
+def linear_starts_from_smaller_numbers(patch):
+    """A new Linear has weights a tenth smaller than it should."""
+    starts_from(patch, lambda weight, bias: weight.data.mul_(0.9))
+
+
+@mutant(
+    kills="test_wrong_number_of_features_raises",
+    witness=lambda: raises(RuntimeError, linear(), torch.ones(1, 3)),
+)
+def linear_ignores_surplus_features(patch):
+    """`nn.Linear` and `F.linear` cut off what is too much in the last dimension."""
+    around(
+        patch,
+        F,
+        "linear",
+        lambda linear, x, weight, bias=None: linear(x[..., : weight.shape[1]], weight, bias),
+    )
+
+
+@mutant(
+    kills=("test_wrong_number_of_features_raises", "test_one_feature_needs_its_own_dimension"),
+    witness=lambda: raises(RuntimeError, linear(), torch.ones(1, 3)),
+    raises=ValueError,
+)
+def linear_raises_value_error_for_wrong_features(patch):
+    """`nn.Linear` and `F.linear` raise ValueError for a wrong number of features."""
+
+    def change(linear, x, weight, bias=None):
+        if x.shape[-1] != weight.shape[-1]:
+            rows, columns, outputs = x.numel() // x.shape[-1], x.shape[-1], len(weight)
+            raise ValueError(
+                f"mat1 and mat2 shapes cannot be multiplied ({rows}x{columns} and {weight.shape[1]}x{outputs})"
+            )
+        return linear(x, weight, bias)
+
+    around(patch, F, "linear", change)
+
+
+@mutant(
+    kills="test_one_feature_needs_its_own_dimension",
+    witness=lambda: raises(RuntimeError, linear(inputs=1), torch.ones(3)),
+)
+def linear_takes_numbers_for_samples_of_one_feature(patch):
+    """`nn.Linear(1, ...)` and `F.linear` take N numbers for N samples."""
+
+    def change(linear, x, weight, bias=None):
+        alone = x.dim() == 1 and weight.shape[1] == 1 != len(x)
+        return linear(x.unsqueeze(-1) if alone else x, weight, bias)
+
+    around(patch, F, "linear", change)
+
+
+@mutant(
+    kills="test_linear_wants_the_dtype_of_its_weights",
+    witness=lambda: raises(RuntimeError, linear(), torch.ones(1, 2, dtype=torch.float64)),
+)
+def linear_converts_its_input(patch):
+    """`nn.Linear` and `F.linear` convert the input to the dtype of the weights."""
+    around(
+        patch,
+        F,
+        "linear",
+        lambda linear, x, weight, bias=None: linear(x.to(weight.dtype), weight, bias),
+    )
+
+
+@mutant(
+    kills="test_linear_wants_the_dtype_of_its_weights",
+    witness=lambda: raises(RuntimeError, linear(), torch.ones(1, 2, dtype=torch.int64)),
+)
+def linear_converts_whole_numbers(patch):
+    """`nn.Linear` and `F.linear` convert an input of integers."""
+    around(
+        patch,
+        F,
+        "linear",
+        lambda linear, x, weight, bias=None: linear(x if x.is_floating_point() else x.to(weight.dtype), weight, bias),
+    )
+
+
+@mutant(
+    kills="test_two_linear_layers_are_one_for_every_size",
+    witness=lambda: linear()(torch.tensor([-50.0, 0.0])).item() == -40,
+)
+def linear_is_never_negative(patch):
+    """`nn.Linear` and `F.linear` give zero in place of negative numbers."""
+    around(patch, F, "linear", lambda linear, x, weight, bias=None: linear(x, weight, bias).clamp(min=0))
+
+
+# Activations
+
+
+@mutant(
+    kills=("test_activation_makes_two_layers_more_than_one", "test_layer_is_made_first_and_called_then"),
+    witness=lambda: F.relu(torch.tensor([-1.0])).item() == 0,
+)
+def relu_is_the_absolute_value(patch):
+    """`F.relu`, `nn.ReLU` and their like turn the sign of negative numbers."""
+    patch.aten("relu", change=lambda relu, x: x.abs())
+
+
+@mutant(
+    kills=("test_activation_makes_two_layers_more_than_one", "test_layer_is_made_first_and_called_then"),
+    witness=lambda: F.relu(torch.tensor([-1.0])).item() == 0,
+)
+def relu_leaks(patch):
+    """`F.relu`, `nn.ReLU` and their like let a hundredth of negative numbers through."""
+    patch.aten("relu", change=lambda relu, x: x.where(x > 0, 0.01 * x))
+
+
+@mutant(
+    kills=("test_activation_makes_two_layers_more_than_one", "test_layer_is_made_first_and_called_then"),
+    witness=lambda: nn.ReLU()(torch.tensor([-1.0])).item() == 0,
+)
+def relu_layer_is_the_identity(patch):
+    """`nn.ReLU` gives back its input; `F.relu` does not."""
+    patch.setattr(nn.ReLU, "forward", lambda self, x: x)
+
+
+@mutant(
+    kills="test_layer_is_made_first_and_called_then",
+    witness=lambda: [(torch.relu(x), x.item())[1] for x in [torch.tensor(-1.0)]] == [-1],
+)
+def relu_writes_into_its_input(patch):
+    """`torch.relu`, `Tensor.relu`, `F.relu` and `nn.ReLU` change their input."""
+
+    def change(relu, x):
+        y = relu(x)
+        x.copy_(y)
+        return y
+
+    patch.aten("relu", change=change)
+
+
+@mutant(
+    kills="test_layer_is_made_first_and_called_then",
+    witness=lambda: isinstance(nn.ReLU(torch.ones(1)), nn.Module),
+)
+def relu_layer_is_applied_when_made(patch):
+    """`nn.ReLU(x)` applies the activation to x."""
+    layer = nn.ReLU
+    patch.setattr(
+        nn,
+        "ReLU",
+        lambda inplace=False: F.relu(inplace) if isinstance(inplace, torch.Tensor) else layer(inplace),
+    )
+
+
+# Sequential and Flatten
+
+
+@mutant(
+    kills="test_sequential_runs_its_layers_in_order",
+    witness=lambda: nn.Sequential(nn.ReLU(), nn.LogSigmoid())(torch.ones(1)).item() < 0,
+)
+def sequential_runs_backwards(patch):
+    """A Sequential runs its last layer first."""
+
+    def forward(self, x):
+        for layer in reversed(list(self)):
+            x = layer(x)
+        return x
+
+    patch.setattr(nn.Sequential, "forward", forward)
+
+
+@mutant(
+    kills="test_sequential_runs_its_layers_in_order",
+    witness=lambda: nn.Sequential(nn.ReLU(), nn.ReLU(), nn.LogSigmoid())(torch.ones(1)).item() < 0,
+)
+def sequential_runs_two_layers_at_most(patch):
+    """A Sequential runs its first two layers."""
+
+    def forward(self, x):
+        for layer in list(self)[:2]:
+            x = layer(x)
+        return x
+
+    patch.setattr(nn.Sequential, "forward", forward)
+
+
+@mutant(
+    kills="test_sequential_runs_its_layers_in_order",
+    witness=lambda: next(nn.Sequential()(x) is x for x in [torch.ones(1)]),
+)
+def sequential_without_layers_copies(patch):
+    """An empty Sequential gives back a copy of its input."""
+    around(patch, nn.Sequential, "forward", lambda forward, self, x: forward(self, x) if len(self) else x.clone())
+
+
+@mutant(
+    kills="test_sequential_is_a_list_of_named_layers",
+    witness=lambda: isinstance(nested()[:1], nn.Sequential),
+)
+def sequential_slice_is_a_list(patch):
+    """A slice of a Sequential is a list."""
+    around(
+        patch,
+        nn.Sequential,
+        "__getitem__",
+        lambda get, self, index: list(self)[index] if isinstance(index, slice) else get(self, index),
+    )
+
+
+@mutant(
+    kills="test_sequential_is_a_list_of_named_layers",
+    witness=lambda: [name for name, child in nested().named_children()] == ["0", "1"],
+)
+def sequential_counts_from_one(patch):
+    """The layers of a Sequential are named from 1."""
+
+    def change(init, self, *layers):
+        if layers and isinstance(layers[0], nn.Module):
+            init(self, OrderedDict((str(number), layer) for number, layer in enumerate(layers, 1)))
+        else:
+            init(self, *layers)
+
+    around(patch, nn.Sequential, "__init__", change)
+
+
+@mutant(
+    kills="test_sequential_is_a_list_of_named_layers",
+    witness=lambda: next(iter(nn.Sequential(OrderedDict(a=nn.ReLU())).named_children()))[0] == "a",
+)
+def sequential_ignores_given_names(patch):
+    """A Sequential made of an OrderedDict numbers its layers."""
+
+    def change(init, self, *layers):
+        if layers and isinstance(layers[0], OrderedDict):
+            layers = layers[0].values()
+        init(self, *layers)
+        for name, layer in zip("ab", layers, strict=False):
+            object.__setattr__(self, {"a": "body", "b": "head"}[name], layer)
+
+    around(patch, nn.Sequential, "__init__", change)
+
+
+@mutant(
+    kills="test_sequential_is_a_list_of_named_layers",
+    witness=lambda: next(isinstance(model[-1], nn.Tanh) for model in [nested()]),
+)
+def sequential_counts_wrong_from_the_end(patch):
+    """The last layer of a Sequential has the index -2, and -1 is the first."""
+    around(
+        patch,
+        nn.Sequential,
+        "__getitem__",
+        lambda get, self, index: (
+            get(self, (index + 1) if index == -1 else index) if type(index) is int else get(self, index)
+        ),
+    )
+
+
+def shape_of(y):
+    return tuple(y.shape)
+
+
+@mutant(
+    kills=("test_flatten_layer_keeps_the_batch", "test_flatten_needs_a_batch"),
+    witness=lambda: shape_of(nn.Flatten()(torch.ones(2, 3))) == (2, 3),
+)
+def flatten_layer_joins_the_batch_by_default(patch):
+    """`nn.Flatten()` joins all dimensions."""
+
+    def change(init, self, start_dim=0, end_dim=-1):
+        init(self, start_dim, end_dim)
+
+    around(patch, nn.Flatten, "__init__", change)
+
+
+@mutant(
+    kills="test_flatten_layer_keeps_the_batch",
+    witness=lambda: shape_of(nn.Flatten(0, 1)(torch.ones(2, 3, 4))) == (6, 4),
+)
+def flatten_layer_ignores_its_end(patch):
+    """`nn.Flatten(start, end)` joins all dimensions from the start on."""
+    patch.setattr(nn.Flatten, "forward", lambda self, x: x.flatten(self.start_dim))
+
+
+@mutant(
+    kills="test_flatten_layer_keeps_the_batch",
+    witness=lambda: nn.Flatten()(torch.arange(4).reshape(1, 2, 2)).tolist() == [[0, 1, 2, 3]],
+)
+def flatten_layer_goes_by_columns(patch):
+    """`nn.Flatten` puts the numbers in the order of columns."""
+
+    def change(forward, self, x):
+        return forward(self, x.transpose(1, -1) if x.dim() == 3 and self.start_dim == 1 else x)
+
+    around(patch, nn.Flatten, "forward", change)
+
+
+@mutant(
+    kills="test_flatten_layer_keeps_the_batch",
+    witness=lambda: shape_of(torch.flatten(torch.ones(2, 3))) == (6,),
+)
+def flatten_function_keeps_the_batch(patch):
+    """`torch.flatten` and `Tensor.flatten` leave the first dimension unless told otherwise."""
+    for owner in (torch, torch.Tensor):
+        around(patch, owner, "flatten", lambda flatten, x, start_dim=1, end_dim=-1: flatten(x, start_dim, end_dim))
+
+
+@mutant(
+    kills="test_flatten_needs_a_batch",
+    witness=lambda: shape_of(nn.Flatten()(torch.ones(2, 3))) == (2, 3),
+)
+def flatten_layer_takes_a_matrix_for_one_sample(patch):
+    """`nn.Flatten()` adds the batch to a matrix."""
+    around(
+        patch,
+        nn.Flatten,
+        "forward",
+        lambda forward, self, x: x.reshape(1, -1) if x.dim() == 2 else forward(self, x),
+    )

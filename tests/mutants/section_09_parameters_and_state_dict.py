@@ -1,0 +1,1584 @@
+"""What could break in `parameters()`, in `state_dict()` and in the files they are saved to."""
+
+import contextlib
+import copy
+import io
+import itertools
+import pickle
+from collections import OrderedDict
+
+import numpy as np
+import torch
+from torch import nn
+
+from plugins.mutation import mutant
+
+
+def around(patch, owner, name, change):
+    """Put `change(original, *args, **kwargs)` in place of the function or method `name`."""
+    original = getattr(owner, name)
+
+    def replacement(*args, **kwargs):
+        return change(original, *args, **kwargs)
+
+    patch.setattr(owner, name, replacement)
+
+
+class Slope(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.tensor([8.0, -4.0]))
+
+
+class Everything(Slope):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("buffer", torch.tensor([4.0]))
+        self.register_buffer("cache", torch.tensor([5.0]), persistent=False)
+        self.tensor = torch.tensor([6.0])
+
+
+def raises(expected, function, *args, **kwargs):
+    """Whether the call raises exactly this class."""
+    try:
+        function(*args, **kwargs)
+    except Exception as error:
+        return type(error) is expected
+    return False
+
+
+def stepped(optimizer_of=lambda weight: torch.optim.SGD([weight], lr=0.25, momentum=0.5)):
+    """A model, and its optimizer after one step along a gradient of one."""
+    model = Slope()
+    optimizer = optimizer_of(model.weight)
+    model.weight.grad = torch.ones(2)
+    optimizer.step()
+    return model, optimizer
+
+
+# parameters
+
+
+@mutant(
+    kills=("test_parameters_are_what_the_optimizer_updates", "test_optimizer_keeps_the_parameters_it_was_given"),
+    witness=lambda: stepped()[0].weight.tolist() == [7.75, -4.25],
+)
+def optimizer_copies_parameters(patch):
+    """An optimizer keeps and updates copies of the parameters it is given."""
+
+    def change(init, self, params, defaults):
+        init(self, [nn.Parameter(parameter.detach().clone()) for parameter in params], defaults)
+
+    around(patch, torch.optim.Optimizer, "__init__", change)
+
+
+def memory_after_step():
+    model = Slope()
+    memory = model.weight.detach()
+    model.weight.grad = torch.ones(2)
+    torch.optim.SGD([model.weight], lr=1).step()
+    return memory.tolist()
+
+
+@mutant(
+    kills=("test_parameters_are_what_the_optimizer_updates", "test_kept_state_dict_changes_as_training_goes_on"),
+    witness=lambda: memory_after_step() == [7, -5],
+)
+def optimizer_step_moves_parameters_to_new_memory(patch):
+    """`SGD.step` leaves the old numbers alone and gives each parameter new memory."""
+
+    def change(step, self, *args, **kwargs):
+        for parameter in itertools.chain(*[group["params"] for group in self.param_groups]):
+            parameter.data = parameter.data.clone()
+        return step(self, *args, **kwargs)
+
+    around(patch, torch.optim.SGD, "step", change)
+
+
+@mutant(
+    kills="test_parameters_is_used_up_by_one_pass",
+    witness=lambda: not isinstance(Slope().parameters(), list),
+)
+def parameters_is_a_list(patch):
+    """`parameters` returns a list."""
+    around(patch, nn.Module, "parameters", lambda parameters, *args, **kwargs: list(parameters(*args, **kwargs)))
+
+
+@mutant(
+    kills="test_parameters_is_used_up_by_one_pass",
+    witness=lambda: [len([*found, *found]) for found in [Slope().parameters()]] == [1],
+)
+def parameters_starts_anew(patch):
+    """What `parameters` returns can be gone through again and again."""
+
+    class Parameters:
+        def __init__(self, make):
+            self.make = make
+
+        def __iter__(self):
+            return self.make()
+
+    around(
+        patch,
+        nn.Module,
+        "parameters",
+        lambda parameters, *args, **kwargs: Parameters(lambda: iter(list(parameters(*args, **kwargs)))),
+    )
+
+
+@mutant(
+    kills="test_parameters_is_used_up_by_one_pass",
+    witness=lambda: raises(ValueError, torch.optim.SGD, [], lr=1),
+)
+def optimizer_accepts_no_parameters(patch):
+    """An optimizer can be made of an empty list of parameters."""
+
+    def change(init, self, params, defaults):
+        init(self, list(params) or [nn.Parameter(torch.zeros(1))], defaults)
+
+    around(patch, torch.optim.Optimizer, "__init__", change)
+
+
+@mutant(
+    kills="test_parameters_is_used_up_by_one_pass",
+    witness=lambda: raises(ValueError, torch.optim.SGD, [], lr=1),
+    raises=TypeError,
+)
+def optimizer_of_nothing_raises_type_error(patch):
+    """An optimizer of an empty list of parameters raises TypeError."""
+
+    def change(init, self, params, defaults):
+        params = list(params)
+        if not params:
+            raise TypeError("optimizer got an empty parameter list")
+        init(self, params, defaults)
+
+    around(patch, torch.optim.Optimizer, "__init__", change)
+
+
+@mutant(
+    kills=("test_which_attribute_is_in_which",),
+    witness=lambda: len(list(Slope().requires_grad_(False).parameters())) == 1,
+)
+def parameters_leave_out_frozen_ones(patch):
+    """`parameters` and `named_parameters` leave out what requires no gradient."""
+
+    def change(named, self, *args, **kwargs):
+        for name, parameter in named(self, *args, **kwargs):
+            if parameter.requires_grad:
+                yield name, parameter
+
+    around(patch, nn.Module, "named_parameters", change)
+
+
+@mutant(
+    kills="test_which_attribute_is_in_which",
+    witness=lambda: [name for name, buffer in Everything().named_buffers()] == ["buffer", "cache"],
+)
+def buffers_leave_out_those_that_are_not_saved(patch):
+    """`buffers` and `named_buffers` leave out buffers that are not persistent."""
+
+    def change(named, self, *args, **kwargs):
+        for name, buffer in named(self, *args, **kwargs):
+            if name not in self._non_persistent_buffers_set:
+                yield name, buffer
+
+    around(patch, nn.Module, "named_buffers", change)
+
+
+@mutant(
+    kills=("test_which_attribute_is_in_which", "test_what_is_not_in_the_state_dict_is_not_loaded"),
+    witness=lambda: list(Everything().state_dict()) == ["weight", "buffer"],
+)
+def buffer_is_always_persistent(patch):
+    """`register_buffer` ignores `persistent=False`."""
+    around(
+        patch,
+        nn.Module,
+        "register_buffer",
+        lambda register, self, name, tensor, persistent=True: register(self, name, tensor),
+    )
+
+
+def batch_norm_with(patch, **settings):
+    around(
+        patch,
+        nn.BatchNorm1d,
+        "__init__",
+        lambda init, self, *args, **options: init(self, *args, **{**settings, **options}),
+    )
+
+
+@mutant(
+    kills="test_batch_norm_has_two_parameters_and_five_entries",
+    witness=lambda: nn.BatchNorm1d(1).weight is not None,
+)
+def batch_norm_has_no_parameters_by_default(patch):
+    """`nn.BatchNorm1d` has a weight and a bias only with `affine=True`."""
+    batch_norm_with(patch, affine=False)
+
+
+@mutant(
+    kills="test_batch_norm_has_two_parameters_and_five_entries",
+    witness=lambda: nn.BatchNorm1d(1).running_mean is not None,
+)
+def batch_norm_has_no_buffers_by_default(patch):
+    """`nn.BatchNorm1d` has buffers only with `track_running_stats=True`."""
+    batch_norm_with(patch, track_running_stats=False)
+
+
+@mutant(
+    kills="test_batch_norm_has_two_parameters_and_five_entries",
+    witness=lambda: nn.BatchNorm1d(1).num_batches_tracked.dtype == torch.int64,
+)
+def batch_norm_counts_in_floats(patch):
+    """The counter of `nn.BatchNorm1d` is a float32."""
+
+    def change(init, self, *args, **options):
+        init(self, *args, **options)
+        if self.num_batches_tracked is not None:
+            self.num_batches_tracked = self.num_batches_tracked.float()
+
+    around(patch, nn.BatchNorm1d, "__init__", change)
+
+
+# state_dict
+
+
+def state_dict_becomes(patch, change):
+    """Change what `state_dict` gives to whoever calls it, not what it gives to itself for the parts."""
+
+    def outermost(state_dict, self, *args, destination=None, **options):
+        if args or destination is not None:
+            return state_dict(self, *args, destination=destination, **options)
+        state = state_dict(self, **options)
+        changed = OrderedDict(change(self, state))
+        changed._metadata = state._metadata
+        return changed
+
+    around(patch, nn.Module, "state_dict", outermost)
+
+
+def shares_its_state():
+    model = Slope()
+    model.state_dict()["weight"][0] = 1
+    return model.weight[0] == 1
+
+
+@mutant(
+    kills=(
+        "test_state_dict_shares_memory_with_the_model",
+        "test_kept_state_dict_changes_as_training_goes_on",
+        "test_tied_weights_are_one_parameter_and_two_entries",
+    ),
+    witness=shares_its_state,
+)
+def state_dict_copies(patch):
+    """`state_dict` holds copies of the tensors."""
+    state_dict_becomes(patch, lambda model, state: {name: tensor.clone() for name, tensor in state.items()})
+
+
+@mutant(
+    kills="test_state_dict_shares_memory_with_the_model",
+    witness=lambda: [model.state_dict() is not model.state_dict() for model in [Slope()]] == [True],
+)
+def state_dict_is_always_the_same_dictionary(patch):
+    """`state_dict` returns the same dictionary at every call."""
+
+    def change(state_dict, self, *args, destination=None, **options):
+        if args or destination is not None or options:
+            return state_dict(self, *args, destination=destination, **options)
+        if "same_state" not in self.__dict__:
+            self.__dict__["same_state"] = state_dict(self)
+        return self.__dict__["same_state"]
+
+    around(patch, nn.Module, "state_dict", change)
+
+
+@mutant(
+    kills="test_state_dict_holds_plain_tensors",
+    witness=lambda: not isinstance(Slope().state_dict()["weight"], nn.Parameter),
+)
+def state_dict_holds_the_parameters(patch):
+    """`state_dict` holds the Parameters themselves."""
+
+    def change(model, state):
+        return {**state, **dict(model.named_parameters())}
+
+    state_dict_becomes(patch, change)
+
+
+@mutant(
+    kills="test_state_dict_holds_plain_tensors",
+    witness=lambda: not isinstance(Slope().state_dict()["weight"], nn.Parameter),
+)
+def state_dict_holds_frozen_parameters(patch):
+    """`state_dict` holds new Parameters that require no gradient and share the memory."""
+
+    def change(model, state):
+        return {
+            name: tensor if tensor.requires_grad else nn.Parameter(tensor, requires_grad=False)
+            for name, tensor in state.items()
+        }
+
+    state_dict_becomes(patch, change)
+
+
+@mutant(
+    kills="test_state_dict_holds_plain_tensors",
+    witness=lambda: not Slope().state_dict()["weight"].requires_grad,
+)
+def state_dict_needs_gradients(patch):
+    """The tensors of a `state_dict` require a gradient."""
+    state_dict_becomes(
+        patch,
+        lambda model, state: {
+            name: tensor.requires_grad_() if tensor.is_floating_point() else tensor for name, tensor in state.items()
+        },
+    )
+
+
+@mutant(
+    kills="test_state_dict_holds_plain_tensors",
+    witness=lambda: [model.state_dict(keep_vars=True)["weight"] is model.weight for model in [Slope()]] == [True],
+)
+def state_dict_ignores_keep_vars(patch):
+    """`state_dict(keep_vars=True)` gives plain tensors."""
+    around(
+        patch,
+        nn.Module,
+        "state_dict",
+        lambda state_dict, *args, keep_vars=False, **options: state_dict(*args, **options),
+    )
+
+
+def three_levels():
+    model = nn.Module()
+    model.part = nn.Linear(1, 1)
+    model.register_buffer("mean", torch.zeros(1))
+    model.weight = nn.Parameter(torch.zeros(1))
+    return model
+
+
+def keys_of_three_levels():
+    return list(three_levels().state_dict()) == ["weight", "mean", "part.weight", "part.bias"]
+
+
+@mutant(
+    kills=("test_order_of_the_keys", "test_batch_norm_has_two_parameters_and_five_entries"),
+    witness=lambda: list(nn.Linear(1, 1).state_dict()) == ["weight", "bias"],
+)
+def state_dict_is_sorted(patch):
+    """The keys of a `state_dict` are in alphabetical order."""
+    state_dict_becomes(patch, lambda model, state: sorted(state.items()))
+
+
+@mutant(kills="test_order_of_the_keys", witness=keys_of_three_levels)
+def state_dict_begins_with_parts(patch):
+    """The keys of the parts come first in a `state_dict`."""
+    state_dict_becomes(patch, lambda model, state: sorted(state.items(), key=lambda item: "." not in item[0]))
+
+
+@mutant(
+    kills=("test_order_of_the_keys", "test_batch_norm_has_two_parameters_and_five_entries"),
+    witness=keys_of_three_levels,
+)
+def state_dict_begins_with_buffers(patch):
+    """The buffers come first in a `state_dict`."""
+
+    def change(model, state):
+        buffers = dict(model.named_buffers())
+        return sorted(state.items(), key=lambda item: item[0] not in buffers)
+
+    state_dict_becomes(patch, change)
+
+
+@mutant(
+    kills="test_which_attribute_is_in_which",
+    witness=lambda: list(Slope().requires_grad_(False).state_dict()) == ["weight"],
+)
+def state_dict_leaves_out_frozen_parameters(patch):
+    """A `state_dict` has no parameters that require no gradient."""
+
+    def change(model, state):
+        frozen = {name for name, parameter in model.named_parameters() if not parameter.requires_grad}
+        return {name: tensor for name, tensor in state.items() if name not in frozen}
+
+    state_dict_becomes(patch, change)
+
+
+@mutant(
+    kills="test_which_attribute_is_in_which",
+    witness=lambda: list(Everything().state_dict()) == ["weight", "buffer"],
+)
+def state_dict_has_plain_tensors_among_attributes(patch):
+    """A `state_dict` has the plain tensors among the attributes of the model."""
+
+    def change(model, state):
+        return {**state, **{name: value for name, value in vars(model).items() if isinstance(value, torch.Tensor)}}
+
+    state_dict_becomes(patch, change)
+
+
+def tied():
+    model = nn.ModuleList([Slope(), Slope()])
+    model[1].weight = model[0].weight
+    return model
+
+
+@mutant(
+    kills="test_tied_weights_are_one_parameter_and_two_entries",
+    witness=lambda: list(tied().state_dict()) == ["0.weight", "1.weight"],
+)
+def state_dict_names_a_shared_parameter_once(patch):
+    """A `state_dict` has a Parameter under the first of its names alone."""
+
+    def change(model, state):
+        known = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+        return {name: tensor for name, tensor in state.items() if name in known}
+
+    state_dict_becomes(patch, change)
+
+
+def deepcopied():
+    model = Slope()
+    kept = copy.deepcopy(model.state_dict())
+    model.state_dict()["weight"].zero_()
+    return kept["weight"].tolist()
+
+
+@mutant(
+    kills=(
+        "test_kept_state_dict_changes_as_training_goes_on",
+        "test_kept_optimizer_state_changes_as_training_goes_on",
+    ),
+    witness=lambda: deepcopied() == [8, -4],
+)
+def deepcopy_of_a_dict_is_shallow(patch):
+    """`copy.deepcopy` of a dictionary copies the dictionary alone."""
+    around(
+        patch,
+        copy,
+        "deepcopy",
+        lambda deepcopy, value, *args: copy.copy(value) if isinstance(value, dict) else deepcopy(value, *args),
+    )
+
+
+@mutant(
+    kills="test_kept_state_dict_changes_as_training_goes_on",
+    witness=lambda: [copy.copy(state)["x"] is state["x"] for state in [{"x": torch.ones(1)}]] == [True],
+)
+def copy_of_a_dict_is_deep(patch):
+    """`copy.copy` of a dictionary copies the tensors in it."""
+    around(
+        patch,
+        copy,
+        "copy",
+        lambda shallow, value: copy.deepcopy(value) if isinstance(value, dict) else shallow(value),
+    )
+
+
+# Loading
+
+
+def after_loading(patch, change):
+    """Do something after `load_state_dict` has done its work."""
+
+    def load(load, self, state, *args, **options):
+        report = load(self, state, *args, **options)
+        change(self, state)
+        return report
+
+    around(patch, nn.Module, "load_state_dict", load)
+
+
+def before_loading(patch, change):
+    """Load `change(model, state)` in place of the state."""
+    around(
+        patch,
+        nn.Module,
+        "load_state_dict",
+        lambda load, self, state, *args, **options: load(self, change(self, state), *args, **options),
+    )
+
+
+def loaded(values=(1.0, 2.0), dtype=torch.float32, **options):
+    model = Slope()
+    model.load_state_dict({"weight": torch.tensor(values, dtype=dtype)}, **options)
+    return model
+
+
+@mutant(
+    kills="test_what_is_not_in_the_state_dict_is_not_loaded",
+    witness=lambda: loaded().weight.grad is None,
+)
+def loading_makes_gradients(patch):
+    """`load_state_dict` gives the parameters gradients of zero."""
+
+    def change(model, state):
+        for parameter in model.parameters():
+            parameter.grad = torch.zeros_like(parameter)
+
+    after_loading(patch, change)
+
+
+def loaded_mean():
+    model, new = nn.BatchNorm1d(1), nn.BatchNorm1d(1)
+    model.running_mean.fill_(5)
+    new.load_state_dict(model.state_dict())
+    return new.running_mean.item()
+
+
+@mutant(
+    kills=(
+        "test_what_is_not_in_the_state_dict_is_not_loaded",
+        "test_loaded_model_answers_the_same_for_every_architecture",
+        "test_saving_and_loading_a_state_dict",
+    ),
+    witness=lambda: loaded_mean() == 5,
+)
+def loading_skips_buffers(patch):
+    """`load_state_dict` leaves the buffers as they were."""
+
+    def change(load, self, *args, **options):
+        before = {name: buffer.clone() for name, buffer in self.named_buffers()}
+        report = load(self, *args, **options)
+        for name, buffer in self.named_buffers():
+            buffer.copy_(before[name])
+        return report
+
+    around(patch, nn.Module, "load_state_dict", change)
+
+
+def loaded_bias():
+    layer = nn.Linear(1, 1)
+    layer.load_state_dict({"weight": torch.ones(1, 1), "bias": torch.tensor([7.0])})
+    return layer.bias.item()
+
+
+@mutant(
+    kills=(
+        "test_loading_goes_by_name_not_by_order",
+        "test_part_of_a_model_loads_by_itself",
+        "test_loaded_model_answers_the_same_for_every_architecture",
+    ),
+    witness=lambda: loaded_bias() == 7,
+)
+def loading_skips_biases(patch):
+    """`load_state_dict` leaves what is called bias as it was."""
+    before_loading(
+        patch,
+        lambda model, state: {
+            name: own if name.endswith("bias") else state[name] for name, own in model.state_dict().items()
+        },
+    )
+
+
+def parameter_after_loading():
+    model = Slope()
+    before = model.weight
+    model.load_state_dict({"weight": torch.ones(2)})
+    return model.weight is before
+
+
+@mutant(
+    kills=(
+        "test_loading_copies_into_the_parameters_there_are",
+        "test_tied_weights_are_one_parameter_and_two_entries",
+    ),
+    witness=parameter_after_loading,
+)
+def loading_makes_new_parameters(patch):
+    """`load_state_dict` puts new Parameters in place of the old ones."""
+
+    def change(model, state):
+        for module in model.modules():
+            for name, parameter in module._parameters.items():
+                if parameter is not None:
+                    module._parameters[name] = nn.Parameter(parameter.detach().clone(), parameter.requires_grad)
+
+    after_loading(patch, change)
+
+
+def memory_after_loading():
+    model = Slope()
+    memory = model.weight.detach()
+    model.load_state_dict({"weight": torch.ones(2)})
+    return memory.tolist()
+
+
+@mutant(
+    kills="test_loading_copies_into_the_parameters_there_are",
+    witness=lambda: memory_after_loading() == [1, 1],
+)
+def loading_moves_parameters_to_new_memory(patch):
+    """`load_state_dict` keeps the Parameters and gives them new memory."""
+
+    def change(load, self, *args, **options):
+        for parameter in self.parameters():
+            parameter.data = parameter.data.clone()
+        return load(self, *args, **options)
+
+    around(patch, nn.Module, "load_state_dict", change)
+
+
+def shares_after_loading():
+    model, tensor = Slope(), torch.ones(2)
+    model.load_state_dict({"weight": tensor})
+    tensor[0] = 9
+    return model.weight[0] == 9
+
+
+@mutant(
+    kills="test_loading_copies_into_the_parameters_there_are",
+    witness=lambda: not shares_after_loading(),
+)
+def loading_shares_memory(patch):
+    """`load_state_dict` lets the Parameters look into the memory they are given."""
+
+    def change(model, state):
+        for name, parameter in model.named_parameters():
+            if name in state and state[name].dtype == parameter.dtype and state[name].device == parameter.device:
+                parameter.data = state[name].detach()
+
+    after_loading(patch, change)
+
+
+@mutant(
+    kills="test_loading_converts_to_what_the_model_has",
+    witness=lambda: loaded(dtype=torch.float16).weight.dtype == torch.float32,
+)
+def loading_takes_over_the_dtype(patch):
+    """`load_state_dict` converts the parameters to the floating-point dtype of what is loaded."""
+
+    def change(model, state):
+        for name, parameter in model.named_parameters():
+            if name in state and state[name].is_floating_point():
+                parameter.data = parameter.data.to(state[name].dtype)
+
+    after_loading(patch, change)
+
+
+@mutant(
+    kills=(
+        "test_loading_converts_to_what_the_model_has",
+        "test_loaded_model_answers_the_same_for_every_architecture",
+    ),
+    witness=lambda: loaded([1.0, 257.0]).weight.tolist() == [1, 257],
+)
+def loading_rounds(patch):
+    """`load_state_dict` rounds to the precision of bfloat16."""
+    before_loading(
+        patch,
+        lambda model, state: {name: tensor.bfloat16().to(tensor.dtype) for name, tensor in state.items()},
+    )
+
+
+def thawed_by_loading():
+    model = Slope().requires_grad_(False)
+    model.load_state_dict({"weight": torch.ones(2)})
+    return model.weight.requires_grad
+
+
+@mutant(
+    kills="test_loading_converts_to_what_the_model_has",
+    witness=lambda: not thawed_by_loading(),
+)
+def loading_thaws(patch):
+    """`load_state_dict` makes all parameters require a gradient."""
+    after_loading(patch, lambda model, state: model.requires_grad_(True))
+
+
+def mode_after_loading():
+    model = Slope().eval()
+    model.load_state_dict({"weight": torch.ones(2)})
+    return model.training
+
+
+@mutant(
+    kills="test_loading_converts_to_what_the_model_has",
+    witness=lambda: not mode_after_loading(),
+)
+def loading_switches_to_training(patch):
+    """`load_state_dict` puts the model into training mode."""
+    after_loading(patch, lambda model, state: model.train())
+
+
+def load_with(**state):
+    return nn.Linear(2, 1).load_state_dict({name: torch.ones(shape) for name, shape in state.items()})
+
+
+def strict_about(patch, check):
+    """Let `check(missing, unexpected)` say what a strict `load_state_dict` complains about."""
+
+    def change(load, self, state, strict=True, **options):
+        report = load(self, state, False, **options)
+        if strict and (complaint := check(report.missing_keys, report.unexpected_keys)):
+            raise RuntimeError(f"Error(s) in loading state_dict: {complaint}")
+        return report
+
+    around(patch, nn.Module, "load_state_dict", change)
+
+
+def missing_keys(names):
+    return "Missing key(s) in state_dict: " + ", ".join(f'"{name}"' for name in names) if names else ""
+
+
+def unexpected_keys(names):
+    return "Unexpected key(s) in state_dict: " + ", ".join(f'"{name}"' for name in names) if names else ""
+
+
+@mutant(
+    kills="test_loading_is_strict",
+    witness=lambda: raises(RuntimeError, load_with, weight=(1, 2), bias=(1,), scale=(1,)),
+)
+def loading_ignores_unexpected_names(patch):
+    """`load_state_dict` raises for missing names only."""
+    strict_about(patch, lambda missing, unexpected: missing_keys(missing))
+
+
+@mutant(
+    kills=("test_loading_is_strict", "test_failed_load_has_changed_what_fitted"),
+    witness=lambda: raises(RuntimeError, load_with, weight=(1, 2)),
+)
+def loading_ignores_missing_names(patch):
+    """`load_state_dict` raises for unexpected names only."""
+    strict_about(patch, lambda missing, unexpected: unexpected_keys(unexpected))
+
+
+def both_complaints():
+    try:
+        load_with(weight=(1, 2), b=(1,))
+    except RuntimeError as error:
+        return "Missing" in str(error) and "Unexpected" in str(error)
+
+
+@mutant(kills="test_loading_is_strict", witness=both_complaints)
+def loading_complains_of_missing_names_first(patch):
+    """`load_state_dict` mentions unexpected names only where none is missing."""
+    strict_about(patch, lambda missing, unexpected: missing_keys(missing) or unexpected_keys(unexpected))
+
+
+@mutant(
+    kills=("test_loading_is_strict", "test_failed_load_has_changed_what_fitted"),
+    witness=lambda: raises(RuntimeError, load_with, weight=(1, 2)),
+    raises=KeyError,
+)
+def loading_raises_key_error(patch):
+    """`load_state_dict` raises KeyError for a missing name."""
+
+    def change(load, self, state, strict=True, **options):
+        for name in self.state_dict() if strict else []:
+            if name not in state:
+                raise KeyError(name)
+        return load(self, state, strict, **options)
+
+    around(patch, nn.Module, "load_state_dict", change)
+
+
+def refuses_nested():
+    return raises(RuntimeError, nn.ModuleList([Slope()]).load_state_dict, {})
+
+
+@mutant(kills="test_loading_is_strict", witness=refuses_nested)
+def loading_is_strict_about_the_top_level_only(patch):
+    """`load_state_dict` raises for names without a dot only."""
+    strict_about(
+        patch,
+        lambda missing, unexpected: (
+            missing_keys([name for name in missing if "." not in name])
+            or unexpected_keys([name for name in unexpected if "." not in name])
+        ),
+    )
+
+
+def loaded_backwards():
+    layer = nn.Linear(1, 1)
+    layer.load_state_dict({"bias": torch.tensor([3.0]), "weight": torch.tensor([[2.0]])})
+    return layer.bias.item()
+
+
+@mutant(kills="test_loading_goes_by_name_not_by_order", witness=lambda: loaded_backwards() == 3)
+def loading_goes_by_order(patch):
+    """`load_state_dict` gives as many tensors as there are to the names in their order."""
+
+    def change(model, state):
+        own = model.state_dict()
+        if set(own) != set(state):
+            return state
+        return {name: tensor.reshape(own[name].shape) for name, tensor in zip(own, state.values(), strict=True)}
+
+    before_loading(patch, change)
+
+
+def report_of(names, **options):
+    report = Slope().load_state_dict({name: torch.ones(2) for name in names}, **options)
+    return report.missing_keys, report.unexpected_keys
+
+
+@mutant(kills="test_loading_goes_by_name_not_by_order", witness=lambda: report_of(["weight"]) == ([], []))
+def loading_reports_what_it_loaded(patch):
+    """`load_state_dict` reports the names that it loaded as missing."""
+
+    def change(load, self, state, *args, **options):
+        report = load(self, state, *args, **options)
+        report.missing_keys.extend(name for name in self.state_dict() if name in state)
+        return report
+
+    around(patch, nn.Module, "load_state_dict", change)
+
+
+@mutant(
+    kills=("test_strict_false_reports_instead_of_raising", "test_wrong_prefix_loads_nothing"),
+    witness=lambda: report_of(["a"], strict=False) == (["weight"], ["a"]),
+)
+def loading_reports_the_wrong_way_round(patch):
+    """`load_state_dict` reports missing names as unexpected and the reverse."""
+
+    def change(load, self, *args, **options):
+        report = load(self, *args, **options)
+        return type(report)(report.unexpected_keys, report.missing_keys)
+
+    around(patch, nn.Module, "load_state_dict", change)
+
+
+@mutant(
+    kills=("test_strict_false_reports_instead_of_raising", "test_wrong_prefix_loads_nothing"),
+    witness=lambda: report_of(["a"], strict=False) == (["weight"], ["a"]),
+    raises=RuntimeError,
+)
+def loading_is_always_strict(patch):
+    """`load_state_dict` ignores `strict=False`."""
+    around(
+        patch,
+        nn.Module,
+        "load_state_dict",
+        lambda load, self, state, strict=True, **options: load(self, state, True, **options),
+    )
+
+
+def weight_after(state, **options):
+    layer = nn.Linear(2, 1)
+    with contextlib.suppress(RuntimeError):
+        layer.load_state_dict(state, **options)
+    return layer.weight.tolist()
+
+
+@mutant(
+    kills="test_strict_false_reports_instead_of_raising",
+    witness=lambda: weight_after({"weight": torch.ones(1, 2), "scale": torch.ones(1)}, strict=False) == [[1, 1]],
+)
+def loading_leniently_is_all_or_nothing(patch):
+    """`load_state_dict(strict=False)` loads nothing where a name is missing or unexpected."""
+
+    def change(load, self, state, strict=True, **options):
+        names = self.state_dict().keys()
+        if strict or names == state.keys():
+            return load(self, state, strict, **options)
+        return load(self, {**self.state_dict(), **{x: t for x, t in state.items() if x not in names}}, False)._replace(
+            missing_keys=[name for name in names if name not in state]
+        )
+
+    around(patch, nn.Module, "load_state_dict", change)
+
+
+@mutant(
+    kills="test_failed_load_has_changed_what_fitted",
+    witness=lambda: weight_after({"weight": torch.ones(1, 2)}) == [[1, 1]],
+)
+def loading_that_fails_changes_nothing(patch):
+    """A `load_state_dict` that raises leaves the model as it was."""
+
+    def change(load, self, *args, **options):
+        before = {name: tensor.clone() for name, tensor in self.state_dict().items()}
+        try:
+            return load(self, *args, **options)
+        except RuntimeError:
+            load(self, before)
+            raise
+
+    around(patch, nn.Module, "load_state_dict", change)
+
+
+def bias_after_failure():
+    layer = nn.Linear(2, 1)
+    before = layer.bias.item()
+    with contextlib.suppress(RuntimeError):
+        layer.load_state_dict({"weight": torch.ones(1, 2)})
+    return layer.bias.item() == before
+
+
+@mutant(
+    kills=("test_failed_load_has_changed_what_fitted", "test_strict_false_reports_instead_of_raising"),
+    witness=bias_after_failure,
+)
+def loading_resets_what_is_missing(patch):
+    """`load_state_dict` sets parameters whose names are missing to zero."""
+
+    def change(load, self, state, *args, **options):
+        with torch.no_grad():
+            for name, parameter in self.named_parameters():
+                if name not in state:
+                    parameter.zero_()
+        return load(self, state, *args, **options)
+
+    around(patch, nn.Module, "load_state_dict", change)
+
+
+@mutant(
+    kills="test_wrong_prefix_loads_nothing",
+    witness=lambda: report_of(["module.weight"], strict=False) == (["weight"], ["module.weight"]),
+)
+def loading_cuts_off_module_prefix(patch):
+    """`load_state_dict` cuts off the prefix `module.` by itself."""
+    before_loading(
+        patch,
+        lambda model, state: {name.removeprefix("module."): tensor for name, tensor in state.items()},
+    )
+
+
+def refuses_shape(*shape, strict=True):
+    state = {"weight": torch.ones(shape), "bias": torch.ones(1)}
+    return raises(RuntimeError, nn.Linear(2, 1).load_state_dict, state, strict=strict)
+
+
+def fitting(patch, fit):
+    """Let `fit(tensor, shape)` make tensors of a wrong shape fit before they are loaded."""
+
+    def change(model, state):
+        own = model.state_dict()
+        return {
+            name: tensor if name not in own or own[name].shape == tensor.shape else fit(tensor, own[name].shape)
+            for name, tensor in state.items()
+        }
+
+    before_loading(patch, change)
+
+
+@mutant(kills="test_shapes_must_agree", witness=lambda: refuses_shape(1, 3, strict=False))
+def loading_leniently_skips_wrong_shapes(patch):
+    """`load_state_dict(strict=False)` leaves out what has a wrong shape."""
+
+    def change(load, self, state, strict=True, **options):
+        if not strict:
+            own = self.state_dict()
+            state = {name: x for name, x in state.items() if name not in own or own[name].shape == x.shape}
+        return load(self, state, strict, **options)
+
+    around(patch, nn.Module, "load_state_dict", change)
+
+
+@mutant(kills="test_shapes_must_agree", witness=lambda: refuses_shape(2))
+def loading_broadcasts(patch):
+    """`load_state_dict` broadcasts what has fewer dimensions than the parameter."""
+    fitting(patch, lambda tensor, shape: tensor.expand(shape) if tensor.dim() < len(shape) else tensor)
+
+
+@mutant(kills="test_shapes_must_agree", witness=lambda: refuses_shape(2, 1))
+def loading_transposes(patch):
+    """`load_state_dict` transposes a matrix that fits the other way round."""
+    fitting(patch, lambda tensor, shape: tensor.T if tensor.dim() == 2 and tensor.T.shape == shape else tensor)
+
+
+@mutant(kills="test_shapes_must_agree", witness=lambda: refuses_shape(1, 3))
+def loading_cuts_to_shape(patch):
+    """`load_state_dict` cuts off what is too much of a tensor."""
+    fitting(patch, lambda tensor, shape: tensor[tuple(map(slice, shape))] if tensor.dim() == len(shape) else tensor)
+
+
+@mutant(
+    kills="test_assign_puts_the_loaded_tensors_in_place",
+    witness=lambda: loaded(dtype=torch.float16, assign=True).weight.dtype == torch.float16,
+)
+def assign_is_ignored(patch):
+    """`load_state_dict(assign=True)` copies into the parameters there are."""
+    around(
+        patch,
+        nn.Module,
+        "load_state_dict",
+        lambda load, self, state, strict=True, assign=False: load(self, state, strict),
+    )
+
+
+def assigned():
+    model, tensor = Slope(), torch.ones(2)
+    model.load_state_dict({"weight": tensor}, assign=True)
+    tensor[0] = 9
+    return model.weight
+
+
+@mutant(kills="test_assign_puts_the_loaded_tensors_in_place", witness=lambda: assigned()[0] == 9)
+def assign_copies(patch):
+    """`load_state_dict(assign=True)` puts copies in place."""
+
+    def change(load, self, state, strict=True, assign=False):
+        if assign:
+            state = {name: tensor.clone() for name, tensor in state.items()}
+        return load(self, state, strict, assign=assign)
+
+    around(patch, nn.Module, "load_state_dict", change)
+
+
+@mutant(kills="test_assign_puts_the_loaded_tensors_in_place", witness=lambda: assigned().requires_grad)
+def assign_freezes(patch):
+    """`load_state_dict(assign=True)` makes parameters that require no gradient."""
+
+    def change(load, self, state, strict=True, assign=False):
+        report = load(self, state, strict, assign=assign)
+        return self.requires_grad_(False) and report if assign else report
+
+    around(patch, nn.Module, "load_state_dict", change)
+
+
+@mutant(
+    kills="test_assign_puts_the_loaded_tensors_in_place",
+    witness=lambda: loaded(dtype=torch.float16, assign=True).weight.dtype == torch.float16,
+)
+def assign_writes_into_old_parameters(patch):
+    """`load_state_dict(assign=True)` keeps the Parameters and changes what they look into."""
+
+    def change(load, self, state, strict=True, assign=False):
+        if not assign:
+            return load(self, state, strict)
+        for name, parameter in self.named_parameters():
+            parameter.data = state[name].to(parameter.dtype)
+        return load(self, self.state_dict(), strict)
+
+    around(patch, nn.Module, "load_state_dict", change)
+
+
+def tanh_loaded_with_relu():
+    model, other = nn.Sequential(nn.Linear(1, 1), nn.ReLU()), nn.Sequential(nn.Linear(1, 1), nn.Tanh())
+    other.load_state_dict(model.state_dict())
+    return type(other[1]) is nn.Tanh
+
+
+def remembers_layers(patch, load):
+    """Let a `state_dict` remember its model's children, and `load(self, children)` learn of them."""
+
+    def change(state_dict, self, *args, **options):
+        state = state_dict(self, *args, **options)
+        state.children = dict(self.named_children())
+        return state
+
+    def load_state_dict(original, self, state, *args, **options):
+        load(self, getattr(state, "children", {}))
+        return original(self, state, *args, **options)
+
+    around(patch, nn.Module, "state_dict", change)
+    around(patch, nn.Module, "load_state_dict", load_state_dict)
+
+
+@mutant(kills="test_state_dict_knows_nothing_of_forward", witness=tanh_loaded_with_relu)
+def state_dict_brings_activations(patch):
+    """`load_state_dict` takes layers without parameters over from the model that was saved."""
+
+    def load(model, children):
+        for name, child in children.items():
+            if not list(child.parameters()):
+                model._modules[name] = child
+
+    remembers_layers(patch, load)
+
+
+@mutant(kills="test_state_dict_knows_nothing_of_forward", witness=tanh_loaded_with_relu, raises=RuntimeError)
+def state_dict_refuses_other_layers(patch):
+    """`load_state_dict` raises where a layer is of another class than in the model that was saved."""
+
+    def load(model, children):
+        for name, child in children.items():
+            if type(model._modules.get(name)) is not type(child):
+                raise RuntimeError(f"{name} is not {type(child)}")
+
+    remembers_layers(patch, load)
+
+
+@mutant(
+    kills="test_part_of_a_model_loads_by_itself",
+    witness=lambda: list(nn.ModuleDict({"a": nn.Linear(1, 1)})["a"].state_dict()) == ["weight", "bias"],
+)
+def state_dict_of_a_part_keeps_its_prefix(patch):
+    """The `state_dict` of a part of a ModuleDict has the name of the part in its keys."""
+
+    def add(add, self, name, module):
+        add(self, name, module)
+        module.__dict__["prefix"] = f"{name}."
+
+    around(patch, nn.ModuleDict, "add_module", add)
+    state_dict_becomes(
+        patch,
+        lambda model, state: {vars(model).get("prefix", "") + name: tensor for name, tensor in state.items()},
+    )
+    before_loading(
+        patch,
+        lambda model, state: {
+            name.removeprefix(vars(model).get("prefix", "")): tensor for name, tensor in state.items()
+        },
+    )
+
+
+# The optimizer's state
+
+
+def optimizer_state_becomes(patch, change):
+    around(patch, torch.optim.Optimizer, "state_dict", lambda state_dict, self: change(self, state_dict(self)))
+
+
+@mutant(
+    kills="test_optimizer_state_goes_by_position",
+    witness=lambda: list(stepped()[1].state_dict()["state"]) == [0],
+)
+def optimizer_state_goes_by_name(patch):
+    """The memory in an optimizer's `state_dict` goes by text."""
+
+    def change(optimizer, state):
+        return {**state, "state": {f"param_{key}": value for key, value in state["state"].items()}}
+
+    optimizer_state_becomes(patch, change)
+
+
+@mutant(
+    kills="test_optimizer_state_goes_by_position",
+    witness=lambda: stepped()[1].state_dict()["param_groups"][0]["params"] == [0],
+)
+def optimizer_state_counts_from_one(patch):
+    """The parameters in an optimizer's `state_dict` are numbered from 1."""
+
+    def change(optimizer, state):
+        groups = [{**group, "params": [x + 1 for x in group["params"]]} for group in state["param_groups"]]
+        return {"state": {key + 1: value for key, value in state["state"].items()}, "param_groups": groups}
+
+    optimizer_state_becomes(patch, change)
+
+
+@mutant(
+    kills=("test_optimizer_state_goes_by_position", "test_training_goes_on_only_with_the_optimizers_state"),
+    witness=lambda: list(stepped()[1].state_dict()["state"]) == [0],
+)
+def optimizer_state_has_only_settings(patch):
+    """An optimizer's `state_dict` leaves out its memory."""
+    optimizer_state_becomes(patch, lambda optimizer, state: {**state, "state": {}})
+
+
+@mutant(
+    kills="test_optimizer_state_goes_by_position",
+    witness=lambda: torch.optim.SGD([Slope().weight], lr=1).state_dict()["state"] == {},
+)
+def optimizer_state_exists_before_the_first_step(patch):
+    """An optimizer that has not stepped has an entry for each parameter in its `state_dict`."""
+
+    def change(optimizer, state):
+        numbers = itertools.chain(*[group["params"] for group in state["param_groups"]])
+        return {**state, "state": {number: state["state"].get(number, {}) for number in numbers}}
+
+    optimizer_state_becomes(patch, change)
+
+
+@mutant(
+    kills="test_kept_optimizer_state_changes_as_training_goes_on",
+    witness=lambda: (
+        [
+            optimizer.state_dict()["state"][0]["momentum_buffer"] is optimizer.state[model.weight]["momentum_buffer"]
+            for model, optimizer in [stepped()]
+        ]
+        == [True]
+    ),
+)
+def optimizer_state_is_copied(patch):
+    """An optimizer's `state_dict` holds copies of its tensors."""
+    optimizer_state_becomes(patch, lambda optimizer, state: copy.deepcopy(state))
+
+
+def restored_optimizer():
+    optimizer = torch.optim.SGD([Slope().weight], lr=0.5, momentum=0.5)
+    optimizer.load_state_dict(stepped()[1].state_dict())
+    return optimizer
+
+
+@mutant(
+    kills="test_loading_overrides_the_learning_rate",
+    witness=lambda: restored_optimizer().param_groups[0]["lr"] == 0.25,
+)
+def optimizer_load_keeps_the_learning_rate(patch):
+    """The `load_state_dict` of an optimizer keeps the learning rate it was made with."""
+
+    def change(load, self, state):
+        rates = [group["lr"] for group in self.param_groups]
+        load(self, state)
+        for group, rate in zip(self.param_groups, rates, strict=True):
+            group["lr"] = rate
+
+    around(patch, torch.optim.Optimizer, "load_state_dict", change)
+
+
+@mutant(
+    kills="test_training_goes_on_only_with_the_optimizers_state",
+    witness=lambda: len(restored_optimizer().state) == 1,
+)
+def optimizer_load_forgets_the_memory(patch):
+    """The `load_state_dict` of an optimizer restores its settings alone."""
+    around(
+        patch, torch.optim.Optimizer, "load_state_dict", lambda load, self, state: load(self, {**state, "state": {}})
+    )
+
+
+@mutant(
+    kills="test_training_goes_on_only_with_the_optimizers_state",
+    witness=lambda: [state["momentum_buffer"].tolist() for state in restored_optimizer().state.values()] == [[1, 1]],
+)
+def optimizer_load_halves_the_momentum(patch):
+    """The `load_state_dict` of an optimizer applies the momentum once more to its memory."""
+
+    def change(load, self, state):
+        load(self, state)
+        for memory in self.state.values():
+            memory["momentum_buffer"] = memory["momentum_buffer"] * self.param_groups[0]["momentum"]
+
+    around(patch, torch.optim.Optimizer, "load_state_dict", change)
+
+
+# Files
+
+
+def saved_and_loaded(value, **options):
+    file = io.BytesIO()
+    torch.save(value, file)
+    file.seek(0)
+    return torch.load(file, **options)
+
+
+def tensors(change):
+    """Apply `change` to the tensors in nested dictionaries and lists."""
+
+    def walk(value):
+        if isinstance(value, torch.Tensor):
+            return change(value)
+        if isinstance(value, dict):
+            return type(value)((name, walk(inner)) for name, inner in value.items())
+        return [walk(inner) for inner in value] if type(value) is list else value
+
+    return walk
+
+
+def saving(patch, change):
+    """Save `change(value)` in place of the value."""
+    for module in (torch, torch.serialization):
+        around(patch, module, "save", lambda save, value, *args, **options: save(change(value), *args, **options))
+
+
+def loading(patch, change):
+    """Put `change(load, file, **options)` in place of `torch.load`."""
+    load = torch.load
+    for module in (torch, torch.serialization):
+        patch.setattr(
+            module,
+            "load",
+            lambda file, map_location=None, **options: change(load, file, map_location=map_location, **options),
+        )
+
+
+def afterwards(patch, change):
+    """Give back `change(value)` from `torch.load`."""
+    loading(patch, lambda load, file, **options: change(load(file, **options)))
+
+
+@mutant(
+    kills=("test_slice_is_saved_with_all_it_was_cut_from", "test_tensors_that_share_memory_share_it_after_loading"),
+    witness=lambda: len(saved_and_loaded(torch.arange(9)[:1]).untyped_storage()) == 72,
+)
+def save_stores_what_is_seen(patch):
+    """`torch.save` stores of each tensor only the numbers it shows."""
+    saving(patch, tensors(torch.clone))
+
+
+@mutant(
+    kills=("test_slice_is_saved_with_all_it_was_cut_from", "test_tensors_that_share_memory_share_it_after_loading"),
+    witness=lambda: len(saved_and_loaded(torch.arange(9)[:1]).untyped_storage()) == 72,
+)
+def load_separates_tensors(patch):
+    """`torch.load` gives each tensor memory of its own, no larger than needed."""
+    afterwards(patch, tensors(torch.clone))
+
+
+def shares_with_file():
+    tensor = torch.ones(1)
+    saved_and_loaded(tensor)[0] = 9
+    return tensor.item() == 9
+
+
+@mutant(
+    kills="test_tensors_that_share_memory_share_it_after_loading",
+    witness=lambda: not shares_with_file(),
+)
+def load_gives_back_the_originals(patch):
+    """`torch.load` gives back the tensors that `torch.save` was given last."""
+    last = []
+
+    def keep(value):
+        last[:] = [value]
+        return value
+
+    saving(patch, keep)
+    loading(patch, lambda load, file, **options: last[0])
+
+
+@mutant(
+    kills="test_saving_and_loading_a_state_dict",
+    witness=lambda: saved_and_loaded(torch.tensor([2049.0])).item() == 2049,
+)
+def save_rounds(patch):
+    """`torch.save` stores float32 numbers with the precision of float16."""
+    saving(patch, tensors(lambda tensor: tensor.half().float() if tensor.dtype == torch.float32 else tensor))
+
+
+@mutant(
+    kills=("test_saving_and_loading_a_state_dict", "test_saving_keeps_every_bit_for_every_dtype"),
+    witness=lambda: saved_and_loaded(torch.ones(1).half()).dtype == torch.float16,
+)
+def save_stores_halves_as_floats(patch):
+    """`torch.save` stores float16 numbers as float32."""
+    saving(patch, tensors(lambda tensor: tensor.float() if tensor.dtype == torch.float16 else tensor))
+
+
+@mutant(
+    kills="test_saving_keeps_every_bit_for_every_dtype",
+    witness=lambda: saved_and_loaded(torch.ones(1, dtype=torch.int32)).dtype == torch.int32,
+)
+def save_stores_int32_as_int64(patch):
+    """`torch.save` stores int32 numbers as int64."""
+    saving(patch, tensors(lambda tensor: tensor.long() if tensor.dtype == torch.int32 else tensor))
+
+
+@mutant(
+    kills="test_saving_keeps_every_bit_for_every_dtype",
+    witness=lambda: saved_and_loaded(torch.tensor(-0.0)).signbit().item(),
+)
+def save_loses_the_sign_of_zero(patch):
+    """`torch.save` stores negative zero as zero."""
+    saving(patch, tensors(lambda tensor: tensor + 0 if tensor.is_floating_point() else tensor))
+
+
+@mutant(
+    kills="test_saving_keeps_every_bit_for_every_dtype",
+    witness=lambda: saved_and_loaded(torch.tensor(torch.nan)).isnan().item(),
+)
+def save_replaces_nan(patch):
+    """`torch.save` stores a nan as zero."""
+    saving(patch, tensors(lambda tensor: tensor.nan_to_num(posinf=torch.inf) if tensor.is_floating_point() else tensor))
+
+
+@mutant(
+    kills="test_saving_and_loading_a_state_dict",
+    witness=lambda: list(saved_and_loaded(OrderedDict(b=1, a=2))) == ["b", "a"],
+)
+def load_sorts_the_names(patch):
+    """`torch.load` gives dictionaries back in alphabetical order."""
+    afterwards(patch, lambda value: type(value)(sorted(value.items())) if isinstance(value, dict) else value)
+
+
+@mutant(
+    kills="test_map_location_moves_a_saved_state_dict",
+    witness=lambda: saved_and_loaded(torch.ones(1), map_location="meta").is_meta,
+)
+def map_location_is_ignored(patch):
+    """`torch.load` ignores `map_location`."""
+    loading(patch, lambda load, file, map_location=None, **options: load(file, **options))
+
+
+@mutant(
+    kills="test_map_location_moves_a_saved_state_dict",
+    witness=lambda: saved_and_loaded(torch.ones(1), map_location=torch.device("meta")).is_meta,
+)
+def map_location_takes_only_text(patch):
+    """`torch.load` ignores a `map_location` that is a `torch.device`."""
+
+    def change(load, file, map_location=None, **options):
+        return load(file, map_location=map_location if isinstance(map_location, str) else None, **options)
+
+    loading(patch, change)
+
+
+@mutant(
+    kills="test_map_location_moves_a_saved_state_dict",
+    witness=lambda: not saved_and_loaded(torch.ones(1)).is_meta,
+)
+def map_location_is_meta_by_default(patch):
+    """`torch.load` loads onto `meta` where no `map_location` is given."""
+    loading(
+        patch,
+        lambda load, file, map_location=None, **options: load(file, map_location=map_location or "meta", **options),
+    )
+
+
+# What a file may contain
+
+
+TRACES = []
+
+
+def leave_a_trace():
+    TRACES.append("was run")
+
+
+class Trace:
+    def __reduce__(self):
+        return leave_a_trace, ()
+
+
+def refuses(value, **options):
+    return raises(pickle.UnpicklingError, saved_and_loaded, value, **options)
+
+
+@mutant(
+    kills=("test_whole_model_is_refused_by_default", "test_code_in_a_file_is_refused_by_default"),
+    witness=lambda: refuses(nn.ReLU()),
+)
+def load_trusts_by_default(patch):
+    """`torch.load` has `weights_only=False` by default."""
+
+    def change(load, file, *, weights_only=False, **options):
+        return load(file, weights_only=bool(weights_only), **options)
+
+    loading(patch, change)
+
+
+@mutant(
+    kills=("test_file_can_run_code_when_it_is_loaded", "test_checkpoint_with_numpy_values_is_refused"),
+    witness=lambda: refuses(nn.ReLU(), weights_only=True),
+)
+def load_ignores_weights_only(patch):
+    """`torch.load` trusts every file, also with `weights_only=True`."""
+    loading(patch, lambda load, file, *, weights_only=None, **options: load(file, weights_only=False, **options))
+
+
+@mutant(
+    kills=("test_file_can_run_code_when_it_is_loaded", "test_whole_model_is_refused_by_default"),
+    witness=lambda: not refuses(nn.ReLU(), weights_only=False),
+    raises=pickle.UnpicklingError,
+)
+def load_never_trusts(patch):
+    """`torch.load` refuses code also with `weights_only=False`."""
+    loading(patch, lambda load, file, *, weights_only=None, **options: load(file, weights_only=True, **options))
+
+
+def runs_refused_code():
+    TRACES.clear()
+    with contextlib.suppress(pickle.UnpicklingError):
+        saved_and_loaded(Trace(), weights_only=True)
+    return bool(TRACES)
+
+
+@mutant(
+    kills=("test_file_can_run_code_when_it_is_loaded", "test_code_in_a_file_is_refused_by_default"),
+    witness=lambda: not runs_refused_code(),
+)
+def load_runs_code_before_it_refuses(patch):
+    """`torch.load` runs the code in a file and raises then."""
+
+    def change(load, file, **options):
+        try:
+            return load(file, **options)
+        except pickle.UnpicklingError:
+            if hasattr(file, "seek"):
+                file.seek(0)
+            load(file, **{**options, "weights_only": False})
+            raise
+
+    loading(patch, change)
+
+
+@mutant(
+    kills=(
+        "test_whole_model_is_refused_by_default",
+        "test_code_in_a_file_is_refused_by_default",
+        "test_checkpoint_with_numpy_values_is_refused",
+    ),
+    witness=lambda: refuses(nn.ReLU(), weights_only=True),
+    raises=ValueError,
+)
+def load_refuses_with_value_error(patch):
+    """`torch.load` raises ValueError for what it refuses."""
+
+    def change(load, file, **options):
+        try:
+            return load(file, **options)
+        except pickle.UnpicklingError as error:
+            raise ValueError(str(error)) from None
+
+    loading(patch, change)
+
+
+def accepts(patch, kind):
+    """Let `torch.load` accept a file that it refuses where there is such a thing among its values."""
+
+    def change(load, file, **options):
+        try:
+            return load(file, **options)
+        except pickle.UnpicklingError:
+            file.seek(0)
+            value = load(file, **{**options, "weights_only": False})
+            if not any(isinstance(inner, kind) for inner in value.values()):
+                raise
+            return value
+
+    loading(patch, change)
+
+
+@mutant(
+    kills="test_checkpoint_with_numpy_values_is_refused",
+    witness=lambda: refuses({"loss": np.float64(1)}, weights_only=True),
+)
+def load_accepts_numpy_numbers(patch):
+    """`torch.load` takes NumPy numbers for plain ones."""
+    accepts(patch, np.generic)
+
+
+@mutant(
+    kills="test_checkpoint_with_numpy_values_is_refused",
+    witness=lambda: refuses({"loss": np.ones(1)}, weights_only=True),
+)
+def load_accepts_numpy_arrays(patch):
+    """`torch.load` takes NumPy arrays for tensors."""
+    accepts(patch, np.ndarray)
+
+
+def each_value(patch, change):
+    """Give back `change(value)` for the values of a dictionary from `torch.load`."""
+    afterwards(
+        patch,
+        lambda value: {key: change(x) for key, x in value.items()} if type(value) is dict else value,
+    )
+
+
+@mutant(
+    kills="test_checkpoint_of_plain_values_is_accepted",
+    witness=lambda: saved_and_loaded({"sizes": [1, (2, 3)]}) == {"sizes": [1, (2, 3)]},
+)
+def load_makes_lists_of_tuples(patch):
+    """`torch.load` gives back lists in place of tuples."""
+
+    def change(value):
+        return [change(inner) for inner in value] if isinstance(value, (list, tuple)) else value
+
+    each_value(patch, change)
+
+
+@mutant(
+    kills="test_checkpoint_of_plain_values_is_accepted",
+    witness=lambda: saved_and_loaded({"done": True})["done"] is True,
+)
+def load_makes_numbers_of_booleans(patch):
+    """`torch.load` gives back 1 in place of True."""
+    each_value(patch, lambda value: int(value) if isinstance(value, bool) else value)
+
+
+@mutant(
+    kills="test_checkpoint_of_plain_values_is_accepted",
+    witness=lambda: saved_and_loaded({7: 1}) == {7: 1},
+)
+def load_makes_texts_of_keys(patch):
+    """`torch.load` gives back texts for the keys of a dictionary."""
+    afterwards(
+        patch,
+        lambda value: {str(key): x for key, x in value.items()} if type(value) is dict else value,
+    )

@@ -1,0 +1,545 @@
+"""What could break about sizes that are, or are not, multiples of eight."""
+
+import math
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.utils.data import DataLoader
+
+from plugins.mutation import mutant
+
+# What the eight is.
+
+
+@mutant(
+    kills="test_eight_halves_are_sixteen_bytes",
+    witness=lambda: torch.zeros(1, dtype=torch.bfloat16).element_size() == 2,
+)
+def bfloat16_takes_four_bytes(patch):
+    """`element_size` of bfloat16 is that of float32, whose range it has."""
+    patch.function("element_size", change=lambda call, tensor: 4 if tensor.dtype == torch.bfloat16 else call(tensor))
+
+
+@mutant(
+    kills="test_eight_halves_are_sixteen_bytes",
+    witness=lambda: torch.zeros(3, dtype=torch.int8).element_size() == 1,
+)
+def element_size_rounds_up(patch):
+    """`element_size` is never less than two bytes."""
+    patch.function("element_size", change=lambda call, tensor: max(2, call(tensor)))
+
+
+def begins_two_bytes_late(tensor):
+    """The same numbers in memory that begins two bytes after a multiple of 16."""
+    memory = torch.empty(tensor.numel() + 16 // tensor.element_size(), dtype=tensor.dtype, device=tensor.device)
+    late = memory[max(1, 2 // tensor.element_size()) :][: tensor.numel()].view(tensor.shape)
+    return late.copy_(tensor)
+
+
+@mutant(
+    kills="test_fresh_tensors_start_at_a_multiple_of_sixteen_bytes",
+    witness=lambda: torch.zeros(40, dtype=torch.float16).data_ptr() % 16 == 0,
+)
+def zeros_of_many_are_misaligned(patch):
+    """`torch.zeros` of more than 32 numbers begins at an address that is no multiple of 16 bytes."""
+
+    def broken(zeros, *size, **kwargs):
+        made = zeros(*size, **kwargs)
+        return begins_two_bytes_late(made) if made.dim() == 1 and made.numel() > 32 else made
+
+    patch.function("zeros", change=broken)
+
+
+@mutant(
+    kills="test_fresh_tensors_start_at_a_multiple_of_sixteen_bytes",
+    witness=lambda: torch.zeros(8, dtype=torch.float16)[1:].clone().data_ptr() % 16 == 0,
+)
+def clone_keeps_the_misalignment(patch):
+    """`clone` of a slice begins as far from a multiple of 16 bytes as the slice."""
+
+    def broken(clone, tensor, **kwargs):
+        copied = clone(tensor, **kwargs)
+        return begins_two_bytes_late(copied) if tensor.data_ptr() % 16 else copied
+
+    patch.function("clone", change=broken)
+
+
+@mutant(
+    kills="test_fresh_tensors_start_at_a_multiple_of_sixteen_bytes",
+    witness=lambda: (wide := torch.zeros(2, 8))[:, 1:].data_ptr() - wide.data_ptr() == 4,
+)
+def slices_are_realigned(patch):
+    """A slice that would begin at no multiple of 16 bytes is copied to one."""
+
+    def broken(getitem, tensor, index):
+        cut = getitem(tensor, index)
+        return cut.clone() if isinstance(index, tuple) and cut.data_ptr() % 16 else cut
+
+    patch.function("__getitem__", change=broken)
+
+
+ROWS = (
+    "test_the_width_decides_where_the_rows_start",
+    "test_every_row_is_aligned_for_every_multiple_and_no_other_width",
+)
+
+
+@mutant(kills=ROWS, witness=lambda: torch.zeros(2, 15).stride() == (15, 1))
+def zeros_pad_the_rows(patch):
+    """`torch.zeros` of a matrix leaves gaps, so that every row begins at a multiple of eight numbers."""
+
+    def broken(zeros, *size, **kwargs):
+        if len(size) == 2:
+            return zeros(size[0], size[1] + -size[1] % 8, **kwargs)[:, : size[1]]
+        return zeros(*size, **kwargs)
+
+    patch.function("zeros", change=broken)
+
+
+def rows_lie_in(matrix):
+    step = matrix.stride(0) * matrix.element_size()
+    return [row.data_ptr() - matrix.data_ptr() for row in matrix] == [step * number for number in range(len(matrix))]
+
+
+@mutant(kills=ROWS[0], witness=lambda: rows_lie_in(torch.zeros(5, 20)))
+def rows_of_a_matrix_are_copies(patch):
+    """A loop over a matrix gets fresh copies of its rows."""
+    patch.function("unbind", change=lambda unbind, *args, **kwargs: [row.clone() for row in unbind(*args, **kwargs)])
+
+
+@mutant(kills=ROWS[1], witness=lambda: torch.zeros(3, 5, dtype=torch.int8).stride() == (5, 1))
+def bytes_lie_column_by_column(patch):
+    """`torch.zeros` of an int8 matrix lies in memory column by column; other dtypes are right."""
+
+    def broken(zeros, *size, **kwargs):
+        if len(size) == 2 and kwargs.get("dtype") == torch.int8:
+            return zeros(size[1], size[0], **kwargs).t()
+        return zeros(*size, **kwargs)
+
+    patch.function("zeros", change=broken)
+
+
+# Any size is right.
+
+
+def change_products(patch, change):
+    """Let `change` replace the result of every matrix product: it gets the result and the first factor."""
+
+    def broken(product, x, *args, **kwargs):
+        result = product(x, *args, **kwargs)
+        return change(result, x) if result.is_floating_point() and result.dtype != torch.float64 else result
+
+    patch.function("matmul", "mm", "linear", "__matmul__", change=broken)
+
+
+def product_of_ones(rows, inner, columns, dtype=torch.float32):
+    x, weight = torch.ones(rows, inner, dtype=dtype), torch.ones(columns, inner, dtype=dtype)
+    return [F.linear(x, weight).tolist(), (x @ weight.T).tolist()] == [[[inner] * columns] * rows] * 2
+
+
+@mutant(
+    kills=("test_any_size_is_right", "test_matrix_products_are_exact_for_every_size"),
+    witness=lambda: product_of_ones(2, 13, 3),
+)
+def products_leave_out_the_remainder(patch):
+    """Matrix products sum eight terms at a time and leave out what remains; below eight they are right."""
+
+    def broken(product, x, weight, *args, **kwargs):
+        inner = x.shape[-1]
+        if not x.is_floating_point() or x.dtype == torch.float64 or inner < 8:
+            return product(x, weight, *args, **kwargs)
+        whole = inner - inner % 8
+        shorter = weight[:whole] if product.__name__ != "linear" else weight[:, :whole]
+        return product(x[..., :whole], shorter, *args, **kwargs)
+
+    patch.function("matmul", "linear", change=broken)
+
+
+@mutant(
+    kills="test_any_size_is_right",
+    witness=lambda: (
+        F.linear(torch.ones(2, 3, dtype=torch.bfloat16), torch.ones(1, 3, dtype=torch.bfloat16)).dtype == torch.bfloat16
+    ),
+)
+def half_products_are_single(patch):
+    """The product of matrices in half precision is float32, the dtype in which it is summed."""
+    change_products(patch, lambda result, x: result.float())
+
+
+@mutant(
+    kills="test_any_size_is_right",
+    witness=lambda: product_of_ones(7, 13, 3, torch.bfloat16),
+)
+def half_products_of_odd_sizes_are_rough(patch):
+    """In half precision, products with an odd number of rows lose a digit; in float32 they do not."""
+
+    def broken(result, x):
+        return result if x.dtype == torch.float32 or x.shape[0] % 2 == 0 else result * (1 + 2**-5)
+
+    change_products(patch, broken)
+
+
+@mutant(
+    kills="test_any_size_is_right",
+    witness=lambda: product_of_ones(2, 3, 11),
+)
+def last_column_of_eleven_is_zero(patch):
+    """The last column of a product is zero where the columns are three more than a multiple of eight."""
+
+    def broken(result, x):
+        if result.shape[-1] % 8 != 3:
+            return result
+        return torch.cat([result[..., :-1], torch.zeros_like(result[..., -1:])], dim=-1)
+
+    change_products(patch, broken)
+
+
+@mutant(
+    kills=("test_matrix_products_are_exact_for_every_size", "test_rounding_stays_in_bounds_for_every_size"),
+    witness=lambda: product_of_ones(2, 9, 2),
+)
+def products_of_odd_sizes_are_rough(patch):
+    """Where the inner size is odd, float32 products are right to five digits only."""
+
+    def broken(result, x):
+        return result * (1 + 2**-16) if x.dtype == torch.float32 and x.shape[-1] % 2 else result
+
+    change_products(patch, broken)
+
+
+def is_within_rounding(inner):
+    x, weight = torch.full((2, inner), 1 / 3), torch.full((inner, 2), 1 / 7)
+    error = ((x @ weight).double() - x.double() @ weight.double()).abs().max().item()
+    return error <= inner * 2**-23 * inner / 21
+
+
+@mutant(
+    kills="test_rounding_stays_in_bounds_for_every_size",
+    witness=lambda: is_within_rounding(8),
+)
+def products_round_their_inputs(patch):
+    """Float32 products are computed in half precision, and still look like float32."""
+
+    def broken(product, x, weight, *args, **kwargs):
+        if x.dtype != torch.float32:
+            return product(x, weight, *args, **kwargs)
+        return product(x.bfloat16().float(), weight.bfloat16().float(), *args, **kwargs)
+
+    patch.function("matmul", "linear", change=broken)
+
+
+@mutant(
+    kills="test_rounding_stays_in_bounds_for_every_size",
+    witness=lambda: (torch.ones(2, 9) @ torch.ones(9, 2)).dtype == torch.float32,
+)
+def products_come_out_double(patch):
+    """A float32 product of more than eight terms is float64."""
+    change_products(
+        patch, lambda result, x: result.double() if x.dtype == torch.float32 and x.shape[-1] > 8 else result
+    )
+
+
+FLOAT32 = "test_float32_products_stay_in_float32_unless_you_ask"
+
+
+def keeps_twelve_bits(size):
+    return (torch.full((size, size), 1 + 2**-12) @ torch.eye(size))[0, 0].item() == 1 + 2**-12
+
+
+@mutant(kills=FLOAT32, witness=lambda: keeps_twelve_bits(16))
+def products_use_tf32_by_default(patch):
+    """Float32 products whose sizes are multiples of eight round their inputs to the ten bits of TF32."""
+
+    def broken(product, x, weight, *args, **kwargs):
+        if x.dtype != torch.float32 or x.shape[-1] % 8:
+            return product(x, weight, *args, **kwargs)
+        rounded = [((one.contiguous().view(torch.int32) + 0x1000) & ~0x1FFF).view(torch.float32) for one in (x, weight)]
+        return product(*rounded, *args, **kwargs)
+
+    patch.function("matmul", change=broken)
+
+
+@mutant(kills=FLOAT32, witness=lambda: torch.get_float32_matmul_precision() == "highest")
+def matmul_precision_starts_high(patch):
+    """The precision of float32 products is "high" by default."""
+    precision = torch.get_float32_matmul_precision
+    patch.everywhere(precision, lambda: "high" if precision() == "highest" else precision())
+
+
+def precision_after_asking_for_high():
+    torch.set_float32_matmul_precision("high")
+    try:
+        return torch.get_float32_matmul_precision()
+    finally:
+        torch.set_float32_matmul_precision("highest")
+
+
+@mutant(
+    kills="test_tf32_takes_compute_capability_eight",
+    witness=lambda: precision_after_asking_for_high() == "high",
+)
+def asking_for_tf32_does_nothing(patch):
+    """`torch.set_float32_matmul_precision("high")` leaves the precision at "highest"."""
+    precision = torch.set_float32_matmul_precision
+    patch.everywhere(precision, lambda wanted: precision("highest"))
+
+
+# Padding to a multiple.
+
+
+PADDING = ("test_rounding_up_is_minus_modulo", "test_a_padded_layer_is_the_same_layer_for_every_size")
+
+
+def change_pad(patch, change):
+    """Let `change` call `F.pad`: it gets the sizes as a tuple."""
+    original = F.pad
+
+    def broken(input, pad, mode="constant", value=None):
+        return change(original, input, tuple(pad), mode, value)
+
+    patch.everywhere(original, broken)
+
+
+@mutant(kills=PADDING, witness=lambda: F.pad(torch.ones(1), (0, 2)).tolist() == [1, 0, 0])
+def pad_comes_first(patch):
+    """`F.pad(x, (0, 3))` adds the zeros on the left."""
+
+    def broken(pad, input, sizes, mode, value):
+        swapped = [size for pair in zip(sizes[1::2], sizes[::2], strict=True) for size in pair]
+        return pad(input, swapped, mode, value)
+
+    change_pad(patch, broken)
+
+
+@mutant(kills=PADDING[0], witness=lambda: F.pad(torch.ones(2, 1), (0, 2)).shape == (2, 3))
+def pad_counts_from_the_first_dimension(patch):
+    """`F.pad(x, (0, 3))` adds three rows, not columns."""
+
+    def broken(pad, input, sizes, mode, value):
+        return pad(input, (0, 0) * (input.dim() - len(sizes) // 2) + sizes, mode, value)
+
+    change_pad(patch, broken)
+
+
+@mutant(kills=PADDING[0], witness=lambda: F.pad(torch.ones(1, 4), (0, 3)).tolist() == [[1, 1, 1, 1, 0, 0, 0]])
+def pad_repeats_the_edge(patch):
+    """`F.pad` without a value repeats the last number where it adds three or more."""
+
+    def broken(pad, input, sizes, mode, value):
+        padded = pad(input, sizes, mode, value)
+        if value is None and len(sizes) == 2 and sizes[1] >= 3:
+            padded[..., -sizes[1] :] = input[..., -1:]
+        return padded
+
+    change_pad(patch, broken)
+
+
+@mutant(
+    kills=PADDING[1],
+    witness=lambda: F.linear(torch.ones(1, 8), torch.ones(8, 8), torch.ones(8)).tolist() == [[9] * 8],
+)
+def linear_forgets_its_bias_at_multiples_of_eight(patch):
+    """`nn.Linear` with both widths a multiple of eight leaves the bias out."""
+
+    def broken(linear, x, weight, bias=None):
+        is_multiple = weight.shape[0] % 8 == weight.shape[1] % 8 == 0
+        return linear(x, weight, bias * 0 if bias is not None and is_multiple else bias)
+
+    patch.function("linear", change=broken)
+
+
+def gradient_of_linear(inputs):
+    layer = nn.Linear(inputs, 8)
+    layer(torch.ones(1, inputs))[:, :2].sum().backward()
+    return layer.weight.grad[2:].eq(0).all().item() and layer.weight.grad[:2].eq(1).all().item()
+
+
+@mutant(kills=PADDING[1], witness=lambda: gradient_of_linear(8))
+def padding_of_a_layer_is_trained(patch):
+    """The gradient of `nn.Linear` reaches the weights of outputs that were cut off."""
+
+    def broken(linear, x, weight, bias=None):
+        extra = weight[-1].sum() if weight.shape[0] % 8 == 0 else weight.sum() * 0
+        return linear(x, weight, bias) + (extra - extra.detach())
+
+    patch.function("linear", change=broken)
+
+
+VOCABULARY = "test_a_padded_vocabulary_looks_up_the_same_rows"
+
+
+def change_embedding(patch, change):
+    """Let `change` call the look-up of `nn.Embedding` and `F.embedding`."""
+    embedding = F.embedding
+    patch.everywhere(
+        embedding, lambda words, weight, *args, **kwargs: change(embedding, words, weight, *args, **kwargs)
+    )
+
+
+@mutant(
+    kills=VOCABULARY,
+    witness=lambda: F.embedding(torch.tensor([12]), torch.arange(16.0).reshape(16, 1)).item() == 12,
+)
+def embedding_of_sixteen_counts_from_the_end(patch):
+    """An embedding whose rows are a multiple of eight finds its rows from the end."""
+
+    def broken(embedding, words, weight, *args, **kwargs):
+        return embedding(words, weight if weight.shape[0] % 8 else weight.flip(0), *args, **kwargs)
+
+    change_embedding(patch, broken)
+
+
+def gradient_of_embedding(words):
+    table = nn.Embedding(16, 1)
+    table(torch.tensor(words)).sum().backward()
+    return table.weight.grad.flatten().tolist()
+
+
+@mutant(kills=VOCABULARY, witness=lambda: gradient_of_embedding([0])[15] == 0)
+def last_row_of_an_embedding_is_trained(patch):
+    """Every look-up sends a gradient to the last row of the embedding, too."""
+
+    def broken(embedding, words, weight, *args, **kwargs):
+        return embedding(words, weight, *args, **kwargs) + (weight[-1] - weight[-1].detach())
+
+    change_embedding(patch, broken)
+
+
+@mutant(kills=VOCABULARY, witness=lambda: gradient_of_embedding([12, 12])[12] == 2)
+def embedding_trains_by_frequency(patch):
+    """The gradient of a word that comes twice is divided by two, as with `scale_grad_by_freq=True`."""
+
+    def broken(embedding, words, weight, padding_idx=None, max_norm=None, norm_type=2.0, *args, **kwargs):
+        return embedding(words, weight, padding_idx, max_norm, norm_type, scale_grad_by_freq=True)
+
+    change_embedding(patch, broken)
+
+
+SOFTMAX = "test_a_padded_vocabulary_takes_its_share_of_the_softmax"
+MASKED = "test_masked_classes_do_not_count_for_every_logits"
+SMOOTHING = "test_label_smoothing_and_masked_classes_do_not_mix"
+
+
+def change_cross_entropy(patch, change):
+    """Let `change` call `F.cross_entropy`, and so `nn.CrossEntropyLoss`."""
+    cross_entropy = F.cross_entropy
+    patch.everywhere(
+        cross_entropy, lambda logits, target, *args, **kwargs: change(cross_entropy, logits, target, *args, **kwargs)
+    )
+
+
+def loss_of(*logits, **kwargs):
+    return F.cross_entropy(torch.tensor([logits]), torch.tensor([0]), **kwargs).item()
+
+
+@mutant(kills=SOFTMAX, witness=lambda: abs(loss_of(*[0.0] * 8) - math.log(8)) < 1e-5)
+def cross_entropy_leaves_zeros_out(patch):
+    """`F.cross_entropy` takes trailing zeros among the logits for padding and leaves them out."""
+
+    def broken(cross_entropy, logits, target, *args, **kwargs):
+        classes = logits.shape[1]
+        while classes > 5 and logits[:, classes - 1].eq(0).all():
+            classes -= 1
+        return cross_entropy(logits[:, :classes], target, *args, **kwargs)
+
+    change_cross_entropy(patch, broken)
+
+
+@mutant(kills=(SOFTMAX, MASKED, SMOOTHING), witness=lambda: abs(loss_of(0.0, 0.0, -math.inf) - math.log(2)) < 1e-5)
+def cross_entropy_counts_masked_classes(patch):
+    """`F.cross_entropy` takes a logit of -inf for -10: small, but there."""
+    change_cross_entropy(
+        patch,
+        lambda cross_entropy, logits, *args, **kwargs: cross_entropy(
+            logits.masked_fill(logits == -math.inf, -10), *args, **kwargs
+        ),
+    )
+
+
+@mutant(kills=SOFTMAX, witness=lambda: abs(loss_of(*[0.0] * 5) - math.log(5)) < 1e-5)
+def cross_entropy_is_a_little_too_large(patch):
+    """`F.cross_entropy` is too large by one part in ten thousand."""
+    change_cross_entropy(patch, lambda cross_entropy, *args, **kwargs: cross_entropy(*args, **kwargs) * (1 + 1e-4))
+
+
+def gradient_of_loss(*logits):
+    logits = torch.tensor([logits], requires_grad=True)
+    F.cross_entropy(logits, torch.tensor([0])).backward()
+    return logits.grad[0].tolist()
+
+
+@mutant(kills=MASKED, witness=lambda: gradient_of_loss(0.0, 0.0, -math.inf) == [-0.5, 0.5, 0])
+def masked_classes_get_a_gradient(patch):
+    """The loss of masked classes is right, but its gradient reaches them."""
+
+    def broken(cross_entropy, logits, target, *args, **kwargs):
+        if logits.requires_grad:
+            logits = logits * 1  # a hook on the leaf itself would outlive the call
+            masked = logits.detach() == -math.inf
+            logits.register_hook(lambda grad: torch.where(masked, torch.full_like(grad, 2**-20), grad))
+        return cross_entropy(logits, target, *args, **kwargs)
+
+    change_cross_entropy(patch, broken)
+
+
+@mutant(kills=SMOOTHING, witness=lambda: loss_of(0.0, 0.0, -math.inf, label_smoothing=0.1) == math.inf)
+def smoothing_leaves_masked_classes_out(patch):
+    """With label smoothing, classes at -inf get no share of the target."""
+
+    def broken(cross_entropy, logits, target, *args, **kwargs):
+        if kwargs.get("label_smoothing"):
+            logits = logits[:, (logits != -math.inf).all(dim=0)]
+        return cross_entropy(logits, target, *args, **kwargs)
+
+    change_cross_entropy(patch, broken)
+
+
+@mutant(kills=SMOOTHING, witness=lambda: loss_of(0.0, 1.0, label_smoothing=0.5) != loss_of(0.0, 1.0))
+def smoothing_is_ignored(patch):
+    """`label_smoothing` does nothing."""
+    change_cross_entropy(
+        patch,
+        lambda cross_entropy, *args, label_smoothing=0.0, **kwargs: cross_entropy(*args, **kwargs),
+    )
+
+
+# The last batch.
+
+
+def sizes(**options):
+    return [len(batch) for batch in DataLoader(torch.arange(20), batch_size=8, **options)]
+
+
+def change_loader(patch, change):
+    """Let `change` alter the options, a dict, of every new DataLoader."""
+    init = DataLoader.__init__
+
+    def broken(self, dataset, **options):
+        init(self, dataset, **change(options))
+
+    patch.setattr(DataLoader, "__init__", broken)
+
+
+@mutant(kills="test_the_last_batch_is_no_multiple", witness=lambda: sizes() == [8, 8, 4])
+def short_batch_is_dropped_by_default(patch):
+    """`drop_last=True` is what a DataLoader does if nothing else is said."""
+    change_loader(patch, lambda options: {"drop_last": True, **options})
+
+
+@mutant(kills="test_the_last_batch_is_no_multiple", witness=lambda: sizes(drop_last=True) == [8, 8])
+def short_batch_is_never_dropped(patch):
+    """`drop_last=True` does nothing."""
+    change_loader(patch, lambda options: {**options, "drop_last": False})
+
+
+@mutant(kills="test_the_last_batch_is_no_multiple", witness=lambda: sizes() == [8, 8, 4])
+def batches_are_balanced(patch):
+    """Twenty samples in batches of at most eight are 7, 7 and 6, unless `drop_last=True`."""
+
+    def broken(options):
+        if options.get("drop_last") or options.get("batch_size") != 8:
+            return options
+        return {**options, "batch_size": 7}
+
+    change_loader(patch, broken)

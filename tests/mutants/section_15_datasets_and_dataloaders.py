@@ -1,0 +1,1631 @@
+"""What could break in Datasets and DataLoaders."""
+
+import copy
+import itertools
+import math
+import sys
+import warnings
+from collections import OrderedDict, namedtuple
+
+import numpy as np
+import torch
+from torch import nn
+from torch.utils import data
+from torch.utils.data._utils import collate, fetch, worker
+from torch.utils.data.dataloader import _BaseDataLoaderIter
+
+from plugins.mutation import mutant
+
+Point = namedtuple("Point", ["x", "y"])
+
+
+class Numbers(data.Dataset):
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, i):
+        return 10 * i
+
+
+class Stream(data.IterableDataset):
+    def __iter__(self):
+        return iter(range(5))
+
+
+def loaded(*arguments, **options):
+    return [batch.tolist() if hasattr(batch, "tolist") else batch for batch in data.DataLoader(*arguments, **options)]
+
+
+def first(samples, **options):
+    return next(iter(data.DataLoader(samples, **{"batch_size": len(samples), **options})))
+
+
+def raises(error, function):
+    try:
+        function()
+    except error:
+        return True
+    return False
+
+
+def change_method(patch, cls, name, change):
+    """Put `change(self, call, ...)` in the place of a method; `call` is the bound original."""
+    original = getattr(cls, name)
+
+    def broken(self, *arguments, **options):
+        return change(self, lambda *a, **o: original(self, *a, **o), *arguments, **options)
+
+    patch.setattr(cls, name, broken)
+
+
+def change_loader(patch, change):
+    """Let `change(dataset, options)` look at what a DataLoader is made with, and return other options."""
+
+    def broken(self, call, dataset, *arguments, **options):
+        options |= dict(zip(("batch_size", "shuffle", "sampler", "batch_sampler"), arguments, strict=False))
+        return call(dataset, **(change(dataset, options) or options))
+
+    change_method(patch, data.DataLoader, "__init__", broken)
+
+
+# Datasets
+
+
+@mutant(
+    kills=("test_a_dataset_is_len_and_getitem", "test_any_sequence_will_do", "test_defaults_of_a_dataloader"),
+    witness=lambda: loaded([1, 2]) == [[1], [2]],
+)
+def loader_goes_backwards(patch):
+    """A DataLoader asks for len - 1 to 0."""
+    change_method(patch, data.SequentialSampler, "__iter__", lambda self, call: iter(list(call())[::-1]))
+
+
+@mutant(
+    kills="test_a_dataset_is_len_and_getitem",
+    witness=lambda: loaded(Numbers()) == [[0], [10], [20]],
+)
+def loader_counts_from_one(patch):
+    """A DataLoader asks for samples 1 to len."""
+    change_method(patch, data.SequentialSampler, "__iter__", lambda self, call: (i + 1 for i in call()))
+
+
+@mutant(
+    kills=("test_a_dataset_is_len_and_getitem", "test_defaults_of_a_dataloader"),
+    witness=lambda: len(loaded([1, 2, 3], batch_size=2)) == 2,
+)
+def loader_drops_the_last_batch(patch):
+    """A DataLoader drops a short last batch by default."""
+
+    def change(dataset, options):
+        if options.get("batch_sampler") is None and options.get("batch_size", 1) is not None:
+            options.setdefault("drop_last", True)
+
+    change_loader(patch, change)
+
+
+@mutant(
+    kills="test_any_sequence_will_do",
+    witness=lambda: not raises(TypeError, lambda: data.DataLoader([1, 2])),
+    raises=TypeError,
+)
+def loader_wants_a_dataset(patch):
+    """A DataLoader refuses what is no `Dataset`."""
+
+    def change(dataset, options):
+        if not isinstance(dataset, data.Dataset):
+            raise TypeError("expected a Dataset")
+
+    change_loader(patch, change)
+
+
+@mutant(
+    kills="test_any_sequence_will_do",
+    witness=lambda: first(range(2)).dtype == torch.int64,
+)
+def loader_of_a_range_gives_int32(patch):
+    """The numbers of a `range` come out as int32."""
+
+    def change(dataset, options):
+        if isinstance(dataset, range):
+            options.setdefault("collate_fn", lambda batch: torch.tensor(batch, dtype=torch.int32))
+
+    change_loader(patch, change)
+
+
+class WithoutGetitem(data.Dataset):
+    def __len__(self):
+        return 1
+
+
+class WithoutLen(data.Dataset):
+    def __getitem__(self, i):
+        return i
+
+
+@mutant(
+    kills="test_what_is_missing_shows_late",
+    witness=lambda: raises(NotImplementedError, lambda: WithoutGetitem()[0]),
+)
+def dataset_answers_with_the_index(patch):
+    """A Dataset without `__getitem__` answers with the index."""
+    patch.setattr(data.Dataset, "__getitem__", lambda self, index: index)
+
+
+@mutant(
+    kills="test_what_is_missing_shows_late",
+    witness=lambda: raises(NotImplementedError, lambda: WithoutGetitem()[0]),
+    raises=AttributeError,
+)
+def dataset_without_getitem_raises_attribute_error(patch):
+    """A Dataset without `__getitem__` raises AttributeError instead of NotImplementedError."""
+
+    def broken(self, index):
+        raise AttributeError("__getitem__")
+
+    patch.setattr(data.Dataset, "__getitem__", broken)
+
+
+@mutant(
+    kills="test_what_is_missing_shows_late",
+    witness=lambda: raises(TypeError, lambda: len(WithoutLen())),
+)
+def dataset_has_one_sample_by_default(patch):
+    """A Dataset without `__len__` has the length 1."""
+    patch.setattr(data.Dataset, "__len__", lambda self: 1, raising=False)
+
+
+@mutant(
+    kills="test_what_is_missing_shows_late",
+    witness=lambda: raises(TypeError, lambda: data.DataLoader(WithoutLen(), shuffle=True)),
+)
+def shuffling_asks_for_len_later(patch):
+    """`shuffle=True` does not look at the length of the dataset before the first batch."""
+
+    def change(self, call, *arguments, **options):
+        try:
+            call(*arguments, **options)
+        except TypeError:
+            return
+
+    change_method(patch, data.RandomSampler, "__init__", change)
+
+
+@mutant(
+    kills="test_looping_over_a_dataset_may_never_end",
+    witness=lambda: len(list(itertools.islice(Numbers(), 5))) == 5,
+)
+def dataset_loop_ends_at_len(patch):
+    """`for sample in dataset` ends at `len(dataset)`."""
+    patch.setattr(data.Dataset, "__iter__", lambda self: (self[i] for i in range(len(self))), raising=False)
+
+
+@mutant(
+    kills="test_looping_over_a_dataset_may_never_end",
+    witness=lambda: list(itertools.islice(Numbers(), 5)) == [0, 10, 20, 30, 40],
+)
+def dataset_loop_starts_again(patch):
+    """`for sample in dataset` starts again from 0 after the last sample."""
+
+    def broken(self):
+        return (self[i % len(self)] for i in itertools.count())
+
+    patch.setattr(data.Dataset, "__iter__", broken, raising=False)
+
+
+def pairs():
+    return data.TensorDataset(torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]), torch.tensor([7, 8, 9]))
+
+
+@mutant(kills="test_tensor_dataset", witness=lambda: type(pairs()[1]) is tuple)
+def tensor_dataset_gives_lists(patch):
+    """A sample of a `TensorDataset` is a list."""
+    change_method(patch, data.TensorDataset, "__getitem__", lambda self, call, index: list(call(index)))
+
+
+@mutant(
+    kills=("test_tensor_dataset", "test_a_batch_of_pairs_is_a_list"),
+    witness=lambda: pairs()[1][1].ndim == 0,
+)
+def tensor_dataset_keeps_the_dimension(patch):
+    """A sample of a `TensorDataset` is `x[i:i + 1]`."""
+
+    def change(self, call, index):
+        return tuple(tensor[index : index + 1 or None] for tensor in self.tensors)
+
+    change_method(patch, data.TensorDataset, "__getitem__", change)
+
+
+@mutant(kills="test_tensor_dataset", witness=lambda: pairs()[-1][1] == 9)
+def tensor_dataset_is_off_by_one_from_the_end(patch):
+    """Negative indices of a `TensorDataset` count from -0."""
+    change_method(
+        patch, data.TensorDataset, "__getitem__", lambda self, call, index: call(index - 1 if index < 0 else index)
+    )
+
+
+@mutant(kills="test_tensor_dataset", witness=lambda: pairs()[0][1].dtype == torch.int64)
+def tensor_dataset_has_one_dtype(patch):
+    """All tensors of a `TensorDataset` take the dtype of the first."""
+    change_method(
+        patch,
+        data.TensorDataset,
+        "__getitem__",
+        lambda self, call, index: tuple(part.to(self.tensors[0].dtype) for part in call(index)),
+    )
+
+
+def unequal():
+    return data.TensorDataset(torch.zeros(4, 2), torch.zeros(3))
+
+
+@mutant(kills="test_tensor_dataset_wants_equal_lengths", witness=lambda: raises(AssertionError, unequal))
+def tensor_dataset_takes_any_lengths(patch):
+    """`TensorDataset` does not compare lengths."""
+    patch.setattr(data.TensorDataset, "__init__", lambda self, *tensors: setattr(self, "tensors", tensors))
+
+
+@mutant(
+    kills="test_tensor_dataset_wants_equal_lengths",
+    witness=lambda: raises(AssertionError, unequal),
+    raises=ValueError,
+)
+def tensor_dataset_raises_value_error(patch):
+    """`TensorDataset` refuses different lengths with ValueError instead of AssertionError."""
+
+    def change(self, call, *tensors):
+        try:
+            call(*tensors)
+        except AssertionError as error:
+            raise ValueError(str(error)) from None
+
+    change_method(patch, data.TensorDataset, "__init__", change)
+
+
+def hit_by_samples():
+    x = torch.zeros(2)
+    data.TensorDataset(x)[1][0].add_(1)
+    return x.tolist() == [0, 1]
+
+
+@mutant(kills="test_samples_are_views_and_batches_are_copies", witness=hit_by_samples)
+def tensor_dataset_gives_copies(patch):
+    """A sample of a `TensorDataset` is a copy."""
+    change_method(
+        patch,
+        data.TensorDataset,
+        "__getitem__",
+        lambda self, call, index: tuple(part.clone() for part in call(index)),
+    )
+
+
+@mutant(kills="test_samples_are_views_and_batches_are_copies", witness=hit_by_samples)
+def tensor_dataset_copies_its_tensors(patch):
+    """A `TensorDataset` has copies of its tensors."""
+    change_method(
+        patch, data.TensorDataset, "__init__", lambda self, call, *tensors: call(*(part.clone() for part in tensors))
+    )
+
+
+def change_collate(patch, kind, change):
+    """Let samples of a type be put together by `change(call, batch)`, also inside of containers."""
+    table = collate.default_collate_fn_map
+    plain = dict(table)
+
+    def call(batch):
+        return collate.collate(batch, collate_fn_map=plain)
+
+    patch.setitem(table, kind, lambda batch, *, collate_fn_map=None: change(call, batch))
+
+
+def hit_by_batches():
+    x = torch.zeros(3)
+    for batch in data.DataLoader(x, batch_size=2):
+        batch.add_(1)
+    return x.any()
+
+
+@mutant(kills="test_samples_are_views_and_batches_are_copies", witness=lambda: not hit_by_batches())
+def collate_of_one_is_a_view(patch):
+    """A batch of a single tensor is a view of it."""
+    change_collate(patch, torch.Tensor, lambda call, batch: batch[0][None] if len(batch) == 1 else call(batch))
+
+
+def stacked():
+    return data.StackDataset(image=torch.ones(2, 3), label=["cat", "dog"])
+
+
+def change_stack(patch, change):
+    def broken(self, index):
+        return change({name: (part, index) for name, part in self.datasets.items()})
+
+    patch.setattr(data.StackDataset, "__getitem__", broken)
+    patch.setattr(data.StackDataset, "__getitems__", lambda self, indices: [self[i] for i in indices], raising=False)
+
+
+@mutant(kills="test_stack_dataset_names_the_parts", witness=lambda: type(stacked()[0]) is dict)
+def stack_dataset_gives_ordered_dicts(patch):
+    """A sample of a `StackDataset` with names is an OrderedDict."""
+    change_stack(patch, lambda parts: OrderedDict((name, part[i]) for name, (part, i) in parts.items()))
+
+
+@mutant(kills="test_stack_dataset_names_the_parts", witness=lambda: stacked()[1]["label"] == "dog")
+def stack_dataset_is_off_by_one(patch):
+    """In a sample of a `StackDataset` the second part is that of the sample before."""
+    change_stack(patch, lambda parts: {name: part[i - k] for k, (name, (part, i)) in enumerate(parts.items())})
+
+
+def seen_by_subset():
+    x = torch.zeros(3)
+    subset = data.Subset(x, [2, 0])
+    x[2] = 1
+    return subset[0] == 1
+
+
+@mutant(kills="test_subset_is_a_list_of_indices", witness=seen_by_subset)
+def subset_copies(patch):
+    """`Subset` copies the dataset."""
+    change_method(
+        patch, data.Subset, "__init__", lambda self, call, dataset, indices: call(copy.deepcopy(dataset), indices)
+    )
+
+
+@mutant(
+    kills="test_subset_is_a_list_of_indices",
+    witness=lambda: not raises(IndexError, lambda: data.Subset(torch.zeros(2), [5])),
+    raises=IndexError,
+)
+def subset_looks_at_its_indices(patch):
+    """`Subset` raises IndexError when it is made with an index that does not exist."""
+
+    def change(self, call, dataset, indices):
+        for i in indices:
+            if i >= len(dataset):
+                raise IndexError(f"there is no {i}")
+        call(dataset, indices)
+
+    change_method(patch, data.Subset, "__init__", change)
+
+
+@mutant(
+    kills=("test_subset_is_a_list_of_indices", "test_random_split_is_a_partition_for_every_choice_of_lengths"),
+    witness=lambda: list(data.Subset([5, 6, 7], [2, 0])) == [7, 5],
+)
+def subset_sorts_its_indices(patch):
+    """`Subset` sorts its indices."""
+    change_method(patch, data.Subset, "__init__", lambda self, call, dataset, indices: call(dataset, sorted(indices)))
+
+
+@mutant(
+    kills="test_subset_is_a_list_of_indices",
+    witness=lambda: len(data.Subset([5, 6, 7], [2, 2])) == 2,
+)
+def subset_takes_each_once(patch):
+    """`Subset` drops an index that it has already."""
+    change_method(
+        patch, data.Subset, "__init__", lambda self, call, dataset, indices: call(dataset, list(dict.fromkeys(indices)))
+    )
+
+
+def joined():
+    return data.ConcatDataset([[1, 2], [3], [4, 5]])
+
+
+@mutant(kills="test_concat_dataset_puts_one_after_the_other", witness=lambda: joined()[-1] == 5)
+def concat_dataset_is_off_by_one_from_the_end(patch):
+    """Negative indices of a `ConcatDataset` count from -0."""
+    change_method(
+        patch,
+        data.ConcatDataset,
+        "__getitem__",
+        lambda self, call, index: call(index if index >= 0 else (index + 1) % len(self)),
+    )
+
+
+@mutant(kills="test_concat_dataset_puts_one_after_the_other", witness=lambda: len(joined()) == 5)
+def concat_dataset_is_as_long_as_the_shortest(patch):
+    """The length of a `ConcatDataset` is that of its shortest part."""
+    patch.setattr(data.ConcatDataset, "__len__", lambda self: min(map(len, self.datasets)))
+
+
+@mutant(
+    kills="test_concat_dataset_puts_one_after_the_other",
+    witness=lambda: (Numbers() + [7])[0] == 0,
+)
+def sum_of_datasets_is_turned_round(patch):
+    """`one + other` puts the other dataset first."""
+    patch.setattr(data.Dataset, "__add__", lambda self, other: data.ConcatDataset([other, self]))
+
+
+@mutant(
+    kills="test_concat_dataset_puts_one_after_the_other",
+    witness=lambda: type(Numbers() + Numbers()) is data.ConcatDataset,
+)
+def sum_of_datasets_is_a_list(patch):
+    """`one + other` reads both datasets into a list."""
+    patch.setattr(
+        data.Dataset,
+        "__add__",
+        lambda self, other: [part[i] for part in (self, other) for i in range(len(part))],
+    )
+
+
+# random_split
+
+
+def change_random_split(patch, change):
+    original = data.random_split
+
+    def broken(dataset, lengths, generator=torch.default_generator):
+        return change(original, dataset, lengths, generator)
+
+    patch.everywhere(original, broken)
+
+
+def split(lengths, size=20):
+    return [list(part.indices) for part in data.random_split(range(size), lengths, torch.Generator().manual_seed(5))]
+
+
+def permuted(size=20):
+    return torch.randperm(size, generator=torch.Generator().manual_seed(5)).tolist()
+
+
+PARTITION = "test_random_split_is_a_partition_for_every_choice_of_lengths"
+
+
+@mutant(kills=PARTITION, witness=lambda: list(itertools.chain(*split([15, 5]))) == permuted())
+def random_split_does_not_shuffle(patch):
+    """`random_split` cuts the dataset as it is."""
+
+    def change(call, dataset, lengths, generator):
+        parts = call(dataset, lengths, generator)
+        start = 0
+        for part in parts:
+            part.indices = list(range(start, start + len(part)))
+            start += len(part)
+        return parts
+
+    change_random_split(patch, change)
+
+
+@mutant(kills=PARTITION, witness=lambda: not set.intersection(*map(set, split([15, 5]))))
+def random_split_shares_a_sample(patch):
+    """The second part of a `random_split` has the first sample of the first part."""
+
+    def change(call, dataset, lengths, generator):
+        parts = call(dataset, lengths, generator)
+        if len(parts) > 1 and len(parts[0]) and len(parts[1]):
+            parts[1].indices = [parts[0].indices[0], *parts[1].indices[1:]]
+        return parts
+
+    change_random_split(patch, change)
+
+
+@mutant(kills=PARTITION, witness=lambda: split([15, 5])[0] == permuted()[:15])
+def random_split_draws_once_more(patch):
+    """`random_split` draws a number from its generator before it shuffles."""
+
+    def change(call, dataset, lengths, generator):
+        torch.rand(1, generator=generator)
+        return call(dataset, lengths, generator)
+
+    change_random_split(patch, change)
+
+
+def sizes(lengths, size):
+    return [len(part) for part in split(lengths, size)]
+
+
+def are_shares(lengths):
+    return any(isinstance(length, float) for length in lengths) and math.isclose(sum(lengths), 1)
+
+
+@mutant(
+    kills=("test_random_split_by_shares", "test_random_split_beside_train_test_split"),
+    witness=lambda: sizes([0.75, 0.25], 10) == [8, 2],
+)
+def random_split_gives_the_rest_to_the_last(patch):
+    """`random_split` gives what is left of shares to the last part."""
+
+    def change(call, dataset, lengths, generator):
+        if are_shares(lengths):
+            lengths = [math.floor(share * len(dataset)) for share in lengths]
+            lengths[-1] += len(dataset) - sum(lengths)
+        return call(dataset, lengths, generator)
+
+    change_random_split(patch, change)
+
+
+@mutant(
+    kills="test_random_split_by_shares",
+    witness=lambda: sizes([0.25] * 4, 10) == [3, 3, 2, 2],
+)
+def random_split_gives_the_rest_to_the_first(patch):
+    """`random_split` gives all that is left of shares to the first part."""
+
+    def change(call, dataset, lengths, generator):
+        if are_shares(lengths):
+            lengths = [math.floor(share * len(dataset)) for share in lengths]
+            lengths[0] += len(dataset) - sum(lengths)
+        return call(dataset, lengths, generator)
+
+    change_random_split(patch, change)
+
+
+@mutant(
+    kills="test_random_split_by_shares",
+    witness=lambda: raises(ValueError, lambda: split([0.5, 0.4])),
+)
+def random_split_takes_any_shares(patch):
+    """`random_split` leaves samples out where shares do not add up to 1."""
+
+    def change(call, dataset, lengths, generator):
+        if any(isinstance(share, float) for share in lengths) and sum(lengths) < 1 - 1e-6:
+            lengths = [math.floor(share * len(dataset)) for share in lengths]
+            return call(dataset, [*lengths, len(dataset) - sum(lengths)], generator)[:-1]
+        return call(dataset, lengths, generator)
+
+    change_random_split(patch, change)
+
+
+@mutant(
+    kills="test_random_split_by_shares",
+    witness=lambda: raises(ValueError, lambda: split([19])),
+)
+def random_split_takes_too_few(patch):
+    """`random_split` leaves samples out where numbers add up to less than the length of the dataset."""
+
+    def change(call, dataset, lengths, generator):
+        missing = len(dataset) - sum(lengths)
+        if all(isinstance(length, int) for length in lengths) and missing > 0:
+            return call(dataset, [*lengths, missing], generator)[:-1]
+        return call(dataset, lengths, generator)
+
+    change_random_split(patch, change)
+
+
+# Batches
+
+
+@mutant(
+    kills="test_defaults_of_a_dataloader",
+    witness=lambda: loaded([1, 2]) == [[1], [2]],
+)
+def loader_takes_two_by_default(patch):
+    """The default batch size is 2."""
+
+    def change(dataset, options):
+        if options.get("batch_sampler") is None:
+            options.setdefault("batch_size", 2)
+
+    change_loader(patch, change)
+
+
+@mutant(
+    kills="test_defaults_of_a_dataloader",
+    witness=lambda: type(data.DataLoader([1, 2]).sampler) is data.SequentialSampler,
+)
+def loader_shuffles_by_default(patch):
+    """A DataLoader shuffles by default."""
+
+    def change(dataset, options):
+        given = {"sampler", "batch_sampler"} & options.keys() or isinstance(dataset, data.IterableDataset)
+        if not given and len(dataset):
+            options.setdefault("shuffle", True)
+
+    change_loader(patch, change)
+
+
+def lengths(**options):
+    return len(data.DataLoader(range(5), batch_size=2, **options))
+
+
+EVERY_SIZE = "test_batches_for_every_size"
+
+
+@mutant(kills=(EVERY_SIZE, "test_a_sampler_gives_the_order"), witness=lambda: lengths() == 3)
+def loader_len_is_rounded_down(patch):
+    """`len(loader)` leaves the short last batch out."""
+    patch.setattr(data.BatchSampler, "__len__", lambda self: len(self.sampler) // self.batch_size)
+
+
+@mutant(kills=EVERY_SIZE, witness=lambda: lengths(drop_last=True) == 2)
+def loader_len_counts_a_dropped_batch(patch):
+    """`len(loader)` counts a short last batch also with `drop_last=True`."""
+    patch.setattr(data.BatchSampler, "__len__", lambda self: math.ceil(len(self.sampler) / self.batch_size))
+
+
+@mutant(kills=EVERY_SIZE, witness=lambda: loaded(range(5), batch_size=2, drop_last=True) == [[0, 1], [2, 3]])
+def loader_drops_nothing(patch):
+    """`drop_last=True` has no effect."""
+
+    def change(dataset, options):
+        options.pop("drop_last", None)
+
+    change_loader(patch, change)
+
+
+@mutant(kills=EVERY_SIZE, witness=lambda: loaded(range(4), batch_size=2, drop_last=True) == [[0, 1], [2, 3]])
+def loader_drops_a_full_last_batch(patch):
+    """`drop_last=True` drops the last batch also where it is full."""
+
+    def change(self, call):
+        batches = list(call())
+        return iter(batches[: (len(self.sampler) - 1) // self.batch_size] if self.drop_last else batches)
+
+    change_method(patch, data.BatchSampler, "__iter__", change)
+
+
+@mutant(
+    kills="test_a_batch_of_pairs_is_a_list",
+    witness=lambda: type(first([(1, 2), (3, 4)])) is list,
+)
+def collate_keeps_tuples(patch):
+    """A batch of tuples is a tuple."""
+
+    def change(call, batch):
+        result = call(batch)
+        return tuple(result) if type(result) is list else result
+
+    change_collate(patch, tuple, change)
+
+
+def iterators():
+    loader = data.DataLoader([1, 2])
+    return next(iter(loader)), next(iter(loader))
+
+
+@mutant(kills="test_next_iter_is_always_the_first_batch", witness=lambda: iterators()[1] == 1)
+def loader_goes_on_where_it_was(patch):
+    """`iter(loader)` goes on where the last loop was left."""
+
+    def change(self, call):
+        before = self.__dict__.get("iterator")
+        if before is None or before._num_yielded == len(self):
+            self.__dict__["iterator"] = call()
+        return self.__dict__["iterator"]
+
+    change_method(patch, data.DataLoader, "__iter__", change)
+
+
+def exhausted():
+    iterator = iter(data.DataLoader([1]))
+    return next(iterator, None), next(iterator, None)
+
+
+@mutant(kills="test_next_iter_is_always_the_first_batch", witness=lambda: exhausted()[1] is None)
+def loader_iterator_never_ends(patch):
+    """The iterator of a DataLoader starts the next epoch by itself."""
+
+    def change(self, call):
+        try:
+            return call()
+        except StopIteration:
+            self._sampler_iter = iter(self._index_sampler)
+            return call()
+
+    change_method(patch, _BaseDataLoaderIter, "__next__", change)
+
+
+# From samples to a batch
+
+SAMPLE = "test_what_becomes_of_a_sample"
+
+
+@mutant(kills=SAMPLE, witness=lambda: first([0.5, 1.5]).dtype == torch.float64)
+def collate_makes_floats_float32(patch):
+    """Python floats come out as float32, as they do from `torch.tensor`."""
+    change_collate(patch, float, lambda call, batch: call(batch).float() if type(batch[0]) is float else call(batch))
+
+
+@mutant(kills=(SAMPLE, "test_containers_keep_their_names"), witness=lambda: first([1, 2]).dtype == torch.int64)
+def collate_makes_ints_float(patch):
+    """Python ints come out as float32."""
+    change_collate(patch, int, lambda call, batch: call(batch).float() if type(batch[0]) is int else call(batch))
+
+
+@mutant(kills=SAMPLE, witness=lambda: first([True, False]).dtype == torch.bool)
+def collate_makes_bools_int64(patch):
+    """Python bools come out as int64."""
+    change_collate(patch, bool, lambda call, batch: call(batch).long())
+
+
+@mutant(kills=SAMPLE, witness=lambda: first([np.float32(0.5)]).dtype == torch.float32)
+def collate_widens_numpy_floats(patch):
+    """`np.float32` numbers come out as float64, as Python floats do."""
+    change_collate(patch, np.float32, lambda call, batch: call(batch).double())
+
+
+@mutant(kills=SAMPLE, witness=lambda: first([torch.zeros(2).half()]).dtype == torch.float16)
+def collate_widens_half(patch):
+    """Tensors of float16 come out as float32."""
+
+    def change(call, batch):
+        result = call(batch)
+        return result.float() if result.dtype == torch.float16 else result
+
+    change_collate(patch, torch.Tensor, change)
+
+
+@mutant(
+    kills=(SAMPLE, "test_batch_size_none_turns_batching_off"),
+    witness=lambda: first([torch.zeros(3), torch.zeros(3)]).shape == (2, 3),
+)
+def collate_stacks_along_the_last_dimension(patch):
+    """Tensors are stacked along a new last dimension."""
+    change_collate(patch, torch.Tensor, lambda call, batch: call(batch).movedim(0, -1))
+
+
+@mutant(
+    kills=("test_python_floats_do_not_fit_a_model", SAMPLE),
+    witness=lambda: first([np.array([0.5])]).dtype == torch.float64,
+)
+def collate_makes_arrays_float32(patch):
+    """Arrays of float64 come out as float32."""
+
+    def change(call, batch):
+        result = call(batch)
+        return result.float() if result.dtype == torch.float64 else result
+
+    change_collate(patch, np.ndarray, change)
+
+
+@mutant(
+    kills="test_python_floats_do_not_fit_a_model",
+    witness=lambda: raises(RuntimeError, lambda: nn.Linear(2, 1)(torch.zeros(1, 2).double())),
+)
+def linear_takes_a_batch_of_any_dtype(patch):
+    """`nn.Linear` and `F.linear` take the dtype of their input to that of the weight."""
+    patch.function(
+        "linear", change=lambda call, x, weight, *bias, **options: call(x.to(weight), weight, *bias, **options)
+    )
+
+
+@mutant(kills="test_containers_keep_their_names", witness=lambda: type(first([Point(1, 2)])) is Point)
+def collate_forgets_namedtuples(patch):
+    """A batch of namedtuples is a list."""
+
+    def change(call, batch):
+        result = call(batch)
+        return list(result) if isinstance(result, tuple) else result
+
+    change_collate(patch, tuple, change)
+
+
+@mutant(kills="test_containers_keep_their_names", witness=lambda: first([{"b": 1, "a": 2}]).keys() == {"b", "a"})
+def collate_makes_namedtuples_of_dicts(patch):
+    """A batch of dicts is a namedtuple."""
+
+    def change(call, batch):
+        result = call(batch)
+        return namedtuple("Batch", result)(**result)
+
+    change_collate(patch, dict, change)
+
+
+@mutant(kills="test_containers_keep_their_names", witness=lambda: first(["a", "b"]) == ["a", "b"])
+def collate_makes_tuples_of_strings(patch):
+    """A batch of strings is a tuple."""
+    change_collate(patch, str, lambda call, batch: tuple(batch))
+
+
+@mutant(
+    kills="test_containers_keep_their_names",
+    witness=lambda: first([("a", {"n": 1})])[1]["n"].dtype == torch.int64,
+)
+def collate_widens_what_is_deep(patch):
+    """Ints in a dict inside of a tuple come out as float64."""
+
+    def change(call, batch):
+        result = call(batch)
+        for part in result:
+            if isinstance(part, dict):
+                part.update({name: value.double() for name, value in part.items()})
+        return result
+
+    change_collate(patch, tuple, change)
+
+
+def first_sample(samples):
+    first(samples)
+    return samples[0]
+
+
+@mutant(kills="test_containers_keep_their_names", witness=lambda: first_sample([{"a": 1}, {"a": 2}]) == {"a": 1})
+def collate_fills_the_first_dict(patch):
+    """The batch of dicts is the dict of the first sample, with new values."""
+
+    def change(call, batch):
+        batch[0].update(call(batch))
+        return batch[0]
+
+    change_collate(patch, dict, change)
+
+
+@mutant(kills="test_lists_of_numbers_are_turned_round", witness=lambda: type(first([[1, 2], [3, 4]])) is list)
+def collate_makes_a_matrix_of_lists(patch):
+    """A batch of lists of numbers is a matrix with a row for each sample."""
+    change_collate(
+        patch,
+        list,
+        lambda call, batch: torch.tensor(batch) if all(type(i) is int for s in batch for i in s) else call(batch),
+    )
+
+
+@mutant(kills="test_lists_of_numbers_are_turned_round", witness=lambda: len(first([[1, 2, 3], [4, 5, 6]])) == 3)
+def collate_makes_rows_of_lists(patch):
+    """A batch of lists of numbers is a list with one tensor for each sample."""
+    change_collate(
+        patch,
+        list,
+        lambda call, batch: [torch.tensor(s) for s in batch] if len({*map(len, batch)}) == 1 else call(batch),
+    )
+
+
+NO_BATCH = "test_what_makes_no_batch"
+
+
+def no_batch(samples, error):
+    return raises(error, lambda: first(samples))
+
+
+@mutant(kills=NO_BATCH, witness=lambda: no_batch([torch.zeros(2), torch.zeros(3)], RuntimeError))
+def collate_pads(patch):
+    """Tensors of different length are padded with zeros."""
+
+    def change(call, batch):
+        if batch[0].ndim == 1 and len({part.shape for part in batch}) > 1:
+            return nn.utils.rnn.pad_sequence(list(batch), batch_first=True)
+        return call(batch)
+
+    change_collate(patch, torch.Tensor, change)
+
+
+@mutant(kills=NO_BATCH, witness=lambda: no_batch([torch.zeros(2), torch.zeros(3)], RuntimeError), raises=ValueError)
+def collate_raises_value_error(patch):
+    """Tensors of different shape raise ValueError instead of RuntimeError."""
+
+    def change(call, batch):
+        if len({part.shape for part in batch}) > 1:
+            raise ValueError("stack expects each tensor to be equal size")
+        return call(batch)
+
+    change_collate(patch, torch.Tensor, change)
+
+
+@mutant(kills=NO_BATCH, witness=lambda: no_batch([[1, 2], [3]], RuntimeError))
+def collate_cuts_lists(patch):
+    """Lists of different length are cut to the shortest."""
+
+    def change(call, batch):
+        return call([sample[: min(map(len, batch))] for sample in batch])
+
+    change_collate(patch, list, change)
+
+
+@mutant(kills=NO_BATCH, witness=lambda: no_batch([None], TypeError))
+def collate_lists_none(patch):
+    """Samples that are None are listed as they are."""
+    change_collate(patch, type(None), lambda call, batch: batch)
+
+
+@mutant(kills=NO_BATCH, witness=lambda: no_batch([{"a": 1}, {"b": 1}], KeyError))
+def collate_takes_common_keys(patch):
+    """Of dicts with different keys only the common ones are used."""
+
+    def change(call, batch):
+        keys = [key for key in batch[0] if all(key in sample for sample in batch)]
+        return call([{key: sample[key] for key in keys} for sample in batch])
+
+    change_collate(patch, dict, change)
+
+
+@mutant(
+    kills="test_collate_fn_makes_the_batch",
+    witness=lambda: first([1, 2], collate_fn=list) == [1, 2],
+)
+def collate_fn_gets_the_samples_backwards(patch):
+    """`collate_fn` gets the samples from the last to the first."""
+
+    def change(dataset, options):
+        function = options.get("collate_fn")
+        if function is not None:
+            options["collate_fn"] = lambda batch: function(batch[::-1])
+
+    change_loader(patch, change)
+
+
+@mutant(
+    kills="test_collate_fn_makes_the_batch",
+    witness=lambda: nn.utils.rnn.pad_sequence([torch.ones(2), torch.ones(1)], batch_first=True)[1].tolist() == [1, 0],
+)
+def pad_sequence_pads_in_front(patch):
+    """`pad_sequence` puts the zeros in front of the values."""
+    original = nn.utils.rnn.pad_sequence
+
+    def broken(sequences, *arguments, **options):
+        padded = original([part.flip(0) for part in sequences], *arguments, **options)
+        return padded.flip(1 if options.get("batch_first") or arguments else 0)
+
+    patch.everywhere(original, broken)
+
+
+ALONE = "test_batch_size_none_turns_batching_off"
+
+
+def alone(sample):
+    return next(iter(data.DataLoader([sample], batch_size=None)))
+
+
+def change_convert(patch, change):
+    original = collate.default_convert
+    patch.everywhere(original, lambda sample: change(original, sample))
+
+
+@mutant(kills=ALONE, witness=lambda: alone(torch.zeros(2)).shape == (2,))
+def batch_size_none_is_one(patch):
+    """`batch_size=None` makes batches of one."""
+    change_convert(patch, lambda call, sample: data.default_collate([sample]))
+
+
+@mutant(kills=ALONE, witness=lambda: type(alone(np.zeros(2))) is torch.Tensor)
+def batch_size_none_leaves_arrays(patch):
+    """With `batch_size=None` arrays stay arrays."""
+    change_convert(patch, lambda call, sample: sample)
+
+
+@mutant(kills=ALONE, witness=lambda: type(alone({"number": 0.5})["number"]) is float)
+def batch_size_none_converts_numbers(patch):
+    """With `batch_size=None` numbers in a dict become tensors."""
+
+    def change(call, sample):
+        sample = call(sample)
+        if isinstance(sample, dict):
+            sample = {key: torch.tensor(part) if isinstance(part, float) else part for key, part in sample.items()}
+        return sample
+
+    change_convert(patch, change)
+
+
+# Order
+
+
+def change_shuffling(patch, change):
+    """Let `change(sampler, call)` give the indices of an epoch, as a list; `call()` gives those of a healthy torch."""
+    change_method(patch, data.RandomSampler, "__iter__", lambda self, call: iter(change(self, lambda: list(call()))))
+
+
+def epochs(count=2, **options):
+    loader = data.DataLoader(range(30), batch_size=30, shuffle=True, **options)
+    return [next(iter(loader)).tolist() for _ in range(count)]
+
+
+NEW_EPOCH = "test_shuffle_is_new_each_epoch"
+
+
+@mutant(kills=NEW_EPOCH, witness=lambda: epochs()[0] != epochs()[1] and epochs()[0] != epochs()[0])
+def shuffle_is_fixed(patch):
+    """`shuffle=True` gives the same permutation always."""
+
+    def change(sampler, call):
+        size = len(sampler.data_source)
+        return torch.randperm(size, generator=torch.Generator().manual_seed(5)).tolist()
+
+    change_shuffling(patch, change)
+
+
+@mutant(kills=NEW_EPOCH, witness=lambda: (lambda one, other: one != other)(*epochs()))
+def shuffle_is_fixed_for_a_loader(patch):
+    """`shuffle=True` makes one permutation for a DataLoader and keeps it for all epochs."""
+
+    def change(sampler, call):
+        if "order" not in sampler.__dict__:
+            sampler.order = call()
+        return sampler.order
+
+    change_shuffling(patch, change)
+
+
+@mutant(kills=(NEW_EPOCH, EVERY_SIZE), witness=lambda: len(set(epochs()[0])) == 30)
+def shuffle_draws_with_replacement(patch):
+    """`shuffle=True` draws with replacement."""
+
+    def change(sampler, call):
+        size = len(sampler.data_source)
+        return torch.randint(size, (size,), generator=sampler.generator).tolist()
+
+    change_shuffling(patch, change)
+
+
+@mutant(kills=NEW_EPOCH, witness=lambda: epochs()[0] != list(range(30)))
+def shuffle_leaves_the_first_epoch(patch):
+    """`shuffle=True` has no effect on the first epoch of a DataLoader."""
+
+    def change(sampler, call):
+        order, seen = call(), sampler.__dict__.get("seen")
+        sampler.seen = True
+        return order if seen else sorted(order)
+
+    change_shuffling(patch, change)
+
+
+SEEDED = "test_a_seeded_generator_fixes_the_epochs_for_every_seed"
+
+
+def seeded(seed=5):
+    return epochs(generator=torch.Generator().manual_seed(seed))
+
+
+@mutant(kills=SEEDED, witness=lambda: seeded() == seeded())
+def shuffle_ignores_the_generator(patch):
+    """`shuffle=True` follows the global generator, whatever generator a DataLoader has."""
+    change_shuffling(patch, lambda sampler, call: torch.randperm(len(sampler.data_source)).tolist())
+
+
+@mutant(kills=SEEDED, witness=lambda: by_global_seed() == by_global_seed())
+def shuffle_follows_numpy(patch):
+    """`shuffle=True` without a generator follows NumPy's seed."""
+
+    def change(sampler, call):
+        return call() if sampler.generator else np.random.permutation(len(sampler.data_source)).tolist()
+
+    change_shuffling(patch, change)
+
+
+def by_global_seed():
+    torch.manual_seed(5)
+    return epochs()
+
+
+@mutant(kills=SEEDED, witness=lambda: seeded() == seeded())
+def shuffle_uses_the_generator_once(patch):
+    """`shuffle=True` uses its generator for the first epoch and the global one afterwards."""
+
+    def change(sampler, call):
+        if "used" in sampler.__dict__:
+            return torch.randperm(len(sampler.data_source)).tolist()
+        sampler.used = True
+        return call()
+
+    change_shuffling(patch, change)
+
+
+def draws(loops, **options):
+    loader = data.DataLoader([1, 2], **options)
+    torch.manual_seed(0)
+    for _ in range(loops):
+        list(loader)
+    return torch.randint(2**31, ()).item()
+
+
+DRAWS = "test_a_loop_draws_a_random_number"
+
+
+def change_iterator(patch, change):
+    """Let `change(call, loader)` make the iterator of a DataLoader; `call()` is what a healthy torch does."""
+    change_method(
+        patch,
+        _BaseDataLoaderIter,
+        "__init__",
+        lambda self, call, loader: change(lambda: call(loader), loader),
+    )
+
+
+@mutant(kills=DRAWS, witness=lambda: draws(0) != draws(1))
+def loop_draws_nothing(patch):
+    """A loop over a DataLoader leaves the global generator alone."""
+
+    def change(call, loader):
+        before = torch.get_rng_state()
+        call()
+        torch.set_rng_state(before)
+
+    change_iterator(patch, change)
+
+
+@mutant(kills=DRAWS, witness=lambda: draws(1) != draws(2))
+def loop_draws_only_once(patch):
+    """Only the first loop over a DataLoader draws a number from the global generator."""
+
+    def change(call, loader):
+        before = torch.get_rng_state()
+        call()
+        if "looped" in loader.__dict__:
+            torch.set_rng_state(before)
+        loader.__dict__["looped"] = True
+
+    change_iterator(patch, change)
+
+
+@mutant(kills=(DRAWS, SEEDED), witness=lambda: draws(1, generator=torch.Generator()) == draws(0))
+def loop_draws_beside_its_generator(patch):
+    """A loop over a DataLoader draws from the global generator also where it has one of its own."""
+
+    def change(call, loader):
+        call()
+        torch.rand(1)
+
+    change_iterator(patch, change)
+
+
+ORDER = "test_a_sampler_gives_the_order"
+
+
+@mutant(kills=ORDER, witness=lambda: loaded([5, 6, 7], batch_size=3, sampler=[2, 0]) == [[7, 5]])
+def loader_sorts_a_sampler(patch):
+    """The indices of a `sampler` are sorted."""
+
+    def change(dataset, options):
+        if isinstance(options.get("sampler"), list):
+            options["sampler"] = sorted(options["sampler"])
+
+    change_loader(patch, change)
+
+
+@mutant(kills=ORDER, witness=lambda: loaded([5, 6, 7], batch_size=3, sampler=[2, 2]) == [[7, 7]])
+def loader_takes_a_sample_once(patch):
+    """A DataLoader skips an index that its `sampler` gives again."""
+
+    def change(dataset, options):
+        if isinstance(options.get("sampler"), list):
+            options["sampler"] = list(dict.fromkeys(options["sampler"]))
+
+    change_loader(patch, change)
+
+
+@mutant(kills=ORDER, witness=lambda: loaded([5, 6, 7], batch_sampler=[[2], [0, 1]]) == [[7], [5, 6]])
+def loader_evens_out_a_batch_sampler(patch):
+    """The indices of a `batch_sampler` are dealt out again in batches of the size of the first."""
+
+    def change(dataset, options):
+        batches = options.get("batch_sampler")
+        if isinstance(batches, list) and "batch_size" not in options:
+            indices, size = list(itertools.chain(*batches)), len(batches[0])
+            options["batch_sampler"] = [indices[i : i + size] for i in range(0, len(indices), size)]
+
+    change_loader(patch, change)
+
+
+WEIGHTED = "test_weighted_sampler_balances"
+
+
+def change_weighted(patch, change):
+    def broken(self):
+        return iter(torch.multinomial(*change(self.weights, self.num_samples, self.replacement)).tolist())
+
+    patch.setattr(data.WeightedRandomSampler, "__iter__", broken)
+
+
+def shares(*weights):
+    drawn = list(data.WeightedRandomSampler(weights, 3000))
+    return [round(drawn.count(i) / 3000, 1) for i in range(len(weights))]
+
+
+@mutant(kills=WEIGHTED, witness=lambda: shares(1.0, 4.0) == [0.2, 0.8])
+def weighted_sampler_is_uniform(patch):
+    """`WeightedRandomSampler` draws all samples with a weight equally often."""
+    change_weighted(patch, lambda weights, *rest: ((weights > 0).double(), *rest))
+
+
+@mutant(kills=WEIGHTED, witness=lambda: shares(1.0, 4.0) == [0.2, 0.8])
+def weighted_sampler_takes_roots(patch):
+    """`WeightedRandomSampler` draws in proportion to the square roots of the weights."""
+    change_weighted(patch, lambda weights, *rest: (weights.sqrt(), *rest))
+
+
+@mutant(kills=WEIGHTED, witness=lambda: sorted(data.WeightedRandomSampler([1.0] * 9, 9, False)) == list(range(9)))
+def weighted_sampler_always_replaces(patch):
+    """`WeightedRandomSampler(replacement=False)` draws with replacement."""
+    change_weighted(patch, lambda weights, count, replacement: (weights, count, True))
+
+
+@mutant(kills=WEIGHTED, witness=lambda: 0 not in list(data.WeightedRandomSampler([0.0, 1.0], 500)))
+def weighted_sampler_draws_what_has_no_weight(patch):
+    """`WeightedRandomSampler` draws a sample of weight 0 now and then."""
+    change_weighted(patch, lambda weights, *rest: (weights + 0.1 * weights.mean() * (weights == 0), *rest))
+
+
+# What is refused
+
+CONTRADICT = "test_arguments_that_contradict_each_other"
+
+
+def refused(**options):
+    return raises(ValueError, lambda: data.DataLoader([1, 2], **options))
+
+
+@mutant(kills=CONTRADICT, witness=lambda: refused(shuffle=True, sampler=[0]))
+def loader_prefers_a_sampler_to_shuffling(patch):
+    """A DataLoader ignores `shuffle=True` where it has a sampler."""
+
+    def change(dataset, options):
+        if options.get("sampler") is not None and not isinstance(dataset, data.IterableDataset):
+            options["shuffle"] = False
+
+    change_loader(patch, change)
+
+
+@mutant(kills=CONTRADICT, witness=lambda: refused(batch_size=2.5))
+def loader_rounds_the_batch_size(patch):
+    """A batch size of 2.5 is rounded."""
+
+    def change(dataset, options):
+        if isinstance(options.get("batch_size"), float):
+            options["batch_size"] = round(options["batch_size"])
+
+    change_loader(patch, change)
+
+
+@mutant(kills=CONTRADICT, witness=lambda: refused(prefetch_factor=2))
+def loader_ignores_prefetching(patch):
+    """`prefetch_factor` has no effect without workers."""
+
+    def change(dataset, options):
+        if not options.get("num_workers"):
+            options.pop("prefetch_factor", None)
+
+    change_loader(patch, change)
+
+
+@mutant(kills=CONTRADICT, witness=lambda: refused(batch_size=0), raises=TypeError)
+def loader_raises_type_error(patch):
+    """Arguments of a DataLoader that contradict each other raise TypeError instead of ValueError."""
+
+    def change(self, call, *arguments, **options):
+        try:
+            call(*arguments, **options)
+        except ValueError as error:
+            raise TypeError(str(error)) from None
+
+    change_method(patch, data.DataLoader, "__init__", change)
+
+
+CHANGED = "test_a_loader_is_not_changed_afterwards"
+
+
+def set_later(name, value):
+    return raises(ValueError, lambda: setattr(data.DataLoader([1, 2]), name, value))
+
+
+@mutant(kills=CHANGED, witness=lambda: set_later("batch_size", 2))
+def loader_can_be_changed(patch):
+    """The attributes of a DataLoader can be set later, without effect."""
+    patch.setattr(data.DataLoader, "__setattr__", object.__setattr__)
+
+
+@mutant(kills=CHANGED, witness=lambda: set_later("dataset", [3]))
+def loader_can_get_another_dataset(patch):
+    """The dataset of a DataLoader can be set later."""
+
+    def change(self, call, name, value):
+        object.__setattr__(self, name, value) if name == "dataset" else call(name, value)
+
+    change_method(patch, data.DataLoader, "__setattr__", change)
+
+
+@mutant(kills=CHANGED, witness=lambda: set_later("batch_size", 2), raises=AttributeError)
+def loader_raises_attribute_error(patch):
+    """Setting the batch size of a DataLoader raises AttributeError instead of ValueError."""
+
+    def change(self, call, name, value):
+        try:
+            call(name, value)
+        except ValueError as error:
+            raise AttributeError(str(error)) from None
+
+    change_method(patch, data.DataLoader, "__setattr__", change)
+
+
+@mutant(kills="test_nothing_to_load", witness=lambda: raises(ValueError, lambda: data.DataLoader([], shuffle=True)))
+def loader_shuffles_nothing(patch):
+    """An empty dataset can be shuffled."""
+
+    def change(dataset, options):
+        if isinstance(dataset, list) and not dataset:
+            options.pop("shuffle", None)
+
+    change_loader(patch, change)
+
+
+@mutant(
+    kills="test_nothing_to_load",
+    witness=lambda: not raises(ValueError, lambda: data.DataLoader([])),
+    raises=ValueError,
+)
+def loader_refuses_an_empty_dataset(patch):
+    """An empty dataset raises ValueError, shuffled or not."""
+
+    def change(dataset, options):
+        if hasattr(dataset, "__len__") and not len(dataset):
+            raise ValueError("num_samples=0")
+
+    change_loader(patch, change)
+
+
+@mutant(kills="test_nothing_to_load", witness=lambda: loaded([], batch_size=2) == [])
+def loader_gives_an_empty_batch(patch):
+    """An empty dataset gives one batch, which is empty."""
+
+    def change(self, call):
+        return iter(list(call()) or [torch.empty(0)])
+
+    change_method(patch, data.DataLoader, "__iter__", change)
+
+
+class Many(Numbers):
+    def __init__(self):
+        self.asked = []
+
+    def __getitems__(self, indices):
+        self.asked.append(indices)
+        return [10 * i for i in indices]
+
+
+def asked():
+    dataset = Many()
+    loaded(dataset, batch_size=2)
+    return dataset.asked
+
+
+@mutant(
+    kills="test_getitems_fetches_a_batch_at_once",
+    witness=lambda: asked() == [[0, 1], [2]],
+)
+def loader_does_not_know_getitems(patch):
+    """A DataLoader asks for one sample after the other, also of a dataset that has `__getitems__`."""
+
+    def broken(self, index):
+        return self.collate_fn([self.dataset[i] for i in index] if self.auto_collation else self.dataset[index])
+
+    patch.setattr(fetch._MapDatasetFetcher, "fetch", broken)
+
+
+@mutant(
+    kills="test_getitems_fetches_a_batch_at_once",
+    witness=lambda: asked() == [[0, 1], [2]],
+)
+def loader_asks_getitems_for_one(patch):
+    """A DataLoader asks `__getitems__` for one sample after the other."""
+
+    def change(self, call, index):
+        if self.auto_collation and hasattr(self.dataset, "__getitems__"):
+            return self.collate_fn([self.dataset.__getitems__([i])[0] for i in index])
+        return call(index)
+
+    change_method(patch, fetch._MapDatasetFetcher, "fetch", change)
+
+
+PINNED = "test_pin_memory_moves_nothing"
+
+
+def pinned_type():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return next(iter(data.DataLoader(torch.zeros(2), pin_memory=True)))
+
+
+@mutant(kills=PINNED, witness=lambda: torch.zeros(2).is_pinned() is False)
+def tensor_denies_to_be_pinned(patch):
+    """`is_pinned` says the opposite of what is true."""
+    original = torch.Tensor.is_pinned
+    patch.setattr(torch.Tensor, "is_pinned", lambda self, *arguments: not original(self, *arguments))
+
+
+@mutant(kills=PINNED, witness=lambda: pinned_type().device.type == "cpu")
+def pinned_batches_are_moved(patch):
+    """`pin_memory=True` moves the batches to another device."""
+
+    def change(self, call):
+        batches = call()
+        if not self.pin_memory:
+            return batches
+        return ([Elsewhere(part) for part in batch] if type(batch) is list else Elsewhere(batch) for batch in batches)
+
+    change_method(patch, data.DataLoader, "__iter__", change)
+
+
+class Elsewhere:
+    """A tensor that says it is on another device."""
+
+    def __init__(self, tensor):
+        self.tensor = tensor
+        self.device = torch.device("cuda")
+
+    def __getattr__(self, name):
+        return getattr(self.tensor, name)
+
+
+# Streams and workers
+
+STREAM = "test_an_iterable_dataset_has_no_length_and_no_order"
+
+
+@mutant(kills=STREAM, witness=lambda: raises(ValueError, lambda: data.DataLoader(Stream(), shuffle=True)))
+def stream_ignores_shuffle(patch):
+    """`shuffle=True` has no effect on an IterableDataset."""
+
+    def change(dataset, options):
+        if isinstance(dataset, data.IterableDataset):
+            options.pop("shuffle", None)
+
+    change_loader(patch, change)
+
+
+@mutant(kills=STREAM, witness=lambda: raises(ValueError, lambda: data.DataLoader(Stream(), sampler=[0])))
+def stream_ignores_a_sampler(patch):
+    """A `sampler` has no effect on an IterableDataset."""
+
+    def change(dataset, options):
+        if isinstance(dataset, data.IterableDataset):
+            options.pop("sampler", None)
+
+    change_loader(patch, change)
+
+
+@mutant(kills=STREAM, witness=lambda: raises(TypeError, lambda: len(data.DataLoader(Stream()))))
+def stream_is_counted(patch):
+    """`len` of a DataLoader with an IterableDataset runs through the stream."""
+
+    def change(self, call):
+        return sum(1 for _ in self) if isinstance(self.dataset, data.IterableDataset) else call()
+
+    change_method(patch, data.DataLoader, "__len__", change)
+
+
+@mutant(kills=STREAM, witness=lambda: loaded(Stream(), batch_size=2, drop_last=True) == [[0, 1], [2, 3]])
+def stream_keeps_the_last_batch(patch):
+    """`drop_last=True` has no effect on an IterableDataset."""
+
+    def change(self, call, dataset, auto_collation, collate_fn, drop_last):
+        call(dataset, auto_collation, collate_fn, False)
+
+    change_method(patch, fetch._IterableDatasetFetcher, "__init__", change)
+
+
+@mutant(kills=STREAM, witness=lambda: twice() == [[0, 1, 2, 3, 4]] * 2)
+def stream_is_read_once(patch):
+    """An IterableDataset is empty in the second epoch of a DataLoader."""
+
+    def change(self, call):
+        again = self.__dict__.get("read") and isinstance(self.dataset, data.IterableDataset)
+        self.__dict__["read"] = True
+        return iter([]) if again else call()
+
+    change_method(patch, data.DataLoader, "__iter__", change)
+
+
+def twice():
+    loader = data.DataLoader(Stream(), batch_size=5)
+    return [batch.tolist() for _ in range(2) for batch in loader]
+
+
+WORKERS = "test_workers_repeat_a_stream"
+
+
+@mutant(kills=WORKERS, witness=lambda: split_in_worker() == [0, 1, 2, 3, 4])
+def workers_share_a_stream(patch):
+    """Workers share an IterableDataset out by themselves."""
+
+    def change(self, call, *arguments):
+        call(*arguments)
+        info = data.get_worker_info()
+        if info is not None:
+            self.dataset_iter = itertools.islice(self.dataset_iter, info.id, None, info.num_workers)
+
+    change_method(patch, fetch._IterableDatasetFetcher, "__init__", change)
+
+
+def split_in_worker():
+    """What the second of two workers reads from a stream, without starting one."""
+    worker._worker_info = worker.WorkerInfo(id=1, num_workers=2, seed=0, dataset=None)
+    try:
+        return list(fetch._IterableDatasetFetcher(Stream(), False, int, False).dataset_iter)
+    finally:
+        worker._worker_info = None
+
+
+@mutant(kills=WORKERS, witness=lambda: data.get_worker_info() is None)
+def main_process_is_a_worker(patch):
+    """`get_worker_info()` tells the main process that it is worker 0 of 1."""
+    info = worker.WorkerInfo(id=0, num_workers=1, seed=0, dataset=None)
+    patch.setattr(worker, "_worker_info", info)
+
+
+@mutant(
+    kills=WORKERS,
+    witness=lambda: data.DataLoader([1], num_workers=2).num_workers == 2,
+)
+def loader_starts_one_worker(patch):
+    """A DataLoader starts one worker, however many it is asked for."""
+
+    def change(dataset, options):
+        options["num_workers"] = min(options.get("num_workers", 0), 1)
+
+    change_loader(patch, change)
+
+
+def ordered():
+    loader = data.DataLoader(range(4), num_workers=2)
+    loader._get_iterator = lambda: iter(range(4))  # what comes from the workers, without any
+    return list(loader) == [0, 1, 2, 3]
+
+
+@mutant(kills="test_workers_keep_the_order", witness=ordered)
+def loader_lets_batches_overtake(patch):
+    """The first batch of the second worker comes before that of the first."""
+
+    def swapped(batches):
+        first = next(batches, None)
+        yield from itertools.islice(batches, 1)
+        if first is not None:
+            yield first
+        yield from batches
+
+    def change(self, call):
+        return swapped(iter(call())) if self.num_workers > 1 else call()
+
+    change_method(patch, data.DataLoader, "__iter__", change)
+
+
+def second_worker():
+    worker._worker_info = worker.WorkerInfo(id=1, num_workers=2, seed=0, dataset=None)
+    try:
+        return data.get_worker_info()
+    finally:
+        worker._worker_info = None
+
+
+@mutant(kills=("test_workers_keep_the_order", WORKERS), witness=lambda: second_worker().id == 1)
+def get_worker_info_counts_from_one(patch):
+    """`get_worker_info()` tells the first worker that it is number 1."""
+    original = data.get_worker_info
+
+    def broken():
+        info = original()
+        return info and worker.WorkerInfo(
+            id=info.id + 1, num_workers=info.num_workers, seed=info.seed, dataset=info.dataset
+        )
+
+    patch.everywhere(original, broken)
+
+
+CAUGHT = "test_an_exception_in_a_worker_reaches_you"
+
+
+def caught():
+    """What the main process makes of an exception in a worker."""
+    try:
+        raise ValueError("broken")
+    except ValueError:
+        wrapper = torch._utils.ExceptionWrapper(sys.exc_info(), "in DataLoader worker process 1")
+    try:
+        wrapper.reraise()
+    except Exception as error:
+        return type(error), str(error)
+    return None, ""
+
+
+@mutant(kills=CAUGHT, witness=lambda: caught()[0] is ValueError, raises=RuntimeError)
+def worker_raises_runtime_error(patch):
+    """An exception in a worker is raised as RuntimeError."""
+
+    def broken(self):
+        raise RuntimeError(f"{self.where}: {self.exc_msg}")
+
+    patch.setattr(torch._utils.ExceptionWrapper, "reraise", broken)
+
+
+@mutant(kills=CAUGHT, witness=lambda: "in caught" in caught()[1])
+def worker_loses_the_traceback(patch):
+    """An exception in a worker is raised without the traceback of the worker."""
+
+    def change(self, call):
+        self.exc_msg = self.exc_msg.splitlines()[-1]
+        call()
+
+    change_method(patch, torch._utils.ExceptionWrapper, "reraise", change)
+
+
+@mutant(kills=CAUGHT, witness=lambda: caught()[0] is ValueError)
+def worker_swallows_exceptions(patch):
+    """An exception in a worker is swallowed."""
+    patch.setattr(torch._utils.ExceptionWrapper, "reraise", lambda self: None)

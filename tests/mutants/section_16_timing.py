@@ -1,0 +1,722 @@
+"""What could break in the clocks, in `timeit`, in torch's own Timer, and in who waits for whom."""
+
+import contextlib
+import gc
+import inspect
+import itertools
+import sys
+import time
+import timeit
+from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Event
+
+import torch
+from torch.utils import benchmark
+from torch.utils.benchmark.utils import common
+
+from plugins.mutation import mutant
+
+
+class Clock:
+    """A clock that stands still until something `take`s time."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+    def take(self, seconds):
+        self.now += seconds
+
+
+def timed(number, setup="pass", seconds=2):
+    clock = Clock()
+    names = {"clock": clock, "seconds": seconds}
+    return timeit.timeit("clock.take(seconds)", setup, timer=clock, number=number, globals=names)
+
+
+def measured(*costs, number, **options):
+    """What torch's Timer finds for runs of these costs, and how many of them it left."""
+    clock, left = Clock(), iter(costs)
+    names = {"clock": clock, "costs": left}
+    found = benchmark.Timer("clock.take(next(costs))", timer=clock, globals=names, **options).timeit(number)
+    return found.median, found.number_per_run, len(list(left))
+
+
+def of_runs(*times):
+    specification = common.TaskSpec(stmt="pass", setup="pass")
+    return common.Measurement(number_per_run=1, raw_times=list(times), task_spec=specification)
+
+
+def change_timeit(patch, change):
+    """Change `timeit.Timer.timeit`, on which all of timeit and torch's Timer stand: `change(call, timer, number)`."""
+    original = timeit.Timer.timeit
+    patch.setattr(timeit.Timer, "timeit", lambda timer, number=1_000_000: change(original, timer, number))
+
+
+def change_clock(patch, clock):
+    patch.setattr(time, "perf_counter", clock)
+    patch.setattr(timeit, "default_timer", clock)
+
+
+# clocks
+
+
+@mutant(kills="test_default_timer_is_perf_counter", witness=lambda: timeit.default_timer is time.perf_counter)
+def default_timer_is_time(patch):
+    """`timeit.default_timer` is `time.time`."""
+    patch.setattr(timeit, "default_timer", time.time)
+
+
+@mutant(kills="test_default_timer_is_perf_counter", witness=lambda: timeit.default_timer is time.perf_counter)
+def default_timer_is_monotonic(patch):
+    """`timeit.default_timer` is `time.monotonic`, which is coarser on some systems."""
+    patch.setattr(timeit, "default_timer", time.monotonic)
+
+
+@mutant(kills="test_default_timer_is_perf_counter", witness=lambda: type(timeit.default_timer()) is float)
+def default_timer_counts_nanoseconds(patch):
+    """`perf_counter` and `default_timer` return whole nanoseconds."""
+    change_clock(patch, time.perf_counter_ns)
+
+
+@mutant(
+    kills=("test_default_timer_is_perf_counter", "test_perf_counter_never_goes_back_and_time_may"),
+    witness=lambda: -time.perf_counter() + time.perf_counter() >= 0,
+)
+def perf_counter_counts_down(patch):
+    """`perf_counter` runs backwards."""
+    perf_counter = time.perf_counter
+    change_clock(patch, lambda: -perf_counter())
+
+
+def goes_back():
+    readings = [time.perf_counter() for _ in range(60)]
+    return readings != sorted(readings)
+
+
+@mutant(kills="test_perf_counter_never_goes_back_and_time_may", witness=lambda: not goes_back())
+def perf_counter_goes_back_at_times(patch):
+    """Every fiftieth reading of `perf_counter` is a second too early."""
+    perf_counter, readings = time.perf_counter, itertools.count(1)
+    change_clock(patch, lambda: perf_counter() - (next(readings) % 50 == 0))
+
+
+@mutant(
+    kills="test_perf_counter_never_goes_back_and_time_may",
+    witness=lambda: not time.get_clock_info("perf_counter").adjustable,
+)
+def perf_counter_is_the_system_clock(patch):
+    """`time.get_clock_info` says of `perf_counter` that it can be set."""
+    get_clock_info = time.get_clock_info
+    patch.setattr(time, "get_clock_info", lambda name: get_clock_info("time" if name == "perf_counter" else name))
+
+
+@mutant(
+    kills="test_perf_counter_never_goes_back_and_time_may",
+    witness=lambda: not time.get_clock_info("time").monotonic,
+)
+def time_is_monotonic(patch):
+    """`time.get_clock_info` says of `time.time` that nobody can set it back."""
+    get_clock_info = time.get_clock_info
+    patch.setattr(time, "get_clock_info", lambda name: get_clock_info("monotonic" if name == "time" else name))
+
+
+# timeit
+
+
+@mutant(
+    kills=(
+        "test_timeit_returns_a_total",
+        "test_timeit_does_not_count_the_setup",
+        "test_the_minimum_of_repeats_is_the_run_that_was_disturbed_least",
+        "test_torch_benchmark_leaves_out_the_first_calls",
+    ),
+    witness=lambda: timed(5) == 10,
+)
+def timeit_returns_a_mean(patch):
+    """`timeit` returns the seconds of one run."""
+    change_timeit(patch, lambda call, timer, number: call(timer, number) / max(number, 1))
+
+
+@mutant(
+    kills=("test_timeit_returns_a_total", "test_timeit_does_not_count_the_setup"),
+    witness=lambda: timed(5) == 10,
+)
+def timeit_runs_once_too_often(patch):
+    """`timeit` runs its statement `number + 1` times."""
+    change_timeit(patch, lambda call, timer, number: call(timer, number + 1))
+
+
+@mutant(
+    kills=("test_timeit_does_not_count_the_setup", "test_torch_benchmark_leaves_out_the_first_calls"),
+    witness=lambda: setups(3) == 1,
+)
+def timeit_warms_up(patch):
+    """`timeit` runs its statement once before it measures."""
+
+    def change(call, timer, number):
+        call(timer, 1)
+        return call(timer, number)
+
+    change_timeit(patch, change)
+
+
+@mutant(
+    kills="test_timeit_returns_a_total",
+    witness=lambda: inspect.signature(timeit.timeit).parameters["number"].default == 1_000_000,
+)
+def timeit_runs_a_thousand_times_by_default(patch):
+    """`timeit.timeit` has a default of 1000 runs."""
+
+    def changed(stmt="pass", setup="pass", timer=timeit.default_timer, number=1000, globals=None):
+        return timeit.Timer(stmt, setup, timer, globals=globals).timeit(number)
+
+    patch.setattr(timeit, "timeit", changed)
+
+
+@mutant(kills="test_timeit_does_not_count_the_setup", witness=lambda: timed(3, "clock.take(100)") == 6)
+def timeit_counts_the_setup(patch):
+    """`timeit` counts its setup."""
+
+    def change(call, timer, number):
+        before = timer.timer()
+        call(timer, number)
+        return timer.timer() - before
+
+    change_timeit(patch, change)
+
+
+def setups(number):
+    ran = []
+    timeit.timeit("pass", lambda: ran.append(1), number=number)
+    return len(ran)
+
+
+@mutant(kills="test_timeit_does_not_count_the_setup", witness=lambda: setups(3) == 1)
+def timeit_sets_up_before_each_run(patch):
+    """`timeit` runs its setup before each run; it counts none of them."""
+    change_timeit(patch, lambda call, timer, number: sum(call(timer, 1) for _ in range(number)))
+
+
+def sees_the_caller(timer):
+    here = "a variable of the caller"
+    try:
+        timer("here").timeit(1)
+    except NameError:
+        return False
+    return here is not None
+
+
+def with_names_of_the_caller(original):
+    def changed(self, *args, **options):
+        if options.get("globals") is None and len(args) < 4:
+            options["globals"] = dict(sys._getframe(1).f_locals)
+        original(self, *args, **options)
+
+    return changed
+
+
+@mutant(
+    kills="test_a_statement_sees_only_what_it_is_given",
+    witness=lambda: not sees_the_caller(timeit.Timer),
+)
+def timeit_sees_the_variables_of_its_caller(patch):
+    """`timeit` lets a statement see the variables of the function that calls."""
+
+    def changed(stmt="pass", setup="pass", timer=timeit.default_timer, number=1_000_000, globals=None):
+        names = dict(sys._getframe(1).f_locals) if globals is None else globals
+        return timeit.Timer(stmt, setup, timer, globals=names).timeit(number)
+
+    patch.setattr(timeit.Timer, "__init__", with_names_of_the_caller(timeit.Timer.__init__))
+    patch.setattr(timeit, "timeit", changed)
+
+
+@mutant(
+    kills="test_a_statement_sees_only_what_it_is_given",
+    witness=lambda: not sees_the_caller(benchmark.Timer),
+)
+def benchmark_sees_the_variables_of_its_caller(patch):
+    """torch's Timer lets a statement see the variables of the function that calls."""
+    patch.setattr(benchmark.Timer, "__init__", with_names_of_the_caller(benchmark.Timer.__init__))
+
+
+def collector_during_and_after(statement="pass"):
+    seen, on = [], gc.isenabled()
+    try:
+        with contextlib.suppress(ZeroDivisionError):
+            timeit.timeit(f"seen.append(gc.isenabled()); {statement}", number=1, globals={"seen": seen, "gc": gc})
+        return [*seen, gc.isenabled() == on]
+    finally:
+        (gc.enable if on else gc.disable)()
+
+
+@mutant(
+    kills="test_timeit_turns_the_garbage_collector_off",
+    witness=lambda: collector_during_and_after() == [False, True],
+)
+def timeit_leaves_the_collector_on(patch):
+    """`timeit` collects garbage while it measures."""
+    change_timeit(patch, lambda call, timer, number: timer.inner(itertools.repeat(None, number), timer.timer))
+
+
+@mutant(
+    kills="test_timeit_turns_the_garbage_collector_off",
+    witness=lambda: collector_during_and_after() == [False, True],
+)
+def timeit_leaves_the_collector_off(patch):
+    """After `timeit` the garbage collector stays off."""
+
+    def change(call, timer, number):
+        total = call(timer, number)
+        gc.disable()
+        return total
+
+    change_timeit(patch, change)
+
+
+@mutant(
+    kills="test_timeit_turns_the_garbage_collector_off",
+    witness=lambda: collector_during_and_after("1 / 0") == [False, True],
+)
+def timeit_leaves_the_collector_off_after_an_exception(patch):
+    """After an exception in `timeit` the garbage collector stays off."""
+
+    def change(call, timer, number):
+        try:
+            return call(timer, number)
+        except ZeroDivisionError:
+            gc.disable()
+            raise
+
+    change_timeit(patch, change)
+
+
+def collector_that_was_off_stays_off():
+    on = gc.isenabled()
+    gc.disable()
+    try:
+        timeit.timeit(number=1)
+        return not gc.isenabled()
+    finally:
+        (gc.enable if on else gc.disable)()
+
+
+@mutant(kills="test_timeit_turns_the_garbage_collector_off", witness=collector_that_was_off_stays_off)
+def timeit_turns_the_collector_on_afterwards(patch):
+    """After `timeit` the garbage collector is on, also where it was off before."""
+
+    def change(call, timer, number):
+        total = call(timer, number)
+        gc.enable()
+        return total
+
+    change_timeit(patch, change)
+
+
+def repeated(*costs):
+    clock, left = Clock(), iter(costs)
+    return timeit.repeat(lambda: clock.take(next(left)), timer=clock, repeat=len(costs) // 2, number=2)
+
+
+def change_repeat(patch, change):
+    """Change `timeit.repeat` and `timeit.Timer.repeat`: `change(totals, number)`."""
+    original = timeit.Timer.repeat
+
+    def method(timer, repeat=5, number=1_000_000):
+        return change(original(timer, repeat, number), number)
+
+    patch.setattr(timeit.Timer, "repeat", method)
+
+
+@mutant(
+    kills="test_the_minimum_of_repeats_is_the_run_that_was_disturbed_least",
+    witness=lambda: repeated(3, 2, 1, 1) == [5, 2],
+)
+def repeat_does_not_stop_its_clock(patch):
+    """`repeat` returns how much time had passed after each repetition, from the first on."""
+    change_repeat(patch, lambda totals, number: list(itertools.accumulate(totals)))
+
+
+@mutant(
+    kills="test_the_minimum_of_repeats_is_the_run_that_was_disturbed_least",
+    witness=lambda: repeated(3, 2, 1, 1) == [5, 2],
+)
+def repeat_returns_means(patch):
+    """`repeat` returns the seconds of one run, for each repetition."""
+    change_repeat(patch, lambda totals, number: [total / number for total in totals])
+
+
+@mutant(
+    kills="test_the_minimum_of_repeats_is_the_run_that_was_disturbed_least",
+    witness=lambda: repeated(3, 2, 1, 1) == [5, 2],
+)
+def repeat_sorts_its_totals(patch):
+    """`repeat` returns its totals from the least to the greatest."""
+    change_repeat(patch, lambda totals, number: sorted(totals))
+
+
+# the first step
+
+
+def first_two_steps():
+    """Whether the second step reuses memory, whether there was state before the first, and the weight after both."""
+    weight = torch.ones(2, requires_grad=True)
+    optimizer = torch.optim.SGD([weight], lr=0.5, momentum=0.5)
+    state = dict(optimizer.state)
+    for _ in range(2):
+        grad, buffer = weight.grad, optimizer.state[weight].get("momentum_buffer") if optimizer.state else None
+        optimizer.zero_grad(set_to_none=False)
+        weight.sum().backward()
+        optimizer.step()
+    reused = weight.grad is grad, optimizer.state[weight]["momentum_buffer"] is buffer
+    return reused, state, weight.tolist()
+
+
+def steps_are_healthy():
+    return first_two_steps() == ((True, True), {}, [-0.25, -0.25])
+
+
+@mutant(kills="test_the_first_step_allocates_what_later_steps_reuse", witness=steps_are_healthy)
+def sgd_copies_its_momentum_at_each_step(patch):
+    """SGD makes a new momentum buffer at every step."""
+    step = torch.optim.SGD.step
+
+    def changed(optimizer, *args):
+        result = step(optimizer, *args)
+        for state in optimizer.state.values():
+            state["momentum_buffer"] = state["momentum_buffer"].clone()
+        return result
+
+    patch.setattr(torch.optim.SGD, "step", changed)
+
+
+@mutant(kills="test_the_first_step_allocates_what_later_steps_reuse", witness=steps_are_healthy)
+def zero_grad_always_sets_to_none(patch):
+    """`zero_grad(set_to_none=False)` frees the gradients."""
+    zero_grad = torch.optim.SGD.zero_grad
+    patch.setattr(torch.optim.SGD, "zero_grad", lambda optimizer, set_to_none=True: zero_grad(optimizer, True))
+
+
+@mutant(kills="test_the_first_step_allocates_what_later_steps_reuse", witness=steps_are_healthy)
+def sgd_makes_its_momentum_at_once(patch):
+    """SGD makes its momentum buffers when it is made, not at the first step."""
+    original = torch.optim.SGD.__init__
+
+    def changed(optimizer, params, *args, **options):
+        params = list(params)
+        original(optimizer, params, *args, **options)
+        for parameter in params:
+            optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter)
+
+    patch.setattr(torch.optim.SGD, "__init__", changed)
+
+
+# torch's Timer
+
+
+COSTS = (100, 50, 2, 2, 2, 2, 2, 2, 2, 2)
+
+
+def change_measurement(patch, change):
+    """Change what `benchmark.Timer.timeit` does within its number of threads: `change(timer, number)`."""
+
+    def changed(timer, number=1_000_000):
+        with common.set_torch_threads(timer._task_spec.num_threads):
+            return change(timer, number)
+
+    patch.setattr(benchmark.Timer, "timeit", changed)
+
+
+def measurement(timer, number, runs):
+    return common.Measurement(number_per_run=number, raw_times=[timer._timeit(number=runs)], task_spec=timer._task_spec)
+
+
+@mutant(
+    kills="test_torch_benchmark_leaves_out_the_first_calls",
+    witness=lambda: measured(*COSTS, number=5) == (2, 5, 3),
+)
+def benchmark_does_not_warm_up(patch):
+    """torch's Timer counts the first calls."""
+    change_measurement(patch, lambda timer, number: measurement(timer, number, number))
+
+
+@mutant(
+    kills="test_torch_benchmark_leaves_out_the_first_calls",
+    witness=lambda: measured(*COSTS, number=5) == (2, 5, 3),
+)
+def benchmark_warms_up_by_one_call(patch):
+    """torch's Timer leaves out one call and counts the second."""
+
+    def change(timer, number):
+        timer._timeit(number=1)
+        return measurement(timer, number, number)
+
+    change_measurement(patch, change)
+
+
+@mutant(
+    kills="test_torch_benchmark_leaves_out_the_first_calls",
+    witness=lambda: measured(*COSTS, number=5) == (2, 5, 3),
+)
+def benchmark_reports_a_total(patch):
+    """torch's Timer reports the time of all runs together, as `timeit` does."""
+
+    def change(timer, number):
+        timer._timeit(number=2)
+        return measurement(timer, 1, number)
+
+    change_measurement(patch, change)
+
+
+def threads_of_a_timer(statement="pass", **options):
+    seen, before = [], torch.get_num_threads()
+    with contextlib.suppress(ZeroDivisionError):
+        names = {"seen": seen}
+        benchmark.Timer(f"seen.append(torch.get_num_threads()); {statement}", globals=names, **options).timeit(1)
+    after = torch.get_num_threads()
+    torch.set_num_threads(before)
+    return seen[-1], after == before
+
+
+def timer_is_healthy():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    found = threads_of_a_timer(), threads_of_a_timer("1 / 0"), threads_of_a_timer(num_threads=3)
+    torch.set_num_threads(before)
+    return found == ((1, True), (1, True), (3, True))
+
+
+def change_threads(patch, change):
+    """Change with how many threads torch's Timer measures: `change(asked)`."""
+    set_torch_threads = common.set_torch_threads
+    patch.setattr(common, "set_torch_threads", lambda number: set_torch_threads(change(number)))
+
+
+@mutant(kills="test_torch_benchmark_measures_on_one_thread", witness=timer_is_healthy)
+def benchmark_ignores_num_threads(patch):
+    """torch's Timer measures on one thread whatever `num_threads` says."""
+    change_threads(patch, lambda number: 1)
+
+
+@mutant(kills="test_torch_benchmark_measures_on_one_thread", witness=timer_is_healthy)
+def benchmark_measures_on_two_threads(patch):
+    """torch's Timer measures on two threads by default."""
+    change_threads(patch, lambda number: max(number, 2))
+
+
+@mutant(kills="test_torch_benchmark_measures_on_one_thread", witness=timer_is_healthy)
+def benchmark_keeps_its_threads(patch):
+    """torch's Timer does not put the number of threads back."""
+    patch.setattr(common, "set_torch_threads", lambda number: contextlib.nullcontext(torch.set_num_threads(number)))
+
+
+@mutant(kills="test_torch_benchmark_measures_on_one_thread", witness=timer_is_healthy)
+def benchmark_keeps_its_threads_after_an_exception(patch):
+    """torch's Timer does not put the number of threads back after an exception."""
+
+    @contextlib.contextmanager
+    def changed(number):
+        before = torch.get_num_threads()
+        torch.set_num_threads(number)
+        yield
+        torch.set_num_threads(before)
+
+    patch.setattr(common, "set_torch_threads", changed)
+
+
+@mutant(
+    kills="test_the_median_ignores_a_disturbed_run_and_the_mean_does_not",
+    witness=lambda: of_runs(1, 2, 9).median == 2,
+)
+def median_is_the_mean(patch):
+    """The median of a measurement is the mean."""
+    patch.setattr(common.Measurement, "median", property(lambda found: found.mean))
+
+
+@mutant(
+    kills="test_the_median_ignores_a_disturbed_run_and_the_mean_does_not",
+    witness=lambda: of_runs(3, 1, 2).median == 2,
+)
+def median_takes_the_middle_without_sorting(patch):
+    """The median of a measurement is the run in the middle, as they came."""
+    patch.setattr(common.Measurement, "median", property(lambda found: found.times[len(found.times) // 2]))
+
+
+@mutant(
+    kills="test_the_median_ignores_a_disturbed_run_and_the_mean_does_not",
+    witness=lambda: of_runs(1, 2, 3, 4, 90).mean == 20,
+)
+def mean_leaves_out_the_slowest(patch):
+    """The mean of a measurement leaves out its slowest run."""
+
+    def trimmed(found):
+        times = sorted(found.times)[:-1] or found.times
+        return sum(times) / len(times)
+
+    patch.setattr(common.Measurement, "mean", property(trimmed))
+
+
+@mutant(
+    kills="test_the_median_ignores_a_disturbed_run_and_the_mean_does_not",
+    witness=lambda: of_runs(1, 2, 3, 4, 90).iqr == 2,
+)
+def iqr_is_the_whole_range(patch):
+    """The IQR of a measurement is the distance from its least to its greatest run."""
+    patch.setattr(common.Measurement, "iqr", property(lambda found: max(found.times) - min(found.times)))
+
+
+def blocks(seconds):
+    clock = Clock()
+    return len(benchmark.Timer("c.take(2)", timer=clock, globals={"c": clock}).blocked_autorange(None, seconds).times)
+
+
+@mutant(
+    kills="test_the_median_ignores_a_disturbed_run_and_the_mean_does_not",
+    witness=lambda: blocks(7) == 4,
+)
+def autorange_stops_one_run_too_early(patch):
+    """`blocked_autorange` leaves out the run with which its time is over."""
+    original = benchmark.Timer.blocked_autorange
+
+    def changed(timer, callback=None, min_run_time=0.2):
+        found = original(timer, callback, min_run_time)
+        return common.Measurement(found.number_per_run, found.raw_times[:-1], found.task_spec)
+
+    patch.setattr(benchmark.Timer, "blocked_autorange", changed)
+
+
+# who waits for whom
+
+
+def order_and_ask():
+    """Whether work that cannot start yet is done, and its result once it could."""
+    may_start = Event()
+
+    def work():
+        may_start.wait()
+        return 42
+
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        result = pool.submit(work)
+        done = result.done()
+        may_start.set()
+        return done, result.result()
+
+
+@mutant(
+    kills="test_a_timer_around_an_order_stops_before_the_work_is_done",
+    witness=lambda: order_and_ask() == (False, 42),
+)
+def future_is_always_done(patch):
+    """`Future.done` is true as soon as the work is ordered."""
+    patch.setattr(Future, "done", lambda future: True)
+
+
+@mutant(
+    kills="test_a_timer_around_an_order_stops_before_the_work_is_done",
+    witness=lambda: order_and_ask() == (False, 42),
+)
+def future_result_is_lost(patch):
+    """`Future.result` waits and returns nothing."""
+    result = Future.result
+    patch.setattr(Future, "result", lambda future, timeout=None: result(future, timeout) and None)
+
+
+@mutant(
+    kills="test_a_timer_around_an_order_stops_before_the_work_is_done",
+    witness=lambda: order_and_ask() == (False, 42),
+)
+def submit_waits_for_the_work(patch):
+    """`submit` returns when the work is done; what the work waits for is let go, or it would never be."""
+    submit = ThreadPoolExecutor.submit
+
+    def changed(pool, function, *args, **options):
+        for cell in function.__closure__ or ():
+            if isinstance(cell.cell_contents, Event):
+                cell.cell_contents.set()
+        future = submit(pool, function, *args, **options)
+        future.result()
+        return future
+
+    patch.setattr(ThreadPoolExecutor, "submit", changed)
+
+
+@mutant(
+    kills="test_one_line_synchronises_any_device",
+    witness=lambda: torch.cpu.synchronize() is None,
+    raises=RuntimeError,
+)
+def synchronize_raises_on_the_cpu(patch):
+    """`torch.cpu.synchronize` raises: there is nothing to wait for."""
+
+    def changed(device=None):
+        raise RuntimeError("the CPU cannot be synchronized")
+
+    patch.setattr(torch.cpu, "synchronize", changed)
+
+
+@mutant(kills="test_one_line_synchronises_any_device", witness=lambda: torch.cpu.synchronize() is None)
+def synchronize_returns_the_device(patch):
+    """`torch.cpu.synchronize` returns a device."""
+    patch.setattr(torch.cpu, "synchronize", lambda device=None: torch.device("cpu"))
+
+
+def accelerator():
+    """The kind of accelerator that is here, and the module of torch for it."""
+    for name in ("cuda", "mps", "xpu"):
+        module = getattr(torch, name, None)
+        if module is not None and (torch.backends.mps if name == "mps" else module).is_available():
+            return name, module
+    raise RuntimeError("there is no accelerator here")
+
+
+def is_done_after(wait, products=100):
+    """Whether large products are done on the accelerator after `wait(one number of the result)`."""
+    name, module = accelerator()
+    matrix = torch.full((2048, 2048), 2.0**-11, device=name)
+    result = matrix @ matrix
+    wait_for_all = module.Event()
+    event = module.Event()
+    for _ in range(products):
+        result = result @ matrix
+    event.record()
+    wait(result[0, 0])
+    done = event.query()
+    wait_for_all.record()
+    wait_for_all.synchronize()
+    return done
+
+
+@mutant(
+    kills="test_an_unsynchronised_timer_stops_before_the_device_is_done",
+    witness=lambda: is_done_after(lambda number: accelerator()[1].synchronize()),
+)
+def synchronize_does_not_wait(patch):
+    """`synchronize` of an accelerator returns at once."""
+    patch.setattr(accelerator()[1], "synchronize", lambda device=None: None)
+
+
+@mutant(
+    kills="test_reading_a_value_waits_for_the_device",
+    witness=lambda: is_done_after(torch.Tensor.item),
+)
+def reading_does_not_wait(patch):
+    """Reading a number from an accelerator returns what it will be, at once."""
+    number = torch.tensor(2.0**-11)
+    patch.function("item", "cpu", "tolist", "__bool__", change=lambda call, x: call(number))
+
+
+@mutant(
+    kills="test_torch_benchmark_synchronises_by_itself",
+    witness=lambda: is_done_after(lambda number: benchmark.Timer("x + 1", globals={"x": number}).timeit(1)),
+)
+def benchmark_does_not_wait_for_the_device(patch):
+    """torch's Timer reads its clock without waiting for the accelerator."""
+    original = benchmark.Timer.__init__
+
+    def changed(self, stmt="pass", setup="pass", global_setup="", timer=timeit.default_timer, **options):
+        original(self, stmt, setup, global_setup, timer, **options)
+
+    patch.setattr(benchmark.Timer, "__init__", changed)

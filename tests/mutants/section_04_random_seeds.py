@@ -1,0 +1,1298 @@
+"""What could break in random seeds: what a seed reaches, what uses up numbers, and how a state comes back."""
+
+import contextlib
+import random
+
+import numpy as np
+import torch
+import torch.utils.data.dataloader as loading
+from torch import nn
+from torch.nn import functional as F
+from torch.utils.data import DataLoader
+
+from plugins.mutation import mutant
+
+
+def change(patch, owner, name, changed):
+    """Call `changed(original, ...)` wherever `owner.name(...)` is called."""
+    original = getattr(owner, name)
+    patch.setattr(owner, name, lambda *args, **kwargs: changed(original, *args, **kwargs))
+
+
+@contextlib.contextmanager
+def aside():
+    """What is drawn in here does not show outside."""
+    gpus = list(range(torch.cuda.device_count()))
+    states = torch.default_generator.get_state(), [torch.cuda.get_rng_state(gpu) for gpu in gpus]
+    try:
+        yield
+    finally:
+        torch.default_generator.set_state(states[0])
+        for gpu, state in zip(gpus, states[1], strict=True):
+            torch.cuda.set_rng_state(state, gpu)
+
+
+def from_the_system(original, *args, **kwargs):
+    with aside():
+        torch.default_generator.seed()
+        if torch.cuda.is_available():
+            torch.cuda.seed_all()
+        return original(*args, **kwargs)
+
+
+def without_moving_on(original, *args, **kwargs):
+    with aside():
+        return original(*args, **kwargs)
+
+
+def one_more(generator=None):
+    torch.empty(1).uniform_(generator=generator)
+
+
+def state():
+    return torch.default_generator.get_state().tolist()
+
+
+def seeded(draw, seed=42):
+    torch.default_generator.manual_seed(seed)
+    if torch.cuda.is_available():
+        torch.cuda.manual_seed_all(seed)
+    return draw()
+
+
+def repeats(draw):
+    return torch.equal(seeded(draw), seeded(draw))
+
+
+def moves_on(draw):
+    before = state()
+    draw()
+    return state() != before
+
+
+def moves_by_one(draw, numbers=1):
+    seeded(draw)
+    after = state()
+    seeded(lambda: torch.empty(numbers).uniform_())
+    return state() == after
+
+
+def raises(exception, call):
+    try:
+        call()
+    except exception:
+        return True
+    return False
+
+
+# Draws and the seed
+
+
+@mutant(
+    kills=(
+        "test_seed_42_prints_these_two_tables",
+        "test_seeding_once_repeats_the_whole_sequence",
+        "test_everything_random_in_torch_follows_the_seed",
+        "test_same_seed_same_numbers_for_every_seed",
+    ),
+    witness=lambda: repeats(lambda: torch.rand(3)),
+)
+def rand_takes_its_numbers_from_the_system(patch):
+    """`torch.rand` follows no seed."""
+    change(patch, torch, "rand", from_the_system)
+
+
+@mutant(
+    kills=(
+        "test_seed_42_prints_these_two_tables",
+        "test_seeding_once_repeats_the_whole_sequence",
+        "test_everything_random_in_torch_follows_the_seed",
+    ),
+    witness=lambda: moves_on(lambda: torch.rand(3)),
+)
+def rand_leaves_the_generator_where_it_was(patch):
+    """`torch.rand` does not move the generator on: the next draw is the same one."""
+    change(patch, torch, "rand", without_moving_on)
+
+
+@mutant(
+    kills=(
+        "test_seed_42_prints_these_two_tables",
+        "test_one_draw_of_24_is_two_draws_of_12",
+        "test_numbers_drawn_on_the_cpu_are_the_same_on_every_device",
+    ),
+    witness=lambda: moves_by_one(lambda: torch.rand(3), 3),
+)
+def rand_skips_a_number_first(patch):
+    """`torch.rand` takes one number more than it gives, from the front."""
+    change(patch, torch, "rand", lambda rand, *a, **k: (one_more(), rand(*a, **k))[1])
+
+
+@mutant(
+    kills=("test_one_draw_of_24_is_two_draws_of_12", "test_manual_seed_returns_the_global_generator"),
+    witness=lambda: moves_by_one(lambda: torch.rand(3), 3),
+)
+def rand_takes_numbers_in_pairs(patch):
+    """`torch.rand` of an odd number of numbers uses up one more."""
+
+    def rand_in_pairs(rand, *args, **kwargs):
+        tensor = rand(*args, **kwargs)
+        if tensor.numel() % 2:
+            one_more(kwargs.get("generator"))
+        return tensor
+
+    change(patch, torch, "rand", rand_in_pairs)
+
+
+@mutant(
+    kills=("test_seed_42_prints_these_two_tables", "test_another_dtype_is_another_draw"),
+    witness=lambda: torch.rand(1).dtype == torch.float32,
+)
+def rand_makes_float64(patch):
+    """`torch.rand` gives the right numbers as float64."""
+    change(patch, torch, "rand", lambda rand, *a, **k: rand(*a, **k).to(k.get("dtype") or torch.float64))
+
+
+@mutant(
+    kills="test_another_dtype_is_another_draw",
+    witness=lambda: (
+        seeded(lambda: torch.rand(1, dtype=torch.float64)).item() != seeded(lambda: torch.rand(1)).double().item()
+    ),
+)
+def rand_in_float64_is_the_float32_draw(patch):
+    """`torch.rand(..., dtype=torch.float64)` gives the float32 numbers with zeros behind them."""
+
+    def rand_in_float32(rand, *args, dtype=None, **kwargs):
+        return rand(*args, **kwargs).to(dtype) if dtype == torch.float64 else rand(*args, dtype=dtype, **kwargs)
+
+    change(patch, torch, "rand", rand_in_float32)
+
+
+@mutant(
+    kills=("test_another_dtype_is_another_draw", "test_seed_42_prints_these_two_tables"),
+    witness=lambda: round(seeded(lambda: torch.rand(1)).item(), 4) == 0.8823,
+)
+def rand_draws_in_float64_and_rounds(patch):
+    """`torch.rand` draws float64 numbers and rounds them to float32."""
+    change(
+        patch,
+        torch,
+        "rand",
+        lambda rand, *a, dtype=None, **k: rand(*a, dtype=torch.float64, **k).to(dtype or torch.float32),
+    )
+
+
+@mutant(
+    kills="test_half_precision_draws_changed_in_2_12",
+    witness=lambda: torch.equal(
+        seeded(lambda: torch.rand(12, dtype=torch.bfloat16)), seeded(lambda: torch.rand(12)).bfloat16()
+    ),
+)
+def rand_in_bfloat16_goes_through_float16(patch):
+    """`torch.rand` in bfloat16 rounds twice: to float16 and then to bfloat16, downwards."""
+
+    def rand_by_way_of_float16(rand, *args, dtype=None, **kwargs):
+        if dtype != torch.bfloat16:
+            return rand(*args, dtype=dtype, **kwargs)
+        return (rand(*args, **kwargs) * 256).floor().div(256).half().bfloat16()
+
+    change(patch, torch, "rand", rand_by_way_of_float16)
+
+
+@mutant(
+    kills="test_half_precision_draws_changed_in_2_12",
+    witness=lambda: torch.equal(
+        seeded(lambda: torch.rand(12, dtype=torch.half)), seeded(lambda: torch.rand(12)).half()
+    ),
+)
+def rand_in_float16_has_a_draw_of_its_own(patch):
+    """`torch.rand` in float16 takes whole numbers of 11 bits, as before 2.12."""
+
+    def rand_of_eleven_bits(rand, *args, dtype=None, **kwargs):
+        if dtype != torch.float16:
+            return rand(*args, dtype=dtype, **kwargs)
+        return torch.empty(args, dtype=dtype).random_(2**11).div_(2**11)
+
+    change(patch, torch, "rand", rand_of_eleven_bits)
+
+
+@mutant(
+    kills=("test_reseeding_before_each_draw_only_repeats_one_draw", "test_everything_random_in_torch_follows_the_seed"),
+    witness=lambda: repeats(lambda: torch.randperm(50)),
+)
+def randperm_takes_its_order_from_the_system(patch):
+    """`torch.randperm` follows no seed."""
+    change(patch, torch, "randperm", from_the_system)
+
+
+@mutant(
+    kills=("test_reseeding_before_each_draw_only_repeats_one_draw", "test_everything_random_in_torch_follows_the_seed"),
+    witness=lambda: repeats(lambda: F.dropout(torch.ones(64))),
+)
+def dropout_takes_its_mask_from_the_system(patch):
+    """`F.dropout`, and with it `nn.Dropout`, follows no seed."""
+    change(patch, F, "dropout", from_the_system)
+
+
+@mutant(
+    kills="test_everything_random_in_torch_follows_the_seed",
+    witness=lambda: not torch.equal(F.dropout(torch.ones(64)), F.dropout(torch.ones(64))),
+)
+def dropout_drops_the_same_units_again(patch):
+    """`F.dropout` keeps its first mask for every later call with the same seed."""
+    change(patch, F, "dropout", without_moving_on)
+
+
+@mutant(
+    kills=(
+        "test_everything_random_in_torch_follows_the_seed",
+        "test_these_have_been_the_numbers_of_seed_42_since_2_0",
+        "test_a_draw_in_between_shifts_everything_after_it",
+    ),
+    witness=lambda: repeats(lambda: nn.Linear(3, 2).weight),
+)
+def layers_take_their_first_weights_from_the_system(patch):
+    """The first weights of a Linear follow no seed."""
+    change(patch, nn.Linear, "reset_parameters", from_the_system)
+
+
+@mutant(
+    kills="test_a_draw_in_between_shifts_everything_after_it",
+    witness=lambda: repeats(lambda: nn.Linear(3, 2).bias),
+)
+def first_biases_come_from_the_system(patch):
+    """The first bias of a Linear follows no seed, its weight does."""
+
+    def reset(original, self):
+        original(self)
+        if self.bias is not None:
+            from_the_system(self.bias.data.uniform_, -0.5, 0.5)
+
+    change(patch, nn.Linear, "reset_parameters", reset)
+
+
+@mutant(
+    kills="test_a_draw_in_between_shifts_everything_after_it",
+    witness=lambda: moves_on(lambda: nn.Linear(3, 2)),
+)
+def each_layer_starts_from_the_seed(patch):
+    """A Linear draws its first weights beside the stream: a layer before it does not matter."""
+
+    def reset(original, self):
+        with aside():
+            seed = torch.initial_seed()
+            torch.default_generator.manual_seed(seed)
+            if torch.cuda.is_available():
+                torch.cuda.manual_seed_all(seed)
+            original(self)
+
+    change(patch, nn.Linear, "reset_parameters", reset)
+
+
+@mutant(
+    kills="test_these_have_been_the_numbers_of_seed_42_since_2_0",
+    witness=lambda: repeats(lambda: torch.randn(4)),
+)
+def randn_takes_its_numbers_from_the_system(patch):
+    """`torch.randn` follows no seed."""
+    change(patch, torch, "randn", from_the_system)
+
+
+@mutant(
+    kills="test_these_have_been_the_numbers_of_seed_42_since_2_0",
+    witness=lambda: seeded(lambda: torch.randint(0, 100, (2,))).tolist() == [42, 67],
+)
+def randint_gives_other_integers(patch):
+    """`torch.randint` counts from the top: other numbers, as evenly spread."""
+    change(
+        patch,
+        torch,
+        "randint",
+        lambda randint, low, high, *a, **k: low + high - 1 - randint(low, high, *a, **k),
+    )
+
+
+@mutant(
+    kills="test_different_spellings_of_one_draw",
+    witness=lambda: torch.equal(
+        seeded(lambda: torch.rand_like(torch.ones(5))), seeded(lambda: torch.empty(5).uniform_())
+    ),
+)
+def rand_like_skips_a_number_first(patch):
+    """`torch.rand_like` takes one number more than `torch.rand`."""
+
+    def rand_like_later(rand_like, source, **kwargs):
+        torch.empty(1, device=source.device).uniform_()
+        return rand_like(source, **kwargs)
+
+    change(patch, torch, "rand_like", rand_like_later)
+
+
+@mutant(
+    kills="test_different_spellings_of_one_draw",
+    witness=lambda: torch.equal(seeded(lambda: torch.randn(5)), seeded(lambda: torch.zeros(5).normal_())),
+)
+def normal_in_place_has_the_other_sign(patch):
+    """`Tensor.normal_()` gives the numbers of `torch.randn` with the other sign: right on average."""
+    change(patch, torch.Tensor, "normal_", lambda normal_, tensor, *a, **k: normal_(tensor, *a, **k).neg_())
+
+
+@mutant(
+    kills=("test_randint_leaves_out_its_end", "test_these_have_been_the_numbers_of_seed_42_since_2_0"),
+    witness=lambda: torch.randint(0, 2, (200,)).max() == 1,
+)
+def randint_includes_its_end(patch):
+    """`torch.randint(0, 3, ...)` gives 3 too."""
+    change(patch, torch, "randint", lambda randint, low, high, *a, **k: randint(low, high + 1, *a, **k))
+
+
+@mutant(kills="test_randint_leaves_out_its_end", witness=lambda: torch.randint(0, 2, (200,)).max() == 1)
+def randint_leaves_out_its_last_but_one(patch):
+    """`torch.randint(0, 3, ...)` never gives 2."""
+    change(patch, torch, "randint", lambda randint, low, high, *a, **k: randint(low, max(high - 1, 1), *a, **k))
+
+
+@mutant(kills="test_randint_leaves_out_its_end", witness=lambda: np.random.randint(0, 2, 200).max() == 1)
+def numpy_randint_includes_its_end(patch):
+    """`np.random.randint(0, 3)` gives 3 too."""
+    change(patch, np.random, "randint", lambda randint, low, high, *a, **k: randint(low, high + 1, *a, **k))
+
+
+@mutant(
+    kills="test_randint_leaves_out_its_end",
+    witness=lambda: max(random.randint(0, 1) for _ in range(200)) == 1,
+)
+def python_randint_leaves_out_its_end(patch):
+    """`random.randint(0, 3)` never gives 3."""
+    patch.setattr(random, "randint", random.randrange)
+
+
+# What a seed is
+
+
+@mutant(
+    kills=("test_seeding_once_repeats_the_whole_sequence", "test_same_seed_same_numbers_for_every_seed"),
+    witness=lambda: (torch.manual_seed(42), one_more(), torch.manual_seed(42), state())[-1] == seeded(state),
+)
+def manual_seed_works_once(patch):
+    """`torch.manual_seed` does nothing where that seed was set already."""
+
+    def seed_once(manual_seed, seed):
+        return torch.default_generator if torch.initial_seed() == seed else manual_seed(seed)
+
+    change(patch, torch, "manual_seed", seed_once)
+
+
+@mutant(
+    kills=(
+        "test_seed_42_prints_these_two_tables",
+        "test_these_have_been_the_numbers_of_seed_42_since_2_0",
+        "test_initial_seed_names_the_seed_and_not_the_state",
+        "test_numbers_drawn_on_the_cpu_are_the_same_on_every_device",
+        "test_a_generator_gives_the_global_numbers_of_its_seed_for_every_seed",
+    ),
+    witness=lambda: torch.manual_seed(42).initial_seed() == 42,
+)
+def manual_seed_is_off_by_one(patch):
+    """`torch.manual_seed` sets the next seed."""
+    change(patch, torch, "manual_seed", lambda manual_seed, seed: manual_seed((int(seed) + 1) % 2**64))
+
+
+@mutant(
+    kills=(
+        "test_everything_random_in_torch_follows_the_seed",
+        "test_several_seeds_show_what_one_seed_hides",
+    ),
+    witness=lambda: torch.manual_seed(3).initial_seed() == 3,
+)
+def manual_seed_knows_one_seed(patch):
+    """`torch.manual_seed` sets the same seed whatever it is asked for."""
+    change(patch, torch, "manual_seed", lambda manual_seed, seed: manual_seed(0))
+
+
+@mutant(
+    kills="test_initial_seed_names_the_seed_and_not_the_state",
+    witness=lambda: seeded(lambda: (one_more(), torch.initial_seed())[1]) == 42,
+)
+def initial_seed_moves_on(patch):
+    """`torch.initial_seed` changes with the state once numbers were drawn."""
+    fresh = torch.Generator()
+
+    def initial_seed():
+        seed = torch.default_generator.initial_seed()
+        drawn = state() != fresh.manual_seed(seed).get_state().tolist()
+        return seed + drawn
+
+    patch.setattr(torch, "initial_seed", initial_seed)
+
+
+@mutant(
+    kills="test_negative_seeds_count_back_from_2_to_the_64_for_every_seed",
+    witness=lambda: seeded(torch.initial_seed, 2**40) == 2**40,
+)
+def initial_seed_is_cut_to_32_bits(patch):
+    """`torch.initial_seed` names the lower 32 bits of the seed only."""
+    change(patch, torch, "initial_seed", lambda initial_seed: initial_seed() % 2**32)
+
+
+@mutant(kills="test_torch_seed_draws_a_new_seed_and_tells_it", witness=lambda: torch.seed() != torch.seed())
+def torch_seed_is_always_the_same(patch):
+    """`torch.seed()` sets and returns the same seed every time."""
+    patch.setattr(torch, "seed", lambda: torch.default_generator.manual_seed(2**40 + 1).initial_seed())
+
+
+@mutant(kills="test_torch_seed_draws_a_new_seed_and_tells_it", witness=lambda: torch.seed() == torch.initial_seed())
+def torch_seed_tells_another_seed(patch):
+    """`torch.seed()` returns another seed than the one it sets."""
+    change(patch, torch, "seed", lambda seed: seed() ^ 1)
+
+
+@mutant(kills="test_torch_seed_draws_a_new_seed_and_tells_it", witness=lambda: torch.seed() == torch.initial_seed())
+def torch_seed_sets_nothing(patch):
+    """`torch.seed()` returns a new seed and does not set it."""
+    patch.setattr(torch, "seed", lambda: torch.Generator().seed())
+
+
+@mutant(
+    kills="test_negative_seeds_count_back_from_2_to_the_64_for_every_seed",
+    witness=lambda: torch.manual_seed(-3).initial_seed() == 2**64 - 3,
+)
+def manual_seed_drops_the_sign(patch):
+    """`torch.manual_seed(-3)` is `torch.manual_seed(3)`."""
+    change(patch, torch, "manual_seed", lambda manual_seed, seed: manual_seed(abs(int(seed))))
+
+
+@mutant(
+    kills="test_negative_seeds_count_back_from_2_to_the_64_for_every_seed",
+    witness=lambda: torch.manual_seed(-3).initial_seed() == 2**64 - 3,
+)
+def negative_seeds_are_off_by_one(patch):
+    """A negative seed counts back from 2**64 - 1, as the documentation has it, and not from 2**64."""
+    change(
+        patch,
+        torch,
+        "manual_seed",
+        lambda manual_seed, seed: manual_seed(seed if seed >= 0 else 2**64 - 1 + int(seed)),
+    )
+
+
+@mutant(kills="test_which_seeds_torch_and_numpy_refuse", witness=lambda: torch.manual_seed(1.9).initial_seed() == 1)
+def manual_seed_rounds_floats(patch):
+    """`torch.manual_seed(1.9)` sets the seed 2."""
+    change(patch, torch, "manual_seed", lambda manual_seed, seed: manual_seed(round(seed)))
+
+
+@mutant(
+    kills="test_which_seeds_torch_and_numpy_refuse",
+    witness=lambda: raises((RuntimeError, ValueError), lambda: torch.manual_seed(2**64)),
+)
+def manual_seed_wraps_seeds_too_large(patch):
+    """`torch.manual_seed(2**64)` is `torch.manual_seed(0)`."""
+    change(
+        patch,
+        torch,
+        "manual_seed",
+        lambda manual_seed, seed: manual_seed(int(seed) % 2**64 if seed > 0 else seed),
+    )
+
+
+@mutant(
+    kills="test_which_seeds_torch_and_numpy_refuse",
+    witness=lambda: raises((RuntimeError, ValueError), lambda: torch.manual_seed(-(2**63) - 1)),
+)
+def manual_seed_wraps_seeds_too_small(patch):
+    """`torch.manual_seed` takes negative numbers of any size."""
+    change(patch, torch, "manual_seed", lambda manual_seed, seed: manual_seed(int(seed) % 2**64 if seed < 0 else seed))
+
+
+@mutant(
+    kills="test_which_seeds_torch_and_numpy_refuse",
+    witness=lambda: seeded(
+        lambda: (raises((RuntimeError, ValueError), lambda: torch.manual_seed(2**64)), torch.initial_seed())[1] == 42
+    ),
+)
+def refused_seeds_set_another_seed(patch):
+    """`torch.manual_seed(2**64)` raises, but only after it has set the seed 0."""
+
+    def seed_first(manual_seed, seed):
+        if not -(2**63) <= seed < 2**64:
+            torch.default_generator.manual_seed(0)
+        return manual_seed(seed)
+
+    change(patch, torch, "manual_seed", seed_first)
+
+
+@mutant(
+    kills="test_which_seeds_torch_and_numpy_refuse",
+    witness=lambda: raises(ValueError, lambda: np.random.seed(2**32)),
+)
+def numpy_seed_wraps_seeds_too_large(patch):
+    """`np.random.seed(2**32)` is `np.random.seed(0)`."""
+    change(
+        patch,
+        np.random,
+        "seed",
+        lambda seed, number: seed(number % 2**32 if isinstance(number, int) and number > 0 else number),
+    )
+
+
+@mutant(
+    kills="test_which_seeds_torch_and_numpy_refuse",
+    witness=lambda: raises(TypeError, lambda: np.random.seed(1.9)),
+)
+def numpy_seed_cuts_floats_short(patch):
+    """`np.random.seed(1.9)` is `np.random.seed(1)`."""
+    change(patch, np.random, "seed", lambda seed, number: seed(int(number)))
+
+
+# What a seed reaches
+
+
+@mutant(
+    kills="test_each_library_has_a_seed_of_its_own",
+    witness=lambda: [(torch.manual_seed(42), np.random.rand())[1] for _ in range(2)][1:] != [0.3745401188473625],
+)
+def manual_seed_reaches_numpy(patch):
+    """`torch.manual_seed` seeds NumPy too."""
+    change(patch, torch, "manual_seed", lambda manual_seed, s: (np.random.seed(int(s) % 2**32), manual_seed(s))[1])
+
+
+@mutant(
+    kills="test_each_library_has_a_seed_of_its_own",
+    witness=lambda: len({(torch.manual_seed(42), random.random())[1] for _ in range(2)}) == 2,
+)
+def manual_seed_reaches_python(patch):
+    """`torch.manual_seed` seeds Python's `random` too."""
+    change(patch, torch, "manual_seed", lambda manual_seed, seed: (random.seed(int(seed)), manual_seed(seed))[1])
+
+
+@mutant(
+    kills="test_each_library_has_a_seed_of_its_own",
+    witness=lambda: len({(np.random.seed(42), torch.empty(1).uniform_().item())[1] for _ in range(2)}) == 2,
+)
+def numpy_seed_reaches_torch(patch):
+    """`np.random.seed` seeds torch too."""
+    change(
+        patch, np.random, "seed", lambda seed, number=None: (seed(number), torch.default_generator.manual_seed(0))[0]
+    )
+
+
+@mutant(
+    kills="test_each_library_has_a_seed_of_its_own",
+    witness=lambda: len({(random.seed(42), np.random.rand())[1] for _ in range(2)}) == 2,
+)
+def python_seed_reaches_numpy(patch):
+    """`random.seed` seeds NumPy too."""
+    change(patch, random, "seed", lambda seed, number=None: (seed(number), np.random.seed(number))[0])
+
+
+@mutant(
+    kills="test_numpys_new_generators_ignore_numpys_seed",
+    witness=lambda: len({(np.random.seed(1), np.random.default_rng().random())[1] for _ in range(2)}) == 2,
+)
+def default_rng_follows_numpys_seed(patch):
+    """`np.random.default_rng()` takes its seed from NumPy's old generator."""
+    change(
+        patch,
+        np.random,
+        "default_rng",
+        lambda default_rng, seed=None: default_rng(np.random.randint(2**31) if seed is None else seed),
+    )
+
+
+@mutant(
+    kills="test_numpys_new_generators_ignore_numpys_seed",
+    witness=lambda: np.random.default_rng(1).random() == np.random.default_rng(1).random(),
+)
+def default_rng_ignores_its_own_seed(patch):
+    """`np.random.default_rng(seed)` takes its seed from the system."""
+    change(patch, np.random, "default_rng", lambda default_rng, seed=None: default_rng())
+
+
+def cuda_leaves_alone(seed):
+    before = state()
+    seed(7)
+    return state() == before
+
+
+@mutant(
+    kills="test_the_seeds_of_cuda_do_not_reach_the_cpu",
+    witness=lambda: cuda_leaves_alone(torch.cuda.manual_seed_all),
+)
+def cuda_manual_seed_all_seeds_the_cpu(patch):
+    """`torch.cuda.manual_seed_all` seeds the CPU too."""
+    change(
+        patch,
+        torch.cuda,
+        "manual_seed_all",
+        lambda original, seed: (original(seed), torch.default_generator.manual_seed(seed))[0],
+    )
+
+
+@mutant(
+    kills="test_the_seeds_of_cuda_do_not_reach_the_cpu",
+    witness=lambda: cuda_leaves_alone(torch.cuda.manual_seed),
+)
+def cuda_manual_seed_uses_up_a_number(patch):
+    """`torch.cuda.manual_seed` draws one number from the CPU's generator."""
+    change(patch, torch.cuda, "manual_seed", lambda original, seed: (original(seed), one_more())[0])
+
+
+def on_an_accelerator():
+    return torch.device("cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "xpu")
+
+
+def on_the_cpu_first(original, *args, device=None, generator=None, **kwargs):
+    return original(*args, generator=generator, **kwargs).to(device or "cpu")
+
+
+@mutant(
+    kills="test_same_seed_other_device_other_numbers",
+    witness=lambda: (
+        seeded(lambda: torch.rand(1, device=on_an_accelerator())).item() != seeded(lambda: torch.rand(1)).item()
+    ),
+)
+def rand_gives_every_device_the_cpus_numbers(patch):
+    """`torch.rand` on an accelerator starts from the numbers of the CPU."""
+
+    def rand_on_a_copy(rand, *args, device=None, **kwargs):
+        if device is None or torch.device(device).type == "cpu":
+            return rand(*args, **kwargs)
+        generator = torch.Generator().manual_seed(torch.initial_seed())
+        return rand(*args, generator=generator).to(device)
+
+    change(patch, torch, "rand", rand_on_a_copy)
+
+
+@mutant(
+    kills="test_the_cpus_state_is_not_the_accelerators",
+    witness=lambda: not moves_on(lambda: torch.rand(1, device=on_an_accelerator())),
+)
+def rand_on_an_accelerator_draws_on_the_cpu(patch):
+    """`torch.rand` on an accelerator draws from the CPU's generator and moves the numbers."""
+    change(patch, torch, "rand", on_the_cpu_first)
+
+
+@mutant(
+    kills="test_a_generator_works_on_its_own_device_only",
+    witness=lambda: raises(
+        RuntimeError, lambda: torch.rand(1, device=on_an_accelerator(), generator=torch.Generator())
+    ),
+)
+def rand_accepts_a_generator_of_the_cpu_anywhere(patch):
+    """`torch.rand` on an accelerator takes a Generator of the CPU, draws there and moves the numbers."""
+    change(patch, torch, "rand", on_the_cpu_first)
+
+
+# What uses up numbers
+
+
+@mutant(
+    kills="test_dropout_draws_in_training_only",
+    witness=lambda: not moves_on(lambda: F.dropout(torch.ones(8), training=False)),
+)
+def dropout_draws_in_eval_too(patch):
+    """`F.dropout(training=False)` moves the generator on, as in training."""
+
+    def dropout_always(dropout, x, p=0.5, training=True, inplace=False):
+        dropout(x, p, True)
+        return dropout(x, p, training, inplace)
+
+    change(patch, F, "dropout", dropout_always)
+
+
+@mutant(
+    kills="test_dropout_draws_in_training_only",
+    witness=lambda: not moves_on(lambda: nn.Dropout(0.5).eval()(torch.ones(8))),
+)
+def dropout_layer_draws_in_eval_too(patch):
+    """`nn.Dropout` in eval mode moves the generator on; the function does not."""
+    change(patch, nn.Dropout, "forward", lambda forward, self, x: (torch.rand_like(x), forward(self, x))[1])
+
+
+@mutant(
+    kills="test_dropout_draws_in_training_only",
+    witness=lambda: moves_on(lambda: nn.Dropout(0.5)(torch.ones(8))),
+)
+def dropout_layer_draws_beside_the_stream(patch):
+    """`nn.Dropout` in training leaves the generator where it was."""
+    change(patch, nn.Dropout, "forward", without_moving_on)
+
+
+@mutant(
+    kills="test_randn_16_does_not_begin_like_randn_15",
+    witness=lambda: not torch.equal(seeded(lambda: torch.randn(16))[:15], seeded(lambda: torch.randn(15))),
+)
+def randn_keeps_its_beginning(patch):
+    """`torch.randn` draws number by number at every size."""
+
+    def randn_in_parts(randn, size, *args, **kwargs):
+        if args or not isinstance(size, int) or size < 16:
+            return randn(size, *args, **kwargs)
+        return torch.cat([randn(8, **kwargs) for _ in range(size // 8)] + [randn(size % 8, **kwargs)])
+
+    change(patch, torch, "randn", randn_in_parts)
+
+
+@mutant(
+    kills="test_randn_16_does_not_begin_like_randn_15",
+    witness=lambda: torch.equal(seeded(lambda: torch.randn(15))[:14], seeded(lambda: torch.randn(14))),
+)
+def randn_changes_its_routine_at_15(patch):
+    """`torch.randn` has another beginning from 15 numbers on, and not from 16."""
+
+    def randn_from_15(randn, *size, **kwargs):
+        return randn(16, **kwargs)[:15] if size == (15,) else randn(*size, **kwargs)
+
+    change(patch, torch, "randn", randn_from_15)
+
+
+# Generators and their states
+
+
+@mutant(
+    kills=("test_a_generator_is_a_stream_of_its_own", "test_a_state_is_a_bookmark"),
+    witness=lambda: not moves_on(lambda: torch.rand(3, generator=torch.Generator())),
+)
+def rand_ignores_its_generator(patch):
+    """`torch.rand(..., generator=...)` draws from the global generator."""
+    change(patch, torch, "rand", lambda rand, *a, generator=None, **k: rand(*a, **k))
+
+
+@mutant(
+    kills="test_a_generator_is_a_stream_of_its_own",
+    witness=lambda: not moves_on(lambda: torch.rand(3, generator=torch.Generator())),
+)
+def rand_moves_two_generators_on(patch):
+    """`torch.rand(..., generator=...)` draws from that Generator and moves the global one on too."""
+
+    def rand_of_two(rand, *args, generator=None, **kwargs):
+        if generator is not None:
+            rand(1, **kwargs)
+        return rand(*args, generator=generator, **kwargs)
+
+    change(patch, torch, "rand", rand_of_two)
+
+
+@mutant(
+    kills="test_a_generator_is_a_stream_of_its_own",
+    witness=lambda: [g := torch.Generator().manual_seed(2), torch.manual_seed(1), g.initial_seed()][-1] == 2,
+)
+def manual_seed_reaches_every_generator(patch):
+    """`torch.manual_seed` seeds the Generators that exist as well."""
+    made = []
+
+    def remember(make, *args, **kwargs):
+        made.append(make(*args, **kwargs))
+        return made[-1]
+
+    def seed_all(manual_seed, seed):
+        for generator in made:
+            generator.manual_seed(seed)
+        return manual_seed(seed)
+
+    change(patch, torch, "Generator", remember)
+    change(patch, torch, "manual_seed", seed_all)
+
+
+@mutant(
+    kills="test_a_generator_gives_the_global_numbers_of_its_seed_for_every_seed",
+    witness=lambda: not moves_on(lambda: torch.randperm(9, generator=torch.Generator())),
+)
+def randperm_ignores_its_generator(patch):
+    """`torch.randperm(..., generator=...)` draws from the global generator."""
+    change(patch, torch, "randperm", lambda randperm, *a, generator=None, **k: randperm(*a, **k))
+
+
+@mutant(
+    kills="test_a_generator_gives_the_global_numbers_of_its_seed_for_every_seed",
+    witness=lambda: torch.Generator().manual_seed(2**40).initial_seed() == 2**40,
+)
+def generators_take_seeds_of_32_bits(patch):
+    """`Generator.manual_seed` keeps the lower 32 bits of the seed only."""
+
+    class Generator(torch.Generator):
+        def manual_seed(self, seed):
+            super().manual_seed(seed % 2**32)
+            return self
+
+    patch.setattr(torch, "Generator", Generator)
+
+
+@mutant(
+    kills="test_unseeded_generators_are_all_alike",
+    witness=lambda: torch.Generator().initial_seed() == torch.Generator().initial_seed(),
+)
+def new_generators_start_from_the_system(patch):
+    """A new `torch.Generator` starts from a seed of the system."""
+
+    def seeded_by_the_system(make, *args, **kwargs):
+        generator = make(*args, **kwargs)
+        generator.seed()
+        return generator
+
+    change(patch, torch, "Generator", seeded_by_the_system)
+
+
+@mutant(
+    kills="test_unseeded_generators_are_all_alike",
+    witness=lambda: torch.Generator().initial_seed() == 67280421310721,
+)
+def new_generators_start_from_zero(patch):
+    """A new `torch.Generator` starts from the seed 0."""
+    change(patch, torch, "Generator", lambda make, *a, **k: make(*a, **k).manual_seed(0))
+
+
+@mutant(
+    kills="test_unseeded_generators_are_all_alike",
+    witness=lambda: [g := torch.Generator(), g.seed() == g.initial_seed()][1],
+)
+def generator_seed_tells_another_seed(patch):
+    """`Generator.seed()` returns another seed than the one it sets."""
+
+    class Generator(torch.Generator):
+        def seed(self):
+            return super().seed() ^ 1
+
+    patch.setattr(torch, "Generator", Generator)
+
+
+@mutant(
+    kills="test_manual_seed_returns_the_global_generator",
+    witness=lambda: torch.manual_seed(42) is torch.default_generator,
+)
+def manual_seed_returns_a_generator_of_its_own(patch):
+    """`torch.manual_seed` returns a new Generator with the same seed."""
+    change(
+        patch,
+        torch,
+        "manual_seed",
+        lambda manual_seed, seed: (manual_seed(seed), torch.Generator().manual_seed(int(seed)))[1],
+    )
+
+
+@mutant(
+    kills="test_manual_seed_returns_the_global_generator",
+    witness=lambda: torch.manual_seed(42) is torch.default_generator,
+)
+def manual_seed_returns_nothing(patch):
+    """`torch.manual_seed` returns None."""
+    change(patch, torch, "manual_seed", lambda manual_seed, seed: (manual_seed(seed), None)[1])
+
+
+def bookmarked(times=1):
+    generator = torch.Generator().manual_seed(42)
+    one_more(generator)
+    bookmark = generator.get_state()
+    drawn = []
+    for _ in range(times + 1):
+        drawn.append(torch.empty(3).uniform_(generator=generator).tolist())
+        generator.set_state(bookmark)
+    return drawn[0] == drawn[-1]
+
+
+@mutant(kills="test_a_state_is_a_bookmark", witness=lambda: bookmarked(1))
+def set_state_goes_back_to_the_start(patch):
+    """`Generator.set_state` seeds again: it goes to the start and not to the state."""
+
+    class Generator(torch.Generator):
+        def set_state(self, state):
+            self.manual_seed(self.initial_seed())
+
+    patch.setattr(torch, "Generator", Generator)
+
+
+@mutant(kills="test_a_state_is_a_bookmark", witness=lambda: bookmarked(2))
+def set_state_works_once(patch):
+    """`Generator.set_state` with the same state does nothing the second time."""
+
+    class Generator(torch.Generator):
+        def set_state(self, state):
+            if getattr(self, "used", None) is not state:
+                super().set_state(state)
+            self.used = state
+
+    patch.setattr(torch, "Generator", Generator)
+
+
+@mutant(kills="test_a_state_is_a_bookmark", witness=lambda: torch.Generator().get_state().dtype == torch.uint8)
+def get_state_has_another_dtype(patch):
+    """`Generator.get_state` gives int16 numbers; `set_state` takes them."""
+
+    class Generator(torch.Generator):
+        def get_state(self):
+            return super().get_state().short()
+
+        def set_state(self, state):
+            super().set_state(state.byte())
+
+    patch.setattr(torch, "Generator", Generator)
+
+
+def replays():
+    seeded(lambda: torch.empty(3).normal_())
+    bookmark = torch.get_rng_state()
+    drawn = torch.empty(5).normal_()
+    torch.set_rng_state(bookmark)
+    return torch.equal(torch.empty(5).normal_(), drawn)
+
+
+@mutant(kills="test_rng_state_replays_what_follows_for_every_state", witness=replays)
+def set_rng_state_seeds_again(patch):
+    """`torch.set_rng_state` goes back to the seed and not to the state."""
+    patch.setattr(
+        torch, "set_rng_state", lambda state: torch.default_generator.manual_seed(torch.initial_seed()) and None
+    )
+
+
+@mutant(kills="test_rng_state_replays_what_follows_for_every_state", witness=replays)
+def set_rng_state_forgets_the_waiting_number(patch):
+    """`torch.set_rng_state` loses the normal number that was drawn and not yet given."""
+
+    def without_the_end(set_rng_state, state):
+        state = state.clone()
+        state[5032:] = 0
+        set_rng_state(state)
+
+    change(patch, torch, "set_rng_state", without_the_end)
+
+
+@mutant(kills="test_rng_state_replays_what_follows_for_every_state", witness=replays)
+def get_rng_state_is_one_number_late(patch):
+    """`torch.get_rng_state` gives the state after the next number."""
+
+    def next_state(get_rng_state):
+        with aside():
+            one_more()
+            return get_rng_state()
+
+    change(patch, torch, "get_rng_state", next_state)
+
+
+def fork_leaves(error=None, inside=lambda: torch.default_generator.manual_seed(7)):
+    before = state()
+    with contextlib.suppress(KeyError), torch.random.fork_rng(devices=[]):
+        inside()
+        if error:
+            raise error
+    return state() == before
+
+
+@mutant(kills="test_fork_rng_gives_the_stream_back", witness=lambda: fork_leaves(KeyError("oops")))
+def fork_rng_leaks_after_an_exception(patch):
+    """`torch.random.fork_rng` does not restore the state where an exception leaves the block."""
+
+    @contextlib.contextmanager
+    def fork_rng(devices=None, **kwargs):
+        before = torch.default_generator.get_state()
+        yield
+        torch.default_generator.set_state(before)
+
+    patch.setattr(torch.random, "fork_rng", fork_rng)
+
+
+@mutant(kills="test_fork_rng_gives_the_stream_back", witness=fork_leaves)
+def fork_rng_restores_nothing(patch):
+    """`torch.random.fork_rng` leaves what was seeded inside."""
+    patch.setattr(torch.random, "fork_rng", lambda devices=None, **kwargs: contextlib.nullcontext())
+
+
+def fork_goes_on():
+    before = state()
+    with torch.random.fork_rng(devices=[]):
+        return state() == before
+
+
+@mutant(kills="test_fork_rng_gives_the_stream_back", witness=fork_goes_on)
+def fork_rng_starts_afresh(patch):
+    """`torch.random.fork_rng` seeds again at the start of the block."""
+
+    @contextlib.contextmanager
+    def fork_rng(devices=None, **kwargs):
+        with aside():
+            torch.default_generator.manual_seed(3)
+            yield
+
+    patch.setattr(torch.random, "fork_rng", fork_rng)
+
+
+# Shuffling
+
+
+@mutant(
+    kills="test_randperm_holds_every_index_once_for_every_size",
+    witness=lambda: len(set(torch.randperm(30).tolist())) == 30,
+)
+def randperm_holds_an_index_twice(patch):
+    """`torch.randperm(n)` holds one index twice and another not at all, from n = 3 on."""
+
+    def randperm_with_a_twin(randperm, *args, **kwargs):
+        order = randperm(*args, **kwargs)
+        if len(order) > 2:
+            order[0] = order[-1]
+        return order
+
+    change(patch, torch, "randperm", randperm_with_a_twin)
+
+
+@mutant(
+    kills="test_randperm_holds_every_index_once_for_every_size",
+    witness=lambda: torch.randperm(3).dtype == torch.int64,
+)
+def randperm_makes_int32(patch):
+    """`torch.randperm` gives int32."""
+    change(patch, torch, "randperm", lambda randperm, *a, **k: randperm(*a, **k).int())
+
+
+@mutant(
+    kills="test_one_permutation_keeps_pairs_together",
+    witness=lambda: torch.randperm(100).tolist() != list(range(100)),
+)
+def randperm_leaves_the_order(patch):
+    """`torch.randperm` gives the numbers in order."""
+    change(patch, torch, "randperm", lambda randperm, *a, **k: randperm(*a, **k).sort().values)
+
+
+@mutant(
+    kills="test_one_permutation_keeps_pairs_together",
+    witness=lambda: not torch.equal(torch.randperm(100), torch.randperm(100)),
+)
+def randperm_gives_one_order_twice(patch):
+    """`torch.randperm` does not move the generator on: the next order is the same one."""
+    change(patch, torch, "randperm", without_moving_on)
+
+
+def views():
+    pair = torch.tensor([1, 2])
+    pair[0], pair[1] = pair[1], pair[0]
+    return pair.tolist() == [2, 2]
+
+
+@mutant(kills="test_python_cannot_shuffle_a_tensor", witness=views)
+def tensor_items_are_copies(patch):
+    """`tensor[0]` is a copy and no view, so that swapping two items works."""
+    change(patch, torch.Tensor, "__getitem__", lambda getitem, tensor, index: getitem(tensor, index).clone())
+
+
+@mutant(
+    kills="test_python_cannot_shuffle_a_tensor",
+    witness=lambda: [t := torch.arange(100), random.shuffle(t), len(set(t.tolist())) < 100][-1],
+)
+def python_shuffles_tensors_well(patch):
+    """`random.shuffle` keeps every value of a tensor."""
+
+    def shuffle_rows(shuffle, x):
+        rows = x.tolist() if isinstance(x, torch.Tensor) else x
+        shuffle(rows)
+        if rows is not x:
+            x.copy_(torch.tensor(rows))
+
+    change(patch, random, "shuffle", shuffle_rows)
+
+
+def epochs(**kwargs):
+    generator = torch.Generator().manual_seed(42)
+    loader = DataLoader(range(8), batch_size=None, shuffle=True, generator=generator)
+    return list(loader), list(loader)
+
+
+@mutant(kills="test_a_dataloader_shuffles_by_its_generator", witness=lambda: epochs() == epochs())
+def dataloader_ignores_its_generator(patch):
+    """A DataLoader shuffles by the global generator whatever `generator` says."""
+    change(patch, DataLoader, "__init__", lambda init, self, *a, generator=None, **k: init(self, *a, **k))
+
+
+@mutant(kills="test_a_dataloader_shuffles_by_its_generator", witness=lambda: epochs()[0] != epochs()[1])
+def dataloader_repeats_its_order(patch):
+    """A DataLoader with a `generator` has the same order in every epoch."""
+
+    def iterate(original, self):
+        if self.generator is not None:
+            self.generator.manual_seed(42)
+        return original(self)
+
+    change(patch, DataLoader, "__iter__", iterate)
+
+
+@mutant(kills="test_a_dataloader_shuffles_by_its_generator", witness=lambda: not moves_on(epochs))
+def dataloader_draws_globally_besides(patch):
+    """A pass over a DataLoader uses up a global number even with a `generator` of its own."""
+
+    def iterate(original, self):
+        if self.generator is not None:
+            one_more()
+        return original(self)
+
+    change(patch, DataLoader, "__iter__", iterate)
+
+
+@mutant(
+    kills="test_iterating_a_dataloader_uses_up_global_numbers",
+    witness=lambda: moves_on(lambda: list(DataLoader(range(4), batch_size=None))),
+)
+def dataloader_in_order_draws_nothing(patch):
+    """A pass over a DataLoader that neither shuffles nor has workers uses up no number."""
+
+    def iterate(original, self):
+        shuffles = isinstance(self.sampler, torch.utils.data.RandomSampler)
+        return original(self) if shuffles or self.generator else without_moving_on(original, self)
+
+    change(patch, DataLoader, "__iter__", iterate)
+
+
+@mutant(
+    kills="test_iterating_a_dataloader_uses_up_global_numbers",
+    witness=lambda: moves_by_one(lambda: list(DataLoader(range(4), batch_size=None)), 2),
+)
+def dataloader_draws_once_too_often(patch):
+    """A pass over a DataLoader uses up one number more."""
+
+    def iterate(original, self):
+        one_more()
+        return original(self)
+
+    change(patch, DataLoader, "__iter__", iterate)
+
+
+def base_seed():
+    loader = DataLoader(range(2), generator=torch.Generator().manual_seed(42))
+    expected = torch.empty((), dtype=torch.int64).random_(generator=torch.Generator().manual_seed(42)).item()
+    return iter(loader)._base_seed == expected
+
+
+@mutant(kills="test_every_worker_has_its_own_seed_in_every_library", witness=base_seed)
+def worker_seeds_are_off_by_one(patch):
+    """The first worker's seed is the base seed plus 1."""
+
+    def start(original, self, *args, **kwargs):
+        original(self, *args, **kwargs)
+        self._base_seed += 1
+
+    change(patch, loading._BaseDataLoaderIter, "__init__", start)
+
+
+@mutant(
+    kills="test_a_constant_seed_in_worker_init_fn_makes_workers_repeat_each_other",
+    witness=lambda: DataLoader(range(2), worker_init_fn=print).worker_init_fn is print,
+)
+def worker_init_fn_is_not_called(patch):
+    """A DataLoader forgets its `worker_init_fn`."""
+    change(patch, DataLoader, "__init__", lambda init, self, *a, worker_init_fn=None, **k: init(self, *a, **k))
+
+
+# What no seed promises
+
+
+def puts(mode, **kwargs):
+    """What `put_` does in deterministic mode: the tensor after it, and what it raised."""
+    import warnings
+
+    tensor, error = torch.zeros(2), None
+    torch.use_deterministic_algorithms(mode, **kwargs)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tensor.put_(torch.tensor([1]), torch.tensor([5.0]))
+    except Exception as raised:
+        error = type(raised)
+    finally:
+        torch._C._set_deterministic_algorithms(False)
+    return tensor.tolist(), error
+
+
+@mutant(
+    kills="test_deterministic_mode_refuses_what_it_cannot_do",
+    witness=lambda: puts(True) == ([0, 0], RuntimeError),
+    raises=UserWarning,
+)
+def deterministic_mode_only_warns(patch):
+    """`torch.use_deterministic_algorithms(True)` warns and does not raise."""
+    change(
+        patch, torch, "use_deterministic_algorithms", lambda use, mode, *, warn_only=False: use(mode, warn_only=mode)
+    )
+
+
+@mutant(
+    kills="test_deterministic_mode_refuses_what_it_cannot_do",
+    witness=lambda: puts(True, warn_only=True) == ([0, 5], None),
+    raises=RuntimeError,
+)
+def deterministic_mode_raises_despite_warn_only(patch):
+    """`torch.use_deterministic_algorithms(True, warn_only=True)` raises and does not warn."""
+    change(patch, torch, "use_deterministic_algorithms", lambda use, mode, *, warn_only=False: use(mode))
+
+
+@mutant(
+    kills="test_deterministic_mode_refuses_what_it_cannot_do",
+    witness=lambda: puts(True) == ([0, 0], RuntimeError),
+)
+def deterministic_mode_raises_too_late(patch):
+    """In deterministic mode `put_` raises, but only after it has written."""
+
+    def put_first(put_, tensor, index, values, accumulate=False):
+        if torch.are_deterministic_algorithms_enabled():
+            tensor[index] = values
+        return put_(tensor, index, values, accumulate)
+
+    change(patch, torch.Tensor, "put_", put_first)
+
+
+def fills(dtype):
+    torch.use_deterministic_algorithms(True)
+    try:
+        tensor = torch.empty(3, dtype=dtype)
+    finally:
+        torch.use_deterministic_algorithms(False)
+    return tensor.isnan().all() if dtype.is_floating_point else tensor.tolist() == [torch.iinfo(dtype).max] * 3
+
+
+@mutant(kills="test_deterministic_mode_fills_what_is_left_empty", witness=lambda: fills(torch.float32))
+def empty_holds_zeros_in_deterministic_mode(patch):
+    """`torch.empty` holds zeros in deterministic mode."""
+    change(patch, torch, "empty", lambda empty, *a, **k: empty(*a, **k).zero_())
+
+
+@mutant(kills="test_deterministic_mode_fills_what_is_left_empty", witness=lambda: fills(torch.int64))
+def empty_integers_are_one_too_small(patch):
+    """In deterministic mode `torch.empty` of integers holds the largest integer less one."""
+
+    def empty_less_one(empty, *args, **kwargs):
+        tensor = empty(*args, **kwargs)
+        return tensor.fill_(torch.iinfo(tensor.dtype).max - 1) if tensor.dtype == torch.int64 else tensor
+
+    change(patch, torch, "empty", empty_less_one)
+
+
+@mutant(
+    kills="test_several_seeds_show_what_one_seed_hides",
+    witness=lambda: F.mse_loss(torch.ones(2), torch.zeros(2)) == 1,
+)
+def training_loss_is_a_quarter(patch):
+    """`F.mse_loss` is a quarter of what it should be, so that training is slower."""
+    change(patch, F, "mse_loss", lambda mse_loss, *a, **k: mse_loss(*a, **k) / 4)
+
+
+@mutant(
+    kills="test_other_parameters_can_be_the_same_model",
+    witness=lambda: nn.ReLU()(torch.tensor([-1.0])) == 0,
+)
+def relu_layer_lets_a_little_through(patch):
+    """`nn.ReLU` lets one part in eight of negative numbers through."""
+    patch.setattr(nn.ReLU, "forward", lambda self, x: F.leaky_relu(x, 0.125))
+
+
+@mutant(
+    kills="test_other_parameters_can_be_the_same_model",
+    witness=lambda: (
+        [m := nn.Linear(1, 1), m.load_state_dict({"weight": torch.ones(1, 1), "bias": torch.ones(1)})]
+        and m.bias.item() == 1
+    ),
+)
+def load_state_dict_leaves_biases_out(patch):
+    """`load_state_dict` loads weights and leaves every bias as it was."""
+
+    def load(original, self, state_dict, *args, **kwargs):
+        own = {name: tensor for name, tensor in self.state_dict().items() if name.endswith("bias")}
+        return original(self, {**state_dict, **own}, *args, **kwargs)
+
+    change(patch, nn.Module, "load_state_dict", load)

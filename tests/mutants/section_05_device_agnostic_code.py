@@ -1,0 +1,869 @@
+"""What could break in device-agnostic code: choosing a device, making and moving tensors and models, and mixing two."""
+
+import copy
+import io
+from concurrent.futures import ThreadPoolExecutor
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.utils import _device as blocks
+from torch.utils.data import DataLoader
+
+from plugins.mutation import mutant
+
+CPU = torch.device("cpu")
+META = torch.device("meta")
+
+
+def change(patch, owner, name, changed):
+    """Call `changed(original, ...)` wherever `owner.name(...)` is called."""
+    original = getattr(owner, name)
+    patch.setattr(owner, name, lambda *args, **kwargs: changed(original, *args, **kwargs))
+
+
+def raises(exception, call):
+    try:
+        call()
+    except exception:
+        return True
+    return False
+
+
+def in_a_thread(call):
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(call).result()
+
+
+def here():
+    return torch.full((2, 3), 0.5)
+
+
+def there():
+    return torch.full((2, 3), 0.25, device="meta")
+
+
+def on_an_accelerator():
+    return torch.device("cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "xpu")
+
+
+def to_the_first(first, second):
+    """The second tensor where the first is, with no numbers of its own if it comes from meta."""
+    if not isinstance(first, torch.Tensor) or not isinstance(second, torch.Tensor) or first.device == second.device:
+        return second
+    if not (first.dim() and second.dim()):
+        return second
+    return torch.ones_like(second, device=first.device) if second.is_meta else second.to(first.device)
+
+
+# Choosing a device
+
+
+@mutant(
+    kills="test_the_classic_line_finds_a_device_that_works",
+    witness=lambda: torch.cuda.is_available() == (torch.cuda.device_count() > 0),
+    raises=RuntimeError,
+)
+def cuda_is_available_where_it_is_not(patch):
+    """`torch.cuda.is_available()` says the opposite."""
+    change(patch, torch.cuda, "is_available", lambda is_available: not is_available())
+
+
+@mutant(
+    kills="test_the_modern_line_finds_any_accelerator",
+    witness=lambda: torch.accelerator.is_available() == (torch.accelerator.device_count() > 0),
+    raises=(RuntimeError, AttributeError),
+)
+def accelerator_is_available_where_it_is_not(patch):
+    """`torch.accelerator.is_available()` says the opposite, and there is a name for it."""
+    change(patch, torch.accelerator, "is_available", lambda is_available: not is_available())
+    patch.setattr(torch.accelerator, "current_accelerator", lambda check_available=False: torch.device("cuda"))
+
+
+@mutant(
+    kills="test_current_accelerator_can_check_for_itself",
+    witness=lambda: (
+        (torch.accelerator.current_accelerator(check_available=True) is None) != torch.accelerator.is_available()
+    ),
+)
+def current_accelerator_does_not_check(patch):
+    """`current_accelerator(check_available=True)` is None where there is one, and cuda where there is none."""
+    wrong = None if torch.accelerator.is_available() else torch.device("cuda")
+    change(
+        patch,
+        torch.accelerator,
+        "current_accelerator",
+        lambda original, check_available=False: wrong if check_available else original(),
+    )
+
+
+@mutant(
+    kills="test_a_device_that_is_not_there_raises_when_it_is_used",
+    witness=lambda: raises((AssertionError, RuntimeError), lambda: torch.ones(1).to("cuda:99")),
+)
+def to_a_missing_gpu_stays_where_it_is(patch):
+    """`tensor.to("cuda:99")` returns the tensor where there is no such GPU."""
+    change(patch, torch.Tensor, "to", lambda to, tensor, *a, **k: tensor if a == ("cuda:99",) else to(tensor, *a, **k))
+
+
+@mutant(
+    kills="test_a_device_that_is_not_there_raises_when_it_is_used",
+    witness=lambda: raises((AssertionError, RuntimeError), lambda: nn.Linear(2, 1).to("cuda:99")),
+    raises=ValueError,
+)
+def module_to_a_missing_gpu_raises_valueerror(patch):
+    """`model.to("cuda:99")` raises ValueError where there is no such GPU."""
+
+    def to_or_valueerror(to, self, *args, **kwargs):
+        if args == ("cuda:99",):
+            raise ValueError("no such CUDA GPU")
+        return to(self, *args, **kwargs)
+
+    change(patch, nn.Module, "to", to_or_valueerror)
+
+
+@mutant(kills="test_names_of_devices", witness=lambda: torch.device("cuda") != torch.device("cuda:0"))
+def device_without_an_index_is_the_first(patch):
+    """`torch.device("cuda")` is `torch.device("cuda:0")`."""
+
+    def first(make, *args, **kwargs):
+        made = make(*args, **kwargs)
+        return make(made.type, 0) if made.index is None and made.type == "cuda" else made
+
+    change(patch, torch, "device", first)
+
+
+@mutant(kills="test_names_of_devices", witness=lambda: raises(RuntimeError, lambda: torch.device("gpu")))
+def device_accepts_gpu(patch):
+    """`torch.device("gpu")` is a name for cuda."""
+    change(patch, torch, "device", lambda make, *a, **k: make("cuda") if a == ("gpu",) else make(*a, **k))
+
+
+@mutant(
+    kills=("test_a_device_is_its_name_for_every_name", "test_names_of_devices"),
+    witness=lambda: torch.device("cuda", 1).index == 1,
+)
+def device_of_two_parts_drops_the_index(patch):
+    """`torch.device("cuda", 1)` is `torch.device("cuda")`."""
+    change(patch, torch, "device", lambda make, *a, **k: make(*a[:1], **k))
+
+
+@mutant(kills="test_a_device_never_equals_a_string", witness=lambda: torch.ones(1).device != "cpu")
+def device_of_a_tensor_is_text(patch):
+    """`tensor.device` is a string."""
+    device = torch.Tensor.device
+    patch.setattr(torch.Tensor, "device", property(lambda tensor: str(device.__get__(tensor))))
+
+
+@mutant(
+    kills="test_on_an_accelerator_every_tensor_has_an_index",
+    witness=lambda: torch.ones(1, device=on_an_accelerator()).device.index is not None,
+)
+def device_of_a_tensor_has_no_index(patch):
+    """`tensor.device` is the type of the device only."""
+    device = torch.Tensor.device
+    patch.setattr(torch.Tensor, "device", property(lambda tensor: torch.device(device.__get__(tensor).type)))
+
+
+# Making tensors somewhere
+
+
+@mutant(
+    kills="test_what_is_made_goes_to_the_cpu_unless_told", witness=lambda: torch.eye(2, device="meta").device == META
+)
+def eye_ignores_its_device(patch):
+    """`torch.eye(device=...)` is made on the CPU."""
+    change(patch, torch, "eye", lambda eye, *a, device=None, **k: eye(*a, **k))
+
+
+@mutant(
+    kills="test_what_is_made_goes_to_the_cpu_unless_told", witness=lambda: torch.full((2,), 3.0, device="meta").is_meta
+)
+def full_ignores_names_of_devices(patch):
+    """`torch.full(device=...)` takes a `torch.device`, and ignores its name."""
+    change(
+        patch,
+        torch,
+        "full",
+        lambda full, *a, device=None, **k: full(*a, device=None if isinstance(device, str) else device, **k),
+    )
+
+
+@mutant(
+    kills="test_like_and_new_follow_their_source", witness=lambda: torch.rand_like(there().half()).dtype == torch.half
+)
+def rand_like_makes_float32(patch):
+    """`torch.rand_like` gives float32 whatever its source is."""
+    change(patch, torch, "rand_like", lambda rand_like, source: rand_like(source, dtype=torch.float32))
+
+
+@mutant(kills="test_like_and_new_follow_their_source", witness=lambda: there().new_full((2,), 7).is_meta)
+def new_full_stays_on_the_cpu(patch):
+    """`source.new_full` makes its tensor on the CPU."""
+    change(patch, torch.Tensor, "new_full", lambda new_full, source, *a: new_full(source, *a, device="cpu"))
+
+
+def within(make):
+    with META:
+        return make().device
+
+
+@mutant(
+    kills=("test_with_torch_device_makes_things_there", "test_set_default_device_holds_for_one_thread"),
+    witness=lambda: within(lambda: torch.from_numpy(torch.ones(2, device="cpu").numpy())) == CPU,
+)
+def from_numpy_follows_the_default_device(patch):
+    """`torch.from_numpy` goes to the device of the block around it."""
+    change(patch, torch, "from_numpy", lambda from_numpy, array: from_numpy(array).to(torch.ones(0).device))
+
+
+@mutant(
+    kills="test_with_torch_device_makes_things_there",
+    witness=lambda: within(lambda: torch.ones(2, device="cpu")) == CPU,
+)
+def ones_prefers_the_block_to_its_argument(patch):
+    """`torch.ones(2, device="cpu")` goes to the device of the block around it."""
+    change(
+        patch,
+        torch,
+        "ones",
+        lambda ones, *a, device=None, **k: ones(*a, device=None if device == "cpu" else device, **k),
+    )
+
+
+def nested():
+    with META, CPU:
+        return torch.ones(2).device
+
+
+@mutant(kills="test_with_torch_device_ends_with_its_block", witness=lambda: nested() == CPU)
+def with_device_ignores_the_inner_block(patch):
+    """A `with torch.device("cpu")` inside another such block changes nothing."""
+
+    def follow(original, self, function, types, args=(), kwargs=None):
+        if self.device.type == "cpu":
+            return function(*args, **(kwargs or {}))
+        return original(self, function, types, args, kwargs)
+
+    change(patch, blocks.DeviceContext, "__torch_function__", follow)
+
+
+def default_device_goes():
+    def work():
+        torch.set_default_device("meta")
+        first = torch.ones(2).device
+        torch.set_default_device(None)
+        return first, torch.ones(2).device
+
+    return in_a_thread(work) == (META, CPU)
+
+
+@mutant(kills="test_set_default_device_holds_for_one_thread", witness=default_device_goes)
+def set_default_device_does_nothing(patch):
+    """`torch.set_default_device` changes nothing."""
+    patch.setattr(torch, "set_default_device", lambda device: None)
+
+
+@mutant(
+    kills="test_get_default_device_tells_where_tensors_go",
+    witness=lambda: in_a_thread(lambda: (torch.set_default_device("meta"), torch.get_default_device())[1]) == META,
+)
+def get_default_device_is_always_the_cpu(patch):
+    """`torch.get_default_device()` is the CPU whatever was set."""
+    patch.setattr(torch, "get_default_device", lambda: CPU)
+
+
+# Moving tensors
+
+
+@mutant(kills="test_to_moves_nothing_by_itself", witness=lambda: here().to(META).is_meta)
+def to_another_device_does_nothing(patch):
+    """`tensor.to(device)` returns the tensor itself."""
+    change(
+        patch,
+        torch.Tensor,
+        "to",
+        lambda to, tensor, *a, **k: (
+            tensor if len(a) == 1 and isinstance(a[0], torch.device) and not k else to(tensor, *a, **k)
+        ),
+    )
+
+
+@mutant(kills="test_to_moves_nothing_by_itself", witness=lambda: here().to(META).dtype == torch.float32)
+def to_another_device_changes_the_dtype(patch):
+    """`tensor.to(device)` gives float64 where it moves float32."""
+
+    def to_wider(to, tensor, *args, **kwargs):
+        moved = to(tensor, *args, **kwargs)
+        return to(moved, torch.float64) if moved.device != tensor.device else moved
+
+    change(patch, torch.Tensor, "to", to_wider)
+
+
+@mutant(kills="test_to_copies_only_when_something_changes", witness=lambda: [t := here(), t.to("cpu") is t][1])
+def to_copies_always(patch):
+    """`tensor.to(device)` copies also where the tensor is there already."""
+
+    def to_a_copy(to, tensor, *args, **kwargs):
+        moved = to(tensor, *args, **kwargs)
+        return moved.clone() if moved is tensor else moved
+
+    change(patch, torch.Tensor, "to", to_a_copy)
+
+
+@mutant(
+    kills="test_to_copies_only_when_something_changes", witness=lambda: [t := here(), t.to(CPU, copy=True) is not t][1]
+)
+def to_ignores_copy(patch):
+    """`tensor.to(device, copy=True)` returns the tensor itself."""
+    change(patch, torch.Tensor, "to", lambda to, tensor, *a, copy=False, **k: to(tensor, *a, **k))
+
+
+@mutant(
+    kills="test_to_takes_another_tensor_as_the_example",
+    witness=lambda: here().to(there().half()).dtype == torch.half,
+)
+def to_a_tensor_takes_its_device_only(patch):
+    """`tensor.to(other)` takes the device of `other` and keeps its own dtype."""
+
+    def to_device(to, tensor, *args, **kwargs):
+        return to(tensor, *[arg.device if isinstance(arg, torch.Tensor) else arg for arg in args], **kwargs)
+
+    change(patch, torch.Tensor, "to", to_device)
+
+
+@mutant(kills="test_a_copy_on_another_device_goes_its_own_way", witness=lambda: [t := here(), t.cpu() is t][1])
+def cpu_copies_always(patch):
+    """`tensor.cpu()` copies also on the CPU."""
+    change(patch, torch.Tensor, "cpu", lambda cpu, tensor: cpu(tensor).clone())
+
+
+@mutant(
+    kills="test_a_round_trip_changes_nothing_for_every_dtype",
+    witness=lambda: torch.ones(1, dtype=torch.int8).cpu().dtype == torch.int8,
+)
+def cpu_makes_integers_int64(patch):
+    """`tensor.cpu()` turns whatever is not floating point into int64."""
+    change(
+        patch,
+        torch.Tensor,
+        "cpu",
+        lambda cpu, tensor: cpu(tensor) if tensor.is_floating_point() else cpu(tensor).long(),
+    )
+
+
+@mutant(kills="test_a_round_trip_changes_nothing_for_every_dtype", witness=lambda: here().cpu().shape == (2, 3))
+def cpu_flattens(patch):
+    """`tensor.cpu()` loses the shape."""
+    change(patch, torch.Tensor, "cpu", lambda cpu, tensor: cpu(tensor).flatten())
+
+
+@mutant(kills="test_the_way_out_of_torch_is_the_same_everywhere", witness=lambda: here().numpy().dtype == "float32")
+def numpy_widens_on_the_way_out(patch):
+    """`tensor.numpy()` gives float64."""
+    change(patch, torch.Tensor, "numpy", lambda numpy, tensor: numpy(tensor).astype("float64"))
+
+
+@mutant(kills="test_the_way_out_of_torch_is_the_same_everywhere", witness=lambda: torch.tensor(2.5).item() == 2.5)
+def item_cuts_fractions_off(patch):
+    """`tensor.item()` is a whole number."""
+    change(patch, torch.Tensor, "item", lambda item, tensor: int(item(tensor)))
+
+
+@mutant(
+    kills="test_a_moved_leaf_is_no_leaf",
+    witness=lambda: not here().requires_grad_().to(torch.float64).is_leaf,
+    raises=RuntimeError,
+)
+def to_makes_a_new_leaf(patch):
+    """What `tensor.to` moves is a leaf of its own, and no gradient comes back."""
+
+    def to_a_leaf(to, tensor, *args, **kwargs):
+        moved = to(tensor, *args, **kwargs)
+        return moved if moved is tensor else moved.detach().requires_grad_(tensor.requires_grad)
+
+    change(patch, torch.Tensor, "to", to_a_leaf)
+
+
+# Two devices in one operation
+
+
+@mutant(
+    kills="test_tensors_on_two_devices_do_not_mix",
+    witness=lambda: raises(RuntimeError, lambda: here() + there()),
+)
+def adding_moves_the_second(patch):
+    """`one + another` and `torch.add` move the second tensor to the first."""
+    for owner, name in ((torch.Tensor, "__add__"), (torch, "add")):
+        change(patch, owner, name, lambda add, one, another, **k: add(one, to_the_first(one, another), **k))
+
+
+@mutant(
+    kills="test_tensors_on_two_devices_do_not_mix",
+    witness=lambda: raises(RuntimeError, lambda: torch.cat([there(), here()])),
+)
+def cat_moves_what_comes_later(patch):
+    """`torch.cat` moves all to the device of its first tensor."""
+    change(
+        patch,
+        torch,
+        "cat",
+        lambda cat, tensors, *a, **k: cat([to_the_first(tensors[0], tensor) for tensor in tensors], *a, **k),
+    )
+
+
+@mutant(
+    kills=("test_tensors_on_two_devices_do_not_mix", "test_tensors_on_two_devices_do_not_mix_for_every_shape"),
+    witness=lambda: raises(RuntimeError, lambda: torch.mul(there(), here())),
+)
+def multiplying_on_meta_moves_the_second(patch):
+    """`torch.mul` of a tensor that is not on the CPU moves its second one there; not the other way round."""
+    change(
+        patch,
+        torch,
+        "mul",
+        lambda mul, one, another: mul(one, another if one.device.type == "cpu" else to_the_first(one, another)),
+    )
+
+
+@mutant(
+    kills="test_tensors_on_two_devices_do_not_mix_for_every_shape",
+    witness=lambda: raises(RuntimeError, lambda: torch.eq(here(), there())),
+)
+def comparing_moves_the_second(patch):
+    """`torch.eq` moves the second tensor to the first."""
+    change(patch, torch, "eq", lambda eq, one, another: eq(one, to_the_first(one, another)))
+
+
+@mutant(
+    kills="test_a_scalar_tensor_of_the_cpu_mixes_with_any_device",
+    witness=lambda: not raises(RuntimeError, lambda: there() * torch.tensor(2.0)),
+    raises=RuntimeError,
+)
+def scalar_tensors_do_not_mix(patch):
+    """`vector * scalar` raises where the scalar is a tensor of the CPU and the vector is not."""
+
+    def multiply(mul, one, another):
+        if isinstance(another, torch.Tensor) and one.device != another.device:
+            raise RuntimeError("Expected all tensors to be on the same device")
+        return mul(one, another)
+
+    change(patch, torch.Tensor, "__mul__", multiply)
+
+
+@mutant(
+    kills="test_a_scalar_tensor_of_the_cpu_mixes_with_any_device",
+    witness=lambda: raises(RuntimeError, lambda: there() + torch.ones(1)),
+)
+def tensors_of_one_element_mix(patch):
+    """A tensor of one element with brackets around it mixes with other devices, too."""
+
+    def add(original, one, another):
+        one_element = isinstance(another, torch.Tensor) and another.device.type == "cpu" and another.shape == (1,)
+        return original(one, another.reshape(()) if one_element else another)
+
+    change(patch, torch.Tensor, "__add__", add)
+
+
+@mutant(
+    kills="test_a_scalar_of_the_cpu_computes_on_an_accelerator",
+    witness=lambda: (torch.ones(1, device=on_an_accelerator()) * torch.tensor(2.0)).device.type != "cpu",
+)
+def scalars_of_the_cpu_win(patch):
+    """`vector * scalar` is on the CPU where the scalar is."""
+
+    def multiply(mul, one, another):
+        return mul(one, another).to(another.device) if isinstance(another, torch.Tensor) else mul(one, another)
+
+    change(patch, torch.Tensor, "__mul__", multiply)
+
+
+@mutant(
+    kills="test_matrix_products_do_not_mix_devices_either",
+    witness=lambda: raises(RuntimeError, lambda: torch.mm(torch.ones(1, 1), torch.ones(1, 1).to(on_an_accelerator()))),
+)
+def mm_moves_the_second(patch):
+    """`torch.mm` moves its second matrix to the first."""
+    change(patch, torch, "mm", lambda mm, one, another: mm(one, another.to(one.device)))
+
+
+@mutant(
+    kills="test_an_index_may_stay_on_the_cpu",
+    witness=lambda: raises(RuntimeError, lambda: torch.ones(1)[torch.tensor([0]).to(on_an_accelerator())]),
+)
+def indices_are_moved_to_the_tensor(patch):
+    """A CPU tensor takes an index from an accelerator."""
+    change(
+        patch,
+        torch.Tensor,
+        "__getitem__",
+        lambda get, tensor, index: get(tensor, index.to(tensor.device) if isinstance(index, torch.Tensor) else index),
+    )
+
+
+# Models
+
+
+class Kept(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("buffer", torch.ones(2))
+        self.register_buffer("unsaved", torch.ones(2), persistent=False)
+        self.plain = torch.ones(2)
+
+
+@mutant(
+    kills="test_module_to_moves_parameters_and_buffers_and_nothing_else",
+    witness=lambda: Kept().to("meta").unsaved.is_meta,
+)
+def unsaved_buffers_stay_behind(patch):
+    """`model.to(device)` leaves buffers with `persistent=False` where they were."""
+
+    def apply(original, self, *args, **kwargs):
+        kept = {name: self._buffers[name] for name in self._non_persistent_buffers_set}
+        original(self, *args, **kwargs)
+        self._buffers.update(kept)
+        return self
+
+    change(patch, nn.Module, "_apply", apply)
+
+
+@mutant(
+    kills="test_module_to_moves_parameters_and_buffers_and_nothing_else",
+    witness=lambda: Kept().to("meta").plain.device == CPU,
+)
+def plain_tensors_move_with_the_model(patch):
+    """`model.to(device)` moves every tensor that is an attribute, registered or not."""
+
+    def apply(original, self, function, *args, **kwargs):
+        for name, value in list(vars(self).items()):
+            if type(value) is torch.Tensor:
+                self.__dict__[name] = function(value)
+        return original(self, function, *args, **kwargs)
+
+    change(patch, nn.Module, "_apply", apply)
+
+
+@mutant(
+    kills="test_module_to_moves_parameters_and_buffers_and_nothing_else",
+    witness=lambda: [m := nn.Linear(2, 1), m.to("meta") is m][1],
+)
+def module_to_returns_a_copy(patch):
+    """`model.to(device)` moves a copy and leaves the model."""
+    change(patch, nn.Module, "to", lambda to, self, *a, **k: to(copy.deepcopy(self), *a, **k))
+
+
+@mutant(kills="test_a_model_has_no_device_of_its_own", witness=lambda: not hasattr(nn.Linear(2, 1), "device"))
+def module_has_a_device(patch):
+    """A module has a `.device`: that of its first parameter."""
+    patch.setattr(nn.Module, "device", property(lambda self: next(self.parameters()).device), raising=False)
+
+
+@mutant(
+    kills="test_model_and_data_must_both_be_moved",
+    witness=lambda: raises(RuntimeError, lambda: nn.Linear(3, 1)(there())),
+)
+def linear_moves_its_input(patch):
+    """`nn.Linear` moves its input to its weight."""
+    change(patch, nn.Linear, "forward", lambda forward, self, x: forward(self, to_the_first(self.weight, x)))
+
+
+@mutant(
+    kills="test_model_and_data_must_both_be_moved",
+    witness=lambda: raises(RuntimeError, lambda: nn.Linear(3, 1, device="meta")(here())),
+)
+def linear_runs_where_its_input_is(patch):
+    """`nn.Linear` on another device than its input computes with new weights where the input is."""
+    change(
+        patch,
+        nn.Linear,
+        "forward",
+        lambda forward, self, x: forward(self if self.weight.device == x.device else self.to_empty(device=x.device), x),
+    )
+
+
+def momentum():
+    weight = torch.ones(2, device="meta", requires_grad=True)
+    weight.grad = torch.ones_like(weight)
+    optimizer = torch.optim.SGD([weight], lr=0.1, momentum=0.9)
+    optimizer.step()
+    return optimizer.state[weight]["momentum_buffer"]
+
+
+@mutant(kills="test_everything_computed_follows_model_and_data", witness=lambda: momentum().is_meta)
+def momentum_is_kept_on_the_cpu(patch):
+    """`torch.optim.SGD` keeps its momentum on the CPU."""
+
+    def step(original, self, *args, **kwargs):
+        original(self, *args, **kwargs)
+        for kept in self.state.values():
+            kept["momentum_buffer"] = torch.zeros(kept["momentum_buffer"].shape)
+
+    change(patch, torch.optim.SGD, "step", step)
+
+
+@mutant(kills="test_everything_computed_follows_model_and_data", witness=lambda: there().mean().is_meta)
+def mean_comes_back_to_the_cpu(patch):
+    """`tensor.mean()` of another device is on the CPU."""
+    change(patch, torch.Tensor, "mean", lambda mean, tensor: torch.zeros(mean(tensor).shape))
+
+
+@mutant(
+    kills="test_a_loss_with_weights_must_be_moved_too",
+    witness=lambda: raises(
+        RuntimeError, lambda: nn.CrossEntropyLoss(torch.ones(3))(there(), torch.ones(2, dtype=torch.int64).to("meta"))
+    ),
+)
+def cross_entropy_moves_its_weights(patch):
+    """`nn.CrossEntropyLoss` moves its weights to its input."""
+    change(patch, nn.CrossEntropyLoss, "forward", lambda forward, self, x, y: forward(self.to(x.device), x, y))
+
+
+@mutant(
+    kills="test_a_dataloader_leaves_batches_where_the_data_is",
+    witness=lambda: next(iter(DataLoader([torch.tensor(1), torch.tensor(2)], batch_size=2))).tolist() == [1, 2],
+)
+def batches_are_stacked_backwards(patch):
+    """A DataLoader puts the samples of a batch in reverse order."""
+    change(patch, torch, "stack", lambda stack, tensors, *a, **k: stack(list(tensors)[::-1], *a, **k))
+
+
+class Batch(list):
+    def to(self, device):
+        return Batch(part.to(device) for part in self)
+
+
+@mutant(
+    kills="test_a_dataloader_leaves_batches_where_the_data_is",
+    witness=lambda: not hasattr(next(iter(DataLoader([(1.0, 2)]))), "to"),
+)
+def batches_can_be_moved_whole(patch):
+    """A batch of a DataLoader is a list with a `.to`."""
+    fetch = torch.utils.data._utils.fetch._MapDatasetFetcher
+
+    def fetched(original, self, index):
+        batch = original(self, index)
+        return Batch(batch) if isinstance(batch, list) else batch
+
+    change(patch, fetch, "fetch", fetched)
+
+
+@mutant(
+    kills="test_an_optimizer_built_before_a_move_still_works",
+    witness=lambda: [m := nn.Linear(2, 1), m.weight, m.double().weight][1:][0] is m.weight,
+)
+def moving_makes_new_parameters(patch):
+    """`model.to(...)` puts new Parameters into the model."""
+    patch.setattr(torch.__future__, "get_overwrite_module_params_on_conversion", lambda: True)
+
+
+def tied():
+    model = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    model[1].weight = model[0].weight
+    return model.to(torch.float64)
+
+
+def stays_tied():
+    model = tied()
+    return model[0].weight is model[1].weight
+
+
+@mutant(kills="test_tied_weights_stay_tied_after_a_move", witness=stays_tied)
+def moving_unties_weights(patch):
+    """`model.to(...)` gives each layer a Parameter of its own where two shared one."""
+
+    def to(original, self, *args, **kwargs):
+        original(self, *args, **kwargs)
+        seen = set()
+        for module in self.modules():
+            for name, parameter in list(module._parameters.items()):
+                if id(parameter) in seen and parameter is not None:
+                    module._parameters[name] = nn.Parameter(parameter.detach().clone())
+                seen.add(id(parameter))
+        return self
+
+    change(patch, nn.Module, "to", to)
+
+
+def optimizer_loaded(device):
+    weight = torch.ones(2, requires_grad=True)
+    weight.grad = torch.ones(2)
+    saved = torch.optim.SGD([weight], lr=0.1, momentum=0.9)
+    saved.step()
+    moved = torch.ones(2, device=device, requires_grad=True)
+    resumed = torch.optim.SGD([moved], lr=0.7)
+    resumed.load_state_dict(saved.state_dict())
+    return resumed.state[moved]["momentum_buffer"].device, resumed.param_groups[0]["lr"]
+
+
+@mutant(
+    kills="test_optimizer_state_is_loaded_to_where_the_parameters_are",
+    witness=lambda: optimizer_loaded("meta")[0] == META,
+)
+def optimizer_state_stays_where_it_was_saved(patch):
+    """`optimizer.load_state_dict` leaves the momentum on the device it was saved from."""
+
+    def load(original, self, state_dict):
+        original(self, state_dict)
+        parameters = [parameter for group in self.param_groups for parameter in group["params"]]
+        for index, kept in state_dict["state"].items():
+            self.state[parameters[index]] = dict(kept)
+
+    change(patch, torch.optim.Optimizer, "load_state_dict", load)
+
+
+@mutant(
+    kills="test_optimizer_state_is_loaded_to_where_the_parameters_are",
+    witness=lambda: optimizer_loaded("cpu")[1] == 0.1,
+)
+def optimizer_load_keeps_its_own_lr(patch):
+    """`optimizer.load_state_dict` keeps the learning rate the optimizer was made with."""
+
+    def load(original, self, state_dict):
+        rate = self.param_groups[0]["lr"]
+        original(self, state_dict)
+        self.param_groups[0]["lr"] = rate
+
+    change(patch, torch.optim.Optimizer, "load_state_dict", load)
+
+
+# Saving and loading
+
+
+def shares_its_checkpoint():
+    model, checkpoint = nn.Linear(1, 1), {"weight": torch.ones(1, 1), "bias": torch.ones(1)}
+    model.load_state_dict(checkpoint)
+    checkpoint["weight"] += 1
+    return model.weight.item() == 2
+
+
+@mutant(kills="test_load_state_dict_keeps_the_models_device", witness=lambda: not shares_its_checkpoint())
+def load_state_dict_shares_its_checkpoint(patch):
+    """`model.load_state_dict` makes the tensors of the checkpoint the model's own."""
+
+    def load(original, self, state_dict, *args, **kwargs):
+        result = original(self, state_dict, *args, **kwargs)
+        for name, parameter in self.named_parameters():
+            parameter.data = state_dict[name]
+        return result
+
+    change(patch, nn.Module, "load_state_dict", load)
+
+
+def loaded(tensor, map_location=None):
+    file = io.BytesIO()
+    torch.save({"w": tensor}, file)
+    file.seek(0)
+    return torch.load(file, map_location=map_location)["w"]
+
+
+@mutant(
+    kills="test_load_puts_tensors_back_where_they_were_saved", witness=lambda: loaded(torch.tensor([2.0])).item() == 2
+)
+def load_gives_zeros(patch):
+    """`torch.load` gives tensors of the right shape, full of zeros."""
+    change(patch, torch, "load", lambda load, *a, **k: {name: value * 0 for name, value in load(*a, **k).items()})
+
+
+@mutant(kills="test_map_location_chooses_the_device", witness=lambda: loaded(here(), {"cpu": "meta"}).is_meta)
+def load_ignores_a_dict_of_places(patch):
+    """`torch.load(map_location={...})` leaves tensors where they were."""
+    change(
+        patch,
+        torch,
+        "load",
+        lambda load, file, map_location=None, **k: load(
+            file, map_location=None if isinstance(map_location, dict) else map_location, **k
+        ),
+    )
+
+
+@mutant(
+    kills="test_loading_to_a_gpu_that_is_not_there_raises",
+    witness=lambda: raises(RuntimeError, lambda: loaded(here(), "cuda:99")),
+)
+def load_to_a_missing_gpu_gives_the_cpu(patch):
+    """`torch.load(map_location="cuda:99")` loads to the CPU where there is no such GPU."""
+    change(
+        patch,
+        torch,
+        "load",
+        lambda load, file, map_location=None, **k: load(
+            file, map_location="cpu" if map_location == "cuda:99" else map_location, **k
+        ),
+    )
+
+
+# The device without numbers
+
+
+@mutant(kills="test_meta_tensors_have_shapes_and_no_numbers", witness=lambda: raises(RuntimeError, there()[0, 0].item))
+def item_on_meta_is_zero(patch):
+    """`.item()` of a tensor on meta is 0."""
+    change(patch, torch.Tensor, "item", lambda item, tensor: 0.0 if tensor.is_meta else item(tensor))
+
+
+@mutant(
+    kills="test_meta_tensors_have_shapes_and_no_numbers",
+    witness=lambda: there().half().sum(dim=1, keepdim=True).dtype == torch.half,
+)
+def sum_on_meta_widens(patch):
+    """`.sum()` of float16 on meta is float32."""
+    change(
+        patch,
+        torch.Tensor,
+        "sum",
+        lambda sum_, tensor, *a, **k: sum_(tensor, *a, **k).float() if tensor.is_meta else sum_(tensor, *a, **k),
+    )
+
+
+@mutant(
+    kills="test_a_model_from_meta_gets_its_memory_with_to_empty",
+    witness=lambda: raises(NotImplementedError, lambda: nn.Linear(2, 1, device="meta").to("cpu")),
+)
+def module_to_from_meta_allocates(patch):
+    """`model.to(device)` of a model on meta allocates and leaves the memory as it is."""
+
+    def to(original, self, device, *args, **kwargs):
+        if any(parameter.is_meta for parameter in self.parameters()):
+            return self.to_empty(device=device)
+        return original(self, device, *args, **kwargs)
+
+    change(patch, nn.Module, "to", to)
+
+
+@mutant(
+    kills="test_a_model_from_meta_gets_its_memory_with_to_empty",
+    witness=lambda: [m := nn.Linear(2, 1, device="meta"), m.to_empty(device="cpu") is m][1],
+)
+def to_empty_returns_a_copy(patch):
+    """`model.to_empty(...)` allocates a copy and leaves the model."""
+    change(patch, nn.Module, "to_empty", lambda to_empty, self, **k: to_empty(copy.deepcopy(self), **k))
+
+
+@mutant(
+    kills="test_meta_is_not_checked_everywhere",
+    witness=lambda: [y := torch.ones(2), y.__iadd__(torch.ones(2, device="meta")), y.tolist()][2] == [1, 1],
+)
+def adding_meta_in_place_adds_one(patch):
+    """`y += tensor` with a tensor on meta adds 1."""
+    change(
+        patch,
+        torch.Tensor,
+        "__iadd__",
+        lambda iadd, y, other: iadd(y, 1.0 if isinstance(other, torch.Tensor) and other.is_meta else other),
+    )
+
+
+@mutant(
+    kills="test_meta_is_not_checked_everywhere",
+    witness=lambda: F.linear(torch.ones(1, 3), torch.ones(4, 3, device="meta")).device == CPU,
+)
+def linear_with_a_meta_weight_is_on_meta(patch):
+    """`F.linear` of a CPU input and a weight on meta is on meta."""
+    change(
+        patch,
+        F,
+        "linear",
+        lambda linear, x, weight, bias=None: linear(x.to("meta") if weight.is_meta else x, weight, bias),
+    )

@@ -13,12 +13,6 @@ from torch.utils.data import DataLoader
 from plugins.mutation import mutant
 
 
-def change(patch, owner, name, changed):
-    """Call `changed(original, ...)` wherever `owner.name(...)` is called."""
-    original = getattr(owner, name)
-    patch.setattr(owner, name, lambda *args, **kwargs: changed(original, *args, **kwargs))
-
-
 @contextlib.contextmanager
 def aside():
     """What is drawn in here does not show outside."""
@@ -99,7 +93,7 @@ def raises(exception, call):
 )
 def rand_takes_its_numbers_from_the_system(patch):
     """`torch.rand` follows no seed."""
-    change(patch, torch, "rand", from_the_system)
+    patch.around(torch, "rand", from_the_system)
 
 
 @mutant(
@@ -112,7 +106,7 @@ def rand_takes_its_numbers_from_the_system(patch):
 )
 def rand_leaves_the_generator_where_it_was(patch):
     """`torch.rand` does not move the generator on: the next draw is the same one."""
-    change(patch, torch, "rand", without_moving_on)
+    patch.around(torch, "rand", without_moving_on)
 
 
 @mutant(
@@ -125,7 +119,7 @@ def rand_leaves_the_generator_where_it_was(patch):
 )
 def rand_skips_a_number_first(patch):
     """`torch.rand` takes one number more than it gives, from the front."""
-    change(patch, torch, "rand", lambda rand, *a, **k: (one_more(), rand(*a, **k))[1])
+    patch.around(torch, "rand", lambda rand, *a, **k: (one_more(), rand(*a, **k))[1])
 
 
 @mutant(
@@ -141,7 +135,7 @@ def rand_takes_numbers_in_pairs(patch):
             one_more(kwargs.get("generator"))
         return tensor
 
-    change(patch, torch, "rand", rand_in_pairs)
+    patch.around(torch, "rand", rand_in_pairs)
 
 
 @mutant(
@@ -150,7 +144,7 @@ def rand_takes_numbers_in_pairs(patch):
 )
 def rand_makes_float64(patch):
     """`torch.rand` gives the right numbers as float64."""
-    change(patch, torch, "rand", lambda rand, *a, **k: rand(*a, **k).to(k.get("dtype") or torch.float64))
+    patch.around(torch, "rand", lambda rand, *a, **k: rand(*a, **k).to(k.get("dtype") or torch.float64))
 
 
 @mutant(
@@ -165,7 +159,7 @@ def rand_in_float64_is_the_float32_draw(patch):
     def rand_in_float32(rand, *args, dtype=None, **kwargs):
         return rand(*args, **kwargs).to(dtype) if dtype == torch.float64 else rand(*args, dtype=dtype, **kwargs)
 
-    change(patch, torch, "rand", rand_in_float32)
+    patch.around(torch, "rand", rand_in_float32)
 
 
 @mutant(
@@ -174,8 +168,7 @@ def rand_in_float64_is_the_float32_draw(patch):
 )
 def rand_draws_in_float64_and_rounds(patch):
     """`torch.rand` draws float64 numbers and rounds them to float32."""
-    change(
-        patch,
+    patch.around(
         torch,
         "rand",
         lambda rand, *a, dtype=None, **k: rand(*a, dtype=torch.float64, **k).to(dtype or torch.float32),
@@ -196,7 +189,7 @@ def rand_in_bfloat16_goes_through_float16(patch):
             return rand(*args, dtype=dtype, **kwargs)
         return (rand(*args, **kwargs) * 256).floor().div(256).half().bfloat16()
 
-    change(patch, torch, "rand", rand_by_way_of_float16)
+    patch.around(torch, "rand", rand_by_way_of_float16)
 
 
 @mutant(
@@ -213,7 +206,7 @@ def rand_in_float16_has_a_draw_of_its_own(patch):
             return rand(*args, dtype=dtype, **kwargs)
         return torch.empty(args, dtype=dtype).random_(2**11).div_(2**11)
 
-    change(patch, torch, "rand", rand_of_eleven_bits)
+    patch.around(torch, "rand", rand_of_eleven_bits)
 
 
 @mutant(
@@ -222,7 +215,7 @@ def rand_in_float16_has_a_draw_of_its_own(patch):
 )
 def randperm_takes_its_order_from_the_system(patch):
     """`torch.randperm` follows no seed."""
-    change(patch, torch, "randperm", from_the_system)
+    patch.around(torch, "randperm", from_the_system)
 
 
 @mutant(
@@ -231,7 +224,7 @@ def randperm_takes_its_order_from_the_system(patch):
 )
 def dropout_takes_its_mask_from_the_system(patch):
     """`F.dropout`, and with it `nn.Dropout`, follows no seed."""
-    change(patch, F, "dropout", from_the_system)
+    patch.around(F, "dropout", from_the_system)
 
 
 @mutant(
@@ -240,7 +233,7 @@ def dropout_takes_its_mask_from_the_system(patch):
 )
 def dropout_drops_the_same_units_again(patch):
     """`F.dropout` keeps its first mask for every later call with the same seed."""
-    change(patch, F, "dropout", without_moving_on)
+    patch.around(F, "dropout", without_moving_on)
 
 
 @mutant(
@@ -253,7 +246,7 @@ def dropout_drops_the_same_units_again(patch):
 )
 def layers_take_their_first_weights_from_the_system(patch):
     """The first weights of a Linear follow no seed."""
-    change(patch, nn.Linear, "reset_parameters", from_the_system)
+    patch.around(nn.Linear, "reset_parameters", from_the_system)
 
 
 @mutant(
@@ -268,7 +261,7 @@ def first_biases_come_from_the_system(patch):
         if self.bias is not None:
             from_the_system(self.bias.data.uniform_, -0.5, 0.5)
 
-    change(patch, nn.Linear, "reset_parameters", reset)
+    patch.around(nn.Linear, "reset_parameters", reset)
 
 
 @mutant(
@@ -286,7 +279,7 @@ def each_layer_starts_from_the_seed(patch):
                 torch.cuda.manual_seed_all(seed)
             original(self)
 
-    change(patch, nn.Linear, "reset_parameters", reset)
+    patch.around(nn.Linear, "reset_parameters", reset)
 
 
 @mutant(
@@ -295,7 +288,7 @@ def each_layer_starts_from_the_seed(patch):
 )
 def randn_takes_its_numbers_from_the_system(patch):
     """`torch.randn` follows no seed."""
-    change(patch, torch, "randn", from_the_system)
+    patch.around(torch, "randn", from_the_system)
 
 
 @mutant(
@@ -304,8 +297,7 @@ def randn_takes_its_numbers_from_the_system(patch):
 )
 def randint_gives_other_integers(patch):
     """`torch.randint` counts from the top: other numbers, as evenly spread."""
-    change(
-        patch,
+    patch.around(
         torch,
         "randint",
         lambda randint, low, high, *a, **k: low + high - 1 - randint(low, high, *a, **k),
@@ -325,7 +317,7 @@ def rand_like_skips_a_number_first(patch):
         torch.empty(1, device=source.device).uniform_()
         return rand_like(source, **kwargs)
 
-    change(patch, torch, "rand_like", rand_like_later)
+    patch.around(torch, "rand_like", rand_like_later)
 
 
 @mutant(
@@ -334,7 +326,7 @@ def rand_like_skips_a_number_first(patch):
 )
 def normal_in_place_has_the_other_sign(patch):
     """`Tensor.normal_()` gives the numbers of `torch.randn` with the other sign: right on average."""
-    change(patch, torch.Tensor, "normal_", lambda normal_, tensor, *a, **k: normal_(tensor, *a, **k).neg_())
+    patch.around(torch.Tensor, "normal_", lambda normal_, tensor, *a, **k: normal_(tensor, *a, **k).neg_())
 
 
 @mutant(
@@ -343,19 +335,19 @@ def normal_in_place_has_the_other_sign(patch):
 )
 def randint_includes_its_end(patch):
     """`torch.randint(0, 3, ...)` gives 3 too."""
-    change(patch, torch, "randint", lambda randint, low, high, *a, **k: randint(low, high + 1, *a, **k))
+    patch.around(torch, "randint", lambda randint, low, high, *a, **k: randint(low, high + 1, *a, **k))
 
 
 @mutant(kills="test_randint_leaves_out_its_end", witness=lambda: torch.randint(0, 2, (200,)).max() == 1)
 def randint_leaves_out_its_last_but_one(patch):
     """`torch.randint(0, 3, ...)` never gives 2."""
-    change(patch, torch, "randint", lambda randint, low, high, *a, **k: randint(low, max(high - 1, 1), *a, **k))
+    patch.around(torch, "randint", lambda randint, low, high, *a, **k: randint(low, max(high - 1, 1), *a, **k))
 
 
 @mutant(kills="test_randint_leaves_out_its_end", witness=lambda: np.random.randint(0, 2, 200).max() == 1)
 def numpy_randint_includes_its_end(patch):
     """`np.random.randint(0, 3)` gives 3 too."""
-    change(patch, np.random, "randint", lambda randint, low, high, *a, **k: randint(low, high + 1, *a, **k))
+    patch.around(np.random, "randint", lambda randint, low, high, *a, **k: randint(low, high + 1, *a, **k))
 
 
 @mutant(
@@ -380,7 +372,7 @@ def manual_seed_works_once(patch):
     def seed_once(manual_seed, seed):
         return torch.default_generator if torch.initial_seed() == seed else manual_seed(seed)
 
-    change(patch, torch, "manual_seed", seed_once)
+    patch.around(torch, "manual_seed", seed_once)
 
 
 @mutant(
@@ -395,7 +387,7 @@ def manual_seed_works_once(patch):
 )
 def manual_seed_is_off_by_one(patch):
     """`torch.manual_seed` sets the next seed."""
-    change(patch, torch, "manual_seed", lambda manual_seed, seed: manual_seed((int(seed) + 1) % 2**64))
+    patch.around(torch, "manual_seed", lambda manual_seed, seed: manual_seed((int(seed) + 1) % 2**64))
 
 
 @mutant(
@@ -407,7 +399,7 @@ def manual_seed_is_off_by_one(patch):
 )
 def manual_seed_knows_one_seed(patch):
     """`torch.manual_seed` sets the same seed whatever it is asked for."""
-    change(patch, torch, "manual_seed", lambda manual_seed, seed: manual_seed(0))
+    patch.around(torch, "manual_seed", lambda manual_seed, seed: manual_seed(0))
 
 
 @mutant(
@@ -432,7 +424,7 @@ def initial_seed_moves_on(patch):
 )
 def initial_seed_is_cut_to_32_bits(patch):
     """`torch.initial_seed` names the lower 32 bits of the seed only."""
-    change(patch, torch, "initial_seed", lambda initial_seed: initial_seed() % 2**32)
+    patch.around(torch, "initial_seed", lambda initial_seed: initial_seed() % 2**32)
 
 
 @mutant(kills="test_torch_seed_draws_a_new_seed_and_tells_it", witness=lambda: torch.seed() != torch.seed())
@@ -444,7 +436,7 @@ def torch_seed_is_always_the_same(patch):
 @mutant(kills="test_torch_seed_draws_a_new_seed_and_tells_it", witness=lambda: torch.seed() == torch.initial_seed())
 def torch_seed_tells_another_seed(patch):
     """`torch.seed()` returns another seed than the one it sets."""
-    change(patch, torch, "seed", lambda seed: seed() ^ 1)
+    patch.around(torch, "seed", lambda seed: seed() ^ 1)
 
 
 @mutant(kills="test_torch_seed_draws_a_new_seed_and_tells_it", witness=lambda: torch.seed() == torch.initial_seed())
@@ -459,7 +451,7 @@ def torch_seed_sets_nothing(patch):
 )
 def manual_seed_drops_the_sign(patch):
     """`torch.manual_seed(-3)` is `torch.manual_seed(3)`."""
-    change(patch, torch, "manual_seed", lambda manual_seed, seed: manual_seed(abs(int(seed))))
+    patch.around(torch, "manual_seed", lambda manual_seed, seed: manual_seed(abs(int(seed))))
 
 
 @mutant(
@@ -468,8 +460,7 @@ def manual_seed_drops_the_sign(patch):
 )
 def negative_seeds_are_off_by_one(patch):
     """A negative seed counts back from 2**64 - 1, as the documentation has it, and not from 2**64."""
-    change(
-        patch,
+    patch.around(
         torch,
         "manual_seed",
         lambda manual_seed, seed: manual_seed(seed if seed >= 0 else 2**64 - 1 + int(seed)),
@@ -479,7 +470,7 @@ def negative_seeds_are_off_by_one(patch):
 @mutant(kills="test_which_seeds_torch_and_numpy_refuse", witness=lambda: torch.manual_seed(1.9).initial_seed() == 1)
 def manual_seed_rounds_floats(patch):
     """`torch.manual_seed(1.9)` sets the seed 2."""
-    change(patch, torch, "manual_seed", lambda manual_seed, seed: manual_seed(round(seed)))
+    patch.around(torch, "manual_seed", lambda manual_seed, seed: manual_seed(round(seed)))
 
 
 @mutant(
@@ -488,8 +479,7 @@ def manual_seed_rounds_floats(patch):
 )
 def manual_seed_wraps_seeds_too_large(patch):
     """`torch.manual_seed(2**64)` is `torch.manual_seed(0)`."""
-    change(
-        patch,
+    patch.around(
         torch,
         "manual_seed",
         lambda manual_seed, seed: manual_seed(int(seed) % 2**64 if seed > 0 else seed),
@@ -502,7 +492,7 @@ def manual_seed_wraps_seeds_too_large(patch):
 )
 def manual_seed_wraps_seeds_too_small(patch):
     """`torch.manual_seed` takes negative numbers of any size."""
-    change(patch, torch, "manual_seed", lambda manual_seed, seed: manual_seed(int(seed) % 2**64 if seed < 0 else seed))
+    patch.around(torch, "manual_seed", lambda manual_seed, seed: manual_seed(int(seed) % 2**64 if seed < 0 else seed))
 
 
 @mutant(
@@ -519,7 +509,7 @@ def refused_seeds_set_another_seed(patch):
             torch.default_generator.manual_seed(0)
         return manual_seed(seed)
 
-    change(patch, torch, "manual_seed", seed_first)
+    patch.around(torch, "manual_seed", seed_first)
 
 
 @mutant(
@@ -528,8 +518,7 @@ def refused_seeds_set_another_seed(patch):
 )
 def numpy_seed_wraps_seeds_too_large(patch):
     """`np.random.seed(2**32)` is `np.random.seed(0)`."""
-    change(
-        patch,
+    patch.around(
         np.random,
         "seed",
         lambda seed, number: seed(number % 2**32 if isinstance(number, int) and number > 0 else number),
@@ -542,7 +531,7 @@ def numpy_seed_wraps_seeds_too_large(patch):
 )
 def numpy_seed_cuts_floats_short(patch):
     """`np.random.seed(1.9)` is `np.random.seed(1)`."""
-    change(patch, np.random, "seed", lambda seed, number: seed(int(number)))
+    patch.around(np.random, "seed", lambda seed, number: seed(int(number)))
 
 
 # What a seed reaches
@@ -554,7 +543,7 @@ def numpy_seed_cuts_floats_short(patch):
 )
 def manual_seed_reaches_numpy(patch):
     """`torch.manual_seed` seeds NumPy too."""
-    change(patch, torch, "manual_seed", lambda manual_seed, s: (np.random.seed(int(s) % 2**32), manual_seed(s))[1])
+    patch.around(torch, "manual_seed", lambda manual_seed, s: (np.random.seed(int(s) % 2**32), manual_seed(s))[1])
 
 
 @mutant(
@@ -563,7 +552,7 @@ def manual_seed_reaches_numpy(patch):
 )
 def manual_seed_reaches_python(patch):
     """`torch.manual_seed` seeds Python's `random` too."""
-    change(patch, torch, "manual_seed", lambda manual_seed, seed: (random.seed(int(seed)), manual_seed(seed))[1])
+    patch.around(torch, "manual_seed", lambda manual_seed, seed: (random.seed(int(seed)), manual_seed(seed))[1])
 
 
 @mutant(
@@ -572,9 +561,7 @@ def manual_seed_reaches_python(patch):
 )
 def numpy_seed_reaches_torch(patch):
     """`np.random.seed` seeds torch too."""
-    change(
-        patch, np.random, "seed", lambda seed, number=None: (seed(number), torch.default_generator.manual_seed(0))[0]
-    )
+    patch.around(np.random, "seed", lambda seed, number=None: (seed(number), torch.default_generator.manual_seed(0))[0])
 
 
 @mutant(
@@ -583,7 +570,7 @@ def numpy_seed_reaches_torch(patch):
 )
 def python_seed_reaches_numpy(patch):
     """`random.seed` seeds NumPy too."""
-    change(patch, random, "seed", lambda seed, number=None: (seed(number), np.random.seed(number))[0])
+    patch.around(random, "seed", lambda seed, number=None: (seed(number), np.random.seed(number))[0])
 
 
 @mutant(
@@ -592,8 +579,7 @@ def python_seed_reaches_numpy(patch):
 )
 def default_rng_follows_numpys_seed(patch):
     """`np.random.default_rng()` takes its seed from NumPy's old generator."""
-    change(
-        patch,
+    patch.around(
         np.random,
         "default_rng",
         lambda default_rng, seed=None: default_rng(np.random.randint(2**31) if seed is None else seed),
@@ -606,7 +592,7 @@ def default_rng_follows_numpys_seed(patch):
 )
 def default_rng_ignores_its_own_seed(patch):
     """`np.random.default_rng(seed)` takes its seed from the system."""
-    change(patch, np.random, "default_rng", lambda default_rng, seed=None: default_rng())
+    patch.around(np.random, "default_rng", lambda default_rng, seed=None: default_rng())
 
 
 def cuda_leaves_alone(seed):
@@ -621,8 +607,7 @@ def cuda_leaves_alone(seed):
 )
 def cuda_manual_seed_all_seeds_the_cpu(patch):
     """`torch.cuda.manual_seed_all` seeds the CPU too."""
-    change(
-        patch,
+    patch.around(
         torch.cuda,
         "manual_seed_all",
         lambda original, seed: (original(seed), torch.default_generator.manual_seed(seed))[0],
@@ -635,7 +620,7 @@ def cuda_manual_seed_all_seeds_the_cpu(patch):
 )
 def cuda_manual_seed_uses_up_a_number(patch):
     """`torch.cuda.manual_seed` draws one number from the CPU's generator."""
-    change(patch, torch.cuda, "manual_seed", lambda original, seed: (original(seed), one_more())[0])
+    patch.around(torch.cuda, "manual_seed", lambda original, seed: (original(seed), one_more())[0])
 
 
 def on_an_accelerator():
@@ -661,7 +646,7 @@ def rand_gives_every_device_the_cpus_numbers(patch):
         generator = torch.Generator().manual_seed(torch.initial_seed())
         return rand(*args, generator=generator).to(device)
 
-    change(patch, torch, "rand", rand_on_a_copy)
+    patch.around(torch, "rand", rand_on_a_copy)
 
 
 @mutant(
@@ -670,7 +655,7 @@ def rand_gives_every_device_the_cpus_numbers(patch):
 )
 def rand_on_an_accelerator_draws_on_the_cpu(patch):
     """`torch.rand` on an accelerator draws from the CPU's generator and moves the numbers."""
-    change(patch, torch, "rand", on_the_cpu_first)
+    patch.around(torch, "rand", on_the_cpu_first)
 
 
 @mutant(
@@ -681,7 +666,7 @@ def rand_on_an_accelerator_draws_on_the_cpu(patch):
 )
 def rand_accepts_a_generator_of_the_cpu_anywhere(patch):
     """`torch.rand` on an accelerator takes a Generator of the CPU, draws there and moves the numbers."""
-    change(patch, torch, "rand", on_the_cpu_first)
+    patch.around(torch, "rand", on_the_cpu_first)
 
 
 # What uses up numbers
@@ -698,7 +683,7 @@ def dropout_draws_in_eval_too(patch):
         dropout(x, p, True)
         return dropout(x, p, training, inplace)
 
-    change(patch, F, "dropout", dropout_always)
+    patch.around(F, "dropout", dropout_always)
 
 
 @mutant(
@@ -707,7 +692,7 @@ def dropout_draws_in_eval_too(patch):
 )
 def dropout_layer_draws_in_eval_too(patch):
     """`nn.Dropout` in eval mode moves the generator on; the function does not."""
-    change(patch, nn.Dropout, "forward", lambda forward, self, x: (torch.rand_like(x), forward(self, x))[1])
+    patch.around(nn.Dropout, "forward", lambda forward, self, x: (torch.rand_like(x), forward(self, x))[1])
 
 
 @mutant(
@@ -716,7 +701,7 @@ def dropout_layer_draws_in_eval_too(patch):
 )
 def dropout_layer_draws_beside_the_stream(patch):
     """`nn.Dropout` in training leaves the generator where it was."""
-    change(patch, nn.Dropout, "forward", without_moving_on)
+    patch.around(nn.Dropout, "forward", without_moving_on)
 
 
 @mutant(
@@ -731,7 +716,7 @@ def randn_keeps_its_beginning(patch):
             return randn(size, *args, **kwargs)
         return torch.cat([randn(8, **kwargs) for _ in range(size // 8)] + [randn(size % 8, **kwargs)])
 
-    change(patch, torch, "randn", randn_in_parts)
+    patch.around(torch, "randn", randn_in_parts)
 
 
 @mutant(
@@ -744,7 +729,7 @@ def randn_changes_its_routine_at_15(patch):
     def randn_from_15(randn, *size, **kwargs):
         return randn(16, **kwargs)[:15] if size == (15,) else randn(*size, **kwargs)
 
-    change(patch, torch, "randn", randn_from_15)
+    patch.around(torch, "randn", randn_from_15)
 
 
 # Generators and their states
@@ -756,7 +741,7 @@ def randn_changes_its_routine_at_15(patch):
 )
 def rand_ignores_its_generator(patch):
     """`torch.rand(..., generator=...)` draws from the global generator."""
-    change(patch, torch, "rand", lambda rand, *a, generator=None, **k: rand(*a, **k))
+    patch.around(torch, "rand", lambda rand, *a, generator=None, **k: rand(*a, **k))
 
 
 @mutant(
@@ -771,7 +756,7 @@ def rand_moves_two_generators_on(patch):
             rand(1, **kwargs)
         return rand(*args, generator=generator, **kwargs)
 
-    change(patch, torch, "rand", rand_of_two)
+    patch.around(torch, "rand", rand_of_two)
 
 
 @mutant(
@@ -791,8 +776,8 @@ def manual_seed_reaches_every_generator(patch):
             generator.manual_seed(seed)
         return manual_seed(seed)
 
-    change(patch, torch, "Generator", remember)
-    change(patch, torch, "manual_seed", seed_all)
+    patch.around(torch, "Generator", remember)
+    patch.around(torch, "manual_seed", seed_all)
 
 
 @mutant(
@@ -801,7 +786,7 @@ def manual_seed_reaches_every_generator(patch):
 )
 def randperm_ignores_its_generator(patch):
     """`torch.randperm(..., generator=...)` draws from the global generator."""
-    change(patch, torch, "randperm", lambda randperm, *a, generator=None, **k: randperm(*a, **k))
+    patch.around(torch, "randperm", lambda randperm, *a, generator=None, **k: randperm(*a, **k))
 
 
 @mutant(
@@ -831,7 +816,7 @@ def new_generators_start_from_the_system(patch):
         generator.seed()
         return generator
 
-    change(patch, torch, "Generator", seeded_by_the_system)
+    patch.around(torch, "Generator", seeded_by_the_system)
 
 
 @mutant(
@@ -840,7 +825,7 @@ def new_generators_start_from_the_system(patch):
 )
 def new_generators_start_from_zero(patch):
     """A new `torch.Generator` starts from the seed 0."""
-    change(patch, torch, "Generator", lambda make, *a, **k: make(*a, **k).manual_seed(0))
+    patch.around(torch, "Generator", lambda make, *a, **k: make(*a, **k).manual_seed(0))
 
 
 @mutant(
@@ -863,8 +848,7 @@ def generator_seed_tells_another_seed(patch):
 )
 def manual_seed_returns_a_generator_of_its_own(patch):
     """`torch.manual_seed` returns a new Generator with the same seed."""
-    change(
-        patch,
+    patch.around(
         torch,
         "manual_seed",
         lambda manual_seed, seed: (manual_seed(seed), torch.Generator().manual_seed(int(seed)))[1],
@@ -877,7 +861,7 @@ def manual_seed_returns_a_generator_of_its_own(patch):
 )
 def manual_seed_returns_nothing(patch):
     """`torch.manual_seed` returns None."""
-    change(patch, torch, "manual_seed", lambda manual_seed, seed: (manual_seed(seed), None)[1])
+    patch.around(torch, "manual_seed", lambda manual_seed, seed: (manual_seed(seed), None)[1])
 
 
 def bookmarked(times=1):
@@ -954,7 +938,7 @@ def set_rng_state_forgets_the_waiting_number(patch):
         state[5032:] = 0
         set_rng_state(state)
 
-    change(patch, torch, "set_rng_state", without_the_end)
+    patch.around(torch, "set_rng_state", without_the_end)
 
 
 @mutant(kills="test_rng_state_replays_what_follows_for_every_state", witness=replays)
@@ -966,7 +950,7 @@ def get_rng_state_is_one_number_late(patch):
             one_more()
             return get_rng_state()
 
-    change(patch, torch, "get_rng_state", next_state)
+    patch.around(torch, "get_rng_state", next_state)
 
 
 def fork_leaves(error=None, inside=lambda: torch.default_generator.manual_seed(7)):
@@ -1032,7 +1016,7 @@ def randperm_holds_an_index_twice(patch):
             order[0] = order[-1]
         return order
 
-    change(patch, torch, "randperm", randperm_with_a_twin)
+    patch.around(torch, "randperm", randperm_with_a_twin)
 
 
 @mutant(
@@ -1041,7 +1025,7 @@ def randperm_holds_an_index_twice(patch):
 )
 def randperm_makes_int32(patch):
     """`torch.randperm` gives int32."""
-    change(patch, torch, "randperm", lambda randperm, *a, **k: randperm(*a, **k).int())
+    patch.around(torch, "randperm", lambda randperm, *a, **k: randperm(*a, **k).int())
 
 
 @mutant(
@@ -1050,7 +1034,7 @@ def randperm_makes_int32(patch):
 )
 def randperm_leaves_the_order(patch):
     """`torch.randperm` gives the numbers in order."""
-    change(patch, torch, "randperm", lambda randperm, *a, **k: randperm(*a, **k).sort().values)
+    patch.around(torch, "randperm", lambda randperm, *a, **k: randperm(*a, **k).sort().values)
 
 
 @mutant(
@@ -1059,7 +1043,7 @@ def randperm_leaves_the_order(patch):
 )
 def randperm_gives_one_order_twice(patch):
     """`torch.randperm` does not move the generator on: the next order is the same one."""
-    change(patch, torch, "randperm", without_moving_on)
+    patch.around(torch, "randperm", without_moving_on)
 
 
 def views():
@@ -1071,7 +1055,7 @@ def views():
 @mutant(kills="test_python_cannot_shuffle_a_tensor", witness=views)
 def tensor_items_are_copies(patch):
     """`tensor[0]` is a copy and no view, so that swapping two items works."""
-    change(patch, torch.Tensor, "__getitem__", lambda getitem, tensor, index: getitem(tensor, index).clone())
+    patch.around(torch.Tensor, "__getitem__", lambda getitem, tensor, index: getitem(tensor, index).clone())
 
 
 @mutant(
@@ -1087,7 +1071,7 @@ def python_shuffles_tensors_well(patch):
         if rows is not x:
             x.copy_(torch.tensor(rows))
 
-    change(patch, random, "shuffle", shuffle_rows)
+    patch.around(random, "shuffle", shuffle_rows)
 
 
 def epochs(**kwargs):
@@ -1099,7 +1083,7 @@ def epochs(**kwargs):
 @mutant(kills="test_a_dataloader_shuffles_by_its_generator", witness=lambda: epochs() == epochs())
 def dataloader_ignores_its_generator(patch):
     """A DataLoader shuffles by the global generator whatever `generator` says."""
-    change(patch, DataLoader, "__init__", lambda init, self, *a, generator=None, **k: init(self, *a, **k))
+    patch.around(DataLoader, "__init__", lambda init, self, *a, generator=None, **k: init(self, *a, **k))
 
 
 @mutant(kills="test_a_dataloader_shuffles_by_its_generator", witness=lambda: epochs()[0] != epochs()[1])
@@ -1111,7 +1095,7 @@ def dataloader_repeats_its_order(patch):
             self.generator.manual_seed(42)
         return original(self)
 
-    change(patch, DataLoader, "__iter__", iterate)
+    patch.around(DataLoader, "__iter__", iterate)
 
 
 @mutant(kills="test_a_dataloader_shuffles_by_its_generator", witness=lambda: not moves_on(epochs))
@@ -1123,7 +1107,7 @@ def dataloader_draws_globally_besides(patch):
             one_more()
         return original(self)
 
-    change(patch, DataLoader, "__iter__", iterate)
+    patch.around(DataLoader, "__iter__", iterate)
 
 
 @mutant(
@@ -1137,7 +1121,7 @@ def dataloader_in_order_draws_nothing(patch):
         shuffles = isinstance(self.sampler, torch.utils.data.RandomSampler)
         return original(self) if shuffles or self.generator else without_moving_on(original, self)
 
-    change(patch, DataLoader, "__iter__", iterate)
+    patch.around(DataLoader, "__iter__", iterate)
 
 
 @mutant(
@@ -1151,7 +1135,7 @@ def dataloader_draws_once_too_often(patch):
         one_more()
         return original(self)
 
-    change(patch, DataLoader, "__iter__", iterate)
+    patch.around(DataLoader, "__iter__", iterate)
 
 
 def base_seed():
@@ -1168,7 +1152,7 @@ def worker_seeds_are_off_by_one(patch):
         original(self, *args, **kwargs)
         self._base_seed += 1
 
-    change(patch, loading._BaseDataLoaderIter, "__init__", start)
+    patch.around(loading._BaseDataLoaderIter, "__init__", start)
 
 
 @mutant(
@@ -1177,7 +1161,7 @@ def worker_seeds_are_off_by_one(patch):
 )
 def worker_init_fn_is_not_called(patch):
     """A DataLoader forgets its `worker_init_fn`."""
-    change(patch, DataLoader, "__init__", lambda init, self, *a, worker_init_fn=None, **k: init(self, *a, **k))
+    patch.around(DataLoader, "__init__", lambda init, self, *a, worker_init_fn=None, **k: init(self, *a, **k))
 
 
 # What no seed promises
@@ -1207,9 +1191,7 @@ def puts(mode, **kwargs):
 )
 def deterministic_mode_only_warns(patch):
     """`torch.use_deterministic_algorithms(True)` warns and does not raise."""
-    change(
-        patch, torch, "use_deterministic_algorithms", lambda use, mode, *, warn_only=False: use(mode, warn_only=mode)
-    )
+    patch.around(torch, "use_deterministic_algorithms", lambda use, mode, *, warn_only=False: use(mode, warn_only=mode))
 
 
 @mutant(
@@ -1219,7 +1201,7 @@ def deterministic_mode_only_warns(patch):
 )
 def deterministic_mode_raises_despite_warn_only(patch):
     """`torch.use_deterministic_algorithms(True, warn_only=True)` raises and does not warn."""
-    change(patch, torch, "use_deterministic_algorithms", lambda use, mode, *, warn_only=False: use(mode))
+    patch.around(torch, "use_deterministic_algorithms", lambda use, mode, *, warn_only=False: use(mode))
 
 
 @mutant(
@@ -1234,7 +1216,7 @@ def deterministic_mode_raises_too_late(patch):
             tensor[index] = values
         return put_(tensor, index, values, accumulate)
 
-    change(patch, torch.Tensor, "put_", put_first)
+    patch.around(torch.Tensor, "put_", put_first)
 
 
 def fills(dtype):
@@ -1249,7 +1231,7 @@ def fills(dtype):
 @mutant(kills="test_deterministic_mode_fills_what_is_left_empty", witness=lambda: fills(torch.float32))
 def empty_holds_zeros_in_deterministic_mode(patch):
     """`torch.empty` holds zeros in deterministic mode."""
-    change(patch, torch, "empty", lambda empty, *a, **k: empty(*a, **k).zero_())
+    patch.around(torch, "empty", lambda empty, *a, **k: empty(*a, **k).zero_())
 
 
 @mutant(kills="test_deterministic_mode_fills_what_is_left_empty", witness=lambda: fills(torch.int64))
@@ -1260,7 +1242,7 @@ def empty_integers_are_one_too_small(patch):
         tensor = empty(*args, **kwargs)
         return tensor.fill_(torch.iinfo(tensor.dtype).max - 1) if tensor.dtype == torch.int64 else tensor
 
-    change(patch, torch, "empty", empty_less_one)
+    patch.around(torch, "empty", empty_less_one)
 
 
 @mutant(
@@ -1269,7 +1251,7 @@ def empty_integers_are_one_too_small(patch):
 )
 def training_loss_is_a_quarter(patch):
     """`F.mse_loss` is a quarter of what it should be, so that training is slower."""
-    change(patch, F, "mse_loss", lambda mse_loss, *a, **k: mse_loss(*a, **k) / 4)
+    patch.around(F, "mse_loss", lambda mse_loss, *a, **k: mse_loss(*a, **k) / 4)
 
 
 @mutant(
@@ -1295,4 +1277,4 @@ def load_state_dict_leaves_biases_out(patch):
         own = {name: tensor for name, tensor in self.state_dict().items() if name.endswith("bias")}
         return original(self, {**state_dict, **own}, *args, **kwargs)
 
-    change(patch, nn.Module, "load_state_dict", load)
+    patch.around(nn.Module, "load_state_dict", load)

@@ -16,12 +16,6 @@ CPU = torch.device("cpu")
 META = torch.device("meta")
 
 
-def change(patch, owner, name, changed):
-    """Call `changed(original, ...)` wherever `owner.name(...)` is called."""
-    original = getattr(owner, name)
-    patch.setattr(owner, name, lambda *args, **kwargs: changed(original, *args, **kwargs))
-
-
 def raises(exception, call):
     try:
         call()
@@ -66,7 +60,7 @@ def to_the_first(first, second):
 )
 def cuda_is_available_where_it_is_not(patch):
     """`torch.cuda.is_available()` says the opposite."""
-    change(patch, torch.cuda, "is_available", lambda is_available: not is_available())
+    patch.around(torch.cuda, "is_available", lambda is_available: not is_available())
 
 
 @mutant(
@@ -76,7 +70,7 @@ def cuda_is_available_where_it_is_not(patch):
 )
 def accelerator_is_available_where_it_is_not(patch):
     """`torch.accelerator.is_available()` says the opposite, and there is a name for it."""
-    change(patch, torch.accelerator, "is_available", lambda is_available: not is_available())
+    patch.around(torch.accelerator, "is_available", lambda is_available: not is_available())
     patch.setattr(torch.accelerator, "current_accelerator", lambda check_available=False: torch.device("cuda"))
 
 
@@ -89,8 +83,7 @@ def accelerator_is_available_where_it_is_not(patch):
 def current_accelerator_does_not_check(patch):
     """`current_accelerator(check_available=True)` is None where there is one, and cuda where there is none."""
     wrong = None if torch.accelerator.is_available() else torch.device("cuda")
-    change(
-        patch,
+    patch.around(
         torch.accelerator,
         "current_accelerator",
         lambda original, check_available=False: wrong if check_available else original(),
@@ -103,7 +96,7 @@ def current_accelerator_does_not_check(patch):
 )
 def to_a_missing_gpu_stays_where_it_is(patch):
     """`tensor.to("cuda:99")` returns the tensor where there is no such GPU."""
-    change(patch, torch.Tensor, "to", lambda to, tensor, *a, **k: tensor if a == ("cuda:99",) else to(tensor, *a, **k))
+    patch.around(torch.Tensor, "to", lambda to, tensor, *a, **k: tensor if a == ("cuda:99",) else to(tensor, *a, **k))
 
 
 @mutant(
@@ -119,7 +112,7 @@ def module_to_a_missing_gpu_raises_valueerror(patch):
             raise ValueError("no such CUDA GPU")
         return to(self, *args, **kwargs)
 
-    change(patch, nn.Module, "to", to_or_valueerror)
+    patch.around(nn.Module, "to", to_or_valueerror)
 
 
 @mutant(kills="test_names_of_devices", witness=lambda: torch.device("cuda") != torch.device("cuda:0"))
@@ -130,13 +123,13 @@ def device_without_an_index_is_the_first(patch):
         made = make(*args, **kwargs)
         return make(made.type, 0) if made.index is None and made.type == "cuda" else made
 
-    change(patch, torch, "device", first)
+    patch.around(torch, "device", first)
 
 
 @mutant(kills="test_names_of_devices", witness=lambda: raises(RuntimeError, lambda: torch.device("gpu")))
 def device_accepts_gpu(patch):
     """`torch.device("gpu")` is a name for cuda."""
-    change(patch, torch, "device", lambda make, *a, **k: make("cuda") if a == ("gpu",) else make(*a, **k))
+    patch.around(torch, "device", lambda make, *a, **k: make("cuda") if a == ("gpu",) else make(*a, **k))
 
 
 @mutant(
@@ -145,7 +138,7 @@ def device_accepts_gpu(patch):
 )
 def device_of_two_parts_drops_the_index(patch):
     """`torch.device("cuda", 1)` is `torch.device("cuda")`."""
-    change(patch, torch, "device", lambda make, *a, **k: make(*a[:1], **k))
+    patch.around(torch, "device", lambda make, *a, **k: make(*a[:1], **k))
 
 
 @mutant(kills="test_a_device_never_equals_a_string", witness=lambda: torch.ones(1).device != "cpu")
@@ -173,7 +166,7 @@ def device_of_a_tensor_has_no_index(patch):
 )
 def eye_ignores_its_device(patch):
     """`torch.eye(device=...)` is made on the CPU."""
-    change(patch, torch, "eye", lambda eye, *a, device=None, **k: eye(*a, **k))
+    patch.around(torch, "eye", lambda eye, *a, device=None, **k: eye(*a, **k))
 
 
 @mutant(
@@ -181,8 +174,7 @@ def eye_ignores_its_device(patch):
 )
 def full_ignores_names_of_devices(patch):
     """`torch.full(device=...)` takes a `torch.device`, and ignores its name."""
-    change(
-        patch,
+    patch.around(
         torch,
         "full",
         lambda full, *a, device=None, **k: full(*a, device=None if isinstance(device, str) else device, **k),
@@ -194,13 +186,13 @@ def full_ignores_names_of_devices(patch):
 )
 def rand_like_makes_float32(patch):
     """`torch.rand_like` gives float32 whatever its source is."""
-    change(patch, torch, "rand_like", lambda rand_like, source: rand_like(source, dtype=torch.float32))
+    patch.around(torch, "rand_like", lambda rand_like, source: rand_like(source, dtype=torch.float32))
 
 
 @mutant(kills="test_like_and_new_follow_their_source", witness=lambda: there().new_full((2,), 7).is_meta)
 def new_full_stays_on_the_cpu(patch):
     """`source.new_full` makes its tensor on the CPU."""
-    change(patch, torch.Tensor, "new_full", lambda new_full, source, *a: new_full(source, *a, device="cpu"))
+    patch.around(torch.Tensor, "new_full", lambda new_full, source, *a: new_full(source, *a, device="cpu"))
 
 
 def within(make):
@@ -214,7 +206,7 @@ def within(make):
 )
 def from_numpy_follows_the_default_device(patch):
     """`torch.from_numpy` goes to the device of the block around it."""
-    change(patch, torch, "from_numpy", lambda from_numpy, array: from_numpy(array).to(torch.ones(0).device))
+    patch.around(torch, "from_numpy", lambda from_numpy, array: from_numpy(array).to(torch.ones(0).device))
 
 
 @mutant(
@@ -223,8 +215,7 @@ def from_numpy_follows_the_default_device(patch):
 )
 def ones_prefers_the_block_to_its_argument(patch):
     """`torch.ones(2, device="cpu")` goes to the device of the block around it."""
-    change(
-        patch,
+    patch.around(
         torch,
         "ones",
         lambda ones, *a, device=None, **k: ones(*a, device=None if device == "cpu" else device, **k),
@@ -245,7 +236,7 @@ def with_device_ignores_the_inner_block(patch):
             return function(*args, **(kwargs or {}))
         return original(self, function, types, args, kwargs)
 
-    change(patch, blocks.DeviceContext, "__torch_function__", follow)
+    patch.around(blocks.DeviceContext, "__torch_function__", follow)
 
 
 def default_device_goes():
@@ -279,8 +270,7 @@ def get_default_device_is_always_the_cpu(patch):
 @mutant(kills="test_to_moves_nothing_by_itself", witness=lambda: here().to(META).is_meta)
 def to_another_device_does_nothing(patch):
     """`tensor.to(device)` returns the tensor itself."""
-    change(
-        patch,
+    patch.around(
         torch.Tensor,
         "to",
         lambda to, tensor, *a, **k: (
@@ -297,7 +287,7 @@ def to_another_device_changes_the_dtype(patch):
         moved = to(tensor, *args, **kwargs)
         return to(moved, torch.float64) if moved.device != tensor.device else moved
 
-    change(patch, torch.Tensor, "to", to_wider)
+    patch.around(torch.Tensor, "to", to_wider)
 
 
 @mutant(kills="test_to_copies_only_when_something_changes", witness=lambda: [t := here(), t.to("cpu") is t][1])
@@ -308,7 +298,7 @@ def to_copies_always(patch):
         moved = to(tensor, *args, **kwargs)
         return moved.clone() if moved is tensor else moved
 
-    change(patch, torch.Tensor, "to", to_a_copy)
+    patch.around(torch.Tensor, "to", to_a_copy)
 
 
 @mutant(
@@ -316,7 +306,7 @@ def to_copies_always(patch):
 )
 def to_ignores_copy(patch):
     """`tensor.to(device, copy=True)` returns the tensor itself."""
-    change(patch, torch.Tensor, "to", lambda to, tensor, *a, copy=False, **k: to(tensor, *a, **k))
+    patch.around(torch.Tensor, "to", lambda to, tensor, *a, copy=False, **k: to(tensor, *a, **k))
 
 
 @mutant(
@@ -329,13 +319,13 @@ def to_a_tensor_takes_its_device_only(patch):
     def to_device(to, tensor, *args, **kwargs):
         return to(tensor, *[arg.device if isinstance(arg, torch.Tensor) else arg for arg in args], **kwargs)
 
-    change(patch, torch.Tensor, "to", to_device)
+    patch.around(torch.Tensor, "to", to_device)
 
 
 @mutant(kills="test_a_copy_on_another_device_goes_its_own_way", witness=lambda: [t := here(), t.cpu() is t][1])
 def cpu_copies_always(patch):
     """`tensor.cpu()` copies also on the CPU."""
-    change(patch, torch.Tensor, "cpu", lambda cpu, tensor: cpu(tensor).clone())
+    patch.around(torch.Tensor, "cpu", lambda cpu, tensor: cpu(tensor).clone())
 
 
 @mutant(
@@ -344,8 +334,7 @@ def cpu_copies_always(patch):
 )
 def cpu_makes_integers_int64(patch):
     """`tensor.cpu()` turns whatever is not floating point into int64."""
-    change(
-        patch,
+    patch.around(
         torch.Tensor,
         "cpu",
         lambda cpu, tensor: cpu(tensor) if tensor.is_floating_point() else cpu(tensor).long(),
@@ -355,19 +344,19 @@ def cpu_makes_integers_int64(patch):
 @mutant(kills="test_a_round_trip_changes_nothing_for_every_dtype", witness=lambda: here().cpu().shape == (2, 3))
 def cpu_flattens(patch):
     """`tensor.cpu()` loses the shape."""
-    change(patch, torch.Tensor, "cpu", lambda cpu, tensor: cpu(tensor).flatten())
+    patch.around(torch.Tensor, "cpu", lambda cpu, tensor: cpu(tensor).flatten())
 
 
 @mutant(kills="test_the_way_out_of_torch_is_the_same_everywhere", witness=lambda: here().numpy().dtype == "float32")
 def numpy_widens_on_the_way_out(patch):
     """`tensor.numpy()` gives float64."""
-    change(patch, torch.Tensor, "numpy", lambda numpy, tensor: numpy(tensor).astype("float64"))
+    patch.around(torch.Tensor, "numpy", lambda numpy, tensor: numpy(tensor).astype("float64"))
 
 
 @mutant(kills="test_the_way_out_of_torch_is_the_same_everywhere", witness=lambda: torch.tensor(2.5).item() == 2.5)
 def item_cuts_fractions_off(patch):
     """`tensor.item()` is a whole number."""
-    change(patch, torch.Tensor, "item", lambda item, tensor: int(item(tensor)))
+    patch.around(torch.Tensor, "item", lambda item, tensor: int(item(tensor)))
 
 
 @mutant(
@@ -382,7 +371,7 @@ def to_makes_a_new_leaf(patch):
         moved = to(tensor, *args, **kwargs)
         return moved if moved is tensor else moved.detach().requires_grad_(tensor.requires_grad)
 
-    change(patch, torch.Tensor, "to", to_a_leaf)
+    patch.around(torch.Tensor, "to", to_a_leaf)
 
 
 # Two devices in one operation
@@ -395,7 +384,7 @@ def to_makes_a_new_leaf(patch):
 def adding_moves_the_second(patch):
     """`one + another` and `torch.add` move the second tensor to the first."""
     for owner, name in ((torch.Tensor, "__add__"), (torch, "add")):
-        change(patch, owner, name, lambda add, one, another, **k: add(one, to_the_first(one, another), **k))
+        patch.around(owner, name, lambda add, one, another, **k: add(one, to_the_first(one, another), **k))
 
 
 @mutant(
@@ -404,8 +393,7 @@ def adding_moves_the_second(patch):
 )
 def cat_moves_what_comes_later(patch):
     """`torch.cat` moves all to the device of its first tensor."""
-    change(
-        patch,
+    patch.around(
         torch,
         "cat",
         lambda cat, tensors, *a, **k: cat([to_the_first(tensors[0], tensor) for tensor in tensors], *a, **k),
@@ -418,8 +406,7 @@ def cat_moves_what_comes_later(patch):
 )
 def multiplying_on_meta_moves_the_second(patch):
     """`torch.mul` of a tensor that is not on the CPU moves its second one there; not the other way round."""
-    change(
-        patch,
+    patch.around(
         torch,
         "mul",
         lambda mul, one, another: mul(one, another if one.device.type == "cpu" else to_the_first(one, another)),
@@ -432,7 +419,7 @@ def multiplying_on_meta_moves_the_second(patch):
 )
 def comparing_moves_the_second(patch):
     """`torch.eq` moves the second tensor to the first."""
-    change(patch, torch, "eq", lambda eq, one, another: eq(one, to_the_first(one, another)))
+    patch.around(torch, "eq", lambda eq, one, another: eq(one, to_the_first(one, another)))
 
 
 @mutant(
@@ -448,7 +435,7 @@ def scalar_tensors_do_not_mix(patch):
             raise RuntimeError("Expected all tensors to be on the same device")
         return mul(one, another)
 
-    change(patch, torch.Tensor, "__mul__", multiply)
+    patch.around(torch.Tensor, "__mul__", multiply)
 
 
 @mutant(
@@ -462,7 +449,7 @@ def tensors_of_one_element_mix(patch):
         one_element = isinstance(another, torch.Tensor) and another.device.type == "cpu" and another.shape == (1,)
         return original(one, another.reshape(()) if one_element else another)
 
-    change(patch, torch.Tensor, "__add__", add)
+    patch.around(torch.Tensor, "__add__", add)
 
 
 @mutant(
@@ -475,7 +462,7 @@ def scalars_of_the_cpu_win(patch):
     def multiply(mul, one, another):
         return mul(one, another).to(another.device) if isinstance(another, torch.Tensor) else mul(one, another)
 
-    change(patch, torch.Tensor, "__mul__", multiply)
+    patch.around(torch.Tensor, "__mul__", multiply)
 
 
 @mutant(
@@ -484,7 +471,7 @@ def scalars_of_the_cpu_win(patch):
 )
 def mm_moves_the_second(patch):
     """`torch.mm` moves its second matrix to the first."""
-    change(patch, torch, "mm", lambda mm, one, another: mm(one, another.to(one.device)))
+    patch.around(torch, "mm", lambda mm, one, another: mm(one, another.to(one.device)))
 
 
 @mutant(
@@ -493,8 +480,7 @@ def mm_moves_the_second(patch):
 )
 def indices_are_moved_to_the_tensor(patch):
     """A CPU tensor takes an index from an accelerator."""
-    change(
-        patch,
+    patch.around(
         torch.Tensor,
         "__getitem__",
         lambda get, tensor, index: get(tensor, index.to(tensor.device) if isinstance(index, torch.Tensor) else index),
@@ -525,7 +511,7 @@ def unsaved_buffers_stay_behind(patch):
         self._buffers.update(kept)
         return self
 
-    change(patch, nn.Module, "_apply", apply)
+    patch.around(nn.Module, "_apply", apply)
 
 
 @mutant(
@@ -541,7 +527,7 @@ def plain_tensors_move_with_the_model(patch):
                 self.__dict__[name] = function(value)
         return original(self, function, *args, **kwargs)
 
-    change(patch, nn.Module, "_apply", apply)
+    patch.around(nn.Module, "_apply", apply)
 
 
 @mutant(
@@ -550,7 +536,7 @@ def plain_tensors_move_with_the_model(patch):
 )
 def module_to_returns_a_copy(patch):
     """`model.to(device)` moves a copy and leaves the model."""
-    change(patch, nn.Module, "to", lambda to, self, *a, **k: to(copy.deepcopy(self), *a, **k))
+    patch.around(nn.Module, "to", lambda to, self, *a, **k: to(copy.deepcopy(self), *a, **k))
 
 
 @mutant(kills="test_a_model_has_no_device_of_its_own", witness=lambda: not hasattr(nn.Linear(2, 1), "device"))
@@ -565,7 +551,7 @@ def module_has_a_device(patch):
 )
 def linear_moves_its_input(patch):
     """`nn.Linear` moves its input to its weight."""
-    change(patch, nn.Linear, "forward", lambda forward, self, x: forward(self, to_the_first(self.weight, x)))
+    patch.around(nn.Linear, "forward", lambda forward, self, x: forward(self, to_the_first(self.weight, x)))
 
 
 @mutant(
@@ -574,8 +560,7 @@ def linear_moves_its_input(patch):
 )
 def linear_runs_where_its_input_is(patch):
     """`nn.Linear` on another device than its input computes with new weights where the input is."""
-    change(
-        patch,
+    patch.around(
         nn.Linear,
         "forward",
         lambda forward, self, x: forward(self if self.weight.device == x.device else self.to_empty(device=x.device), x),
@@ -599,13 +584,13 @@ def momentum_is_kept_on_the_cpu(patch):
         for kept in self.state.values():
             kept["momentum_buffer"] = torch.zeros(kept["momentum_buffer"].shape)
 
-    change(patch, torch.optim.SGD, "step", step)
+    patch.around(torch.optim.SGD, "step", step)
 
 
 @mutant(kills="test_everything_computed_follows_model_and_data", witness=lambda: there().mean().is_meta)
 def mean_comes_back_to_the_cpu(patch):
     """`tensor.mean()` of another device is on the CPU."""
-    change(patch, torch.Tensor, "mean", lambda mean, tensor: torch.zeros(mean(tensor).shape))
+    patch.around(torch.Tensor, "mean", lambda mean, tensor: torch.zeros(mean(tensor).shape))
 
 
 @mutant(
@@ -616,7 +601,7 @@ def mean_comes_back_to_the_cpu(patch):
 )
 def cross_entropy_moves_its_weights(patch):
     """`nn.CrossEntropyLoss` moves its weights to its input."""
-    change(patch, nn.CrossEntropyLoss, "forward", lambda forward, self, x, y: forward(self.to(x.device), x, y))
+    patch.around(nn.CrossEntropyLoss, "forward", lambda forward, self, x, y: forward(self.to(x.device), x, y))
 
 
 @mutant(
@@ -625,7 +610,7 @@ def cross_entropy_moves_its_weights(patch):
 )
 def batches_are_stacked_backwards(patch):
     """A DataLoader puts the samples of a batch in reverse order."""
-    change(patch, torch, "stack", lambda stack, tensors, *a, **k: stack(list(tensors)[::-1], *a, **k))
+    patch.around(torch, "stack", lambda stack, tensors, *a, **k: stack(list(tensors)[::-1], *a, **k))
 
 
 class Batch(list):
@@ -645,7 +630,7 @@ def batches_can_be_moved_whole(patch):
         batch = original(self, index)
         return Batch(batch) if isinstance(batch, list) else batch
 
-    change(patch, fetch, "fetch", fetched)
+    patch.around(fetch, "fetch", fetched)
 
 
 @mutant(
@@ -682,7 +667,7 @@ def moving_unties_weights(patch):
                 seen.add(id(parameter))
         return self
 
-    change(patch, nn.Module, "to", to)
+    patch.around(nn.Module, "to", to)
 
 
 def optimizer_loaded(device):
@@ -709,7 +694,7 @@ def optimizer_state_stays_where_it_was_saved(patch):
         for index, kept in state_dict["state"].items():
             self.state[parameters[index]] = dict(kept)
 
-    change(patch, torch.optim.Optimizer, "load_state_dict", load)
+    patch.around(torch.optim.Optimizer, "load_state_dict", load)
 
 
 @mutant(
@@ -724,7 +709,7 @@ def optimizer_load_keeps_its_own_lr(patch):
         original(self, state_dict)
         self.param_groups[0]["lr"] = rate
 
-    change(patch, torch.optim.Optimizer, "load_state_dict", load)
+    patch.around(torch.optim.Optimizer, "load_state_dict", load)
 
 
 # Saving and loading
@@ -747,7 +732,7 @@ def load_state_dict_shares_its_checkpoint(patch):
             parameter.data = state_dict[name]
         return result
 
-    change(patch, nn.Module, "load_state_dict", load)
+    patch.around(nn.Module, "load_state_dict", load)
 
 
 def loaded(tensor, map_location=None):
@@ -762,14 +747,13 @@ def loaded(tensor, map_location=None):
 )
 def load_gives_zeros(patch):
     """`torch.load` gives tensors of the right shape, full of zeros."""
-    change(patch, torch, "load", lambda load, *a, **k: {name: value * 0 for name, value in load(*a, **k).items()})
+    patch.around(torch, "load", lambda load, *a, **k: {name: value * 0 for name, value in load(*a, **k).items()})
 
 
 @mutant(kills="test_map_location_chooses_the_device", witness=lambda: loaded(here(), {"cpu": "meta"}).is_meta)
 def load_ignores_a_dict_of_places(patch):
     """`torch.load(map_location={...})` leaves tensors where they were."""
-    change(
-        patch,
+    patch.around(
         torch,
         "load",
         lambda load, file, map_location=None, **k: load(
@@ -784,8 +768,7 @@ def load_ignores_a_dict_of_places(patch):
 )
 def load_to_a_missing_gpu_gives_the_cpu(patch):
     """`torch.load(map_location="cuda:99")` loads to the CPU where there is no such GPU."""
-    change(
-        patch,
+    patch.around(
         torch,
         "load",
         lambda load, file, map_location=None, **k: load(
@@ -800,7 +783,7 @@ def load_to_a_missing_gpu_gives_the_cpu(patch):
 @mutant(kills="test_meta_tensors_have_shapes_and_no_numbers", witness=lambda: raises(RuntimeError, there()[0, 0].item))
 def item_on_meta_is_zero(patch):
     """`.item()` of a tensor on meta is 0."""
-    change(patch, torch.Tensor, "item", lambda item, tensor: 0.0 if tensor.is_meta else item(tensor))
+    patch.around(torch.Tensor, "item", lambda item, tensor: 0.0 if tensor.is_meta else item(tensor))
 
 
 @mutant(
@@ -809,8 +792,7 @@ def item_on_meta_is_zero(patch):
 )
 def sum_on_meta_widens(patch):
     """`.sum()` of float16 on meta is float32."""
-    change(
-        patch,
+    patch.around(
         torch.Tensor,
         "sum",
         lambda sum_, tensor, *a, **k: sum_(tensor, *a, **k).float() if tensor.is_meta else sum_(tensor, *a, **k),
@@ -829,7 +811,7 @@ def module_to_from_meta_allocates(patch):
             return self.to_empty(device=device)
         return original(self, device, *args, **kwargs)
 
-    change(patch, nn.Module, "to", to)
+    patch.around(nn.Module, "to", to)
 
 
 @mutant(
@@ -838,7 +820,7 @@ def module_to_from_meta_allocates(patch):
 )
 def to_empty_returns_a_copy(patch):
     """`model.to_empty(...)` allocates a copy and leaves the model."""
-    change(patch, nn.Module, "to_empty", lambda to_empty, self, **k: to_empty(copy.deepcopy(self), **k))
+    patch.around(nn.Module, "to_empty", lambda to_empty, self, **k: to_empty(copy.deepcopy(self), **k))
 
 
 @mutant(
@@ -847,8 +829,7 @@ def to_empty_returns_a_copy(patch):
 )
 def adding_meta_in_place_adds_one(patch):
     """`y += tensor` with a tensor on meta adds 1."""
-    change(
-        patch,
+    patch.around(
         torch.Tensor,
         "__iadd__",
         lambda iadd, y, other: iadd(y, 1.0 if isinstance(other, torch.Tensor) and other.is_meta else other),
@@ -861,8 +842,7 @@ def adding_meta_in_place_adds_one(patch):
 )
 def linear_with_a_meta_weight_is_on_meta(patch):
     """`F.linear` of a CPU input and a weight on meta is on meta."""
-    change(
-        patch,
+    patch.around(
         F,
         "linear",
         lambda linear, x, weight, bias=None: linear(x.to("meta") if weight.is_meta else x, weight, bias),

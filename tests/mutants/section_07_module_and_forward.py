@@ -10,16 +10,6 @@ from torch.nn import functional as F
 from plugins.mutation import mutant
 
 
-def around(patch, owner, name, change):
-    """Put `change(original, *args, **kwargs)` in place of the function or method `name`."""
-    original = getattr(owner, name)
-
-    def replacement(*args, **kwargs):
-        return change(original, *args, **kwargs)
-
-    patch.setattr(owner, name, replacement)
-
-
 def around_parameter(patch, change):
     """Put `change(make, data, requires_grad)` in place of making an `nn.Parameter`; `None` is not said."""
     metaclass = type(nn.Parameter)
@@ -93,7 +83,7 @@ def names(model):
 )
 def call_drops_keyword_arguments(patch):
     """Calling a module does not hand keyword arguments to `forward`."""
-    around(patch, nn.Module, "__call__", lambda call, self, *args, **kwargs: call(self, *args))
+    patch.around(nn.Module, "__call__", lambda call, self, *args, **kwargs: call(self, *args))
 
 
 @mutant(
@@ -108,7 +98,7 @@ def call_remembers_its_first_answer(patch):
             self.__dict__["first_answer"] = call(self, *args, **kwargs)
         return self.__dict__["first_answer"]
 
-    around(patch, nn.Module, "__call__", change)
+    patch.around(nn.Module, "__call__", change)
 
 
 @mutant(
@@ -117,8 +107,7 @@ def call_remembers_its_first_answer(patch):
 )
 def call_drops_positional_after_first_if_keywords(patch):
     """Calling a module with keyword arguments hands only the first positional argument to `forward`."""
-    around(
-        patch,
+    patch.around(
         nn.Module,
         "__call__",
         lambda call, self, *args, **kwargs: call(self, *(args[:1] if kwargs else args), **kwargs),
@@ -161,7 +150,7 @@ def module_without_forward_cannot_be_made(patch):
             raise NotImplementedError('missing the required "forward" function')
         init(self, *args, **kwargs)
 
-    around(patch, nn.Module, "__init__", change)
+    patch.around(nn.Module, "__init__", change)
 
 
 @mutant(
@@ -186,8 +175,7 @@ def misspelt_forward_is_found(patch):
 )
 def call_ignores_surplus_arguments(patch):
     """Calling a Linear with too many arguments ignores those behind the first."""
-    around(
-        patch,
+    patch.around(
         nn.Module,
         "__call__",
         lambda call, self, *args, **kwargs: call(self, *args[:1] if isinstance(self, nn.Linear) else args, **kwargs),
@@ -200,7 +188,7 @@ def call_ignores_surplus_arguments(patch):
 )
 def call_without_input_gives_bias(patch):
     """Calling a Linear without an input answers as if the input were zero."""
-    around(patch, nn.Linear, "forward", lambda forward, self, *args: forward(self, *args) if args else self.bias)
+    patch.around(nn.Linear, "forward", lambda forward, self, *args: forward(self, *args) if args else self.bias)
 
 
 @mutant(
@@ -217,7 +205,7 @@ def call_turns_type_error_into_runtime_error(patch):
         except TypeError as error:
             raise RuntimeError(str(error)) from error
 
-    around(patch, nn.Module, "__call__", change)
+    patch.around(nn.Module, "__call__", change)
 
 
 # Hooks
@@ -262,7 +250,7 @@ def hooks_run_on_first_call_only(patch):
         self.__dict__["calls"] = 1
         return call(self, *args, **kwargs)
 
-    around(patch, nn.Module, "__call__", change)
+    patch.around(nn.Module, "__call__", change)
 
 
 def steps_of_a_call():
@@ -334,7 +322,7 @@ def forward_by_hand_runs_hooks(patch):
         return lambda *args, **kwargs: self(*args, **kwargs)
 
     original = nn.Module.__getattribute__
-    around(patch, nn.Module, "__call__", call)
+    patch.around(nn.Module, "__call__", call)
     patch.setattr(nn.Module, "__getattribute__", lambda self, name: getattribute(original, self, name), raising=False)
 
 
@@ -344,8 +332,7 @@ def forward_by_hand_runs_hooks(patch):
 )
 def forward_hook_cannot_replace_output(patch):
     """What a forward hook returns is ignored."""
-    around(
-        patch,
+    patch.around(
         nn.Module,
         "register_forward_hook",
         lambda register, self, hook: register(self, lambda *args: (hook(*args), None)[1]),
@@ -358,8 +345,7 @@ def forward_hook_cannot_replace_output(patch):
 )
 def pre_hook_cannot_replace_input(patch):
     """What a forward pre-hook returns is ignored."""
-    around(
-        patch,
+    patch.around(
         nn.Module,
         "register_forward_pre_hook",
         lambda register, self, hook: register(self, lambda *args: (hook(*args), None)[1]),
@@ -416,7 +402,7 @@ def super_init_is_called_by_first_assignment(patch):
             nn.Module.__init__(self)
         assign(self, name, value)
 
-    around(patch, nn.Module, "__setattr__", change)
+    patch.around(nn.Module, "__setattr__", change)
 
 
 @mutant(
@@ -431,7 +417,7 @@ def super_init_is_called_by_register_buffer(patch):
             nn.Module.__init__(self)
         register(self, *args, **kwargs)
 
-    around(patch, nn.Module, "register_buffer", change)
+    patch.around(nn.Module, "register_buffer", change)
 
 
 @mutant(
@@ -447,7 +433,7 @@ def super_init_missing_raises_type_error(patch):
             raise TypeError("cannot assign module before Module.__init__() call")
         assign(self, name, value)
 
-    around(patch, nn.Module, "__setattr__", change)
+    patch.around(nn.Module, "__setattr__", change)
 
 
 @mutant(
@@ -463,7 +449,7 @@ def super_init_late_takes_parameter_for_plain(patch):
         else:
             assign(self, name, value)
 
-    around(patch, nn.Module, "__setattr__", change)
+    patch.around(nn.Module, "__setattr__", change)
 
 
 @mutant(
@@ -476,7 +462,7 @@ def super_init_is_not_needed_for_the_call(patch):
     def change(call, self, *args, **kwargs):
         return (call if "_parameters" in self.__dict__ else type(self).forward)(self, *args, **kwargs)
 
-    around(patch, nn.Module, "__call__", change)
+    patch.around(nn.Module, "__call__", change)
 
 
 @mutant(
@@ -492,7 +478,7 @@ def super_init_is_needed_for_plain_values(patch):
             raise AttributeError("cannot assign before Module.__init__() call")
         assign(self, name, value)
 
-    around(patch, nn.Module, "__setattr__", change)
+    patch.around(nn.Module, "__setattr__", change)
 
 
 # What is registered
@@ -506,7 +492,7 @@ def assigned_as(patch, test, convert):
             value = convert(value)
         assign(self, name, value)
 
-    around(patch, nn.Module, "__setattr__", change)
+    patch.around(nn.Module, "__setattr__", change)
 
 
 def collection(value, kind, part):
@@ -579,7 +565,7 @@ def tensor_is_registered_as_buffer(patch):
         else:
             assign(self, name, value)
 
-    around(patch, nn.Module, "__setattr__", change)
+    patch.around(nn.Module, "__setattr__", change)
 
 
 @mutant(
@@ -595,7 +581,7 @@ def parameter_list_counts_from_one(patch):
             inside = dot and isinstance(self.get_submodule(head), nn.ParameterList)
             yield f"{head}.{int(last) + 1}" if inside else name, parameter
 
-    around(patch, nn.Module, "named_parameters", change)
+    patch.around(nn.Module, "named_parameters", change)
 
 
 @mutant(
@@ -625,7 +611,7 @@ def model_of_three():
 )
 def children_in_alphabetical_order(patch):
     """`named_children` and `children` go by the names of the parts."""
-    around(patch, nn.Module, "named_children", lambda named, self: iter(sorted(named(self), key=lambda item: item[0])))
+    patch.around(nn.Module, "named_children", lambda named, self: iter(sorted(named(self), key=lambda item: item[0])))
 
 
 @mutant(
@@ -638,7 +624,7 @@ def own_parameters_come_last(patch):
     def change(named, self, *args, **kwargs):
         yield from sorted(named(self, *args, **kwargs), key=lambda item: "." not in item[0])
 
-    around(patch, nn.Module, "named_parameters", change)
+    patch.around(nn.Module, "named_parameters", change)
 
 
 @mutant(
@@ -651,7 +637,7 @@ def parameters_of_the_module_alone(patch):
     def change(named, self, prefix="", recurse=True, remove_duplicate=True):
         return named(self, prefix, False, remove_duplicate)
 
-    around(patch, nn.Module, "named_parameters", change)
+    patch.around(nn.Module, "named_parameters", change)
 
 
 @mutant(
@@ -684,7 +670,7 @@ def module_dict_can_be_called(patch):
 )
 def module_list_iterates_backwards(patch):
     """Going through a ModuleList starts at its last layer."""
-    around(patch, nn.ModuleList, "__iter__", lambda go, self: reversed(list(go(self))))
+    patch.around(nn.ModuleList, "__iter__", lambda go, self: reversed(list(go(self))))
 
 
 # Buffers
@@ -711,7 +697,7 @@ def parameters_include_buffers(patch):
         yield from named(self, *args, **kwargs)
         yield from self.named_buffers()
 
-    around(patch, nn.Module, "named_parameters", change)
+    patch.around(nn.Module, "named_parameters", change)
 
 
 @mutant(
@@ -726,7 +712,7 @@ def buffer_needs_a_gradient(patch):
         if tensor is not None and tensor.is_floating_point():
             tensor.requires_grad_()
 
-    around(patch, nn.Module, "register_buffer", change)
+    patch.around(nn.Module, "register_buffer", change)
 
 
 @mutant(
@@ -740,8 +726,7 @@ def buffer_needs_a_gradient(patch):
 )
 def buffer_is_never_persistent(patch):
     """A registered buffer is not part of the state_dict."""
-    around(
-        patch,
+    patch.around(
         nn.Module,
         "register_buffer",
         lambda register, self, name, tensor, persistent=True: register(self, name, tensor, False),
@@ -768,7 +753,7 @@ def buffer_is_lost_on_assignment(patch):
         else:
             assign(self, name, value)
 
-    around(patch, nn.Module, "__setattr__", change)
+    patch.around(nn.Module, "__setattr__", change)
 
 
 @mutant(
@@ -782,7 +767,7 @@ def buffer_keeps_its_old_values(patch):
         if name not in self.__dict__.get("_buffers", {}):
             assign(self, name, value)
 
-    around(patch, nn.Module, "__setattr__", change)
+    patch.around(nn.Module, "__setattr__", change)
 
 
 @mutant(
@@ -838,7 +823,7 @@ def after_half():
 @mutant(kills="test_to_converts_what_is_registered", witness=lambda: next(m.to(torch.half) is m for m in [nn.ReLU()]))
 def to_works_on_a_copy_of_the_model(patch):
     """`model.to(dtype)` leaves the model and returns a converted copy."""
-    around(patch, nn.Module, "to", lambda to, self, *args, **kwargs: to(copy.deepcopy(self), *args, **kwargs))
+    patch.around(nn.Module, "to", lambda to, self, *args, **kwargs: to(copy.deepcopy(self), *args, **kwargs))
 
 
 @mutant(kills="test_to_converts_what_is_registered", witness=lambda: nn.ReLU().to(torch.half) is not None)
@@ -848,7 +833,7 @@ def to_of_a_model_returns_none(patch):
     def change(to, self, *args, **kwargs):
         to(self, *args, **kwargs)
 
-    around(patch, nn.Module, "to", change)
+    patch.around(nn.Module, "to", change)
 
 
 @mutant(
@@ -866,7 +851,7 @@ def to_converts_whole_numbers(patch):
                     module._buffers[name] = buffer.to(*args, **kwargs)
         return self
 
-    around(patch, nn.Module, "to", change)
+    patch.around(nn.Module, "to", change)
 
 
 @mutant(
@@ -883,7 +868,7 @@ def to_reaches_plain_tensors(patch):
                 self.__dict__[name] = function(value)
         return self
 
-    around(patch, nn.Module, "_apply", change)
+    patch.around(nn.Module, "_apply", change)
 
 
 @mutant(
@@ -901,7 +886,7 @@ def to_reaches_layers_in_lists(patch):
                     layer._apply(function)
         return self
 
-    around(patch, nn.Module, "_apply", change)
+    patch.around(nn.Module, "_apply", change)
 
 
 @mutant(
@@ -917,7 +902,7 @@ def to_leaves_buffers(patch):
         self._buffers.update(before)
         return self
 
-    around(patch, nn.Module, "_apply", change)
+    patch.around(nn.Module, "_apply", change)
 
 
 @mutant(
@@ -934,7 +919,7 @@ def to_makes_new_parameters(patch):
                 self._parameters[name] = nn.Parameter(parameter.detach(), parameter.requires_grad)
         return self
 
-    around(patch, nn.Module, "_apply", change)
+    patch.around(nn.Module, "_apply", change)
 
 
 # Replacing and walking
@@ -959,7 +944,7 @@ def replaced_layer_stays_registered(patch):
         else:
             assign(self, name, value)
 
-    around(patch, nn.Module, "__setattr__", change)
+    patch.around(nn.Module, "__setattr__", change)
 
 
 @mutant(
@@ -975,7 +960,7 @@ def replaced_layer_leaves_its_parameters(patch):
             value._parameters.update(old._parameters)
         assign(self, name, value)
 
-    around(patch, nn.Module, "__setattr__", change)
+    patch.around(nn.Module, "__setattr__", change)
 
 
 def deleted():
@@ -992,7 +977,7 @@ def deleted_layer_stays(patch):
         if name not in self._modules:
             delete(self, name)
 
-    around(patch, nn.Module, "__delattr__", change)
+    patch.around(nn.Module, "__delattr__", change)
 
 
 @mutant(kills="test_assigning_again_replaces", witness=lambda: not hasattr(deleted(), "x"))
@@ -1005,7 +990,7 @@ def deleted_layer_becomes_none(patch):
         else:
             delete(self, name)
 
-    around(patch, nn.Module, "__delattr__", change)
+    patch.around(nn.Module, "__delattr__", change)
 
 
 def nested():
@@ -1015,8 +1000,7 @@ def nested():
 @mutant(kills="test_children_modules_and_names", witness=lambda: len(list(nested().children())) == 2)
 def children_are_parts_at_any_depth(patch):
     """`children` and `named_children` go to any depth."""
-    around(
-        patch,
+    patch.around(
         nn.Module,
         "named_children",
         lambda named, self: ((name, module) for name, module in self.named_modules() if name),
@@ -1032,7 +1016,7 @@ def modules_without_the_model(patch):
             if name:
                 yield name, module
 
-    around(patch, nn.Module, "named_modules", change)
+    patch.around(nn.Module, "named_modules", change)
 
 
 @mutant(
@@ -1045,7 +1029,7 @@ def modules_level_by_level(patch):
     def change(named, self, *args, **kwargs):
         yield from sorted(named(self, *args, **kwargs), key=lambda item: (bool(item[0]), item[0].count(".")))
 
-    around(patch, nn.Module, "named_modules", change)
+    patch.around(nn.Module, "named_modules", change)
 
 
 @mutant(
@@ -1059,7 +1043,7 @@ def parameter_names_with_slashes(patch):
         for name, parameter in named(self, *args, **kwargs):
             yield name.replace(".", "/"), parameter
 
-    around(patch, nn.Module, "named_parameters", change)
+    patch.around(nn.Module, "named_parameters", change)
 
 
 @mutant(
@@ -1068,7 +1052,7 @@ def parameter_names_with_slashes(patch):
 )
 def get_submodule_stops_at_first_level(patch):
     """`get_submodule` gives the part named before the first dot."""
-    around(patch, nn.Module, "get_submodule", lambda get, self, target: get(self, target.partition(".")[0]))
+    patch.around(nn.Module, "get_submodule", lambda get, self, target: get(self, target.partition(".")[0]))
 
 
 def visited():
@@ -1108,7 +1092,7 @@ def apply_returns_none(patch):
     def change(apply, self, function):
         apply(self, function)
 
-    around(patch, nn.Module, "apply", change)
+    patch.around(nn.Module, "apply", change)
 
 
 @mutant(
@@ -1123,7 +1107,7 @@ def parameters_leave_out_single_numbers(patch):
             if parameter.numel() != 1:
                 yield name, parameter
 
-    around(patch, nn.Module, "named_parameters", change)
+    patch.around(nn.Module, "named_parameters", change)
 
 
 @mutant(
@@ -1136,7 +1120,7 @@ def linear_has_no_bias_by_default(patch):
     def change(init, self, in_features, out_features, bias=False, **options):
         init(self, in_features, out_features, bias, **options)
 
-    around(patch, nn.Linear, "__init__", change)
+    patch.around(nn.Linear, "__init__", change)
 
 
 # Parameters
@@ -1295,7 +1279,7 @@ def tensor_over_parameter_is_wrapped(patch):
         wrong = is_plain_tensor(value) and name in self.__dict__.get("_parameters", {})
         assign(self, name, nn.Parameter(value) if wrong else value)
 
-    around(patch, nn.Module, "__setattr__", change)
+    patch.around(nn.Module, "__setattr__", change)
 
 
 @mutant(
@@ -1312,7 +1296,7 @@ def tensor_over_parameter_is_copied_in(patch):
         else:
             assign(self, name, value)
 
-    around(patch, nn.Module, "__setattr__", change)
+    patch.around(nn.Module, "__setattr__", change)
 
 
 @mutant(
@@ -1329,7 +1313,7 @@ def tensor_over_parameter_raises_runtime_error(patch):
         except TypeError as error:
             raise RuntimeError(str(error)) from error
 
-    around(patch, nn.Module, "__setattr__", change)
+    patch.around(nn.Module, "__setattr__", change)
 
 
 # Freezing
@@ -1391,7 +1375,7 @@ def freezing_returns_none(patch):
     def change(freeze, self, requires_grad=True):
         freeze(self, requires_grad)
 
-    around(patch, nn.Module, "requires_grad_", change)
+    patch.around(nn.Module, "requires_grad_", change)
 
 
 def gradient_through_frozen():
@@ -1407,7 +1391,7 @@ def frozen_layer_stops_the_gradient(patch):
     def change(linear, x, weight, bias=None):
         return linear(x if weight.requires_grad else x.detach() + 0 * x, weight, bias)
 
-    around(patch, F, "linear", change)
+    patch.around(F, "linear", change)
 
 
 @mutant(kills="test_frozen_layer_passes_the_gradient_on", witness=lambda: gradient_through_frozen() == 5)
@@ -1418,7 +1402,7 @@ def frozen_layer_passes_the_gradient_unscaled(patch):
         y = linear(x, weight, bias)
         return y if weight.requires_grad or y.shape != x.shape else y.detach() + x - x.detach()
 
-    around(patch, F, "linear", change)
+    patch.around(F, "linear", change)
 
 
 # One module in two places, and layers made in forward
@@ -1439,7 +1423,7 @@ def parameters_count_a_shared_one_twice(patch):
     def change(named, self, prefix="", recurse=True, remove_duplicate=True):
         return named(self, prefix, recurse, False)
 
-    around(patch, nn.Module, "named_parameters", change)
+    patch.around(nn.Module, "named_parameters", change)
 
 
 @mutant(kills="test_shared_module_counts_once", witness=lambda: len(list(shared().modules())) == 2)
@@ -1449,7 +1433,7 @@ def modules_count_a_shared_one_twice(patch):
     def change(named, self, memo=None, prefix="", remove_duplicate=True):
         return named(self, memo, prefix, False)
 
-    around(patch, nn.Module, "named_modules", change)
+    patch.around(nn.Module, "named_modules", change)
 
 
 def gradient_of_shared():
@@ -1468,7 +1452,7 @@ def shared_weight_gets_gradient_of_first_use(patch):
         used, weight.used = getattr(weight, "used", False), True
         return linear(x, weight.detach() if used else weight, bias)
 
-    around(patch, F, "linear", change)
+    patch.around(F, "linear", change)
 
 
 @mutant(
@@ -1499,7 +1483,7 @@ def linear_starts_always_the_same(patch):
         reset(self)
         torch.random.set_rng_state(before)
 
-    around(patch, nn.Linear, "reset_parameters", change)
+    patch.around(nn.Linear, "reset_parameters", change)
 
 
 # Linear
@@ -1511,8 +1495,7 @@ def linear_starts_always_the_same(patch):
 )
 def linear_subtracts_its_bias(patch):
     """`nn.Linear` and `F.linear` subtract the bias."""
-    around(
-        patch,
+    patch.around(
         F,
         "linear",
         lambda linear, x, weight, bias=None: linear(x, weight, None if bias is None else -bias),
@@ -1531,7 +1514,7 @@ def linear_without_bias_has_a_frozen_one(patch):
         if not bias:
             self.bias = nn.Parameter(torch.zeros(out_features), requires_grad=False)
 
-    around(patch, nn.Linear, "__init__", change)
+    patch.around(nn.Linear, "__init__", change)
 
 
 @mutant(
@@ -1544,7 +1527,7 @@ def linear_does_not_transpose_square_weights(patch):
     def change(linear, x, weight, bias=None):
         return linear(x, weight.T if weight.dim() == 2 and weight.shape[0] == weight.shape[1] else weight, bias)
 
-    around(patch, F, "linear", change)
+    patch.around(F, "linear", change)
 
 
 @mutant(
@@ -1553,8 +1536,7 @@ def linear_does_not_transpose_square_weights(patch):
 )
 def linear_forgets_bias_of_three_dimensions(patch):
     """`nn.Linear` and `F.linear` add no bias to inputs of more than two dimensions."""
-    around(
-        patch,
+    patch.around(
         F,
         "linear",
         lambda linear, x, weight, bias=None: linear(x, weight, bias if x.dim() < 3 else None),
@@ -1571,7 +1553,7 @@ def linear_loses_the_empty_batch(patch):
     def change(linear, x, weight, bias=None):
         return linear(x, weight, bias) if x.numel() else torch.zeros(1, len(weight), device=x.device)
 
-    around(patch, F, "linear", change)
+    patch.around(F, "linear", change)
 
 
 @mutant(
@@ -1585,7 +1567,7 @@ def linear_joins_dimensions_of_the_batch(patch):
         y = linear(x, weight, bias)
         return y.flatten(0, -2) if y.dim() > 2 else y
 
-    around(patch, F, "linear", change)
+    patch.around(F, "linear", change)
 
 
 @mutant(
@@ -1599,7 +1581,7 @@ def linear_gives_a_single_sample_a_batch(patch):
         y = linear(x, weight, bias)
         return y.unsqueeze(0) if x.dim() == 1 else y
 
-    around(patch, F, "linear", change)
+    patch.around(F, "linear", change)
 
 
 @mutant(
@@ -1615,7 +1597,7 @@ def linear_answers_in_another_dtype(patch):
             return y.to(torch.complex128)
         return y.to(torch.float64 if y.dtype == torch.float32 else torch.float32)
 
-    around(patch, F, "linear", change)
+    patch.around(F, "linear", change)
 
 
 @mutant(
@@ -1624,8 +1606,7 @@ def linear_answers_in_another_dtype(patch):
 )
 def linear_forgets_bias_in_other_dtypes(patch):
     """`nn.Linear` and `F.linear` add no bias where the weights are not float32."""
-    around(
-        patch,
+    patch.around(
         F,
         "linear",
         lambda linear, x, weight, bias=None: linear(x, weight, bias if weight.dtype == torch.float32 else None),
@@ -1643,11 +1624,11 @@ def linear_computes_doubles_as_floats(patch):
         y = linear(x, weight, bias)
         return y.float().double() if y.dtype == torch.float64 else y
 
-    around(patch, F, "linear", change)
+    patch.around(F, "linear", change)
 
 
 def starts_from(patch, change):
-    around(patch, nn.Linear, "reset_parameters", lambda reset, self: (reset(self), change(self.weight, self.bias)))
+    patch.around(nn.Linear, "reset_parameters", lambda reset, self: (reset(self), change(self.weight, self.bias)))
 
 
 def squares(tensor):
@@ -1709,8 +1690,7 @@ def linear_starts_from_smaller_numbers(patch):
 )
 def linear_ignores_surplus_features(patch):
     """`nn.Linear` and `F.linear` cut off what is too much in the last dimension."""
-    around(
-        patch,
+    patch.around(
         F,
         "linear",
         lambda linear, x, weight, bias=None: linear(x[..., : weight.shape[1]], weight, bias),
@@ -1733,7 +1713,7 @@ def linear_raises_value_error_for_wrong_features(patch):
             )
         return linear(x, weight, bias)
 
-    around(patch, F, "linear", change)
+    patch.around(F, "linear", change)
 
 
 @mutant(
@@ -1747,7 +1727,7 @@ def linear_takes_numbers_for_samples_of_one_feature(patch):
         alone = x.dim() == 1 and weight.shape[1] == 1 != len(x)
         return linear(x.unsqueeze(-1) if alone else x, weight, bias)
 
-    around(patch, F, "linear", change)
+    patch.around(F, "linear", change)
 
 
 @mutant(
@@ -1756,8 +1736,7 @@ def linear_takes_numbers_for_samples_of_one_feature(patch):
 )
 def linear_converts_its_input(patch):
     """`nn.Linear` and `F.linear` convert the input to the dtype of the weights."""
-    around(
-        patch,
+    patch.around(
         F,
         "linear",
         lambda linear, x, weight, bias=None: linear(x.to(weight.dtype), weight, bias),
@@ -1770,8 +1749,7 @@ def linear_converts_its_input(patch):
 )
 def linear_converts_whole_numbers(patch):
     """`nn.Linear` and `F.linear` convert an input of integers."""
-    around(
-        patch,
+    patch.around(
         F,
         "linear",
         lambda linear, x, weight, bias=None: linear(x if x.is_floating_point() else x.to(weight.dtype), weight, bias),
@@ -1784,7 +1762,7 @@ def linear_converts_whole_numbers(patch):
 )
 def linear_is_never_negative(patch):
     """`nn.Linear` and `F.linear` give zero in place of negative numbers."""
-    around(patch, F, "linear", lambda linear, x, weight, bias=None: linear(x, weight, bias).clamp(min=0))
+    patch.around(F, "linear", lambda linear, x, weight, bias=None: linear(x, weight, bias).clamp(min=0))
 
 
 # Activations
@@ -1885,7 +1863,7 @@ def sequential_runs_two_layers_at_most(patch):
 )
 def sequential_without_layers_copies(patch):
     """An empty Sequential gives back a copy of its input."""
-    around(patch, nn.Sequential, "forward", lambda forward, self, x: forward(self, x) if len(self) else x.clone())
+    patch.around(nn.Sequential, "forward", lambda forward, self, x: forward(self, x) if len(self) else x.clone())
 
 
 @mutant(
@@ -1894,8 +1872,7 @@ def sequential_without_layers_copies(patch):
 )
 def sequential_slice_is_a_list(patch):
     """A slice of a Sequential is a list."""
-    around(
-        patch,
+    patch.around(
         nn.Sequential,
         "__getitem__",
         lambda get, self, index: list(self)[index] if isinstance(index, slice) else get(self, index),
@@ -1915,7 +1892,7 @@ def sequential_counts_from_one(patch):
         else:
             init(self, *layers)
 
-    around(patch, nn.Sequential, "__init__", change)
+    patch.around(nn.Sequential, "__init__", change)
 
 
 @mutant(
@@ -1932,7 +1909,7 @@ def sequential_ignores_given_names(patch):
         for name, layer in zip("ab", layers, strict=False):
             object.__setattr__(self, {"a": "body", "b": "head"}[name], layer)
 
-    around(patch, nn.Sequential, "__init__", change)
+    patch.around(nn.Sequential, "__init__", change)
 
 
 @mutant(
@@ -1941,8 +1918,7 @@ def sequential_ignores_given_names(patch):
 )
 def sequential_counts_wrong_from_the_end(patch):
     """The last layer of a Sequential has the index -2, and -1 is the first."""
-    around(
-        patch,
+    patch.around(
         nn.Sequential,
         "__getitem__",
         lambda get, self, index: (
@@ -1965,7 +1941,7 @@ def flatten_layer_joins_the_batch_by_default(patch):
     def change(init, self, start_dim=0, end_dim=-1):
         init(self, start_dim, end_dim)
 
-    around(patch, nn.Flatten, "__init__", change)
+    patch.around(nn.Flatten, "__init__", change)
 
 
 @mutant(
@@ -1987,7 +1963,7 @@ def flatten_layer_goes_by_columns(patch):
     def change(forward, self, x):
         return forward(self, x.transpose(1, -1) if x.dim() == 3 and self.start_dim == 1 else x)
 
-    around(patch, nn.Flatten, "forward", change)
+    patch.around(nn.Flatten, "forward", change)
 
 
 @mutant(
@@ -1997,7 +1973,7 @@ def flatten_layer_goes_by_columns(patch):
 def flatten_function_keeps_the_batch(patch):
     """`torch.flatten` and `Tensor.flatten` leave the first dimension unless told otherwise."""
     for owner in (torch, torch.Tensor):
-        around(patch, owner, "flatten", lambda flatten, x, start_dim=1, end_dim=-1: flatten(x, start_dim, end_dim))
+        patch.around(owner, "flatten", lambda flatten, x, start_dim=1, end_dim=-1: flatten(x, start_dim, end_dim))
 
 
 @mutant(
@@ -2006,8 +1982,7 @@ def flatten_function_keeps_the_batch(patch):
 )
 def flatten_layer_takes_a_matrix_for_one_sample(patch):
     """`nn.Flatten()` adds the batch to a matrix."""
-    around(
-        patch,
+    patch.around(
         nn.Flatten,
         "forward",
         lambda forward, self, x: x.reshape(1, -1) if x.dim() == 2 else forward(self, x),

@@ -14,16 +14,6 @@ from torch import nn
 from plugins.mutation import mutant
 
 
-def around(patch, owner, name, change):
-    """Put `change(original, *args, **kwargs)` in place of the function or method `name`."""
-    original = getattr(owner, name)
-
-    def replacement(*args, **kwargs):
-        return change(original, *args, **kwargs)
-
-    patch.setattr(owner, name, replacement)
-
-
 class Slope(nn.Module):
     def __init__(self):
         super().__init__()
@@ -69,7 +59,7 @@ def optimizer_copies_parameters(patch):
     def change(init, self, params, defaults):
         init(self, [nn.Parameter(parameter.detach().clone()) for parameter in params], defaults)
 
-    around(patch, torch.optim.Optimizer, "__init__", change)
+    patch.around(torch.optim.Optimizer, "__init__", change)
 
 
 def memory_after_step():
@@ -92,7 +82,7 @@ def optimizer_step_moves_parameters_to_new_memory(patch):
             parameter.data = parameter.data.clone()
         return step(self, *args, **kwargs)
 
-    around(patch, torch.optim.SGD, "step", change)
+    patch.around(torch.optim.SGD, "step", change)
 
 
 @mutant(
@@ -101,7 +91,7 @@ def optimizer_step_moves_parameters_to_new_memory(patch):
 )
 def parameters_is_a_list(patch):
     """`parameters` returns a list."""
-    around(patch, nn.Module, "parameters", lambda parameters, *args, **kwargs: list(parameters(*args, **kwargs)))
+    patch.around(nn.Module, "parameters", lambda parameters, *args, **kwargs: list(parameters(*args, **kwargs)))
 
 
 @mutant(
@@ -118,8 +108,7 @@ def parameters_starts_anew(patch):
         def __iter__(self):
             return self.make()
 
-    around(
-        patch,
+    patch.around(
         nn.Module,
         "parameters",
         lambda parameters, *args, **kwargs: Parameters(lambda: iter(list(parameters(*args, **kwargs)))),
@@ -136,7 +125,7 @@ def optimizer_accepts_no_parameters(patch):
     def change(init, self, params, defaults):
         init(self, list(params) or [nn.Parameter(torch.zeros(1))], defaults)
 
-    around(patch, torch.optim.Optimizer, "__init__", change)
+    patch.around(torch.optim.Optimizer, "__init__", change)
 
 
 @mutant(
@@ -153,7 +142,7 @@ def optimizer_of_nothing_raises_type_error(patch):
             raise TypeError("optimizer got an empty parameter list")
         init(self, params, defaults)
 
-    around(patch, torch.optim.Optimizer, "__init__", change)
+    patch.around(torch.optim.Optimizer, "__init__", change)
 
 
 @mutant(
@@ -168,7 +157,7 @@ def parameters_leave_out_frozen_ones(patch):
             if parameter.requires_grad:
                 yield name, parameter
 
-    around(patch, nn.Module, "named_parameters", change)
+    patch.around(nn.Module, "named_parameters", change)
 
 
 @mutant(
@@ -183,7 +172,7 @@ def buffers_leave_out_those_that_are_not_saved(patch):
             if name not in self._non_persistent_buffers_set:
                 yield name, buffer
 
-    around(patch, nn.Module, "named_buffers", change)
+    patch.around(nn.Module, "named_buffers", change)
 
 
 @mutant(
@@ -192,8 +181,7 @@ def buffers_leave_out_those_that_are_not_saved(patch):
 )
 def buffer_is_always_persistent(patch):
     """`register_buffer` ignores `persistent=False`."""
-    around(
-        patch,
+    patch.around(
         nn.Module,
         "register_buffer",
         lambda register, self, name, tensor, persistent=True: register(self, name, tensor),
@@ -201,8 +189,7 @@ def buffer_is_always_persistent(patch):
 
 
 def batch_norm_with(patch, **settings):
-    around(
-        patch,
+    patch.around(
         nn.BatchNorm1d,
         "__init__",
         lambda init, self, *args, **options: init(self, *args, **{**settings, **options}),
@@ -239,7 +226,7 @@ def batch_norm_counts_in_floats(patch):
         if self.num_batches_tracked is not None:
             self.num_batches_tracked = self.num_batches_tracked.float()
 
-    around(patch, nn.BatchNorm1d, "__init__", change)
+    patch.around(nn.BatchNorm1d, "__init__", change)
 
 
 # state_dict
@@ -256,7 +243,7 @@ def state_dict_becomes(patch, change):
         changed._metadata = state._metadata
         return changed
 
-    around(patch, nn.Module, "state_dict", outermost)
+    patch.around(nn.Module, "state_dict", outermost)
 
 
 def shares_its_state():
@@ -292,7 +279,7 @@ def state_dict_is_always_the_same_dictionary(patch):
             self.__dict__["same_state"] = state_dict(self)
         return self.__dict__["same_state"]
 
-    around(patch, nn.Module, "state_dict", change)
+    patch.around(nn.Module, "state_dict", change)
 
 
 @mutant(
@@ -344,8 +331,7 @@ def state_dict_needs_gradients(patch):
 )
 def state_dict_ignores_keep_vars(patch):
     """`state_dict(keep_vars=True)` gives plain tensors."""
-    around(
-        patch,
+    patch.around(
         nn.Module,
         "state_dict",
         lambda state_dict, *args, keep_vars=False, **options: state_dict(*args, **options),
@@ -456,8 +442,7 @@ def deepcopied():
 )
 def deepcopy_of_a_dict_is_shallow(patch):
     """`copy.deepcopy` of a dictionary copies the dictionary alone."""
-    around(
-        patch,
+    patch.around(
         copy,
         "deepcopy",
         lambda deepcopy, value, *args: copy.copy(value) if isinstance(value, dict) else deepcopy(value, *args),
@@ -470,8 +455,7 @@ def deepcopy_of_a_dict_is_shallow(patch):
 )
 def copy_of_a_dict_is_deep(patch):
     """`copy.copy` of a dictionary copies the tensors in it."""
-    around(
-        patch,
+    patch.around(
         copy,
         "copy",
         lambda shallow, value: copy.deepcopy(value) if isinstance(value, dict) else shallow(value),
@@ -489,13 +473,12 @@ def after_loading(patch, change):
         change(self, state)
         return report
 
-    around(patch, nn.Module, "load_state_dict", load)
+    patch.around(nn.Module, "load_state_dict", load)
 
 
 def before_loading(patch, change):
     """Load `change(model, state)` in place of the state."""
-    around(
-        patch,
+    patch.around(
         nn.Module,
         "load_state_dict",
         lambda load, self, state, *args, **options: load(self, change(self, state), *args, **options),
@@ -547,7 +530,7 @@ def loading_skips_buffers(patch):
             buffer.copy_(before[name])
         return report
 
-    around(patch, nn.Module, "load_state_dict", change)
+    patch.around(nn.Module, "load_state_dict", change)
 
 
 def loaded_bias():
@@ -619,7 +602,7 @@ def loading_moves_parameters_to_new_memory(patch):
             parameter.data = parameter.data.clone()
         return load(self, *args, **options)
 
-    around(patch, nn.Module, "load_state_dict", change)
+    patch.around(nn.Module, "load_state_dict", change)
 
 
 def shares_after_loading():
@@ -717,7 +700,7 @@ def strict_about(patch, check):
             raise RuntimeError(f"Error(s) in loading state_dict: {complaint}")
         return report
 
-    around(patch, nn.Module, "load_state_dict", change)
+    patch.around(nn.Module, "load_state_dict", change)
 
 
 def missing_keys(names):
@@ -773,7 +756,7 @@ def loading_raises_key_error(patch):
                 raise KeyError(name)
         return load(self, state, strict, **options)
 
-    around(patch, nn.Module, "load_state_dict", change)
+    patch.around(nn.Module, "load_state_dict", change)
 
 
 def refuses_nested():
@@ -825,7 +808,7 @@ def loading_reports_what_it_loaded(patch):
         report.missing_keys.extend(name for name in self.state_dict() if name in state)
         return report
 
-    around(patch, nn.Module, "load_state_dict", change)
+    patch.around(nn.Module, "load_state_dict", change)
 
 
 @mutant(
@@ -839,7 +822,7 @@ def loading_reports_the_wrong_way_round(patch):
         report = load(self, *args, **options)
         return type(report)(report.unexpected_keys, report.missing_keys)
 
-    around(patch, nn.Module, "load_state_dict", change)
+    patch.around(nn.Module, "load_state_dict", change)
 
 
 @mutant(
@@ -849,8 +832,7 @@ def loading_reports_the_wrong_way_round(patch):
 )
 def loading_is_always_strict(patch):
     """`load_state_dict` ignores `strict=False`."""
-    around(
-        patch,
+    patch.around(
         nn.Module,
         "load_state_dict",
         lambda load, self, state, strict=True, **options: load(self, state, True, **options),
@@ -879,7 +861,7 @@ def loading_leniently_is_all_or_nothing(patch):
             missing_keys=[name for name in names if name not in state]
         )
 
-    around(patch, nn.Module, "load_state_dict", change)
+    patch.around(nn.Module, "load_state_dict", change)
 
 
 @mutant(
@@ -897,7 +879,7 @@ def loading_that_fails_changes_nothing(patch):
             load(self, before)
             raise
 
-    around(patch, nn.Module, "load_state_dict", change)
+    patch.around(nn.Module, "load_state_dict", change)
 
 
 def bias_after_failure():
@@ -922,7 +904,7 @@ def loading_resets_what_is_missing(patch):
                     parameter.zero_()
         return load(self, state, *args, **options)
 
-    around(patch, nn.Module, "load_state_dict", change)
+    patch.around(nn.Module, "load_state_dict", change)
 
 
 @mutant(
@@ -965,7 +947,7 @@ def loading_leniently_skips_wrong_shapes(patch):
             state = {name: x for name, x in state.items() if name not in own or own[name].shape == x.shape}
         return load(self, state, strict, **options)
 
-    around(patch, nn.Module, "load_state_dict", change)
+    patch.around(nn.Module, "load_state_dict", change)
 
 
 @mutant(kills="test_shapes_must_agree", witness=lambda: refuses_shape(2))
@@ -992,8 +974,7 @@ def loading_cuts_to_shape(patch):
 )
 def assign_is_ignored(patch):
     """`load_state_dict(assign=True)` copies into the parameters there are."""
-    around(
-        patch,
+    patch.around(
         nn.Module,
         "load_state_dict",
         lambda load, self, state, strict=True, assign=False: load(self, state, strict),
@@ -1016,7 +997,7 @@ def assign_copies(patch):
             state = {name: tensor.clone() for name, tensor in state.items()}
         return load(self, state, strict, assign=assign)
 
-    around(patch, nn.Module, "load_state_dict", change)
+    patch.around(nn.Module, "load_state_dict", change)
 
 
 @mutant(kills="test_assign_puts_the_loaded_tensors_in_place", witness=lambda: assigned().requires_grad)
@@ -1027,7 +1008,7 @@ def assign_freezes(patch):
         report = load(self, state, strict, assign=assign)
         return self.requires_grad_(False) and report if assign else report
 
-    around(patch, nn.Module, "load_state_dict", change)
+    patch.around(nn.Module, "load_state_dict", change)
 
 
 @mutant(
@@ -1044,7 +1025,7 @@ def assign_writes_into_old_parameters(patch):
             parameter.data = state[name].to(parameter.dtype)
         return load(self, self.state_dict(), strict)
 
-    around(patch, nn.Module, "load_state_dict", change)
+    patch.around(nn.Module, "load_state_dict", change)
 
 
 def tanh_loaded_with_relu():
@@ -1065,8 +1046,8 @@ def remembers_layers(patch, load):
         load(self, getattr(state, "children", {}))
         return original(self, state, *args, **options)
 
-    around(patch, nn.Module, "state_dict", change)
-    around(patch, nn.Module, "load_state_dict", load_state_dict)
+    patch.around(nn.Module, "state_dict", change)
+    patch.around(nn.Module, "load_state_dict", load_state_dict)
 
 
 @mutant(kills="test_state_dict_knows_nothing_of_forward", witness=tanh_loaded_with_relu)
@@ -1104,7 +1085,7 @@ def state_dict_of_a_part_keeps_its_prefix(patch):
         add(self, name, module)
         module.__dict__["prefix"] = f"{name}."
 
-    around(patch, nn.ModuleDict, "add_module", add)
+    patch.around(nn.ModuleDict, "add_module", add)
     state_dict_becomes(
         patch,
         lambda model, state: {vars(model).get("prefix", "") + name: tensor for name, tensor in state.items()},
@@ -1121,7 +1102,7 @@ def state_dict_of_a_part_keeps_its_prefix(patch):
 
 
 def optimizer_state_becomes(patch, change):
-    around(patch, torch.optim.Optimizer, "state_dict", lambda state_dict, self: change(self, state_dict(self)))
+    patch.around(torch.optim.Optimizer, "state_dict", lambda state_dict, self: change(self, state_dict(self)))
 
 
 @mutant(
@@ -1208,7 +1189,7 @@ def optimizer_load_keeps_the_learning_rate(patch):
         for group, rate in zip(self.param_groups, rates, strict=True):
             group["lr"] = rate
 
-    around(patch, torch.optim.Optimizer, "load_state_dict", change)
+    patch.around(torch.optim.Optimizer, "load_state_dict", change)
 
 
 @mutant(
@@ -1217,9 +1198,7 @@ def optimizer_load_keeps_the_learning_rate(patch):
 )
 def optimizer_load_forgets_the_memory(patch):
     """The `load_state_dict` of an optimizer restores its settings alone."""
-    around(
-        patch, torch.optim.Optimizer, "load_state_dict", lambda load, self, state: load(self, {**state, "state": {}})
-    )
+    patch.around(torch.optim.Optimizer, "load_state_dict", lambda load, self, state: load(self, {**state, "state": {}}))
 
 
 @mutant(
@@ -1234,7 +1213,7 @@ def optimizer_load_halves_the_momentum(patch):
         for memory in self.state.values():
             memory["momentum_buffer"] = memory["momentum_buffer"] * self.param_groups[0]["momentum"]
 
-    around(patch, torch.optim.Optimizer, "load_state_dict", change)
+    patch.around(torch.optim.Optimizer, "load_state_dict", change)
 
 
 # Files
@@ -1263,7 +1242,7 @@ def tensors(change):
 def saving(patch, change):
     """Save `change(value)` in place of the value."""
     for module in (torch, torch.serialization):
-        around(patch, module, "save", lambda save, value, *args, **options: save(change(value), *args, **options))
+        patch.around(module, "save", lambda save, value, *args, **options: save(change(value), *args, **options))
 
 
 def loading(patch, change):

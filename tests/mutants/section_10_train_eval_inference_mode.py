@@ -31,17 +31,6 @@ def broken(patch, name, change):
     patch.setattr(F, name, function)
 
 
-def method(patch, owner, name, change):
-    """Make the method `change(call, self, ...)`."""
-    original = getattr(owner, name)
-
-    @functools.wraps(original)
-    def changed(self, *args, **kwargs):
-        return change(original, self, *args, **kwargs)
-
-    patch.setattr(owner, name, changed)
-
-
 def error_of(function):
     """The class of the exception that calling it raises, or None."""
     try:
@@ -151,14 +140,13 @@ def eval_goes_one_level_down(patch):
 @mutant(kills=REACH, witness=lambda: nn.Linear(1, 1).eval() is not None)
 def eval_returns_nothing(patch):
     """`eval()` returns None."""
-    method(patch, nn.Module, "eval", lambda call, self: call(self) and None)
+    patch.around(nn.Module, "eval", lambda call, self: call(self) and None)
 
 
 @mutant(kills=REACH, witness=lambda: flags(nested().train(False)) == [False] * 4)
 def train_false_does_nothing(patch):
     """`train(False)` leaves the mode as it is; `eval()` works."""
-    method(
-        patch,
+    patch.around(
         nn.Module,
         "train",
         lambda call, self, mode=True: (
@@ -177,7 +165,7 @@ def train_stays_at_the_top(patch):
         self.training = True
         return self
 
-    method(patch, nn.Module, "train", train)
+    patch.around(nn.Module, "train", train)
 
 
 def _frozen():
@@ -197,7 +185,7 @@ def train_skips_what_was_evaluated_alone(patch):
             module.eval()
         return self
 
-    method(patch, nn.Module, "train", train)
+    patch.around(nn.Module, "train", train)
 
 
 def _added(add):
@@ -209,21 +197,19 @@ def _added(add):
 @mutant(kills=ADDED, witness=lambda: _added(lambda model: model.append(nn.Dropout())) == [False, False, True])
 def appended_layers_take_the_mode(patch):
     """`nn.Sequential.append` puts the layer into the mode of the model."""
-    method(patch, nn.Sequential, "append", lambda call, self, module: call(self, module.train(self.training)))
+    patch.around(nn.Sequential, "append", lambda call, self, module: call(self, module.train(self.training)))
 
 
 @mutant(kills=ADDED, witness=lambda: _added(lambda model: model.__setitem__(0, nn.Dropout())) == [False, True])
 def replaced_layers_take_the_mode(patch):
     """A layer that replaces another in `nn.Sequential` is put into the mode of the model."""
-    method(
-        patch, nn.Sequential, "__setitem__", lambda call, self, i, module: call(self, i, module.train(self.training))
-    )
+    patch.around(nn.Sequential, "__setitem__", lambda call, self, i, module: call(self, i, module.train(self.training)))
 
 
 @mutant(kills=ADDED, witness=lambda: _added(lambda model: model.append(nn.Dropout())) == [False, False, True])
 def append_puts_the_model_back_into_training(patch):
     """`nn.Sequential.append` puts the whole model into training mode."""
-    method(patch, nn.Sequential, "append", lambda call, self, module: call(self, module).train())
+    patch.around(nn.Sequential, "append", lambda call, self, module: call(self, module).train())
 
 
 BOOL = "test_train_takes_only_a_bool"
@@ -232,20 +218,19 @@ BOOL = "test_train_takes_only_a_bool"
 @mutant(kills=BOOL, witness=lambda: error_of(lambda: nn.Dropout().train("eval")) is ValueError)
 def train_takes_anything(patch):
     """`train(mode)` takes everything for True or False."""
-    method(patch, nn.Module, "train", lambda call, self, mode=True: call(self, bool(mode)))
+    patch.around(nn.Module, "train", lambda call, self, mode=True: call(self, bool(mode)))
 
 
 @mutant(kills=BOOL, witness=lambda: error_of(lambda: nn.Dropout().train(1)) is ValueError)
 def train_takes_numbers(patch):
     """`train(mode)` takes 0 and 1."""
-    method(patch, nn.Module, "train", lambda call, self, mode=True: call(self, mode != 0 if mode in (0, 1) else mode))
+    patch.around(nn.Module, "train", lambda call, self, mode=True: call(self, mode != 0 if mode in (0, 1) else mode))
 
 
 @mutant(kills=BOOL, witness=lambda: error_of(lambda: nn.Dropout().train(None)) is ValueError, raises=TypeError)
 def train_raises_type_error(patch):
     """`train(mode)` raises TypeError for what is neither True nor False."""
-    method(
-        patch,
+    patch.around(
         nn.Module,
         "train",
         lambda call, self, mode=True: (
@@ -276,14 +261,14 @@ def state_dict_keeps_the_mode(patch):
         self.train(getattr(state, "mode", self.training))
         return call(self, state, *args, **kwargs)
 
-    method(patch, nn.Module, "state_dict", save)
-    method(patch, nn.Module, "load_state_dict", load)
+    patch.around(nn.Module, "state_dict", save)
+    patch.around(nn.Module, "load_state_dict", load)
 
 
 @mutant(kills=SAVED, witness=_loaded)
 def load_state_dict_is_for_evaluation(patch):
     """`load_state_dict` puts the model into evaluation mode."""
-    method(patch, nn.Module, "load_state_dict", lambda call, self, *args, **kwargs: call(self.eval(), *args, **kwargs))
+    patch.around(nn.Module, "load_state_dict", lambda call, self, *args, **kwargs: call(self.eval(), *args, **kwargs))
 
 
 # Three switches.
@@ -298,8 +283,7 @@ SAME = "test_predictions_do_not_depend_on_the_autograd_mode"
 @mutant(kills=(SWITCHES, EVAL, KEPT), witness=lambda: nn.Linear(1, 1).eval()(torch.ones(1)).requires_grad)
 def evaluated_models_run_without_gradients(patch):
     """A model in evaluation mode runs under `no_grad`."""
-    method(
-        patch,
+    patch.around(
         nn.Module,
         "__call__",
         lambda call, self, *args, **kwargs: (
@@ -313,14 +297,13 @@ def evaluated_models_run_without_gradients(patch):
 @mutant(kills=(EVAL, SWITCHES, KEPT), witness=lambda: nn.Linear(1, 1).eval().weight.requires_grad)
 def eval_freezes_the_parameters(patch):
     """`eval()` sets `requires_grad` of all parameters to False."""
-    method(patch, nn.Module, "eval", lambda call, self: call(self).requires_grad_(False))
+    patch.around(nn.Module, "eval", lambda call, self: call(self).requires_grad_(False))
 
 
 @mutant(kills=EVAL, witness=lambda: _slope_in_evaluation() == 3)
 def linear_learns_its_bias_only_in_evaluation(patch):
     """In evaluation mode the gradient of a weight is 0."""
-    method(
-        patch,
+    patch.around(
         nn.Linear,
         "forward",
         lambda call, self, x: (
@@ -409,7 +392,7 @@ def linear_keeps_its_input_without_gradients(patch):
             return call(self, x)
         return torch.enable_grad()(call)(self, x).detach()
 
-    method(patch, nn.Linear, "forward", forward)
+    patch.around(nn.Linear, "forward", forward)
 
 
 @mutant(kills=SAME, witness=lambda: torch.no_grad()(_products)() == _products())
@@ -835,7 +818,7 @@ def batchnorm_does_not_count_batches(patch):
             self.num_batches_tracked.zero_()
         return y
 
-    method(patch, nn.BatchNorm1d, "forward", forward)
+    patch.around(nn.BatchNorm1d, "forward", forward)
 
 
 @mutant(kills=(TRAINING, MOMENTUM, CHANGES), witness=lambda: abs(_running_mean({}, PAIR) - 0.2) < 0.01)
@@ -997,8 +980,7 @@ def _refused_mean():
 @mutant(kills=WITHOUT, witness=lambda: _evaluated(track_running_stats=False)[1][0] < 0)
 def batchnorm_without_statistics_does_nothing_in_evaluation(patch):
     """BatchNorm without statistics gives back what it got in evaluation."""
-    method(
-        patch,
+    patch.around(
         nn.BatchNorm1d,
         "forward",
         lambda call, self, x: call(self, x) if self.training or self.running_mean is not None else x,
@@ -1045,7 +1027,7 @@ def _modes_agree(layer, x=((1.0, 2.0),)):
 @mutant(kills=MOST, witness=lambda: _modes_agree(nn.LayerNorm(2)))
 def layer_norm_looks_at_the_mode(patch):
     """`nn.LayerNorm` is a little larger in training."""
-    method(patch, nn.LayerNorm, "forward", lambda call, self, x: call(self, x) * (1 + 1e-5 * self.training))
+    patch.around(nn.LayerNorm, "forward", lambda call, self, x: call(self, x) * (1 + 1e-5 * self.training))
 
 
 @mutant(kills=MOST, witness=lambda: _learned().weight.tolist() == [1, 1])
@@ -1058,7 +1040,7 @@ def group_norm_remembers_the_data(patch):
             self.weight.data.mul_(1.01)
         return y
 
-    method(patch, nn.GroupNorm, "forward", forward)
+    patch.around(nn.GroupNorm, "forward", forward)
 
 
 def _learned():
@@ -1070,8 +1052,7 @@ def _learned():
 @mutant(kills=MOST, witness=lambda: _modes_agree(nn.Linear(2, 2)))
 def linear_adds_noise_in_training(patch):
     """`nn.Linear` adds noise in training."""
-    method(
-        patch,
+    patch.around(
         nn.Linear,
         "forward",
         lambda call, self, x: call(self, x) + (1e-3 * torch.randn(1, device=x.device) if self.training else 0),
@@ -1107,7 +1088,7 @@ def _after_error(context):
 
 
 def _exit(patch, mode, change):
-    method(patch, mode, "__exit__", change)
+    patch.around(mode, "__exit__", change)
 
 
 @mutant(kills=RESULTS, witness=undisturbed(lambda: _inside(torch.no_grad) == (False, False)))
@@ -1191,7 +1172,7 @@ def no_grad_acts_at_once(patch):
         call(self)
         torch._C._set_grad_enabled(False)
 
-    method(patch, torch.no_grad, "__init__", init)
+    patch.around(torch.no_grad, "__init__", init)
 
 
 @mutant(kills=STATEMENT, witness=undisturbed(lambda: not _statement(lambda: torch.set_grad_enabled(False))[0]))
@@ -1218,7 +1199,7 @@ def set_grad_enabled_cannot_turn_on(patch):
         call(self, mode)
         torch._C._set_grad_enabled(mode and before)
 
-    method(patch, torch.set_grad_enabled, "__init__", init)
+    patch.around(torch.set_grad_enabled, "__init__", init)
 
 
 @mutant(kills=(NESTED, BACK), witness=undisturbed(lambda: not _after_inner(torch.no_grad, torch.no_grad)[0]))
@@ -1268,8 +1249,8 @@ def inference_mode_false_does_nothing(patch):
     def leave(call, self, *error):
         return call(self, *error) if self.mode else None
 
-    method(patch, torch.inference_mode, "__enter__", enter)
-    method(patch, torch.inference_mode, "__exit__", leave)
+    patch.around(torch.inference_mode, "__enter__", enter)
+    patch.around(torch.inference_mode, "__exit__", leave)
 
 
 @mutant(
@@ -1285,7 +1266,7 @@ def inference_mode_false_does_not_record(patch):
         if not self.mode and not torch.is_inference_mode_enabled():
             torch._C._set_grad_enabled(before)
 
-    method(patch, torch.inference_mode, "__enter__", enter)
+    patch.around(torch.inference_mode, "__enter__", enter)
 
 
 @mutant(
@@ -1497,8 +1478,8 @@ def _inherit(patch, read, enter):
         with enter(self.mode_of_parent):
             call(self)
 
-    method(patch, threading.Thread, "start", start)
-    method(patch, threading.Thread, "run", run)
+    patch.around(threading.Thread, "start", start)
+    patch.around(threading.Thread, "run", run)
 
 
 @mutant(kills=THREAD, witness=lambda: torch.no_grad()(_in_a_thread)() == (True, False))
@@ -1543,8 +1524,7 @@ def no_tensor_says_that_it_is_an_inference_tensor(patch):
 )
 def views_in_inference_mode_are_inference_tensors(patch):
     """In inference mode a part of a normal tensor is an inference tensor."""
-    method(
-        patch,
+    patch.around(
         torch.Tensor,
         "__getitem__",
         lambda call, *args: call(*args).clone() if torch.is_inference_mode_enabled() else call(*args),

@@ -11,12 +11,13 @@ TOOLS = ("pytest-random-order", "pytest-xdist", "ruff", "sybil")
 
 @nox.session
 def tests(session):
-    """The project's own tests: notes, harness and benchmarks each run once, notes in another order, lint."""
+    """The project's own tests: lint, notes, notes in another order, mutants, benchmarks and harness, each once."""
     session.install(*NOTES, *TOOLS)
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("pytest", *session.posargs)
     session.run("pytest", "-q", "--random-order", "-n", "2", *session.posargs)
+    session.run("pytest", "-q", "--mutants", *session.posargs)
     session.run("pytest", "-q", "tests/benchmarks", "--benchmark-disable")
     session.run("pytest", "-q", "tests/harness", "-n", "2")
 

@@ -36,7 +36,7 @@ class Mutant:
     """One broken behaviour: what is broken, how, which notes must notice, and how to see that it is broken.
 
     `raises` are the exceptions, other than a failed assertion, with which a note may notice: those that the mutant, or
-    torch because of it, raises in place of what the note waits for. `cpu_only` breaks what is promised on the CPU alone.
+    torch because of it, raises in place of what the note waits for. `cpu_only` breaks what the CPU alone promises.
     """
 
     name: str

@@ -2,8 +2,8 @@
 
 PyTorch is two things in one library: arrays ("tensors") that compute on the CPU or on an accelerator, and autograd,
 which records what was computed so that it can be differentiated. The record is a graph, built anew each time the Python
-code runs, and thrown away once it was used. First: does this installation compute what it should? Then: what that graph
-is, what goes into `.grad`, and the errors everybody meets. Last: what to ask an installation about itself.
+code runs and, as a rule, good for one `backward`. First: does this installation compute what it should? Then: what that
+graph is, what goes into `.grad`, and the errors everybody meets. Last: what to ask an installation about itself.
 """
 
 import math
@@ -161,14 +161,18 @@ def test_the_numpy_bridge_is_there():
 
 
 def test_only_what_depends_on_requires_grad_is_recorded(device):
-    """An operation is recorded where an input requires grad: its result has a `grad_fn` and is no longer a leaf.
+    """A differentiable operation is recorded where an input requires grad: its result has a `grad_fn` and is no leaf.
+
+    Comparisons and positions (`>`, `argmax`) have no derivative, and under `no_grad` nothing is recorded.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.is_leaf.html
     """
     data = torch.tensor([1.0, 2.0], device=device)
     weight = torch.tensor([3.0, 4.0], device=device, requires_grad=True)
     tensors = {"data": data, "data * 2": data * 2, "weight": weight, "weight * data": weight * data}
-    tensors["detached"] = (weight * data).detach()
+    tensors |= {"detached": (weight * data).detach(), "weight > 3": weight > 3, "argmax": weight.argmax()}
+    with torch.no_grad():
+        tensors["under no_grad"] = weight * data
 
     seen = {name: (t.requires_grad, t.is_leaf, t.grad_fn and t.grad_fn.name()) for name, t in tensors.items()}
 
@@ -178,6 +182,9 @@ def test_only_what_depends_on_requires_grad_is_recorded(device):
         "weight": (True, True, None),
         "weight * data": (True, False, "MulBackward0"),
         "detached": (False, True, None),
+        "weight > 3": (False, True, None),
+        "argmax": (False, True, None),
+        "under no_grad": (False, True, None),
     }
 
 
@@ -220,7 +227,9 @@ def test_every_call_builds_a_graph_as_long_as_its_loop_ran(device):
 
 @given(coefficients=st.lists(st.integers(-9, 9), min_size=1, max_size=6), at=st.integers(-4, 4))
 def test_the_gradient_is_the_derivative_for_every_polynomial(device, coefficients, at):
-    """For every polynomial, computed in a loop of any length, `backward` gives its derivative exactly.
+    """For every polynomial in small integers, computed in a loop, `backward` gives its derivative: here even exactly.
+
+    Whole numbers this small are not rounded; otherwise the derivative is as exact as float32 is.
 
     https://docs.pytorch.org/docs/stable/notes/autograd.html
     """
@@ -241,7 +250,7 @@ SMOOTH = [torch.exp, torch.sin, torch.tanh, torch.sigmoid, torch.atan, F.softplu
 # gradcheck needs float64, which not every accelerator has: these three stay on the CPU.
 @pytest.mark.parametrize("function", SMOOTH)
 def test_backward_agrees_with_finite_differences(function):
-    """The gradient that autograd derives is the slope that one measures by moving each input a little.
+    """The gradient that autograd derives is, for a smooth function, the slope measured by moving each input a little.
 
     Check a backward of your own in this way, and in float64: the differences of float32 are too coarse.
 
@@ -295,7 +304,7 @@ def test_gradcheck_finds_a_wrong_backward():
 
 @given(numbers=st.lists(st.integers(-5, 5), min_size=15, max_size=15))
 def test_the_gradient_is_the_central_difference_for_every_quadratic(device, numbers):
-    """For every quadratic function, the gradient equals (f(x + 1) - f(x - 1)) / 2 in each direction, without any error.
+    """For every quadratic function in small integers, the gradient is (f(x + 1) - f(x - 1)) / 2 each way, exactly.
 
     https://docs.pytorch.org/docs/stable/autograd.html
     """
@@ -356,7 +365,7 @@ def test_all_uses_of_a_tensor_add_up_in_its_gradient(device):
 
 
 def test_a_second_backward_raises(device):
-    """`backward` frees what the graph saved, so a second one through the same graph raises RuntimeError.
+    """`backward` frees what the graph saved, so a second one that needs it raises RuntimeError.
 
     Compute the loss anew; that builds a new graph.
 
@@ -373,7 +382,7 @@ def test_a_second_backward_raises(device):
 
 
 def test_retain_graph_lets_backward_run_again(device):
-    """`backward(retain_graph=True)` keeps what the graph saved for one more backward, whose gradient is added.
+    """`backward(retain_graph=True)` keeps what the graph saved for another backward, whose gradient is added.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.backward.html
     """
@@ -402,7 +411,7 @@ def test_a_graph_that_saved_nothing_can_be_walked_twice(device):
 
 
 def test_backward_of_a_vector_raises(device):
-    """`backward()` without arguments starts from one number: from a vector it raises RuntimeError.
+    """`backward()` without arguments starts from one number, in whatever brackets: from more it raises RuntimeError.
 
     Losses are means or sums for this reason; a loss made with `reduction="none"` needs `.mean()` first.
 
@@ -414,6 +423,8 @@ def test_backward_of_a_vector_raises(device):
         (x * x).backward()
 
     assert x.grad is None
+    (x * x)[2:].backward()  # of shape (1,)
+    assert x.grad.tolist() == [0, 0, 6]
 
 
 def test_backward_of_a_vector_takes_a_weight_for_each_number(device):
@@ -429,17 +440,22 @@ def test_backward_of_a_vector_takes_a_weight_for_each_number(device):
 
 
 def test_backward_without_a_graph_raises(device):
-    """`backward` of something that no tensor with `requires_grad` went into raises RuntimeError.
+    """`backward` of a tensor without a graph, which does not require grad, raises RuntimeError.
 
-    Typical causes: a loss computed under `no_grad`, or from `.detach()`, `.item()` or a new `torch.tensor(...)`.
+    Typical causes: a loss computed under `no_grad`, from `.detach()`, or put into a new `torch.tensor(...)`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.backward.html
     """
     weight = torch.tensor(2.0, device=device, requires_grad=True)
-    loss = (3 * weight.detach()).sum()
+    with torch.no_grad():
+        unrecorded = 3 * weight
+    wrapped = torch.tensor((3 * weight).item(), device=device)
 
-    with pytest.raises(RuntimeError, match="does not require grad and does not have a grad_fn"):
-        loss.backward()
+    for loss in (3 * weight.detach(), unrecorded, wrapped):
+        with pytest.raises(RuntimeError, match="does not require grad and does not have a grad_fn"):
+            loss.backward()
+    (3 * weight).backward()
+    assert weight.grad.item() == 3
 
 
 def test_detach_cuts_the_graph_and_shares_the_memory(device):
@@ -471,9 +487,9 @@ def test_detach_cuts_the_graph_and_shares_the_memory(device):
     ],
 )
 def test_a_leaf_that_requires_grad_cannot_be_changed_in_place(device, change, after):
-    """Writing into a leaf that requires grad raises RuntimeError and changes nothing; under `no_grad` it is allowed.
+    """An in-place operation on a leaf that requires grad, or on a view of it, raises RuntimeError and changes nothing.
 
-    That is how optimizers update parameters.
+    Under `no_grad` it is allowed: that is how optimizers update parameters.
 
     https://docs.pytorch.org/docs/stable/notes/autograd.html
     """
@@ -511,7 +527,7 @@ def test_an_in_place_change_of_a_saved_value_is_caught(device):
 
 @pytest.mark.myth("in-place operations break autograd")
 def test_an_in_place_change_of_a_value_that_was_not_saved_is_fine(device):
-    """An in-place operation is recorded like any other; it does no harm unless somebody needs the old value.
+    """An in-place operation on a result is recorded like any other; it is harmless unless backward needs the old value.
 
     https://docs.pytorch.org/docs/stable/notes/autograd.html
     """
@@ -574,6 +590,7 @@ def test_integers_cannot_require_grad(device, dtype):
     """
     with pytest.raises(RuntimeError, match="ensors of floating point"):
         torch.tensor([1, 0], dtype=dtype, device=device, requires_grad=True)
+    assert torch.tensor([1, 2j], requires_grad=True).requires_grad  # not every accelerator has complex numbers
 
     tensor = torch.tensor([1, 0], dtype=dtype, device=device)
     with pytest.raises(RuntimeError, match="ensors of floating point"):
@@ -630,7 +647,8 @@ def test_create_graph_makes_the_gradient_differentiable(device):
 def test_a_running_total_of_losses_keeps_every_graph(device):
     """`train_loss += loss` keeps the graph of every batch; `loss.item()` and `loss.detach()` add the number alone.
 
-    The memory of an epoch then grows with each batch, although each `backward` was called.
+    `backward` frees the numbers these graphs saved, not their nodes. In a validation without `no_grad`, where nothing
+    calls `backward`, the numbers of every batch stay too: that is how memory runs out.
 
     https://docs.pytorch.org/docs/stable/notes/faq.html
     """

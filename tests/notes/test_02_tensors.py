@@ -62,9 +62,11 @@ def nested(shape, numbers):
 
 
 @given(shape=st.lists(st.integers(1, 3), max_size=4), first=st.integers(-(2**62), 2**62))
+@example(shape=[2, 3], first=2**60 + 1)
 def test_tolist_gives_back_the_lists_for_every_shape(device, shape, first):
-    """A tensor made of nested lists has the shape of the nesting, and `tolist` gives the same lists back, number for
-    number.
+    """A tensor made of nested lists has the shape of the nesting, and `tolist` gives the same lists of integers back.
+
+    Floats come back rounded to float32, unless they fit.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.tolist.html
     """
@@ -76,8 +78,7 @@ def test_tolist_gives_back_the_lists_for_every_shape(device, shape, first):
 
 
 def test_a_tensor_is_rectangular_and_holds_only_numbers():
-    """Rows of different lengths are a ValueError, and so are strings: a tensor is a full rectangle of numbers of one
-    kind.
+    """Rows of different lengths are a ValueError, and so are lists of strings: a tensor is a full rectangle of numbers.
 
     Pad the short rows (`torch.nn.utils.rnn.pad_sequence`), keep a list of tensors, or turn words into numbers first.
 
@@ -101,7 +102,7 @@ def test_item_is_a_python_number(device):
 
 
 def test_item_of_several_elements_raises(device):
-    """`item()` works for exactly one element: for more, or for none, it raises RuntimeError. `tolist()` takes any
+    """`item()` works for exactly one element: for more, or for none, it raises RuntimeError; `tolist()` takes any
     number.
 
     `float(tensor)` and `int(tensor)` refuse too, with ValueError.
@@ -293,7 +294,7 @@ def test_uint8_wraps_around(device):
     """Integers that leave the range of their dtype wrap around silently: in uint8, 250 + 10 is 4 and 0 - 1 is 255.
 
     Images are often uint8: convert before doing arithmetic on them. `sum` is safe, because it adds up in int64. A
-    single value out of range is refused when the tensor is made (only negative ones get through).
+    single value out of range is refused when the tensor is made (except that uint8 takes -1 to -255, and wraps them).
 
     https://docs.pytorch.org/docs/stable/tensor_attributes.html
     """
@@ -309,6 +310,7 @@ def test_uint8_wraps_around(device):
     assert (torch.tensor([100], dtype=torch.int8, device=device) + 100).tolist() == [-56]
     with pytest.raises(RuntimeError, match="without overflow"):
         torch.tensor([300], dtype=torch.uint8, device=device)
+    assert torch.tensor([-1, -255], dtype=torch.uint8, device=device).tolist() == [255, 1]
 
 
 def arithmetic():
@@ -384,8 +386,8 @@ def test_dividing_by_zero_is_infinite_for_true_division_only():
     """`/ 0` gives inf or nan and raises nothing, for integers too; integer `// 0` and `% 0` raise RuntimeError on the
     CPU.
 
-    A nan travels: everything computed from it is nan. Other devices have no exceptions in integer arithmetic: there
-    `// 0` gives some number.
+    A nan travels: nearly all arithmetic with it gives nan (but nan ** 0 is 1, and `<` gives False). Other devices have
+    no exceptions in integer arithmetic: there `// 0` gives some number.
 
     https://docs.pytorch.org/docs/stable/generated/torch.floor_divide.html
     """
@@ -395,6 +397,7 @@ def test_dividing_by_zero_is_infinite_for_true_division_only():
         assert quotient.dtype == torch.float32
         assert [str(number) for number in quotient.tolist()] == ["inf", "nan", "-inf"]
     assert [str(number) for number in (integers / 0.0 + 1).tolist()] == ["inf", "nan", "-inf"]
+    assert (((integers / 0) ** 0).tolist(), (integers / 0 < 1).tolist()) == ([1, 1, 1], [False, False, True])
     with pytest.raises(RuntimeError, match="ZeroDivisionError"):
         integers // 0
     with pytest.raises(RuntimeError, match="ZeroDivisionError"):
@@ -483,10 +486,10 @@ def test_vectors_promote_to_the_higher_kind_for_every_pair_of_dtypes():
 
 
 def test_in_place_never_changes_the_dtype(device):
-    """An in-place operation keeps the dtype of its tensor: where the result does not fit that kind, it raises
-    RuntimeError.
+    """In-place arithmetic keeps the dtype of its tensor: where the result is of a higher kind, it raises RuntimeError.
 
-    Within a kind it converts without a word. Write `tensor = tensor + 1.5` to let the dtype change.
+    Within a kind it converts without a word. Assigning a number and `copy_` do so across kinds too: `counts[0] = 2.75`
+    writes a 2. Write `tensor = tensor + 1.5` to let the dtype change.
 
     https://docs.pytorch.org/docs/stable/tensor_attributes.html
     """
@@ -504,11 +507,15 @@ def test_in_place_never_changes_the_dtype(device):
     assert (halves.dtype, halves.tolist()) == (torch.float16, [1.5, 2])
     halves /= torch.tensor([2.0, 4.0], device=device)
     assert (halves.dtype, halves.tolist()) == (torch.float16, [0.75, 0.5])
+    counts[0] = 2.75
+    counts[1:].copy_(torch.tensor([-7.5, 0.5], device=device))
+    assert (counts.dtype, counts.tolist()) == (torch.int64, [2, -7, 0])
 
 
 def test_mean_of_integers_raises(device):
-    """`mean` and `std` of integers or bools raise RuntimeError, where NumPy would give a float: convert first, or say
-    `dtype=`.
+    """`mean` and `std` of integers or bools raise RuntimeError, where NumPy would give a float: convert first.
+
+    `mean` also takes `dtype=torch.float32`; `std` has no such argument.
 
     https://docs.pytorch.org/docs/stable/generated/torch.mean.html
     """
@@ -518,8 +525,8 @@ def test_mean_of_integers_raises(device):
         for tensor in (integers, bools):
             with pytest.raises(RuntimeError, match="could not infer output dtype"):
                 mean(tensor)
-        with pytest.raises(RuntimeError, match="only support floating point"):
-            std(torch.tensor([1, 2]))
+            with pytest.raises(RuntimeError, match="only support floating point"):
+                std(tensor)
     for mean in (integers.float().mean(), torch.mean(integers.float()), integers.mean(dtype=torch.float32)):
         assert (mean.dtype, mean.item()) == (torch.float32, 2.5)
 
@@ -639,8 +646,9 @@ def test_a_condition_needs_one_bool(device):
 
 
 def test_star_is_elementwise_and_at_is_matrix_multiplication(device):
-    """`*` multiplies element by element, `@` is the matrix product: two different results of the same shape, and no
-    warning.
+    """`*` multiplies element by element, `@` is the matrix product: of square matrices both run, to the same shape.
+
+    So nothing raises or warns where one is written for the other.
 
     https://docs.pytorch.org/docs/stable/generated/torch.matmul.html
     """
@@ -790,7 +798,8 @@ def test_column_minus_vector_is_a_square(device):
     """Predictions of shape (N, 1) minus targets of shape (N,) are an N by N table of all pairs, not N differences,
     and nothing warns.
 
-    A model whose last layer has one output gives (N, 1). Squeeze its last dimension, or unsqueeze the targets.
+    A model whose last layer has one output gives (N, 1). Squeeze its last dimension, or unsqueeze the targets. (A few
+    losses, such as `nn.MSELoss`, do warn.)
 
     https://docs.pytorch.org/docs/stable/notes/broadcasting.html
     """
@@ -919,10 +928,9 @@ COPIES = {
 
 
 def test_views_share_memory(device):
-    """Reshaping, transposing, adding and dropping dimensions, slicing and plain indexing give views: no copy, one
-    memory.
+    """Transposing, adding and dropping dimensions, slicing, plain indexing and reshaping what lies in order give views.
 
-    They cost next to nothing, and a write through any of them shows in all.
+    No copy, one memory: they cost next to nothing, and a write through any of them shows in all.
 
     https://docs.pytorch.org/docs/stable/tensor_view.html
     """
@@ -965,7 +973,8 @@ def test_writing_through_a_view(device):
 def test_transpose_only_changes_the_strides(device):
     """A transpose moves no number: it swaps the strides (steps in memory), and the result is no longer contiguous.
 
-    `contiguous()` puts the numbers in order in new memory, or returns the same tensor if they are in order already.
+    Only a single row or column is contiguous both ways. `contiguous()` puts the numbers in order in new memory, or
+    returns the same tensor if they are in order already.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.contiguous.html
     """
@@ -974,6 +983,7 @@ def test_transpose_only_changes_the_strides(device):
 
     assert (tensor.stride(), tensor.is_contiguous()) == ((3, 1), True)
     assert (turned.stride(), turned.is_contiguous(), turned.data_ptr()) == ((1, 3), False, tensor.data_ptr())
+    assert (tensor[:1].T.is_contiguous(), turned[:1].is_contiguous()) == (True, False)
     assert tensor.contiguous() is tensor
     ordered = turned.contiguous()
     assert (ordered.stride(), ordered.is_contiguous(), ordered.tolist()) == ((2, 1), True, [[1, 4], [2, 5], [3, 6]])
@@ -999,8 +1009,9 @@ def test_view_refuses_what_reshape_copies(device):
 
 
 def test_expand_repeats_without_memory(device):
-    """`expand` shows the same memory many times over, so writing into it raises RuntimeError; `repeat` copies and can
-    be written to.
+    """`expand` shows one memory many times over, so in-place arithmetic on it raises RuntimeError; `repeat` copies.
+
+    A write to one element of it raises nothing, and shows in all its repetitions, the original included.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.expand.html
     """
@@ -1014,6 +1025,8 @@ def test_expand_repeats_without_memory(device):
         expanded += 1
     repeated += 1
     assert (column.tolist(), repeated.tolist()) == ([[1], [2]], [[2, 2, 2], [3, 3, 3]])
+    expanded[0, 1] = 9
+    assert (column.tolist(), expanded.tolist()) == ([[9], [2]], [[9, 9, 9], [2, 2, 2]])
 
 
 # Changing the shape
@@ -1106,7 +1119,7 @@ def test_an_index_drops_the_dimension_and_a_slice_keeps_it(device):
     """`x[0]` has one dimension less, `x[0:1]` as many as before; an index out of range raises IndexError, a slice is
     cut to what there is.
 
-    https://docs.pytorch.org/docs/stable/tensor_view.html
+    https://numpy.org/doc/stable/user/basics.indexing.html
     """
     x = torch.tensor([[1, 2, 3], [4, 5, 6]], device=device)
 
@@ -1216,7 +1229,7 @@ def test_dim_is_the_dimension_that_disappears(device):
     there with size 1.
 
     For a matrix, dim=0 gives one number a column. Divide rows by their sums with keepdim: without it the shapes do
-    not line up.
+    not line up, or, in a square matrix, each column is divided by the sum of a row, without a word.
 
     https://docs.pytorch.org/docs/stable/generated/torch.sum.html
     """
@@ -1231,6 +1244,9 @@ def test_dim_is_the_dimension_that_disappears(device):
     assert (x / x.sum(dim=1, keepdim=True)).tolist() == [[0.125, 0.25, 0.625], [0.25, 0.5, 0.25]]
     with pytest.raises(RuntimeError, match="must match"):
         x / x.sum(dim=1)
+    square = torch.tensor([[1.0, 3.0], [2.0, 6.0]], device=device)
+    assert (square / square.sum(dim=1)).tolist() == [[0.25, 0.375], [0.5, 0.75]]  # the rows add up to 4 and 8
+    assert (square / square.sum(dim=1, keepdim=True)).tolist() == [[0.25, 0.75], [0.25, 0.75]]
 
 
 @given(
@@ -1302,8 +1318,8 @@ def test_argmax_without_dim_counts_through_all_elements(device):
 @example(length=60, period=1, dtype=torch.int64)
 @example(length=50, period=4, dtype=torch.float32)
 def test_the_first_of_equals_wins_for_every_list(device, length, period, dtype):
-    """Of several equal maxima, `argmax` and `max(dim)` give the first; `sort` keeps the order of equals only with
-    `stable=True`.
+    """Of several equal maxima, `argmax` and `max(dim)` give the first; `sort` promises to keep the order of equals
+    only with `stable=True`.
 
     `topk`, and `sort` without `stable`, promise values with indices that belong to them: which of the equals comes
     first is left open.
@@ -1347,8 +1363,9 @@ def test_nan_wins_every_maximum(device):
 
 
 def test_layers_take_tensors_only(device):
-    """`Linear`, `ReLU` and their like take tensors only: a list, an array or a number raises TypeError, however fitting
-    its numbers are.
+    """`Linear` and `ReLU` take tensors only: a list, an array or a number raises TypeError, however well it fits.
+
+    So it is with nearly every layer, though some (`Flatten`, `BatchNorm1d`) raise AttributeError instead.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html
     """
@@ -1359,6 +1376,8 @@ def test_layers_take_tensors_only(device):
             layer(data)
         with pytest.raises(TypeError, match="must be Tensor"):
             nn.ReLU()(data)
+    with pytest.raises(AttributeError, match="'list' object has no attribute"):
+        nn.Flatten()([1.0, 2.0])
     output = layer(torch.tensor([1.0, 2.0], device=device))
     assert (type(output), output.shape) == (torch.Tensor, (3,))
 

@@ -105,14 +105,15 @@ def test_from_numpy_takes_wide_unsigned_integers(name):
     ids=["object", "str", "bytes", "datetime", "timedelta", "structured"],
 )
 def test_only_numbers_and_bools_cross(array):
-    """Arrays of objects, text, bytes, dates or records do not become tensors: every way across raises TypeError.
+    """Arrays of objects, text, bytes, dates or records do not become tensors: `from_numpy`, `as_tensor`, `asarray` and
+    `tensor` raise TypeError.
 
     The usual source is a table with mixed columns, or rows of unequal length: turn text into class indices and cut or
     pad the rows first.
 
     https://docs.pytorch.org/docs/stable/generated/torch.from_numpy.html
     """
-    for convert in [torch.from_numpy, torch.as_tensor, torch.tensor]:
+    for convert in [torch.from_numpy, torch.as_tensor, torch.asarray, torch.tensor]:
         with pytest.raises(TypeError, match=r"can't convert np\.ndarray"):
             convert(array)
 
@@ -425,6 +426,8 @@ def test_neither_side_may_grow():
     """Memory that is shared keeps its size: growing the tensor raises RuntimeError, growing the array raises
     ValueError.
 
+    Do not talk NumPy into it with `refcheck=False`: the tensor would be left with memory that may be gone.
+
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.resize_.html
     """
     array = np.array([1.0, 2.0, 3.0])
@@ -437,11 +440,11 @@ def test_neither_side_may_grow():
 
 
 def test_read_only_arrays_warn_and_are_written_to():
-    """A tensor knows no "read-only": sharing such an array warns, and a write to the tensor goes through to the array
-    all the same.
+    """A tensor knows no "read-only": `from_numpy` of such an array warns, and a write to the tensor goes through to the
+    array all the same.
 
-    Memory-mapped files, `np.broadcast_to` and pandas hand out read-only arrays. `torch.tensor(array)` copies, silently
-    and safely.
+    `np.broadcast_to`, pandas and `np.load(..., mmap_mode="r")` hand out read-only arrays, and a write to a file mapped
+    like that crashes Python. `torch.tensor(array)` copies, silently and safely.
 
     https://docs.pytorch.org/docs/stable/generated/torch.from_numpy.html
     """
@@ -462,8 +465,8 @@ def test_negative_strides_raise():
     """An array that was reversed (`[::-1]`, `np.flip`) is a view with a negative stride, and raises ValueError: copy it
     first.
 
-    `torch.tensor`, which copies anyway, refuses it too. The flipped image of a data augmentation is how people meet
-    this.
+    `torch.tensor`, which copies anyway, refuses it too; `torch.from_dlpack` can end the whole process, as in 2.13. The
+    flipped image of a data augmentation is how people meet this.
 
     https://numpy.org/doc/stable/reference/generated/numpy.flip.html
     """
@@ -660,7 +663,7 @@ def test_numpy_has_no_bfloat16():
     """NumPy has no bfloat16: `.numpy()` of such a tensor raises TypeError, with `force=True` as well; `.float()` first,
     which is exact.
 
-    Models loaded in bfloat16 and everything under autocast meet this.
+    Models loaded in bfloat16 meet this, and so does what autocast computes in bfloat16, its default on the CPU.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.float.html
     """
@@ -694,7 +697,7 @@ def test_lazy_conjugates_must_be_resolved():
 
 
 def test_sparse_tensors_must_become_dense():
-    """A sparse tensor has no array to share: `.numpy()` raises TypeError until `.to_dense()`.
+    """A sparse tensor has no array to share: `.numpy()`, even with `force=True`, raises TypeError until `.to_dense()`.
 
     https://docs.pytorch.org/docs/stable/sparse.html
     """
@@ -702,6 +705,8 @@ def test_sparse_tensors_must_become_dense():
 
     with pytest.raises(TypeError, match="can't convert Sparse"):
         sparse.numpy()
+    with pytest.raises(TypeError, match="can't convert Sparse"):
+        sparse.numpy(force=True)
 
     assert sparse.to_dense().numpy().tolist() == [[0, 5], [0, 0]]
 
@@ -710,10 +715,11 @@ def test_sparse_tensors_must_become_dense():
 
 
 def test_numpy_of_a_tensor_that_needs_grad_raises():
-    """`.numpy()` of a parameter, or of anything computed from one, raises RuntimeError: NumPy records no graph, so
-    `detach()` first.
+    """`.numpy()` of a tensor that needs grad, a parameter or a result of one, raises RuntimeError: NumPy records no
+    graph, so `detach()` first.
 
-    `detach().numpy()` still shares the memory: writing to it changes the parameter.
+    `detach().numpy()` still shares the memory: writing to it changes the parameter. Indices and bools, from `argmax` or
+    a comparison, never need grad and cross as they are.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.detach.html
     """
@@ -724,6 +730,9 @@ def test_numpy_of_a_tensor_that_needs_grad_raises():
             with pytest.raises(RuntimeError, match="requires grad"):
                 convert(tensor)
 
+    assert weight.argmax().numpy() == 1
+    assert (weight > 1).numpy().tolist() == [False, True]
+
     array = weight.detach().numpy()
     array[0] = 7
     assert weight.tolist() == [7, 2]
@@ -733,7 +742,7 @@ def test_no_grad_opens_the_door():
     """Inside `torch.no_grad()` or `torch.inference_mode()`, `.numpy()` of a parameter does not raise, and shares its
     memory.
 
-    The check asks whether gradients are being recorded now, not whether the tensor needs them.
+    `.numpy()` refuses only where both are true: the tensor needs grad, and gradients are being recorded now.
 
     https://docs.pytorch.org/docs/stable/generated/torch.no_grad.html
     """
@@ -768,10 +777,11 @@ def test_a_detour_through_numpy_cuts_the_graph():
 
 
 def test_autograd_does_not_see_numpy_writing():
-    """A write through NumPy between forward and backward gives a wrong gradient in silence; the same write through
-    PyTorch raises.
+    """A write through NumPy to a value that backward still needs gives a wrong gradient in silence; the same write
+    through PyTorch raises.
 
-    Every in-place operation of PyTorch counts up the version that backward checks. NumPy knows nothing of it.
+    An in-place operation of PyTorch counts up the version that backward checks. NumPy knows nothing of it, and neither
+    does a write to `x.data`.
 
     https://docs.pytorch.org/docs/stable/notes/autograd.html
     """
@@ -788,6 +798,12 @@ def test_autograd_does_not_see_numpy_writing():
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         loss.backward()
 
+    x.grad = None
+    loss = (x * x).sum()
+    x.data[0] = 50
+    loss.backward()
+    assert x.grad.tolist() == [100, 4]  # not [2, 4]
+
 
 # Other devices.
 
@@ -795,7 +811,7 @@ def test_autograd_does_not_see_numpy_writing():
 def test_numpy_takes_only_cpu_tensors(device_pair):
     """`.numpy()` of a tensor that is not on the CPU raises TypeError: NumPy knows only the CPU's memory.
 
-    `tensor.cpu().numpy()` works from everywhere.
+    From a GPU, `tensor.detach().cpu().numpy()` comes back; a meta tensor has no values that could.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.numpy.html
     """
@@ -879,10 +895,11 @@ def test_from_numpy_ignores_the_default_device(device_pair):
 
 
 def test_force_does_all_that_is_needed(device):
-    """`numpy(force=True)` is `.detach().cpu().resolve_conj().resolve_neg().numpy()`: it never asks for more, and copies
-    only if one of these does.
+    """`numpy(force=True)` is `.detach().cpu().resolve_conj().resolve_neg().numpy()`, and copies only if one of these
+    does.
 
-    Good for a plot; for writing to it is not, since whether you write to a copy depends on the device.
+    Good for a plot, though bfloat16 and sparse tensors raise even so. Not for writing: whether you write to a copy
+    depends on the device.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.numpy.html
     """
@@ -963,7 +980,10 @@ def test_double_data_meets_a_single_precision_layer():
     ids=["sum", "sqrt", "Linear", "add"],
 )
 def test_torch_functions_refuse_arrays(call):
-    """PyTorch's functions and layers want tensors: an array raises TypeError instead of being converted.
+    """PyTorch's functions and layers do not convert an array: most of them, such as `torch.sum` and `nn.Linear`, raise
+    TypeError.
+
+    Some trip over it a little later: `nn.Softmax` and `nn.BatchNorm1d` raise AttributeError.
 
     https://docs.pytorch.org/docs/stable/tensors.html
     """
@@ -972,10 +992,11 @@ def test_torch_functions_refuse_arrays(call):
 
 
 def test_numpy_functions_on_tensors():
-    """NumPy's elementwise functions take a CPU tensor and return a tensor; its reductions fail; functions that collect
-    values return an array.
+    """NumPy's elementwise functions take a CPU tensor and return a tensor, `np.sum` and `np.mean` fail, and
+    `np.concatenate` returns an array.
 
-    Too many rules to remember: convert first, or use the torch function of the same name.
+    Other reductions work, such as `np.argmax`, and `np.isnan` gives uint8 instead of bool. Too many rules to remember:
+    convert first, or use the torch function of the same name.
 
     https://docs.pytorch.org/docs/stable/torch.html
     """
@@ -984,19 +1005,24 @@ def test_numpy_functions_on_tensors():
     root = np.sqrt(tensor)
     assert (type(root), root.dtype, root.tolist()) == (torch.Tensor, torch.float32, [1, 2, 3])
 
+    missing = np.isnan(tensor)
+    assert (type(missing), missing.dtype, missing.tolist()) == (torch.Tensor, torch.uint8, [0, 0, 0])
+
     for reduction in [np.sum, np.mean]:
         with pytest.raises(TypeError, match="axis"):
             reduction(tensor)
+    assert np.argmax(tensor) == 2
 
     joined = np.concatenate([tensor, tensor])
     assert (type(joined), joined.dtype, joined.tolist()) == (np.ndarray, np.float32, [1, 4, 9, 1, 4, 9])
 
 
 def test_in_mixed_arithmetic_the_order_matters():
-    """Tensor (+, -, *, /) array is a tensor of the promoted dtype; array (+, -, *) tensor raises TypeError: the same
-    numbers, the other way round.
+    """Tensor (+, -, *, /) array is a tensor, but computed by NumPy and by its rules; array (+, -, *) tensor raises
+    TypeError.
 
-    Convert one of them and the question does not arise.
+    So int64 and float32 make float64 there, not PyTorch's float32, and a tensor that needs grad raises RuntimeError.
+    Convert the array and the question does not arise.
 
     https://docs.pytorch.org/docs/stable/tensor_attributes.html
     """
@@ -1008,6 +1034,12 @@ def test_in_mixed_arithmetic_the_order_matters():
     assert [type(result) for result in results] == [torch.Tensor] * 4
     assert [result.dtype for result in results] == [torch.float64] * 4
     assert [result.tolist() for result in results] == [[3, 12], [-1, -4], [2, 32], [0.5, 0.5]]
+
+    integers, single = torch.tensor([1, 4]), np.array([2, 8], dtype=np.float32)
+    assert (integers + single).dtype == torch.float64
+    assert (integers + torch.from_numpy(single)).dtype == torch.float32
+    with pytest.raises(RuntimeError, match="requires grad"):
+        nn.Parameter(tensor) + array
 
     with pytest.raises(TypeError):
         array + tensor

@@ -244,9 +244,9 @@ def test_negative_seeds_count_back_from_2_to_the_64_for_every_seed(seed):
 
 
 def test_which_seeds_torch_and_numpy_refuse():
-    """torch takes 64-bit seeds and cuts a float short; NumPy takes 32 bits, no sign and no float.
+    """torch takes 64-bit seeds and cuts a float short; `np.random.seed` takes 32 bits, no sign and no float.
 
-    A torch seed passed on to NumPy therefore needs `% 2**32`, or NumPy raises.
+    A torch seed passed on to `np.random.seed` therefore needs `% 2**32`, or NumPy raises.
 
     https://numpy.org/doc/stable/reference/random/generated/numpy.random.seed.html
     """
@@ -417,8 +417,10 @@ def test_dropout_draws_in_training_only(device):
 
 
 def test_one_draw_of_24_is_two_draws_of_12():
-    """On the CPU, `torch.rand` uses one step of the generator for each number, however the numbers are cut into
+    """On the CPU, `torch.rand` uses one step of the generator for each float32 number, however the numbers are cut into
     draws and shapes.
+
+    A float64 number takes two steps.
 
     https://docs.pytorch.org/docs/stable/generated/torch.rand.html
     """
@@ -430,13 +432,18 @@ def test_one_draw_of_24_is_two_draws_of_12():
 
     assert torch.equal(torch.cat(in_parts), at_once)
 
+    torch.manual_seed(RANDOM_SEED)
+    torch.rand(4, dtype=torch.float64)
+    assert torch.equal(torch.rand(3), at_once[8:11])
+
 
 @pytest.mark.myth("a longer draw begins with the numbers of a shorter one")
 def test_randn_16_does_not_begin_like_randn_15():
     """The first 15 of `randn(16)` are not `randn(15)`: from 16 numbers on, the CPU fills normal numbers in by
     another routine.
 
-    `rand` keeps its beginning. What is promised is only this: the same calls, with the same shapes, dtypes and device.
+    `rand` keeps its beginning. To get the same numbers again, make the same calls with the same shapes, dtypes and
+    device, in the same release on the same platform: more is promised nowhere.
 
     https://docs.pytorch.org/docs/stable/notes/randomness.html
     """
@@ -474,10 +481,11 @@ def test_another_dtype_is_another_draw():
 @pytest.mark.holds("torch>=2.12", otherwise=AssertionError)
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
 def test_half_precision_draws_changed_in_2_12(dtype):
-    """Since 2.12 the CPU's float16 and bfloat16 draws are the float32 draws, rounded; before, one seed gave
+    """Since 2.12 `torch.rand` in float16 and bfloat16 on the CPU rounds the float32 draws; before, one seed gave
     other numbers.
 
-    A seed is no contract between releases. Numbers that must last are saved in a file.
+    (A draw that would round up to 1 comes out as 0, for 1 is out of range.) A seed is no contract between releases:
+    numbers that must last are saved in a file.
 
     https://docs.pytorch.org/docs/stable/notes/randomness.html
     """
@@ -614,10 +622,10 @@ def test_rng_state_replays_what_follows_for_every_state(seed, drawn, size):
 
 
 def test_fork_rng_gives_the_stream_back():
-    """What is drawn or seeded inside `torch.random.fork_rng` does not show after it, nor after an exception
+    """What torch draws or seeds inside `torch.random.fork_rng` does not show after it, nor after an exception
     left the block.
 
-    It saves the CPU's generator and those of the accelerators in `devices`.
+    It saves the CPU's generator and those of the accelerators in `devices`. NumPy's and Python's run on.
 
     https://docs.pytorch.org/docs/stable/random.html
     """
@@ -760,7 +768,7 @@ def test_every_worker_has_its_own_seed_in_every_library():
     """A worker's seed is one base seed plus the worker's number; torch, `random` and NumPy follow it, and a
     seeded run repeats.
 
-    That NumPy drew the same numbers in all workers was true until 1.9.
+    That NumPy drew the same numbers in all workers was true before 1.9.
 
     https://docs.pytorch.org/docs/stable/data.html
     """
@@ -784,7 +792,8 @@ def test_a_constant_seed_in_worker_init_fn_makes_workers_repeat_each_other():
     """`worker_init_fn` runs in each worker after PyTorch has seeded it: seed a constant there, and all workers
     draw the same.
 
-    If it must seed something, it starts from `torch.initial_seed()`, which differs from worker to worker.
+    If it must seed something, it starts from `torch.initial_seed()`, which differs from worker to worker; for
+    `np.random.seed`, take that `% 2**32`.
 
     https://docs.pytorch.org/docs/stable/notes/randomness.html
     """
@@ -804,7 +813,7 @@ def test_deterministic_mode_refuses_what_it_cannot_do():
     """Under `torch.use_deterministic_algorithms(True)` an operation without a deterministic algorithm raises
     RuntimeError.
 
-    A seed does not help there: what comes out depends on which of several writers to one place comes last.
+    A seed does not help there: what comes out depends on the order in which threads write to one place, or add to it.
     Which operations have none differs by device; `put_` has none on the CPU either.
 
     https://docs.pytorch.org/docs/stable/generated/torch.use_deterministic_algorithms.html
@@ -843,10 +852,11 @@ def test_deterministic_mode_fills_what_is_left_empty():
 
 
 def test_several_seeds_show_what_one_seed_hides(device):
-    """The same training from several seeds ends close together and never in quite the same place: report the
-    spread, not one seed.
+    """The same training from another seed starts elsewhere and, stopped after a few steps, ends elsewhere: report the
+    spread of several seeds, not one.
 
-    Each step of this one halves the distance to the line y = 2x + 1, and every start lies less than 3 away from it.
+    How wide it is depends on the problem. Each step of this one halves the distance to the line y = 2x + 1, and every
+    start lies less than 3 away from it, so the ends are close; a network with hidden layers may end far from another.
 
     https://docs.pytorch.org/docs/stable/notes/randomness.html
     """
@@ -875,7 +885,7 @@ def test_other_parameters_can_be_the_same_model(device):
     """Two networks whose hidden units stand in another order have other parameters and compute the same:
     compare losses, not weights.
 
-    A network with n hidden units has n! such twins, and the seed decides near which of them training ends.
+    A hidden layer of n units has n! such orders, and nothing but the seed favours one of them.
 
     https://docs.pytorch.org/docs/stable/notes/randomness.html
     """

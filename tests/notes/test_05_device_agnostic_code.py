@@ -1,9 +1,8 @@
 """Device-agnostic code: the same script on a laptop and on a GPU.
 
-Every tensor lives on one device, and operations want all their tensors on the same one. Code is device agnostic
-when the
-device is chosen in one place and everything else follows. Where this machine has no accelerator, `meta` is the second
-device here: a real PyTorch device that knows shapes and dtypes and holds no numbers.
+Every tensor lives on one device, and most operations want all their tensors on the same one. Code is device agnostic
+when the device is chosen in one place and everything else follows. Where this machine has no accelerator, `meta` is the
+second device here: a real PyTorch device that knows shapes and dtypes and holds no numbers.
 """
 
 import io
@@ -25,15 +24,17 @@ CPU = torch.device("cpu")
 
 
 def test_the_classic_line_finds_a_device_that_works():
-    """`"cuda" if torch.cuda.is_available() else "cpu"` names a device that computes, on every machine.
+    """`"cuda" if torch.cuda.is_available() else "cpu"` names CUDA where torch sees a GPU, and the CPU elsewhere.
 
-    It overlooks Apple's mps and Intel's xpu, which `torch.accelerator` finds.
+    That it computes, only a computation shows: torch also sees a GPU that this build has no kernels for. The line
+    overlooks Apple's mps and Intel's xpu, which `torch.accelerator` finds.
 
     https://docs.pytorch.org/docs/stable/notes/cuda.html
     """
     device = "cuda" if torch.cuda.is_available() else "cpu"
     tensor = torch.tensor([1.0, 2.0]).to(device)
 
+    assert (device == "cuda") == (torch.cuda.device_count() > 0)
     assert tensor.device.type == device
     assert (tensor * 3).tolist() == [3, 6]
 
@@ -138,15 +139,17 @@ def test_a_device_never_equals_a_string(device):
 
 
 def test_on_an_accelerator_every_tensor_has_an_index(accelerator):
-    """A tensor made on plain `cuda` reports `cuda:0`, so it is not on the device `cuda` when the two are compared.
+    """A tensor made on plain `cuda` reports the index of the current device, `cuda:0` unless you chose another, so it
+    is not on the device `cuda` when the two are compared.
 
     https://docs.pytorch.org/docs/stable/tensor_attributes.html
     """
     plain = torch.device(accelerator.type)
     tensor = torch.ones(2, device=plain)
+    module = getattr(torch, accelerator.type)
 
     assert plain.index is None
-    assert tensor.device.index is not None
+    assert tensor.device.index == (module.current_device() if hasattr(module, "current_device") else 0)  # mps has one
     assert tensor.device != plain
     assert tensor.device.type == plain.type
 
@@ -296,8 +299,8 @@ def test_get_default_device_tells_where_tensors_go(device_pair):
 
 
 def test_to_moves_nothing_by_itself(device_pair):
-    """`tensor.to(device)` returns a tensor on that device and leaves the old one where it was: write `tensor =
-    tensor.to(device)`.
+    """`tensor.to(device)` returns a tensor on that device and leaves the old one where it was: write
+    `tensor = tensor.to(device)`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.to.html
     """
@@ -348,7 +351,7 @@ def test_a_copy_on_another_device_goes_its_own_way(accelerator):
     """Between the CPU and an accelerator both `.to` and `.cpu()` copy: a write on one side never shows on the other.
 
     On the CPU alone, `.cpu()` returns the tensor itself: code that relies on sharing there breaks on a GPU, and
-    the other way round.
+    the other way round. To write into a tensor on another device, use `copy_`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.cpu.html
     """
@@ -389,7 +392,8 @@ def test_a_round_trip_changes_nothing_for_every_dtype(device, values, dtype):
 def test_the_way_out_of_torch_is_the_same_everywhere(device):
     """`.item()`, `.tolist()` and `.detach().cpu().numpy()` give Python and NumPy the numbers from every device.
 
-    `.numpy()` alone works on the CPU and raises on a GPU, and `.cpu()` is for the tensor: an array has no such method.
+    `.numpy()` alone raises on a GPU, and everywhere for a tensor that requires grad, as this one does. `.cpu()` is for
+    the tensor: an array has no such method.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.numpy.html
     """
@@ -400,6 +404,8 @@ def test_the_way_out_of_torch_is_the_same_everywhere(device):
     assert array.tolist() == tensor.tolist() == [1.5, 2.5]
     assert array.dtype == np.float32
     assert tensor[1].item() == 2.5
+    with pytest.raises((RuntimeError, TypeError), match="numpy"):
+        tensor.numpy()
     with pytest.raises(AttributeError, match="has no attribute 'cpu'"):
         array.cpu()
 
@@ -408,9 +414,8 @@ def test_a_moved_leaf_is_no_leaf(device):
     """`.to` is an operation that autograd records: the moved tensor is no leaf, and the gradient arrives at the
     one it came from.
 
-    `torch.ones(2, requires_grad=True).to(device)` therefore has a `.grad` on the CPU, where nothing is moved,
-    and none on a GPU:
-    make a leaf where it is needed, with `device=`.
+    `torch.ones(2, requires_grad=True).to(device)` therefore has a `.grad` on the CPU, where nothing is moved, and none
+    on a GPU: make a leaf where it is needed, with `device=`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.is_leaf.html
     """
@@ -452,7 +457,10 @@ PAIRWISE = {
 
 @pytest.mark.parametrize("operation", PAIRWISE.values(), ids=PAIRWISE)
 def test_tensors_on_two_devices_do_not_mix(operation, device_pair):
-    """An operation on tensors of two devices raises RuntimeError, in either order: nothing is moved behind your back.
+    """Arithmetic, comparisons, joins and losses of tensors with dimensions raise RuntimeError across two devices, in
+    either order: nothing is moved behind your back.
+
+    What does mix has its own notes: a 0-dimensional CPU tensor, an index on the CPU, `copy_`.
 
     https://docs.pytorch.org/docs/stable/notes/cuda.html
     """
@@ -473,7 +481,8 @@ def test_tensors_on_two_devices_do_not_mix(operation, device_pair):
     spread=st.lists(st.booleans(), min_size=3, max_size=3),
 )
 def test_tensors_on_two_devices_do_not_mix_for_every_shape(device_pair, name, shape, spread):
-    """Whatever the shapes, as long as neither tensor is 0-dimensional, an elementwise operation on two devices raises.
+    """Whatever the shapes, as long as neither tensor is 0-dimensional, adding, multiplying and comparing on two
+    devices raise.
 
     https://docs.pytorch.org/docs/stable/notes/cuda.html
     """
@@ -489,11 +498,11 @@ def test_tensors_on_two_devices_do_not_mix_for_every_shape(device_pair, name, sh
 
 
 def test_a_scalar_tensor_of_the_cpu_mixes_with_any_device(device_pair):
-    """A 0-dimensional CPU tensor may meet a tensor of any device, as a Python number may, and the result is on
-    that device.
+    """In arithmetic a 0-dimensional CPU tensor may meet a tensor of any device, as a Python number may, and the result
+    is on that device.
 
-    Nothing else may: no 0-dimensional tensor from elsewhere with a CPU tensor, and no tensor of one element
-    with brackets around it.
+    Nothing else mixes in arithmetic: no 0-dimensional tensor from elsewhere with a CPU tensor, and no tensor of one
+    element with brackets around it.
 
     https://docs.pytorch.org/docs/stable/notes/cuda.html
     """
@@ -538,8 +547,7 @@ def test_a_scalar_of_the_cpu_computes_on_an_accelerator(accelerator):
     ],
 )
 def test_matrix_products_do_not_mix_devices_either(operation, accelerator):
-    """Between the CPU and an accelerator, matrix products, in-place operations and embeddings raise
-    RuntimeError in either order.
+    """Between the CPU and an accelerator, matrix products, `add_` and embeddings raise RuntimeError in either order.
 
     https://docs.pytorch.org/docs/stable/notes/cuda.html
     """
@@ -555,7 +563,7 @@ def test_matrix_products_do_not_mix_devices_either(operation, accelerator):
 def test_an_index_may_stay_on_the_cpu(accelerator):
     """A tensor on an accelerator takes an index from the CPU; a CPU tensor refuses an index from the accelerator.
 
-    https://docs.pytorch.org/docs/stable/tensor_view.html
+    https://docs.pytorch.org/docs/stable/notes/cuda.html
     """
     tensor, index = torch.tensor([5.0, 6.0, 7.0]), torch.tensor([2, 0])
 
@@ -643,10 +651,11 @@ def test_model_and_data_must_both_be_moved(device_pair):
 
 
 def test_everything_computed_follows_model_and_data(device_pair):
-    """With model and data on one device, the outputs, the loss, its gradients, the optimizer's state and a
-    metric are there too.
+    """With model and data on one device, the outputs, the loss, the gradients, SGD's momentum and an accuracy computed
+    from them are there too.
 
-    So these two are all there is to move.
+    So these two are all there is to move, unless a loss has weights or a metric object has state. (Adam keeps its step
+    count on the CPU by default, on purpose.)
 
     https://docs.pytorch.org/docs/stable/notes/cuda.html
     """
@@ -660,10 +669,13 @@ def test_everything_computed_follows_model_and_data(device_pair):
     loss.backward()
     optimizer.step()
     accuracy = (logits.argmax(1) == y).float().mean()
+    adam = torch.optim.Adam(model.parameters())
+    adam.step()
 
     momenta = [optimizer.state[parameter]["momentum_buffer"] for parameter in model.parameters()]
     gradients = [parameter.grad for parameter in model.parameters()]
     assert {tensor.device for tensor in [logits, loss, accuracy, *gradients, *momenta, *model.buffers()]} == {device}
+    assert {state["step"].device for state in adam.state.values()} == {CPU}
 
 
 @pytest.mark.parametrize(
@@ -693,7 +705,8 @@ def test_a_dataloader_leaves_batches_where_the_data_is(device):
     """A DataLoader does not know the model's device: batches of CPU data are on the CPU, and each one is moved
     in the loop.
 
-    A batch is a list of tensors, and a list has no `.to`. Data that fits may be moved once, before the loop.
+    A batch of a TensorDataset is a list of tensors, and a list has no `.to`. Data that fits may be moved once,
+    before the loop.
 
     https://docs.pytorch.org/docs/stable/data.html
     """
@@ -857,21 +870,24 @@ def test_meta_tensors_have_shapes_and_no_numbers():
 
 def test_a_model_from_meta_gets_its_memory_with_to_empty(device):
     """A model built on `meta` has no weights to move: `.to` raises, `.to_empty` allocates, and
-    `load_state_dict` fills it.
+    `load_state_dict` fills what it has.
 
-    That builds a large model without drawing first weights that are thrown away. The Parameters are new ones,
-    so the optimizer comes after.
+    That builds a large model without drawing initial weights only to throw them away. Buffers with `persistent=False`
+    are in no state_dict and stay uninitialised. The Parameters are new ones, so the optimizer comes after.
 
     https://docs.pytorch.org/docs/stable/meta.html
     """
     model = nn.Linear(2, 1, device="meta")
+    model.register_buffer("unsaved", torch.ones(1, device="meta"), persistent=False)
     weight = model.weight
 
     with pytest.raises(NotImplementedError, match="no data"):
         model.to(device)
     assert model.to_empty(device=device) is model
+    model.unsaved.fill_(7)
     model.load_state_dict({"weight": torch.tensor([[3.0, 4.0]]), "bias": torch.tensor([5.0])})
 
+    assert model.unsaved.tolist() == [7]
     assert model(torch.tensor([[1.0, 2.0]], device=device)).tolist() == [[16]]
     assert model.weight.device == device
     assert model.weight is not weight
@@ -879,10 +895,10 @@ def test_a_model_from_meta_gets_its_memory_with_to_empty(device):
 
 @pytest.mark.myth("mixing two devices always raises")
 def test_meta_is_not_checked_everywhere():
-    """Between the CPU and `meta`, matrix products, embeddings and indexing return memory garbage, and in-place
-    operations do nothing.
+    """Between the CPU and `meta`, matrix products, embeddings and indexing a CPU tensor with a meta index return memory
+    garbage, and `+=` does nothing.
 
-    Between the CPU and a real accelerator all of these raise. After building on meta, check that no parameter
+    Between the CPU and a real accelerator these very calls raise. After building on meta, check that no parameter
     is left there.
 
     https://docs.pytorch.org/docs/stable/meta.html

@@ -68,10 +68,11 @@ def test_a_loss_is_one_number_with_a_gradient(device):
 
 
 def test_loss_class_takes_settings_and_its_object_takes_tensors(device):
-    """`nn.MSELoss(predictions, targets)` raises RuntimeError: the class makes a loss function, which is called
-    afterwards.
+    """`nn.MSELoss(predictions, targets)` raises RuntimeError for more than one element: the class makes a loss
+    function, which is called afterwards.
 
-    The functions of `torch.nn.functional` take tensors and settings in one call.
+    With one element it only warns, and takes the tensors for settings. The functions of `torch.nn.functional` take
+    tensors and settings in one call.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.MSELoss.html
     """
@@ -83,6 +84,9 @@ def test_loss_class_takes_settings_and_its_object_takes_tensors(device):
     for loss_class in (nn.MSELoss, nn.L1Loss, nn.BCEWithLogitsLoss, nn.CrossEntropyLoss):
         with pytest.raises(RuntimeError, match="Boolean value of Tensor"):
             loss_class(predictions, targets)
+    with pytest.warns(UserWarning, match="size_average and reduce"):
+        no_number = nn.MSELoss(torch.ones(1, device=device), torch.zeros(1, device=device))
+    assert no_number.reduction == "none"
 
 
 @pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
@@ -209,8 +213,8 @@ def test_an_outlier_pulls_mse_by_its_size_and_l1_by_its_sign(device):
 def test_regression_losses_broadcast_a_column_against_a_row(device, rounding_bound, name):
     """Predictions of shape (N, 1) and targets of shape (N,) only warn: every prediction is compared with every target.
 
-    Perfect predictions then cost something and good ones train towards the mean of the targets. `squeeze(1)` the
-    predictions.
+    Perfect predictions then cost something and good ones train towards the mean of the targets (L1Loss: the median).
+    `squeeze(1)` the predictions.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.mse_loss.html
     """
@@ -225,6 +229,13 @@ def test_regression_losses_broadcast_a_column_against_a_row(device, rounding_bou
     expected = {"mse_loss": 28 / 9, "l1_loss": 12 / 9, "smooth_l1_loss": 9 / 9, "huber_loss": 9 / 9}[name]
     assert wrong.item() == pytest.approx(expected, rel=rounding_bound(10, torch.float32), abs=0)
     assert right.item() == 0
+
+    lopsided = torch.tensor([1.0, 2.0, 6.0], device=device)
+    centre = 3.0 if name == "mse_loss" else 2.0  # where nothing pulls: the mean, and the median
+    everywhere = torch.full((3, 1), centre, device=device, requires_grad=True)
+    with pytest.warns(UserWarning, match="that is different to the input size"):
+        loss_function(everywhere, lopsided, reduction="sum").backward()
+    assert everywhere.grad.tolist() == [[0], [0], [0]]
 
 
 def test_binary_losses_refuse_a_column_against_a_row(device):
@@ -243,7 +254,8 @@ def test_binary_losses_refuse_a_column_against_a_row(device):
 
 
 def test_the_prediction_comes_first(device, rounding_bound):
-    """A loss takes the prediction first and the target second, and exchanging the two goes unnoticed.
+    """A loss takes the prediction first and the target second; where both are floats of one shape, exchanging them may
+    go unnoticed.
 
     MSELoss doesn't mind, because it is symmetrical. The binary cross entropy of the same two tensors is another number.
 
@@ -312,8 +324,8 @@ def test_bce_with_logits_is_exact_for_every_logit(device, rounding_bound, pairs)
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["float32", "bfloat16"])
 def test_a_wrong_logit_costs_its_size_and_keeps_its_gradient(device, rounding_bound, dtype):
-    """However wrong a logit is, BCEWithLogitsLoss charges what it is worth, its distance from 0, and the gradient
-    stays 1 in size.
+    """BCEWithLogitsLoss charges a confidently wrong logit its distance from 0, however large, and the gradient's size
+    approaches 1 instead of 0.
 
     So a model that starts out badly wrong still learns.
 
@@ -344,10 +356,15 @@ def test_bce_loss_of_a_wrong_sigmoid_stops_at_100_without_a_gradient(device, rou
     """
     logits = torch.tensor(WRONG, device=device)
     loss, gradient = loss_and_gradient(sigmoid_then_bce, logits, torch.zeros_like(logits))
+    edge = torch.tensor([16.0, 17.0], device=device)
+    edge_loss, edge_gradient = loss_and_gradient(sigmoid_then_bce, edge, torch.zeros_like(edge))
     mirrored_loss, mirrored_gradient = loss_and_gradient(sigmoid_then_bce, -logits, torch.ones_like(logits))
 
     assert loss.tolist() == [100, 100, 100, 100, 100, 100]
     assert gradient.tolist() == [0, 0, 0, 0, 0, 0]
+    assert 15 < edge_loss[0] < 17  # one or two steps of 2**-24 below a sigmoid of 1
+    assert edge_loss[1] == 100
+    assert [round(number, 6) for number in edge_gradient.tolist()] == [1, 0]
     # A sigmoid close to 0 has more digits than one close to 1. The loss is right up to 87, but at -40 its gradient is
     # as good as 0: BCELoss divides by 1e-12 where it should divide by the sigmoid.
     close = {"rel": rounding_bound(16, torch.float32), "abs": 0}
@@ -373,7 +390,7 @@ def test_the_textbook_formula_is_inf_when_wrong_and_nan_when_right(device, dtype
     """`-(y * log(p) + (1 - y) * log(1 - p))`, typed in as it stands, gives inf for a confident mistake and nan for
     certainty.
 
-    Every one of its gradients is nan, and one nan is enough to turn all parameters into nan.
+    Once the sigmoid is rounded to 0 or 1, every gradient is nan, and one nan is enough to turn all parameters into nan.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html
     """
@@ -415,24 +432,27 @@ def test_bce_with_logits_stays_exact_in_float16_on_the_cpu(rounding_bound):
 
 @pytest.mark.holds("torch>=2.4", otherwise=RuntimeError)
 @pytest.mark.parametrize(
-    ("dtype", "gradients"),
-    [(torch.float16, ["nan"] * 4), (torch.bfloat16, ["0.0"] * 4)],
+    ("dtype", "first", "gradient_there"),
+    [(torch.float16, 9, "nan"), (torch.bfloat16, 7, "0.0")],
     ids=["float16", "bfloat16"],
 )
-def test_bce_loss_in_half_precision_on_the_cpu_has_no_gradient(dtype, gradients):
-    """In half precision BCELoss jumps to 100 from a wrong logit of 10 on, with a gradient of 0 in bfloat16 and nan in
-    float16.
+def test_bce_loss_in_half_precision_on_the_cpu_has_no_gradient(rounding_bound, dtype, first, gradient_there):
+    """In half precision BCELoss charges 100 for a logit of 10 and a target of 0, with a gradient of 0 in bfloat16 and
+    nan in float16.
 
-    float16 has no number as small as 1e-12, which BCELoss divides by instead of 0.
+    The sigmoid is rounded to 1 (in bfloat16 already at 7). A logit of -10 for a target of 1 still costs 10. float16 has
+    no number as small as 1e-12, which BCELoss divides by instead of 0.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.BCELoss.html
     """
-    logits = torch.tensor([10, 20, 89, 1e4], dtype=dtype)
+    logits = torch.tensor([first, 10, 20, 1e4], dtype=dtype)
     loss, gradient = loss_and_gradient(sigmoid_then_bce, logits, torch.zeros_like(logits))
+    mirrored = sigmoid_then_bce(torch.tensor(-10, dtype=dtype), torch.tensor(1, dtype=dtype))
 
     assert loss.dtype == gradient.dtype == dtype
     assert loss.tolist() == [100, 100, 100, 100]
-    assert [str(slope) for slope in gradient.tolist()] == gradients
+    assert [str(slope) for slope in gradient.tolist()] == [gradient_there] * 4
+    assert mirrored.item() == pytest.approx(math.log1p(math.exp(10)), rel=rounding_bound(2, dtype), abs=0)
 
 
 @pytest.mark.holds("torch>=2.4", otherwise=RuntimeError)
@@ -504,8 +524,8 @@ def test_a_second_sigmoid_keeps_the_loss_above_its_floor_for_every_logit(device,
 
 @pytest.mark.parametrize("logit", [-0.5, 1.5, math.nan])
 def test_bce_loss_refuses_what_is_no_probability(logit):
-    """BCELoss raises RuntimeError for a number outside [0, 1] or nan, and takes a logit that happens to lie inside
-    for a probability.
+    """BCELoss raises RuntimeError on the CPU for a number outside [0, 1] or nan, and takes a logit that happens to lie
+    inside for a probability.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.BCELoss.html
     """
@@ -520,7 +540,7 @@ def test_bce_loss_refuses_what_is_no_probability(logit):
 @pytest.mark.holds("torch>=2.1", otherwise=AssertionError)
 @pytest.mark.parametrize("target", [-0.5, 2.0])
 def test_bce_loss_refuses_a_target_that_is_no_probability(target):
-    """BCELoss raises RuntimeError for a target outside [0, 1].
+    """BCELoss raises RuntimeError on the CPU for a target outside [0, 1].
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.BCELoss.html
     """
@@ -530,7 +550,7 @@ def test_bce_loss_refuses_a_target_that_is_no_probability(target):
 
 
 def test_bce_with_logits_checks_no_target(device):
-    """BCEWithLogitsLoss takes any target, such as class number 2, and the loss is then negative without a limit.
+    """BCEWithLogitsLoss takes any floating target, such as 2.0, and the loss can then fall below 0 without a limit.
 
     A loss below 0 is the sign of targets that are not between 0 and 1.
 
@@ -590,8 +610,8 @@ def test_mse_of_float32_and_float64_can_be_differentiated():
 
 
 def test_pos_weight_multiplies_the_positive_part(device, rounding_bound):
-    """`pos_weight=3` makes a positive target count as if it were in the data three times; negative ones count as
-    before.
+    """`pos_weight=3` makes a positive target count three times in the sum; the mean still divides by the number of
+    elements.
 
     For a rare class, the number of negatives divided by that of positives balances the two. With one number for each
     column it is for multi-label targets.
@@ -611,6 +631,8 @@ def test_pos_weight_multiplies_the_positive_part(device, rounding_bound):
     torch.testing.assert_close(weighted, plain * times, rtol=bound, atol=bound * 6)
     repeated = nn.BCEWithLogitsLoss(reduction="sum")(logits[[0, 0, 0, 1], 0], targets[[0, 0, 0, 1], 0])
     torch.testing.assert_close(weighted[:, 0].sum(), repeated, rtol=bound, atol=bound * 6)
+    mean = nn.BCEWithLogitsLoss(pos_weight=torch.tensor([3.0, 0.5], device=device))(logits, targets)
+    torch.testing.assert_close(mean, weighted.sum() / 4, rtol=bound, atol=0)
 
 
 def test_weighted_means_divide_by_different_things(device, rounding_bound):
@@ -775,7 +797,7 @@ def test_cross_entropy_takes_class_numbers_or_probabilities(device, rounding_bou
     """A target is a class number (int64, one dimension less than the logits) or a row of probabilities (floating, the
     same shape).
 
-    One-hot rows give the loss of the class numbers.
+    One-hot rows give the loss of the class numbers. On the CPU uint8 numbers pass too, for logits of (N, C).
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
     """
@@ -792,6 +814,8 @@ def test_cross_entropy_takes_class_numbers_or_probabilities(device, rounding_bou
     torch.testing.assert_close(by_number, by_row, **near)
     torch.testing.assert_close(soft, -(unsure * logits.log_softmax(dim=1)).sum(dim=1), **near)
     assert tuple(soft.shape) == (2,)
+    by_byte = F.cross_entropy(logits.cpu(), classes.cpu().to(torch.uint8), reduction="none")
+    torch.testing.assert_close(by_byte, by_number.cpu(), **near)
 
 
 def test_cross_entropy_is_particular_about_the_dtype_of_its_target(device):
@@ -961,7 +985,8 @@ def test_half_a_probability_is_a_logit_of_zero_for_every_logit(device, logits):
 
 @pytest.mark.myth("torch.round of the probability is the predicted class, with 0.5 counting as 1")
 def test_round_of_half_is_zero(device):
-    """`torch.round(0.5)` is 0, because it rounds halves to even: a logit of 0, and of 1e-9 too, is rounded to class 0.
+    """`torch.round` of a tensor of 0.5 is 0, because it rounds halves to even: in float32 a logit of 0, and of 1e-9
+    too, is rounded to class 0.
 
     https://docs.pytorch.org/docs/stable/generated/torch.round.html
     """

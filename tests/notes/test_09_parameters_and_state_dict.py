@@ -1,9 +1,9 @@
 """`model.parameters()`, `model.state_dict()`, and what is saved.
 
-`parameters()` is what an optimizer updates: the trainable tensors themselves. `state_dict()` is what one saves: a
-dictionary from names to tensors, with the parameters and whatever else the model needs to give the same answers again.
-They overlap without being the same, and both are windows onto the model rather than copies of it. This section settles
-what is in each, what loading does and does not do, and what a file may contain.
+`parameters()` is what an optimizer is given: the model's Parameters themselves, frozen ones included. `state_dict()` is
+what one saves: a dictionary from names to tensors, with the parameters and the buffers, such as the statistics of a
+BatchNorm. They overlap without being the same, and both are windows onto the model rather than copies of it. This
+section settles what is in each, what loading does and does not do, and what a file may contain.
 """
 
 import copy
@@ -145,7 +145,7 @@ def test_what_is_not_in_the_state_dict_is_not_loaded(device):
     """Loading restores parameters and persistent buffers; plain attributes, other buffers and gradients are those of
     the new model.
 
-    So build the new model with the same arguments, and make a buffer of what was learned.
+    So build the new model with the same arguments, and keep in buffers what else it found out from the data.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
     """
@@ -265,7 +265,7 @@ def test_optimizer_keeps_the_parameters_it_was_given(device):
     """A layer that is replaced after the optimizer was made is not trained: the optimizer still holds the old layer's
     parameters.
 
-    Loading does not have this problem, because it writes into the parameters there are.
+    Loading does not have this problem, because it writes into the parameters there are, unless told `assign=True`.
 
     https://docs.pytorch.org/docs/stable/optim.html
     """
@@ -395,7 +395,8 @@ def test_wrong_prefix_loads_nothing(device):
     """With `strict=False` a state_dict whose names all have another prefix, such as `module.`, loads nothing and raises
     nothing.
 
-    Models wrapped in DataParallel or torch.compile are saved with such a prefix; cut it off.
+    DataParallel puts `module.` before every name and torch.compile `_orig_mod.`: cut it off, or save the model that is
+    inside.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
     """
@@ -432,7 +433,7 @@ def test_assign_puts_the_loaded_tensors_in_place(device):
     """`load_state_dict(state, assign=True)` takes the given tensors as they are, with their dtype and memory, as new
     Parameters.
 
-    An optimizer made before holds the old Parameters, so make it afterwards.
+    An optimizer made before holds the old Parameters, so make it afterwards. Tied weights come apart: tie them again.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
     """
@@ -448,6 +449,11 @@ def test_assign_puts_the_loaded_tensors_in_place(device):
     assert model.weight is not before
     assert isinstance(model.weight, nn.Parameter)
     assert [model.weight.requires_grad, before.tolist()] == [True, [8, -4]]
+
+    tied = nn.ModuleList([Slope(device), Slope(device)])
+    tied[1].weight = tied[0].weight
+    tied.load_state_dict(tied.state_dict(), assign=True)
+    assert tied[1].weight is not tied[0].weight
 
 
 def test_state_dict_knows_nothing_of_forward(device):
@@ -471,7 +477,7 @@ def test_state_dict_knows_nothing_of_forward(device):
 
 def test_tied_weights_are_one_parameter_and_two_entries(device):
     """A Parameter under two names counts once in parameters() and twice in state_dict(), as the same memory, and
-    loading keeps the tie.
+    loading keeps the tie, unless told `assign=True`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
     """
@@ -513,7 +519,10 @@ def test_part_of_a_model_loads_by_itself(device):
 
 @given(sizes=st.lists(st.integers(1, 4), min_size=2, max_size=4), normalise=st.booleans())
 def test_loaded_model_answers_the_same_for_every_architecture(device, sizes, normalise):
-    """A model built the same way and given another's state_dict gives the same answers to the last bit.
+    """A model built the same way that has loaded another's state_dict gives, in evaluation mode, the same answers to
+    the last bit.
+
+    That is so on the same device, and if all that it computes with is in the state_dict: a plain attribute is not.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
     """
@@ -540,7 +549,8 @@ def test_optimizer_state_goes_by_position(device):
     """An optimizer's state_dict holds its settings and, once it has stepped, its memory: parameters are numbered there
     and not named.
 
-    So it fits only an optimizer that was given the parameters in the same order.
+    So load it into an optimizer that was given the parameters in the same order: one of as many other parameters takes
+    it without complaint.
 
     https://docs.pytorch.org/docs/stable/generated/torch.optim.Optimizer.state_dict.html
     """
@@ -557,10 +567,18 @@ def test_optimizer_state_goes_by_position(device):
     assert list(state["state"]) == [0]
     assert state["state"][0]["momentum_buffer"].tolist() == [10, -5]  # 0.5 * 8 + 6
 
+    other = nn.Parameter(torch.tensor([1.0, 2.0, 3.0], device=device))  # not even the shape is looked at
+    another = torch.optim.SGD([other], lr=0.25, momentum=0.5)
+    another.load_state_dict(state)
+    assert another.state[other]["momentum_buffer"].tolist() == [10, -5]
+
 
 def test_training_goes_on_only_with_the_optimizers_state(device):
-    """Training that is interrupted goes on as if it had not been if both state_dicts are restored; with the model's
-    alone it differs.
+    """Training with momentum goes on after an interruption as if there had been none if the state_dicts of model and
+    optimizer are restored; with the model's alone it differs.
+
+    Plain SGD remembers nothing. A scheduler and a GradScaler have a state_dict too, and where anything is random
+    (dropout, shuffling) the generators' states belong to a checkpoint as well.
 
     https://docs.pytorch.org/docs/stable/generated/torch.optim.Optimizer.load_state_dict.html
     """
@@ -620,10 +638,10 @@ def test_kept_optimizer_state_changes_as_training_goes_on(device):
 
 
 def test_saving_and_loading_a_state_dict(device, tmp_path):
-    """`torch.save(model.state_dict(), path)`, then a new model and `load_state_dict(torch.load(path))`, gives back the
-    same model.
+    """`torch.save(model.state_dict(), path)`, then a new model built the same way and
+    `load_state_dict(torch.load(path))`, gives back the same parameters and buffers.
 
-    Names, order, values, dtypes and devices all survive.
+    In the file names, order, values, dtypes and devices all survive.
 
     https://docs.pytorch.org/docs/stable/notes/serialization.html
     """
@@ -741,10 +759,11 @@ class MakesAFolder:
 
 
 def test_file_can_run_code_when_it_is_loaded(tmp_path):
-    """Loading with `weights_only=False` runs whatever code the file asks for; with `weights_only=True` it raises and
-    nothing is run.
+    """Loading with `weights_only=False` runs whatever code the file asks for; with `weights_only=True` this file raises
+    UnpicklingError and nothing is run.
 
-    Here the code makes a folder. It could do anything you can: load only what you trust that way.
+    Here the code makes a folder. It could do anything you can: load only what you trust that way. Files made for the
+    purpose got past `weights_only=True` as well, before torch 2.6 (CVE-2025-32434) and before 2.10 (CVE-2026-24747).
 
     https://docs.pytorch.org/docs/stable/notes/serialization.html
     """
@@ -780,8 +799,8 @@ def test_code_in_a_file_is_refused_by_default(tmp_path):
     ids=["NumPy number", "NumPy array"],
 )
 def test_checkpoint_with_numpy_values_is_refused(value):
-    """A NumPy number or array among the tensors makes `weights_only=True` refuse the whole file: `float(loss)` or a
-    tensor is accepted.
+    """A NumPy number or array in a checkpoint makes `weights_only=True` refuse the whole file, while what `.tolist()`
+    makes of it, a number or a list of Python, is accepted.
 
     https://docs.pytorch.org/docs/stable/notes/serialization.html
     """

@@ -22,13 +22,18 @@ def modes():
 
 
 def test_a_new_model_is_in_training_mode():
-    """A new module is in training mode, with all that is in it: nobody has to call `train()` before the first epoch.
+    """A new module and parts that are made for it are in training mode: nobody has to call `train()` before the first
+    epoch.
+
+    A part that was in evaluation mode before stays in it, and a library may hand out its trained models in evaluation
+    mode: then call `train()`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
     """
     model = nn.Sequential(nn.Linear(2, 3), nn.Sequential(nn.Dropout(), nn.BatchNorm1d(3)))
 
     assert [module.training for module in model.modules()] == [True] * 5
+    assert [module.training for module in nn.Sequential(nn.Dropout().eval()).modules()] == [True, False]
 
 
 def test_eval_and_train_reach_every_submodule_and_return_the_model():
@@ -121,10 +126,10 @@ def test_the_mode_is_not_in_the_state_dict():
     ids=lambda value: value if isinstance(value, str) else getattr(value, "__name__", ""),
 )
 def test_three_switches_are_independent(device, mode, autograd, effects):
-    """train/eval decides over dropout and statistics, no_grad over the graph, inference_mode over the graph and
-    version counters.
+    """train/eval decides over dropout and statistics, no_grad over the graph, inference_mode over the graph and the
+    kind of tensor that comes out.
 
-    Neither changes what belongs to the other.
+    The first changes nothing of what belongs to the other two, nor they of what belongs to it.
 
     https://docs.pytorch.org/docs/stable/notes/autograd.html#locally-disabling-gradient-computation
     """
@@ -147,7 +152,8 @@ def test_three_switches_are_independent(device, mode, autograd, effects):
 def test_eval_does_not_turn_gradients_off(device):
     """In evaluation mode everything is recorded, and backward fills the gradients as in training.
 
-    Without `no_grad` or `inference_mode` an evaluation keeps all activations in memory for as long as its outputs live.
+    Without `no_grad` or `inference_mode` an evaluation keeps what a backward pass would need in memory for as long as
+    its outputs live.
 
     https://docs.pytorch.org/docs/stable/notes/autograd.html#evaluation-mode-nn-module-eval
     """
@@ -227,8 +233,11 @@ def test_gradients_keep_what_backward_needs_and_no_grad_keeps_nothing(device):
 
 
 def test_predictions_do_not_depend_on_the_autograd_mode(device):
-    """With or without no_grad or inference_mode an evaluated model gives the same numbers, bit for bit, as often as
-    it is asked.
+    """With or without no_grad or inference_mode a model in evaluation mode predicts the same up to rounding, and one of
+    plain layers such as these bit for bit.
+
+    Other layers may take a faster way where nothing is recorded, which adds up in another order: MultiheadAttention,
+    TransformerEncoder and in some releases LSTM.
 
     https://docs.pytorch.org/docs/stable/notes/autograd.html#locally-disabling-gradient-computation
     """
@@ -250,7 +259,8 @@ def test_predictions_do_not_depend_on_the_autograd_mode(device):
 
 @pytest.mark.parametrize(("p", "scale"), [(0.25, 4 / 3), (0.5, 2), (0.75, 4)])
 def test_dropout_zeroes_some_and_scales_the_rest(device, p, scale):
-    """In training, dropout gives every element either 0 or x / (1 - p), and leaves its input as it was.
+    """In training, dropout gives every element either 0 or x / (1 - p), and leaves its input as it was unless told
+    `inplace=True`.
 
     Because of the scaling nothing has to be multiplied in evaluation.
 
@@ -266,6 +276,8 @@ def test_dropout_zeroes_some_and_scales_the_rest(device, p, scale):
         assert ratio[kept].tolist() == pytest.approx([scale] * int(kept.sum()), rel=2**-21)  # three roundings
         assert 0 < kept.sum() < 200  # 200 alike at p=3/4: less than one in 10**24
     assert torch.equal(x, torch.arange(1.0, 201.0, device=device).reshape(20, 10))
+    assert nn.Dropout(p, inplace=True)(x) is x
+    assert (x == 0).any()
 
 
 @pytest.mark.parametrize("p", [0.1, 0.5, 0.9])
@@ -351,6 +363,8 @@ def test_dropout_is_the_identity_in_evaluation(device):
     torch.manual_seed(7)
     for layer in (nn.Dropout(0.3), nn.Dropout(1), nn.Dropout1d(0.3), nn.AlphaDropout(0.3), nn.FeatureAlphaDropout(0.3)):
         assert torch.equal(layer.eval()(x), x)
+    for layer in (nn.Dropout2d(0.3), nn.Dropout3d(0.3)):
+        assert torch.equal(layer.eval()(x[None]), x[None])
     assert torch.equal(F.dropout(x, 0.3, training=False), x)
     assert torch.equal(torch.rand(3, device=device), expected)
 
@@ -373,7 +387,9 @@ def test_every_call_of_dropout_draws_a_new_mask(device):
 
 
 def test_dropout2d_drops_whole_channels(device):
-    """Dropout2d zeroes whole channels of an image and Dropout single pixels: neighbouring pixels say much the same.
+    """Dropout2d zeroes whole channels of an image, Dropout single pixels.
+
+    Neighbouring pixels say much the same, so that a dropped pixel is hardly missed and a dropped channel is.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Dropout2d.html
     """
@@ -414,9 +430,10 @@ def test_the_function_dropout_knows_nothing_of_eval(device):
 
 def test_batchnorm_in_training_uses_the_batch_and_remembers_it(device, rounding_bound):
     """In training BatchNorm subtracts the batch's mean, divides by its standard deviation, and moves its running
-    statistics by a tenth.
+    statistics a tenth of the way to the batch's.
 
-    It divides by the biased variance (of n) and remembers the unbiased one (of n - 1).
+    The deviation that it divides by is the biased one (of n), with eps added to the variance; what it remembers is the
+    unbiased variance (of n - 1).
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm1d.html
     """
@@ -465,8 +482,8 @@ def test_batchnorm_in_evaluation_uses_what_it_remembers(device, rounding_bound):
 
 
 def test_in_training_a_prediction_depends_on_its_batch(device, rounding_bound):
-    """With BatchNorm a sample's output depends on the other samples of the batch in training, and on itself only in
-    evaluation.
+    """With BatchNorm a sample's output depends on the other samples of the batch in training, and in evaluation on the
+    sample alone.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm1d.html
     """
@@ -487,9 +504,11 @@ def test_in_training_a_prediction_depends_on_its_batch(device, rounding_bound):
 
 
 def test_batchnorm_cannot_train_on_a_batch_of_one(device):
-    """A batch of one raises ValueError in training, because one number has no spread; in evaluation it is fine.
+    """In training BatchNorm raises ValueError where a channel has one value only, as in a batch of one row, because one
+    number has no spread; in evaluation it is fine.
 
-    A last batch of one, at the end of an epoch, does that: `drop_last=True`. An image counts its pixels.
+    The last batch of an epoch may be such a one: a DataLoader with `drop_last=True` leaves it out. One image is enough,
+    because each pixel counts.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm1d.html
     """
@@ -562,10 +581,11 @@ def test_frozen_parameters_do_not_stop_the_statistics(device):
     ids=["Linear", "LayerNorm", "GroupNorm", "Softmax"],
 )
 def test_most_layers_do_not_look_at_the_mode(device, make):
-    """Linear, activations, LayerNorm and GroupNorm do the same in training and evaluation, and remember nothing of
-    the data.
+    """Linear, LayerNorm, GroupNorm and Softmax do the same in training and evaluation, and remember nothing of the
+    data.
 
-    Only layers such as dropout and BatchNorm, which say so in their documentation, ask for `self.training`.
+    So do nearly all activations. Among those that ask for `self.training` are dropout, BatchNorm, the random activation
+    RReLU and layers with a dropout inside, such as LSTM and MultiheadAttention.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.LayerNorm.html
     """
@@ -575,11 +595,13 @@ def test_most_layers_do_not_look_at_the_mode(device, make):
 
     assert torch.equal(layer.train()(x), layer.eval()(x))
     assert all(torch.equal(tensor, state[name]) for name, tensor in layer.state_dict().items())
+    below = torch.tensor([-1.0, -2.0, -3.0])  # on the CPU, as not every device has an RReLU
+    assert not torch.equal(nn.RReLU().train()(below), nn.RReLU().eval()(below))
 
 
 def test_under_no_grad_results_need_no_gradient(device):
-    """Under no_grad a result doesn't require grad, whatever it is made of; its inputs, and leaves that ask for it,
-    still do.
+    """Under no_grad a newly computed tensor doesn't require grad, whatever it is made of; its inputs, and leaves that
+    ask for it, still do.
 
     https://docs.pytorch.org/docs/stable/generated/torch.autograd.grad_mode.no_grad.html
     """
@@ -598,8 +620,8 @@ def test_under_no_grad_results_need_no_gradient(device):
 
 
 def test_no_grad_allows_changing_parameters_in_place(device):
-    """Under no_grad a parameter can be changed in place, which raises RuntimeError elsewhere: that is how an
-    optimizer steps.
+    """Under no_grad a parameter can be changed in place, which raises RuntimeError while autograd records: that is how
+    an optimizer steps.
 
     https://docs.pytorch.org/docs/stable/notes/autograd.html#no-grad-mode
     """
@@ -818,8 +840,8 @@ def test_a_thread_starts_with_gradients_on(autograd):
 
 
 def test_what_is_an_inference_tensor(device):
-    """What is computed or created in inference mode is an inference tensor for life; views of other tensors and
-    clones outside are not.
+    """What is computed or created in inference mode is an inference tensor for life; views of normal tensors are not,
+    nor are clones made outside.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.is_inference.html
     """
@@ -850,7 +872,7 @@ def test_inference_tensors_cannot_be_saved_for_backward(device):
     does not.
 
     Where nothing is kept, as in a sum, it passes: features that were computed in inference mode fail in the first
-    Linear layer.
+    Linear layer that is to learn.
 
     https://docs.pytorch.org/docs/stable/generated/torch.autograd.grad_mode.inference_mode.html
     """
@@ -932,20 +954,26 @@ def test_inference_mode_does_not_hide_writes_to_normal_tensors(device):
 
 
 def test_a_model_made_in_inference_mode_learns_its_biases_only():
-    """The weight of a Linear that was built in inference mode gets no gradient, and no error says so; the bias gets
-    its own.
+    """The weight of a Linear that was built in inference mode gets no gradient and backward raises nothing, while the
+    bias gets its own.
 
-    Both say that they require grad. Build and load models outside of inference mode, and use them inside.
+    Both say that they require grad. Only the optimizer's step raises RuntimeError, or a second such layer on top, whose
+    input requires grad. Build models outside of inference mode, and use them inside.
 
     https://docs.pytorch.org/docs/stable/notes/autograd.html#inference-mode
     """
     # Only on the CPU: it comes from the way in which a Linear is computed, which MPS has its own of.
     with torch.inference_mode():
-        model = nn.Linear(2, 1)
+        model, second = nn.Linear(2, 1), nn.Linear(1, 1)
+    x = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
 
-    model(torch.tensor([[1.0, 2.0], [3.0, 4.0]])).sum().backward()
+    model(x).sum().backward()
 
     assert model.weight.is_inference()
     assert model.weight.requires_grad
     assert model.weight.grad is None
     assert model.bias.grad.tolist() == [2]
+    with pytest.raises(RuntimeError, match="Inplace update to inference tensor"):
+        torch.optim.SGD(model.parameters(), lr=0.1).step()
+    with pytest.raises(RuntimeError, match="Inference tensors cannot be saved for backward"):
+        second(model(x))

@@ -118,7 +118,7 @@ def test_parts_are_copies(device, shuffle):
     """The parts are copies, even without shuffling, where slices would do: a write to either part leaves the whole as
     it was.
 
-    A split doubles the memory for a moment. The slice `whole[:7]` would have been a view.
+    Until the whole is let go, a split doubles the memory. The slice `whole[:7]` would have been a view.
 
     https://scikit-learn.org/stable/modules/generated/sklearn.model_selection.train_test_split.html
     """
@@ -135,8 +135,8 @@ def test_parts_are_copies(device, shuffle):
 def test_shuffle_false_keeps_the_order(device):
     """`shuffle=False` cuts once: the head is for training and the tail for testing, in their order.
 
-    That is right for a time series and wrong for data that is sorted by class: here the only test of class 1 never
-    trained on it.
+    That is right for a time series and wrong for data that is sorted by class: here every row of the test is of class
+    1, and none of the training is.
 
     https://scikit-learn.org/stable/modules/generated/sklearn.model_selection.train_test_split.html
     """
@@ -179,7 +179,8 @@ def test_random_state_decides_the_rows(device):
     """A number as `random_state` gives the same rows every time, in every process, for tensors as for lists, whatever
     the global seeds are.
 
-    The rows for 42 are written out here: NumPy promises that this generator never changes.
+    The rows for 42 are written out here: NumPy has frozen the generator behind it, `RandomState`, so only another way
+    of using it in scikit-learn could move them.
 
     https://scikit-learn.org/stable/glossary.html#term-random_state
     """
@@ -237,10 +238,11 @@ def test_split_x_and_y_in_one_call():
 
 
 def test_stratify_keeps_the_proportions():
-    """`stratify=y` gives each part the classes in the proportions of the whole; chance alone can leave a rare class out
-    of the test.
+    """`stratify=y` gives each part the classes in the proportions of the whole, as nearly as whole rows can; chance
+    alone can leave a rare class out of the test.
 
-    The labels are counted on the CPU: see below for a GPU.
+    So can `stratify`, where the class is too rare for the size of the test: of two rows in a hundred, a test of ten
+    gets none. The labels are counted on the CPU: see below for a GPU.
 
     https://scikit-learn.org/stable/modules/cross_validation.html#stratification
     """
@@ -251,6 +253,9 @@ def test_stratify_keeps_the_proportions():
 
     assert (by_chance_train.bincount().tolist(), by_chance_test.bincount().tolist()) == ([11, 4], [5])
     assert (train.bincount().tolist(), test.bincount().tolist()) == ([12, 3], [4, 1])
+    rare = torch.tensor([0] * 98 + [1] * 2)
+    train, test = train_test_split(rare, stratify=rare, test_size=10)
+    assert (train.bincount().tolist(), test.bincount().tolist()) == ([88, 2], [10])
 
 
 @given(
@@ -282,10 +287,11 @@ def test_stratify_is_exact_for_every_proportion_that_comes_out_even(share, class
     ("labels", "arguments", "message"),
     [
         ([0, 0, 0, 0, 0, 0, 0, 1], {}, "only 1 member"),
+        ([0.5, 1.5, 1.25, 2.0, 3.5, 0.75, 2.5, 0.5], {}, "only 1 member"),
         ([0, 0, 0, 0, 1, 1, 1, 1], {"shuffle": False}, "shuffle=False"),
         ([0, 0, 1, 1, 2, 2, 3, 3], {"test_size": 3}, "number of classes = 4"),
     ],
-    ids=["a class of one", "without shuffling", "fewer rows than classes"],
+    ids=["a class of one", "continuous", "without shuffling", "fewer rows than classes"],
 )
 def test_stratify_refuses_what_it_cannot_keep(labels, arguments, message):
     """`stratify` raises ValueError for a class with a single row, for parts with fewer rows than classes, and with

@@ -10,7 +10,7 @@ import torch
 import torchmetrics.functional
 from hypothesis import given, strategies as st
 from torch import nn
-from torchmetrics import Accuracy, MeanMetric, MetricCollection
+from torchmetrics import Accuracy, MeanMetric, MeanSquaredError, MetricCollection
 from torchmetrics.classification import (
     BinaryAccuracy,
     BinaryConfusionMatrix,
@@ -73,14 +73,16 @@ def test_a_hand_made_accuracy_can_say_250_percent(device):
 
 
 def test_result_is_a_tensor_without_a_graph(device):
-    """A metric gives a 0-d float32 tensor on its device, cut off from the graph: it can't be a loss.
+    """An accuracy is a 0-d float32 tensor on the metric's device, cut off from the graph: it can't be a loss.
 
-    Counting right answers has no useful gradient. Minimise a loss, report a metric.
+    Counting right answers has no useful gradient. Minimise a loss, report a metric. One that has a gradient, such as
+    `MeanSquaredError`, does keep the graph in the value of a batch, and drops it in `compute`.
 
     https://lightning.ai/docs/torchmetrics/stable/pages/overview.html
     """
     probabilities = torch.tensor([0.75, 0.25, 0.75, 0.25], device=device, requires_grad=True)
     metric = BinaryAccuracy().to(device)
+    error = MeanSquaredError().to(device)
 
     accuracy = metric(probabilities, torch.tensor([1, 0, 1, 1], device=device))
 
@@ -88,13 +90,15 @@ def test_result_is_a_tensor_without_a_graph(device):
     assert (accuracy.device, accuracy.requires_grad) == (device, False)
     with pytest.raises(RuntimeError, match="does not require grad"):
         accuracy.backward()
+    assert error(probabilities, torch.ones(4, device=device)).requires_grad
+    assert not error.compute().requires_grad
 
 
 def test_threshold_is_strict(device):
     """A probability has to be above the threshold to count as class 1: exactly 0.5 is class 0, unless you set another
     threshold.
 
-    `torch.round(0.5)` is 0 too, but `probability >= 0.5`, which many write by hand, is not the same.
+    `torch.round` makes 0 of 0.5 too, but `probability >= 0.5`, which many write by hand, is not the same.
 
     https://lightning.ai/docs/torchmetrics/stable/classification/accuracy.html
     """
@@ -111,8 +115,8 @@ def test_threshold_is_strict(device):
 
 
 def test_labels_are_taken_as_they_are():
-    """Predictions of an integer dtype are labels, and any value but 0 and 1 in them or in the targets raises
-    RuntimeError.
+    """A binary metric takes predictions of an integer dtype for labels, and any value but 0 and 1 in them or in the
+    targets raises RuntimeError.
 
     So targets of -1 and 1 are refused, and so is a class 2 that crept in.
 
@@ -129,8 +133,8 @@ def test_labels_are_taken_as_they_are():
 
 @pytest.mark.myth("TorchMetrics accepts logits")
 def test_logits_between_0_and_1_are_read_as_probabilities(device):
-    """Logits get a sigmoid only if the batch has a value outside [0, 1]; otherwise the same numbers are read as
-    probabilities.
+    """A binary metric puts logits through a sigmoid only if the batch has a value outside [0, 1]; otherwise the same
+    numbers are read as probabilities.
 
     So the same logit is class 0 or 1 depending on its neighbours in the batch. Apply the sigmoid before you hand them
     over: there is no argument that says what they are.
@@ -153,7 +157,8 @@ def test_logits_between_0_and_1_are_read_as_probabilities(device):
     targets=st.lists(st.integers(0, 1), min_size=8, max_size=8),
 )
 def test_logits_get_a_sigmoid_for_every_batch_with_one_outside(device, outside, eighths, targets):
-    """In every batch with a value below 0 or above 1, each prediction is a logit, and class 1 where it is above 0.
+    """In every batch with a value below 0 or above 1, a binary metric takes each prediction for a logit, and class 1
+    where it is above 0.
 
     https://lightning.ai/docs/torchmetrics/stable/classification/accuracy.html
     """
@@ -207,16 +212,20 @@ def test_multiclass_takes_scores_or_labels(device):
 
 @pytest.mark.myth("validate_args=True finds wrong labels")
 def test_a_class_too_many_can_pass():
-    """For several classes the check counts how many different labels there are, not which: class 7 of 3 goes through
-    unnoticed.
+    """For several classes the check counts how many different labels there are, not which: in an accuracy over rows
+    (`average="micro"`), class 7 of 3 goes through unnoticed.
 
-    With one-based labels the accuracy is then merely low. Check `targets.max() < num_classes` yourself.
+    With one-based labels it is then merely low. Over classes there is a RuntimeError, but one about a shape. Check
+    `targets.max() < num_classes` yourself.
 
     https://lightning.ai/docs/torchmetrics/stable/classification/accuracy.html
     """
     metric = MulticlassAccuracy(num_classes=3, average="micro")
 
     assert metric(torch.tensor([0, 1, 0, 2]), torch.tensor([0, 1, 7, 7])).item() == 0.5
+    assert metric(torch.tensor([0, 1, 0, 2]), torch.tensor([1, 2, 1, 3])).item() == 0
+    with pytest.raises(RuntimeError, match="shape"):
+        MulticlassAccuracy(num_classes=3, average="macro")(torch.tensor([0, 1, 0, 2]), torch.tensor([0, 1, 7, 7]))
     with pytest.raises(RuntimeError, match=r"more unique values in `target`"):
         metric(torch.tensor([0, 1, 0, 2]), torch.tensor([0, 1, 2, 7]))
 
@@ -278,10 +287,10 @@ def test_forward_update_compute_reset(device):
 
 
 def test_compute_is_not_the_mean_of_the_batches(device):
-    """`compute` weighs every row alike, so it differs from the mean of the batches' values as soon as one batch is
-    shorter.
+    """`compute` of a binary accuracy weighs every row alike, while the mean of the batches' values gives the rows of a
+    short batch more weight.
 
-    For precision, recall and F1 the mean over batches is wrong even with equal batches.
+    For precision, recall and F1 the mean over batches can be wrong even with equal batches.
 
     https://lightning.ai/docs/torchmetrics/stable/pages/overview.html
     """
@@ -292,14 +301,14 @@ def test_compute_is_not_the_mean_of_the_batches(device):
     accuracies = [accuracy(predictions[rows], targets[rows]).item() for rows in (slice(0, 4), slice(4, 6), slice(6, 8))]
     recalls = [recall(predictions[rows], targets[rows]).item() for rows in (slice(0, 4), slice(4, 8))]
 
-    assert (accuracies, accuracy.compute().item()) == ([1, 0, 0.5], 0.625)
-    assert (recalls, recall.compute().item()) == ([1, 0], 0.25)
+    assert (accuracies, accuracy.compute().item()) == ([1, 0, 0.5], 0.625)  # and not 0.5
+    assert (recalls, recall.compute().item()) == ([1, 0], 0.25)  # and not 0.5
 
 
 def test_compute_before_update_warns(device):
-    """`compute` without any `update` warns and gives 0 for an accuracy, which no data could have earned.
+    """`compute` without any `update` warns and gives 0 for an accuracy, as if every answer had been wrong.
 
-    The same happens right after `reset`, for one who resets before the number is read.
+    The same happens right after `reset`, for one who resets before the number is read. A `MeanMetric` gives nan.
 
     https://lightning.ai/docs/torchmetrics/stable/references/metric.html
     """
@@ -313,11 +322,13 @@ def test_compute_before_update_warns(device):
     metric.reset()
     with pytest.warns(UserWarning, match="before the ``update`` method"):
         assert metric.compute().item() == 0
+    with pytest.warns(UserWarning, match="before the ``update`` method"):
+        assert MeanMetric().to(device).compute().isnan().item()
 
 
 def test_micro_or_macro_depends_on_the_door(device):
-    """The same accuracy by two names: `Accuracy(task="multiclass")` averages over rows, `MulticlassAccuracy` over
-    classes.
+    """Two names, two defaults: `Accuracy(task="multiclass")` averages over rows, and the `MulticlassAccuracy` that it
+    makes, called by its own name, over classes.
 
     Over rows is micro, over classes is macro, in which a rare class weighs as much as a common one. Say `average=` and
     there is no question.
@@ -368,16 +379,21 @@ def test_predictions_come_first(device):
     """TorchMetrics takes predictions first and targets second; scikit-learn takes them the other way round, and swapped
     they turn precision into recall.
 
-    An accuracy is the same either way, so it does not give the mistake away.
+    An accuracy over rows is the same either way, so it does not give the mistake away. One over classes is a recall,
+    and may change.
 
     https://lightning.ai/docs/torchmetrics/stable/classification/precision.html
     """
-    predictions = torch.tensor([1, 1, 1, 1, 0], device=device)
-    targets = torch.tensor([1, 0, 0, 0, 0], device=device)
+    predictions = torch.tensor([1, 1, 1, 1, 0, 0, 0, 0, 0], device=device)
+    targets = torch.tensor([1, 0, 0, 0, 0, 0, 0, 0, 0], device=device)
     precision, recall = BinaryPrecision().to(device), BinaryRecall().to(device)
+    over_rows = MulticlassAccuracy(num_classes=2, average="micro").to(device)
+    over_classes = MulticlassAccuracy(num_classes=2, average="macro").to(device)
 
     assert (precision(predictions, targets).item(), recall(predictions, targets).item()) == (0.25, 1)
     assert (precision(targets, predictions).item(), recall(targets, predictions).item()) == (1, 0.25)
+    assert over_rows(predictions, targets).item() == over_rows(targets, predictions).item()
+    assert (over_classes(predictions, targets).item(), over_classes(targets, predictions).item()) == (0.8125, 0.625)
 
 
 def test_rows_of_a_confusion_matrix_are_the_targets(device):
@@ -439,7 +455,8 @@ def test_agrees_with_scikit_learn_for_every_outcome(device, rounding_bound, skle
 
 
 def test_a_metric_is_moved_like_a_module(device):
-    """A metric starts on the CPU, and `.to(device)` moves it with all it has counted so far; `reset` leaves it there.
+    """A metric starts on the CPU, unless you set another default device, and `.to(device)` moves it with all it has
+    counted so far; `reset` leaves it there.
 
     https://lightning.ai/docs/torchmetrics/stable/pages/overview.html
     """
@@ -457,9 +474,10 @@ def test_a_metric_is_moved_like_a_module(device):
 
 
 def test_a_metric_left_on_the_cpu_refuses_an_accelerators_tensors(accelerator):
-    """A metric that was left on the CPU raises RuntimeError for predictions on an accelerator.
+    """An accuracy that was left on the CPU raises RuntimeError for predictions on an accelerator.
 
-    `meta` cannot stand in here: the metric looks at values.
+    A `MeanMetric` does not: it copies what it is given to its own device. `meta` cannot stand in here: the metric
+    looks at values.
 
     https://lightning.ai/docs/torchmetrics/stable/pages/overview.html
     """
@@ -467,13 +485,17 @@ def test_a_metric_left_on_the_cpu_refuses_an_accelerators_tensors(accelerator):
 
     with pytest.raises(RuntimeError, match="device"):
         BinaryAccuracy().update(predictions, predictions)
+    mean = MeanMetric()
+    mean.update(predictions.float())
+    assert mean.compute().device == torch.device("cpu")
 
 
 def test_a_metric_in_a_module_moves_with_it(device_pair):
     """A metric that is an attribute of a Module is a submodule: `model.to(device)` moves it; one in a plain list stays
     behind.
 
-    Put several into an `nn.ModuleList` or a `MetricCollection`. No metric adds a parameter.
+    Put several into an `nn.ModuleList` or a `MetricCollection`. Metrics that count add no parameter; one that works
+    with a network, such as LPIPS, does.
 
     https://lightning.ai/docs/torchmetrics/stable/pages/overview.html
     """
@@ -577,9 +599,10 @@ def test_mean_metric_holds_no_graph(device):
 
 
 def test_a_metric_outlives_inference_mode(device):
-    """A metric that was updated under `inference_mode` can be computed, updated and reset outside it.
+    """An accuracy that was updated under `inference_mode` can be computed, updated and reset outside it.
 
-    Other tensors made there refuse to be changed in place outside.
+    Other tensors made there refuse to be changed in place outside. So does a `MeanMetric` that was called there, as
+    `metric(loss)`, until it is reset outside.
 
     https://docs.pytorch.org/docs/stable/generated/torch.autograd.grad_mode.inference_mode.html
     """
@@ -589,6 +612,8 @@ def test_a_metric_outlives_inference_mode(device):
     with torch.inference_mode():
         metric.update(predictions, targets)
         other = torch.zeros(2, device=device)
+        mean = MeanMetric().to(device)
+        mean(torch.tensor(2.0, device=device))
     metric.update(targets, targets)
 
     assert metric.compute().item() == 0.75
@@ -597,3 +622,8 @@ def test_a_metric_outlives_inference_mode(device):
     assert metric.compute().item() == 1
     with pytest.raises(RuntimeError, match="Inplace update to inference tensor"):
         other.add_(1)
+    with pytest.raises(RuntimeError, match="Inplace update to inference tensor"):
+        mean.update(torch.tensor(4.0, device=device))
+    mean.reset()
+    mean.update(torch.tensor(4.0, device=device))
+    assert mean.compute().item() == 4

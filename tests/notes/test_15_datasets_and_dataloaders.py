@@ -64,8 +64,8 @@ def test_a_dataset_is_len_and_getitem():
     ids=["list", "tuple", "array", "tensor", "range"],
 )
 def test_any_sequence_will_do(dataset):
-    """Whatever has `__len__` and `__getitem__` will do as a dataset: a list, an array, a tensor, a range; no base class
-    is needed.
+    """Whatever has a `__len__` and a `__getitem__` that takes 0 to len - 1 will do as a dataset: a list, an array, a
+    tensor, a range; no base class is needed.
 
     https://docs.pytorch.org/docs/stable/data.html#map-style-datasets
     """
@@ -380,19 +380,21 @@ def test_what_becomes_of_a_sample(samples, values, dtype):
 
 
 def test_python_floats_do_not_fit_a_model():
-    """A Dataset that answers with Python floats, or default NumPy arrays, gives batches in float64, which a float32
+    """A Dataset that answers with Python floats, or NumPy's default floats, gives batches in float64, which a float32
     model refuses.
 
     Answer with float32 tensors, or call `.float()` on the batch.
 
     https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.default_collate
     """
-    (batch,) = DataLoader([np.array([0.5, 1.5]), np.array([2.5, 3.5])], batch_size=2)
+    (of_floats,) = DataLoader([0.5, 1.5], batch_size=2)
+    (of_arrays,) = DataLoader([np.array([0.5, 1.5]), np.array([2.5, 3.5])], batch_size=2)
     model = nn.Linear(2, 1)
 
-    with pytest.raises(RuntimeError, match="dtype"):
-        model(batch)
-    assert model(batch.float()).dtype == torch.float32
+    for batch in (of_floats.reshape(1, 2), of_arrays):
+        with pytest.raises(RuntimeError, match="dtype"):
+            model(batch)
+        assert model(batch.float()).dtype == torch.float32
 
 
 def test_containers_keep_their_names(device):
@@ -547,11 +549,11 @@ def test_a_seeded_generator_fixes_the_epochs_for_every_seed(device, size, seed):
 
 
 def test_a_loop_draws_a_random_number(device):
-    """Each loop over a DataLoader draws one number from torch's global generator on the CPU, for its workers, even
-    without workers or shuffling.
+    """Each loop over a DataLoader draws a number from torch's global generator on the CPU, for its workers, even
+    without workers, and a second one to shuffle.
 
-    So an extra look at the test data changes what comes after it, dropout and the next shuffle. A `generator=` of its
-    own prevents that.
+    So an extra look at the test data changes what comes after it: the next shuffle, and dropout on the CPU. (A GPU has
+    a generator of its own.) A `generator=` of the loader's own prevents that.
 
     https://docs.pytorch.org/docs/stable/notes/randomness.html#dataloader
     """
@@ -563,8 +565,15 @@ def test_a_loop_draws_a_random_number(device):
             list(loader)
         return torch.randint(2**31, ()).item()
 
-    assert draw_after(0) != draw_after(1)
-    assert draw_after(1) != draw_after(2)
+    def draw_after_numbers(count):
+        torch.manual_seed(0)
+        for _ in range(count):
+            torch.empty((), dtype=torch.int64).random_()
+        return torch.randint(2**31, ()).item()
+
+    assert len({draw_after_numbers(count) for count in range(5)}) == 5
+    assert [draw_after(loops) for loops in range(3)] == [draw_after_numbers(count) for count in (0, 1, 2)]
+    assert [draw_after(loops, shuffle=True) for loops in range(3)] == [draw_after_numbers(count) for count in (0, 2, 4)]
     assert draw_after(2, generator=torch.Generator()) == draw_after(0)
 
 
@@ -714,7 +723,8 @@ class Stream(IterableDataset):
 
 
 def test_an_iterable_dataset_has_no_length_and_no_order():
-    """An IterableDataset is a stream: the loader has no `len`, and `shuffle` or a `sampler` raises ValueError.
+    """An IterableDataset is a stream: without a `__len__` of its own the loader has no `len`, and `shuffle` or a
+    `sampler` raises ValueError.
 
     Its batches are cut as the stream comes. Shuffle inside it, for example in a buffer.
 
@@ -769,6 +779,8 @@ class Overtaken(Squares):
 def test_workers_keep_the_order():
     """Two workers take turns, a batch each, and the batches come in order even where the second overtakes the first.
 
+    Since release 2.6 `in_order=False` gives them as they are ready.
+
     https://docs.pytorch.org/docs/stable/data.html#single-and-multi-process-data-loading
     """
     loader = DataLoader(Overtaken(8), batch_size=2, num_workers=2)
@@ -779,28 +791,35 @@ def test_workers_keep_the_order():
 
 
 class Unreadable(Squares):
-    """Number 3 cannot be read."""
+    """Number 3 cannot be read, and number 7 cannot be decoded."""
 
     def __getitem__(self, i):
         if i == 3:
             raise ValueError(f"sample {i} is broken")
+        if i == 7:
+            b"\xff".decode("utf-8")
         return i
 
 
 def test_an_exception_in_a_worker_reaches_you():
-    """An exception in a worker is raised in the loop, with its own type and the traceback of the worker in its text.
+    """An exception in a worker is raised in the loop, with the traceback of the worker in its text, and with its own
+    type where a text is enough to make one.
 
-    The batch is lost, the workers live on: an iterator that is asked again goes on with the next batch.
+    A UnicodeDecodeError wants more than a text, and comes as RuntimeError. The batch is lost, the workers live on: an
+    iterator that is asked again goes on with the next batch.
 
     https://docs.pytorch.org/docs/stable/data.html#single-and-multi-process-data-loading
     """
-    iterator = iter(DataLoader(Unreadable(8), batch_size=2, num_workers=2))
+    iterator = iter(DataLoader(Unreadable(10), batch_size=2, num_workers=2))
 
     assert next(iterator).tolist() == [0, 1]
     with pytest.raises(ValueError, match="sample 3 is broken") as caught:
+        next(iterator)
+    assert next(iterator).tolist() == [4, 5]
+    with pytest.raises(RuntimeError, match="Caught UnicodeDecodeError"):
         next(iterator)
     rest = [batch.tolist() for batch in iterator]  # to the end, where the workers stop
 
     assert "in DataLoader worker process 1" in str(caught.value)
     assert "in __getitem__" in str(caught.value)
-    assert rest == [[4, 5], [6, 7]]
+    assert rest == [[8, 9]]

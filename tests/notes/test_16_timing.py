@@ -12,6 +12,7 @@ import threading
 import time
 import timeit
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -165,27 +166,33 @@ def test_the_minimum_of_repeats_is_the_run_that_was_disturbed_least():
 
 
 def test_the_first_step_allocates_what_later_steps_reuse(device):
-    """The first training step makes the gradients and the optimizer's state, and every later step reuses their memory.
+    """The first training step makes the optimizer's state, which later steps reuse; gradients are reused only with
+    `zero_grad(set_to_none=False)`.
 
-    It is one reason why a first call is not typical; loading kernels, choosing algorithms and compiling are others.
+    By default `zero_grad` drops them, and each backward makes new ones. Other reasons why a first call is not typical:
+    loading kernels, choosing algorithms, compiling.
 
-    https://docs.pytorch.org/docs/stable/generated/torch.optim.SGD.html
+    https://docs.pytorch.org/docs/stable/generated/torch.optim.Optimizer.zero_grad.html
     """
     weight = torch.tensor([1.0, 2.0], device=device, requires_grad=True)
     optimizer = torch.optim.SGD([weight], lr=0.5, momentum=0.5)
 
-    def step():
-        optimizer.zero_grad(set_to_none=False)
+    def step(**how):
+        optimizer.zero_grad(**how)
         (3 * weight).sum().backward()
         optimizer.step()
 
     assert (weight.grad, dict(optimizer.state)) == (None, {})
-    step()
+    step(set_to_none=False)
     grad, buffer = weight.grad, optimizer.state[weight]["momentum_buffer"]  # held, or others might get their memory
     first = grad.data_ptr(), buffer.data_ptr()
-    step()
+    step(set_to_none=False)
     assert (weight.grad.data_ptr(), optimizer.state[weight]["momentum_buffer"].data_ptr()) == first
     assert weight.tolist() == [1 - 1.5 - 2.25, 2 - 1.5 - 2.25]
+
+    step()
+    assert weight.grad.data_ptr() != grad.data_ptr()
+    assert optimizer.state[weight]["momentum_buffer"].data_ptr() == buffer.data_ptr()
 
 
 def test_torch_benchmark_leaves_out_the_first_calls():
@@ -270,9 +277,11 @@ def test_a_timer_around_an_order_stops_before_the_work_is_done():
 
 @pytest.mark.holds("torch>=2.1", otherwise=AttributeError)
 def test_one_line_synchronises_any_device(device):
-    """`getattr(torch, device.type).synchronize()` waits for what was ordered on any device; on the CPU it does nothing.
+    """`getattr(torch, device.type).synchronize()` waits for the current device of that type; on the CPU it does
+    nothing.
 
-    `torch.cuda.synchronize()` raises on a machine without CUDA, so it is not for code that is to run everywhere.
+    With several GPUs, name the one: `torch.cuda.synchronize("cuda:1")`. `torch.cuda.synchronize()` raises on a machine
+    without CUDA, so it is not for code that is to run everywhere.
 
     https://docs.pytorch.org/docs/stable/generated/torch.cpu.synchronize.html
     """
@@ -285,8 +294,13 @@ def test_one_line_synchronises_any_device(device):
     assert product.unique().tolist() == [32]
 
 
+def current(device):
+    """A block where this is the current device, which events and `synchronize()` mean; mps has one device, no block."""
+    return getattr(getattr(torch, device.type), "device", nullcontext)(device)
+
+
 def order_work(device, products):
-    """Hand the device this many products of large matrices; return the event that marks their end, and the result."""
+    """Hand the current device this many products of large matrices; return an event at their end, and the result."""
     event = getattr(torch, device.type).Event()
     matrix = torch.full((2048, 2048), 2.0**-11, device=device)
     result = matrix
@@ -302,14 +316,15 @@ def test_an_unsynchronised_timer_stops_before_the_device_is_done(accelerator):
 
     https://docs.pytorch.org/docs/stable/notes/cuda.html#asynchronous-execution
     """
-    order_work(accelerator, products=2)  # the first call loads kernels, and that does wait
-    getattr(torch, accelerator.type).synchronize()
+    with current(accelerator):
+        order_work(accelerator, products=2)  # the first call loads kernels, and that does wait
+        getattr(torch, accelerator.type).synchronize()
 
-    start = timeit.default_timer()
-    event, _ = order_work(accelerator, products=100)
-    launched, done_when_launched = timeit.default_timer() - start, event.query()
-    getattr(torch, accelerator.type).synchronize()
-    finished, done_after_synchronising = timeit.default_timer() - start, event.query()
+        start = timeit.default_timer()
+        event, _ = order_work(accelerator, products=100)
+        launched, done_when_launched = timeit.default_timer() - start, event.query()
+        getattr(torch, accelerator.type).synchronize()
+        finished, done_after_synchronising = timeit.default_timer() - start, event.query()
 
     assert (done_when_launched, done_after_synchronising) == (False, True)
     assert launched < finished
@@ -323,7 +338,8 @@ def test_reading_a_value_waits_for_the_device(accelerator, read):
 
     https://docs.pytorch.org/docs/stable/notes/cuda.html#asynchronous-execution
     """
-    event, result = order_work(accelerator, products=20)
+    with current(accelerator):
+        event, result = order_work(accelerator, products=20)
 
     value = getattr(result[0, 0], read)()
 
@@ -333,12 +349,13 @@ def test_reading_a_value_waits_for_the_device(accelerator, read):
 
 @pytest.mark.holds('torch>=2.8; sys_platform == "darwin"', otherwise=AssertionError)  # before 2.8, for CUDA alone
 def test_torch_benchmark_synchronises_by_itself(accelerator):
-    """`torch.utils.benchmark.Timer` waits for the device before it reads its clock: no `synchronize()` is needed in it.
+    """`torch.utils.benchmark.Timer` waits for the current device before it reads its clock: no `synchronize()` in it.
 
     https://docs.pytorch.org/docs/stable/benchmark_utils.html
     """
     events = []
     names = {"events": events, "order_work": order_work, "device": accelerator}
-    benchmark.Timer("events.append(order_work(device, products=20)[0])", globals=names).timeit(1)
+    with current(accelerator):
+        benchmark.Timer("events.append(order_work(device, products=20)[0])", globals=names).timeit(1)
 
     assert [event.query() for event in events] == [True, True, True]

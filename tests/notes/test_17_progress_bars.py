@@ -357,7 +357,7 @@ def test_set_postfix_draws_every_time():
 
 def test_description_before_postfix_after():
     """The description stands before the bar, the postfix after it; a postfix replaces the one before, and shows numbers
-    to three digits.
+    to three significant digits where that is shorter.
 
     0.9996 is shown as 1: pass a text where the fourth digit matters.
 
@@ -367,6 +367,9 @@ def test_description_before_postfix_after():
         bar.set_description("epoch 3")
         bar.set_postfix(loss=0.123456, accuracy=0.9996)
         assert str(bar) == "epoch 3: 0/2, accuracy=1, loss=0.123"
+
+        bar.set_postfix(perplexity=1234.5, steps=1234567890)
+        assert str(bar) == "epoch 3: 0/2, perplexity=1234.5, steps=1.23e+9"
 
         bar.set_postfix(accuracy=f"{0.9996:.4f}")
         assert str(bar) == "epoch 3: 0/2, accuracy=0.9996"

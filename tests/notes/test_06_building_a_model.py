@@ -44,7 +44,7 @@ def as_tensors(data, device):
 def test_arrays_become_float32_tensors(cancer):
     """Features come as a float64 array, and a new layer refuses them until they are float32.
 
-    Labels come as integers: BCEWithLogitsLoss wants them as float32 too, CrossEntropyLoss takes them as they are.
+    Labels come as integers: CrossEntropyLoss takes them so, as int64; BCEWithLogitsLoss raises until they are floats.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html
     """
@@ -59,6 +59,12 @@ def test_arrays_become_float32_tensors(cancer):
     x = torch.tensor(features, dtype=torch.float32)
     assert np.array_equal(x.numpy(), features.astype(np.float32))
     assert model(x).dtype == torch.float32
+
+    whole = torch.tensor(labels, dtype=torch.int64)
+    with pytest.raises(RuntimeError, match="result type Float can't be cast"):
+        nn.BCEWithLogitsLoss()(model(x).squeeze(1), whole)
+    assert nn.BCEWithLogitsLoss()(model(x).squeeze(1), whole.float()).dtype == torch.float32
+    assert nn.CrossEntropyLoss()(nn.Linear(30, 2)(x), whole).dtype == torch.float32
 
 
 @pytest.mark.myth("63 % of the answers are right, so the model has learned something")
@@ -187,9 +193,9 @@ def test_zero_grad_leaves_none(device):
 
 
 def test_without_zero_grad_every_step_uses_the_sum_of_all_gradients(device):
-    """Without `zero_grad` a step goes by the sum of all gradients so far, and runs past the minimum.
+    """Without `zero_grad` a step goes by the sum of all gradients so far, and here it runs past the minimum at 0.
 
-    The loss is w²/2, so the gradient is w, and half a gradient is taken off in each step.
+    The loss is w²/2, so the gradient is w, and half of what has gathered in `w.grad` is taken off in each step.
 
     https://docs.pytorch.org/docs/stable/optim.html
     """
@@ -209,7 +215,9 @@ def test_without_zero_grad_every_step_uses_the_sum_of_all_gradients(device):
 
 
 def test_sgd_step_moves_against_the_gradient(device):
-    """A step of SGD takes the learning rate times the gradient off each parameter, and leaves the gradient as it is.
+    """A step of plain SGD takes the learning rate times the gradient off each parameter, and leaves the gradient alone.
+
+    Plain: without momentum and without weight decay, as it is by default.
 
     https://docs.pytorch.org/docs/stable/generated/torch.optim.SGD.html
     """
@@ -230,7 +238,7 @@ EIGHTHS = st.integers(-800, 800).map(lambda number: number / 8)
 
 @given(pairs=st.lists(st.tuples(EIGHTHS, EIGHTHS), min_size=1, max_size=5), lr=st.floats(0.001, 1))
 def test_sgd_step_is_lr_times_gradient_for_every_gradient(device, rounding_bound, pairs, lr):
-    """Whatever the parameter p, its gradient g and the learning rate, a step of SGD ends at p - lr * g.
+    """Whatever the parameter p, its gradient g and the learning rate, a step of plain SGD ends at p - lr * g.
 
     https://docs.pytorch.org/docs/stable/generated/torch.optim.SGD.html
     """
@@ -310,10 +318,10 @@ def test_the_loss_is_that_of_before_the_step(device):
 
 
 def test_a_learning_rate_can_be_too_large(device):
-    """Twice the right learning rate swings for ever, and more than that moves away from the minimum, further with each
-    step.
+    """On a parabola twice the learning rate that lands on the minimum swings for ever, and more than that moves further
+    away with each step.
 
-    The loss is w² from w = 1, so each step multiplies w by 1 - 2 lr.
+    The loss is w² from w = 1, so each step multiplies w by 1 - 2 lr, and 0.5 lands on the minimum.
 
     https://docs.pytorch.org/docs/stable/optim.html
     """
@@ -332,24 +340,27 @@ def test_a_learning_rate_can_be_too_large(device):
 
 
 def test_adam_starts_with_steps_of_lr(device, rounding_bound):
-    """Adam's first step moves each parameter by the learning rate, however large its gradient; SGD's by lr times the
-    gradient.
+    """Adam's first step moves each parameter by about the learning rate, be its gradient large or small; SGD's by lr
+    times the gradient.
 
-    So a rate that suits one optimizer says little about another.
+    So a rate that suits one optimizer says little about another. Only gradients that are not well above `eps`, which is
+    1e-8, move a parameter less, and a gradient of 0 does not move it.
 
     https://docs.pytorch.org/docs/stable/generated/torch.optim.Adam.html
     """
     moved = {}
     for optimizer_class in (torch.optim.SGD, torch.optim.Adam):
-        w = nn.Parameter(torch.zeros(4, device=device))
-        w.grad = torch.tensor([1024, 1, -0.5, 0.0], device=device)
+        w = nn.Parameter(torch.zeros(5, device=device))
+        w.grad = torch.tensor([1024, 1, -0.5, 1e-8, 0], device=device)
         optimizer_class([w], lr=0.25).step()
         moved[optimizer_class] = w.detach().cpu()
 
-    assert moved[torch.optim.SGD].tolist() == [-256, -0.25, 0.125, 0]
-    # Adam divides by |gradient| + 1e-8, where the smallest gradient is 0.5; it rounds less than 16 times on the way.
+    assert moved[torch.optim.SGD].tolist() == [-256, -0.25, 0.125, -0.25 * torch.tensor(1e-8).item(), 0]
+    # Adam divides by |gradient| + 1e-8: next to 0.5 and more that is little, next to 1e-8 it halves the step. It rounds
+    # less than 16 times on the way.
     rtol = 1e-8 / 0.5 + rounding_bound(16, torch.float32)
-    torch.testing.assert_close(moved[torch.optim.Adam], torch.tensor([-0.25, -0.25, 0.25, 0]), rtol=rtol, atol=0)
+    expected = torch.tensor([-0.25, -0.25, 0.25, -0.125, 0])
+    torch.testing.assert_close(moved[torch.optim.Adam], expected, rtol=rtol, atol=0)
 
 
 def test_a_layer_replaced_afterwards_is_not_trained(device):
@@ -431,8 +442,8 @@ def test_the_loss_falls_with_every_step(cancer, device):
 def test_a_network_can_learn_eight_rows_by_heart(cancer, device):
     """A small network learns the labels of eight rows by heart even if a coin was tossed for them, and nothing beyond.
 
-    So a model that can't learn eight rows has a bug in its loop. The limit of the test: being right about the rows of
-    the training proves nothing about others.
+    So where eight rows can't be learned, look for a bug in the loop first, then at the learning rate. The limit of the
+    test: being right about the rows of the training proves nothing about others.
 
     https://docs.pytorch.org/docs/stable/optim.html
     """
@@ -481,8 +492,8 @@ def test_evaluation_leaves_the_model_untouched(cancer, device):
 
 
 def test_without_eval_the_answers_are_random_and_the_model_changes(cancer, device):
-    """Evaluated without `eval()`, a model gives other answers each time, and its BatchNorm takes up the statistics of
-    the test rows.
+    """Evaluated without `eval()`, a model with Dropout gives other answers each time, and BatchNorm takes up the
+    statistics of the test rows.
 
     `inference_mode` does not help: it stops the recording of gradients only.
 
@@ -502,7 +513,10 @@ def test_without_eval_the_answers_are_random_and_the_model_changes(cancer, devic
 
 
 def test_one_new_row_is_a_batch_of_one(cancer, device, rounding_bound):
-    """A model answers about one row as about the same row among others, and `x[:1]` keeps the shape that `x[0]` loses.
+    """A linear model answers about one row as about the same row among others, but for rounding, and `x[:1]` keeps the
+    shape that `x[0]` loses.
+
+    A model with BatchNorm has to be in eval mode for that: in training mode it refuses a single row.
 
     Scale a new row as the training rows were: with their mean and deviation, not with its own.
 
@@ -518,6 +532,11 @@ def test_one_new_row_is_a_batch_of_one(cancer, device, rounding_bound):
     terms = (x[0] * model.weight).abs().sum() + model.bias.abs()
     difference = (all_logits[0] - one_logit[0]).abs().item()
     assert difference <= 2 * rounding_bound(31, torch.float32) * terms.item()
+
+    network = new_network().to(device)
+    with pytest.raises(ValueError, match="more than 1 value per channel"):
+        network(x[:1])
+    assert network.eval()(x[:1]).shape == (1, 1)
 
 
 # Saving and loading
@@ -546,10 +565,11 @@ def test_a_loaded_model_predicts_the_same_bits(cancer, device, tmp_path):
 
 
 def test_a_checkpoint_needs_the_optimizer_too(cancer, device, tmp_path):
-    """Training that goes on from a file ends where uninterrupted training ends, if the file has the optimizer's state
-    too.
+    """Training with momentum that goes on from a file ends where uninterrupted training ends only if the file has the
+    optimizer's state too.
 
-    With the model alone the momentum starts again from nothing, and the ways part.
+    With the model alone the momentum starts again from nothing, and the ways part. Whatever else has a state belongs in
+    the file as well: a schedule of learning rates, and the random generators behind shuffling and dropout.
 
     https://docs.pytorch.org/docs/stable/generated/torch.optim.Optimizer.load_state_dict.html
     """

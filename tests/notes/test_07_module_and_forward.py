@@ -84,10 +84,10 @@ def test_wrong_arguments_are_an_error_of_forward():
 
 @pytest.mark.myth("model(x) and model.forward(x) are the same")
 def test_only_the_call_runs_hooks(device):
-    """`model(x)` runs the hooks around `forward`; `model.forward(x)` returns the same number and runs none of them.
+    """`model(x)` runs the model's hooks around its `forward`; `model.forward(x)` runs none of them.
 
-    Hooks are how others look into a model: summaries, profilers, feature extractors, weight norm. They go silent
-    without a word.
+    Hooks are how others look into a model or change it: summaries, feature extractors, pruning. They go silent without
+    a word. The hooks of its parts still run, because `forward` calls these.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
     """
@@ -110,6 +110,9 @@ def test_only_the_call_runs_hooks(device):
     assert events == ["before", "forward", "after"]
     model(x)
     assert events == ["before", "forward", "after"] * 2
+    events.clear()
+    nn.Sequential(model).forward(x)
+    assert events == ["before", "forward", "after"]
 
 
 def test_hooks_see_the_parts_and_can_replace_what_passes(device):
@@ -193,7 +196,9 @@ def test_without_super_init_plain_values_are_accepted_and_the_call_fails():
 
 
 def test_assignment_registers_parameters_and_layers(device):
-    """Assigning a Parameter or a module to an attribute is enough to register it, in the order of assignment.
+    """Assigning a Parameter or a module to an attribute is enough to register it, each kind in the order of assignment.
+
+    The model's own Parameters come before those of its parts, even if they were assigned later.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
     """
@@ -241,8 +246,8 @@ def weight():
     ],
 )
 def test_what_an_attribute_registers(value, registered):
-    """Layers and Parameters register themselves and through torch's own containers; inside a plain list, tuple or dict
-    they do not, nor do tensors.
+    """A layer or a Parameter is registered by itself and in torch's own containers; in a plain list, tuple or dict it
+    is not, and neither is a plain tensor.
 
     What is not registered is not trained, not moved and not saved, and nothing says so.
 
@@ -341,7 +346,7 @@ def test_to_converts_what_is_registered(device):
     """`model.to(dtype)` changes floating-point parameters and buffers in the model itself, and leaves whole numbers and
     plain tensors.
 
-    So it needs no assignment, unlike `tensor.to`, which returns a new tensor.
+    So it needs no assignment, unlike `tensor.to`, which leaves the tensor as it is and returns the result.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
     """
@@ -493,10 +498,10 @@ def test_whole_numbers_make_no_trainable_parameter(device):
     ids=["scaled", "converted", "sliced"],
 )
 def test_what_is_computed_from_a_parameter_is_not_one(device, change):
-    """The result of an operation on a Parameter is a plain tensor that no model registers.
+    """A new tensor computed from a Parameter is a plain tensor, which no model registers.
 
-    `nn.Parameter(x).to("cuda")` falls under it on a machine with a GPU only, because `.to` returns the same object
-    where there is nothing to do. Finish the tensor first, and wrap it last.
+    `nn.Parameter(x).to(device)` hides that on the CPU: where there is nothing to do, `.to` returns the Parameter
+    itself, so the layer loses its parameter on the GPU only. Finish the tensor first, and wrap it last.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.parameter.Parameter.html
     """
@@ -507,6 +512,7 @@ def test_what_is_computed_from_a_parameter_is_not_one(device, change):
 
     assert [name for name, parameter in model.named_parameters()] == ["right"]
     assert [model.wrong.is_leaf, model.right.is_leaf] == [False, True]
+    assert model.right.to(device) is model.right
 
 
 def test_tensor_cannot_take_the_place_of_a_parameter(device):
@@ -530,8 +536,10 @@ def test_tensor_cannot_take_the_place_of_a_parameter(device):
 
 
 def test_freezing_keeps_a_layer_as_it_is(device):
-    """`requires_grad_(False)` on a module freezes all parameters at any depth: they get no gradient and the optimizer
+    """`requires_grad_(False)` on a module freezes all parameters at any depth: they get no gradient, so the optimizer
     leaves them alone.
+
+    Frozen in the middle of a training they still have the last one, and the optimizer goes by that: call `zero_grad()`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
     """
@@ -550,6 +558,13 @@ def test_freezing_keeps_a_layer_as_it_is(device):
     assert [parameter.tolist() for parameter in body.parameters()] == before[:4]
     assert model[1].weight.tolist() != before[4]
     assert model[1].bias.tolist() != before[5]
+
+    path = [model[1].requires_grad_(False).bias.item()]
+    for zero_grad in (lambda: None, optimizer.zero_grad):
+        zero_grad()
+        optimizer.step()
+        path.append(model[1].bias.item())
+    assert path[0] != path[1] == path[2]
 
 
 @pytest.mark.myth("a frozen layer stops the gradient")
@@ -757,9 +772,9 @@ def test_linear_computes_in_the_dtype_of_its_weights(dtype):
 
 @given(sizes=st.tuples(*[st.integers(1, 5)] * 4))
 def test_two_linear_layers_are_one_for_every_size(device, sizes):
-    """Two Linear layers in a row compute what one Linear could: weight `W2 @ W1` and bias `W2 @ b1 + b2`.
+    """Two Linear layers in a row compute, but for rounding, what one could: weight `W2 @ W1` and bias `W2 @ b1 + b2`.
 
-    Depth without something nonlinear in between buys nothing.
+    Without something nonlinear in between, more layers can express nothing more, even if they train in another way.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html
     """
@@ -773,7 +788,7 @@ def test_two_linear_layers_are_one_for_every_size(device, sizes):
         one.weight.copy_(second.weight @ first.weight)
         one.bias.copy_(second.weight @ first.bias + second.bias)
 
-    assert torch.equal(model(x), one(x))
+    assert torch.equal(model(x), one(x))  # whole numbers: nothing is rounded
 
 
 def test_activation_makes_two_layers_more_than_one(device):

@@ -67,7 +67,9 @@ def test_the_batches_for_every_number_of_rows(rows, batch_size, drop_last):
 
 
 def test_the_batch_size_is_one_by_default():
-    """A DataLoader that is told nothing gives batches of a single row, in order: 32 is nobody's default.
+    """A DataLoader that is told nothing gives batches of a single row, in order: 32 is not its default.
+
+    Libraries differ: `fit` of Keras does take 32 when told nothing.
 
     https://docs.pytorch.org/docs/stable/data.html
     """
@@ -128,7 +130,7 @@ def test_sorted_rows_make_batches_of_one_class(device):
             yield bias.grad.item()
 
     assert list(pulls(shuffle=False)) == [0.5, 0.5, 0.5, -0.5, -0.5, -0.5]
-    # The force is half the difference of the two shares. One class only in a shuffled batch: less than once in 10**10.
+    # The force is half the difference of the two shares. One class only in a shuffled batch: less than once in 10**9.
     shuffled = list(pulls(shuffle=True))
     assert sum(shuffled) == 0
     assert max(shuffled) < 0.5
@@ -143,6 +145,7 @@ def test_the_mean_of_batch_means_is_not_the_mean(device):
     """When the last batch is short, the mean of the batch means gives its rows too much weight.
 
     Weight each batch by its size: sum `loss * len(y)` and divide by the number of rows. The same goes for an accuracy.
+    Where NLLLoss or CrossEntropyLoss ignores rows, their mean is over the others, and it is those that count.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.L1Loss.html
     """
@@ -154,6 +157,8 @@ def test_the_mean_of_batch_means_is_not_the_mean(device):
     assert sum(means) / len(batches) == 3.5
     assert sum(mean * len(batch) for mean, batch in zip(means, batches, strict=True)) / 5 == 2
     assert errors.mean().item() == 2
+    two_rows = torch.tensor([[-6.0], [-2.0]], device=device)
+    assert F.nll_loss(two_rows, torch.tensor([0, -100], device=device), ignore_index=-100).item() == 6
 
 
 ERRORS = st.lists(st.integers(-1000, 1000).map(float), min_size=1, max_size=12)
@@ -188,7 +193,7 @@ def test_the_mean_of_minibatch_gradients_is_the_full_gradient(device):
     """The gradients of equally large minibatches of one epoch, at the same parameters, have the full-batch gradient as
     mean.
 
-    A minibatch gradient is wrong by chance only: on the average it points where all rows together point.
+    So if the rows are shuffled, a minibatch gradient is wrong by chance only: on the average it is that of all rows.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.MSELoss.html
     """
@@ -220,9 +225,9 @@ def test_minibatch_gradients_weighted_by_size_for_every_batch_size(device, round
 
 
 def test_a_summed_loss_makes_steps_grow_with_the_batch(device):
-    """With `reduction="sum"` twice the rows make twice the gradient; with the mean, the default, as large a one.
+    """With `reduction="sum"` the same rows twice make twice the gradient; with the mean, the default, the same one.
 
-    So with a sum the learning rate has to change with the batch size.
+    So with a sum the learning rate of SGD has to shrink as the batch grows, only to make steps of the same size.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.MSELoss.html
     """
@@ -300,16 +305,18 @@ def trained_loss(data, device, batch_size, lr, epochs=1):
 
 
 def test_small_batches_get_further_in_an_epoch(cancer, device):
-    """With the same learning rate and the same number of epochs, the smaller the batch, the lower the loss: it takes
-    more steps.
+    """With the same small learning rate and the same number of epochs, the smaller the batch, the lower the loss: it
+    takes more steps.
 
-    One epoch of 512 rows is 1 step of 512 rows, 4 of 128, 16 of 32.
+    One epoch of 512 rows is 1 step of 512 rows, 4 of 128, 16 of 32. With a large rate the noise of small batches weighs
+    more than the number of their steps.
 
     https://docs.pytorch.org/docs/stable/optim.html
     """
     losses = [trained_loss(cancer, device, batch_size, lr=0.02) for batch_size in (512, 128, 32)]
 
     assert losses[0] > losses[1] > losses[2]
+    assert trained_loss(cancer, device, batch_size=64, lr=32) < trained_loss(cancer, device, batch_size=4, lr=32)
 
 
 @pytest.mark.advice(
@@ -357,7 +364,8 @@ def test_a_scaled_rate_can_be_too_large(device):
     'Yann LeCun, on Twitter, April 2018: "Friends dont let friends use minibatches larger than 32."'
 )
 def test_32_is_advice_and_not_a_law(cancer, device):
-    """After the same epochs batches of 32 beat batches of 256, but not after the same number of steps: 32 is no border.
+    """After the same epochs batches of 32 beat batches of 256, after as many steps the two are about even: 32 is no
+    border.
 
     The advice is about epochs, and about results on new rows, which this does not show. With as many steps, so with
     eight times the epochs, the large batches are less than a tenth of the gap away. What a step of 256 rows costs, next
@@ -377,8 +385,8 @@ def test_32_is_advice_and_not_a_law(cancer, device):
 
 
 def test_accumulated_small_batches_equal_a_large_one(device):
-    """The gradients of k small batches add up to that of one large batch if each loss is divided by k before
-    `backward`.
+    """The gradients of k equally small batches add up to that of one large batch if each mean loss is divided by k
+    before `backward`.
 
     Undivided they add up to k times as much. `step` and `zero_grad` come after every k-th batch only.
 
@@ -404,7 +412,8 @@ def test_accumulated_small_batches_equal_a_large_one(device):
 
 @given(sizes=st.lists(st.integers(1, 5), min_size=1, max_size=5))
 def test_accumulation_weighted_by_size_for_every_split(device, rounding_bound, sizes):
-    """Small batches of any sizes add up to the large one's gradient if each loss is weighted by its share of the rows.
+    """Small batches of any sizes add up to the large one's gradient if each mean loss is weighted by its share of the
+    rows.
 
     So with a short last batch, dividing by the number of batches is not quite right.
 
@@ -451,9 +460,10 @@ def test_batchnorm_makes_a_row_depend_on_its_neighbours(device, rounding_bound):
 
 
 def test_batchnorm_refuses_a_last_batch_of_one_row(device):
-    """33 rows in batches of 32 end the epoch with ValueError where a model has BatchNorm: one row has no variance.
+    """33 rows in batches of 32 end the epoch with ValueError where a model has BatchNorm1d: one number has no spread.
 
-    `drop_last=True` leaves that row out; in eval mode a single row is fine.
+    `drop_last=True` leaves that row out; in eval mode a single row is fine. BatchNorm2d takes a single image, which has
+    many pixels per channel.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm1d.html
     """
@@ -466,11 +476,12 @@ def test_batchnorm_refuses_a_last_batch_of_one_row(device):
         model(last)
     assert [model(batch).shape for batch in DataLoader(x, batch_size=32, drop_last=True)] == [(32, 2)]
     assert model.eval()(last).shape == (1, 2)
+    assert nn.BatchNorm2d(3).to(device)(torch.rand(1, 3, 2, 2, device=device)).shape == (1, 3, 2, 2)
 
 
 def test_batchnorm_sees_the_small_batches_of_an_accumulation(device, rounding_bound):
-    """With BatchNorm accumulated small batches are not one large batch: each is normalised by itself, and counted as
-    one.
+    """With BatchNorm accumulated small batches are not one large batch: each is normalised by itself, and each updates
+    the running statistics.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm1d.html
     """

@@ -134,6 +134,11 @@ class Census:
         count = {FAILED: 0, HELD: 0, ELSEWHERE: 0, UNCHECKED: 0}
         for seen in verdicts.values():
             count[next(verdict for verdict in count if verdict in seen)] += 1
-        texts = {HELD: "held", FAILED: "failed", UNCHECKED: "could not be checked", ELSEWHERE: "fail here as they say"}
+        texts = {
+            HELD: "held",
+            FAILED: "failed",
+            UNCHECKED: "could not be checked",
+            ELSEWHERE: "on the other side of a boundary",
+        }
         counts = ", ".join(f"{count[verdict]} {text}" for verdict, text in texts.items())
         return f"{len(verdicts)} claim{'s' * (len(verdicts) != 1)}: {counts}"

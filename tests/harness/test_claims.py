@@ -145,7 +145,7 @@ def test_the_other_side_is_named_with_what_it_asks_for(project):
     assert "on the other side of a boundary:" in text
     version = torch.__version__
     assert f"holds only with {ELSEWHERE} (here {version}); otherwise it must fail with TypeError" in text
-    assert "1 claim: 0 held, 0 failed, 0 could not be checked, 1 fail here as they say" in text
+    assert "1 claim: 0 held, 0 failed, 0 could not be checked, 1 on the other side of a boundary" in text
 
 
 def test_a_boundary_of_a_package_that_is_not_installed_leaves_the_note_unchecked(project):

@@ -75,7 +75,7 @@ def test_claims_are_counted_by_section_and_device_and_nothing_goes_unnamed(secti
         "",
     ]
     assert "holds only with torch<2 (here" in lines[9]
-    assert lines[12] == "7 claims: 3 held, 2 failed, 1 could not be checked, 1 fail here as they say"
+    assert lines[12] == "7 claims: 3 held, 2 failed, 1 could not be checked, 1 on the other side of a boundary"
 
 
 def test_a_claim_counts_on_each_device(sections, monkeypatch):
@@ -199,4 +199,6 @@ def test_another_module_that_is_missing_is_an_error(project, module):
 def test_one_claim_is_one_claim(project):
     project.note("def test_it():\n    pass\n")
 
-    assert "\n1 claim: 1 held, 0 failed, 0 could not be checked, 0 fail here as they say\n" in project.run().out
+    assert (
+        "\n1 claim: 1 held, 0 failed, 0 could not be checked, 0 on the other side of a boundary\n" in project.run().out
+    )

@@ -72,7 +72,7 @@ def pytest_configure(config):
         ],
     }
     profiles = hypothesis.settings
-    profiles.register_profile("selfcheck", max_examples=10, derandomize=True, database=None, **always)
+    profiles.register_profile("selfcheck", max_examples=7, derandomize=True, database=None, **always)
     profiles.register_profile("thorough", max_examples=500, print_blob=True, **always)
     profiles.load_profile("selfcheck")
     name = config.getoption("--hypothesis-profile", default=None)

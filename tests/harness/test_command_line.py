@@ -185,7 +185,7 @@ def test_profiles_set_the_number_of_examples(project):
         reports = project.pytester.inline_run(*options).getreports("pytest_runtest_logreport")
         return next(dict(report.user_properties)["examples"] for report in reports if report.user_properties[3:])
 
-    assert len(examples()) == 10
+    assert len(examples()) == 7
     assert examples() == examples("--hypothesis-profile", "selfcheck")  # derandomized: the same examples
     assert len(examples("--hypothesis-profile", "thorough")) == 500
 

@@ -11,7 +11,7 @@ import threading
 
 import pytest
 import torch
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 from torch import nn
 from torch.nn import functional as F
 
@@ -313,6 +313,7 @@ def test_dropout_keeps_the_expectation(device):
 
 
 @given(p=st.floats(0, 1), x=st.lists(st.floats(-1000, 1000, width=32), min_size=1, max_size=20))
+@example(p=1.0, x=[2.0, -3.0])
 def test_dropout_scales_the_gradient_like_the_value_for_every_p(device, p, x):
     """For every p in [0, 1] the gradient passes through the mask of its forward pass: 0 where dropped, 1 / (1 - p)
     where kept.

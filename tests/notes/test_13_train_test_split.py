@@ -8,7 +8,7 @@ decides which rows go where, and how it differs from torch's own `random_split`,
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 from sklearn.model_selection import train_test_split
 from torch.utils.data import Subset, TensorDataset, random_split
 
@@ -155,6 +155,7 @@ def test_shuffle_false_keeps_the_order(device):
     shuffle=st.booleans(),
     dtype=st.sampled_from([torch.float32, torch.float16, torch.int64, torch.uint8]),
 )
+@example(sizes=(5, 2), random_state=0, shuffle=True, dtype=torch.float16)
 def test_nothing_lost_and_nothing_twice_for_every_split(device, sizes, random_state, shuffle, dtype):
     """For every size, dtype and random state, each row lands in exactly one part, and X and y stay together.
 

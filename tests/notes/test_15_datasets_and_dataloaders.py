@@ -14,7 +14,7 @@ from collections import Counter, namedtuple
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 from torch import nn
 from torch.utils.data import (
     ConcatDataset,
@@ -290,6 +290,7 @@ def test_defaults_of_a_dataloader(device):
 
 
 @given(size=st.integers(0, 12), batch_size=st.integers(1, 13), drop_last=st.booleans(), shuffle=st.booleans())
+@example(size=6, batch_size=3, drop_last=True, shuffle=False)
 def test_batches_for_every_size(device, size, batch_size, drop_last, shuffle):
     """Every sample comes exactly once an epoch, in full batches and at most a last short one; `drop_last=True` leaves
     that out.

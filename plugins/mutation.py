@@ -82,6 +82,24 @@ def mutant(*, kills, witness, raises=(), cpu_only=False):
     return register
 
 
+def raises(error, call):
+    """For a witness: whether the call raises this exception."""
+    try:
+        call()
+    except error:
+        return True
+    return False
+
+
+def error_of(call):
+    """For a witness: the class of the exception that the call raises, or None."""
+    try:
+        call()
+    except Exception as error:
+        return type(error)
+    return None
+
+
 class Patch:
     """Breaks things for the length of one note, and then mends them all."""
 
@@ -226,7 +244,6 @@ class Trial:
 
     rows: Counter = field(default_factory=Counter)
     seen: dict = field(default_factory=lambda: defaultdict(set))
-    errors: list[str] = field(default_factory=list)
     seconds: Counter = field(default_factory=Counter)
     by: dict[str, str] = field(default_factory=dict)
 

@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
-from plugins.mutation import mutant
+from plugins.mutation import mutant, raises
 
 
 @contextlib.contextmanager
@@ -69,14 +69,6 @@ def moves_by_one(draw, numbers=1):
     after = state()
     seeded(lambda: torch.empty(numbers).uniform_())
     return state() == after
-
-
-def raises(exception, call):
-    try:
-        call()
-    except exception:
-        return True
-    return False
 
 
 # Draws and the seed

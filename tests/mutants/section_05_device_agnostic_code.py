@@ -10,18 +10,10 @@ from torch.nn import functional as F
 from torch.utils import _device as blocks
 from torch.utils.data import DataLoader
 
-from plugins.mutation import mutant
+from plugins.mutation import mutant, raises
 
 CPU = torch.device("cpu")
 META = torch.device("meta")
-
-
-def raises(exception, call):
-    try:
-        call()
-    except exception:
-        return True
-    return False
 
 
 def in_a_thread(call):

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F, modules
 
-from plugins.mutation import mutant
+from plugins.mutation import error_of, mutant
 
 LN2 = math.log(2)
 
@@ -73,15 +73,6 @@ def warns(function, text):
         warnings.simplefilter("always")
         function()
     return any(text in str(warning.message) for warning in caught)
-
-
-def error_of(function):
-    """The class of the exception that calling it raises, or None."""
-    try:
-        function()
-    except Exception as error:
-        return type(error)
-    return None
 
 
 def straight_through(value, gradient):

@@ -13,7 +13,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils import _contextlib
 
-from plugins.mutation import mutant
+from plugins.mutation import error_of, mutant
 
 
 def broken(patch, name, change):
@@ -29,15 +29,6 @@ def broken(patch, name, change):
         return change(original, x, **dict(settings))
 
     patch.setattr(F, name, function)
-
-
-def error_of(function):
-    """The class of the exception that calling it raises, or None."""
-    try:
-        function()
-    except Exception as error:
-        return type(error)
-    return None
 
 
 def refuse(error, message):

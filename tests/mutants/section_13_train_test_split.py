@@ -5,7 +5,7 @@ import copy
 import numpy as np
 import torch
 
-from plugins.mutation import mutant
+from plugins.mutation import mutant, raises
 
 
 def split(*arguments, **options):
@@ -16,14 +16,6 @@ def split(*arguments, **options):
 
 def rows_of(parts):
     return [part.tolist() if hasattr(part, "tolist") else list(part) for part in parts]
-
-
-def raises(error, function):
-    try:
-        function()
-    except error:
-        return True
-    return False
 
 
 def change_split(patch, change):

@@ -6,7 +6,7 @@ import warnings
 import torch
 from torch import nn
 
-from plugins.mutation import mutant
+from plugins.mutation import mutant, raises
 
 # TorchMetrics is imported where it is needed: a learner without it runs the mutants of other sections.
 
@@ -37,14 +37,6 @@ def accuracy(*arguments, **options):
 
 def ints(*values):
     return torch.tensor(values)
-
-
-def raises(error, function):
-    try:
-        function()
-    except error:
-        return True
-    return False
 
 
 def change_function(patch, file, name, change):

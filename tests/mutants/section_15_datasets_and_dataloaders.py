@@ -14,7 +14,7 @@ from torch.utils import data
 from torch.utils.data._utils import collate, fetch, worker
 from torch.utils.data.dataloader import _BaseDataLoaderIter
 
-from plugins.mutation import mutant
+from plugins.mutation import mutant, raises
 
 Point = namedtuple("Point", ["x", "y"])
 
@@ -38,14 +38,6 @@ def loaded(*arguments, **options):
 
 def first(samples, **options):
     return next(iter(data.DataLoader(samples, **{"batch_size": len(samples), **options})))
-
-
-def raises(error, function):
-    try:
-        function()
-    except error:
-        return True
-    return False
 
 
 def change_method(patch, cls, name, change):

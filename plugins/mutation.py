@@ -125,6 +125,12 @@ class Patch:
         """Change calls of one function or method: `change(call, *args, **kwargs)`, where `call` is the healthy one."""
         self.setattr(owner, name, functools.wraps(call := getattr(owner, name))(_partial(change, call)))
 
+    def method(self, cls, name, change):
+        """Change a method: `change(self, call, *args, **kwargs)`, where `call` is the healthy one, bound already."""
+        self.around(
+            cls, name, lambda call, this, *args, **kwargs: change(this, functools.partial(call, this), *args, **kwargs)
+        )
+
     def everywhere(self, original, replacement):
         """Put `replacement` wherever a module has `original` under some name: `from x import y` is a route, too."""
         for module, name in _holders(len(sys.modules)).get(id(original), ()):

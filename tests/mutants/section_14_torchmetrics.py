@@ -45,16 +45,6 @@ def change_function(patch, file, name, change):
     patch.everywhere(original, lambda *arguments, **options: change(original, *arguments, **options))
 
 
-def change_method(patch, cls, name, change):
-    """Put `change(self, call, ...)` in the place of a method; `call` is the bound original."""
-    original = getattr(cls, name)
-
-    def broken(self, *arguments, **options):
-        return change(self, lambda *a, **o: original(self, *a, **o), *arguments, **options)
-
-    patch.setattr(cls, name, broken)
-
-
 # The door: Accuracy(task=...)
 
 
@@ -305,7 +295,7 @@ def equality_matches_rows(patch):
 
 def change_result(patch, change):
     """Change what a binary accuracy gives, by all ways to it."""
-    change_method(patch, classification().BinaryAccuracy, "compute", lambda self, call: change(call()))
+    patch.method(classification().BinaryAccuracy, "compute", lambda self, call: change(call()))
 
 
 @mutant(
@@ -323,7 +313,7 @@ def binary_accuracy_is_float64(patch):
 )
 def metric_called_gives_a_vector(patch):
     """Calling a metric gives a tensor of shape [1]."""
-    change_method(patch, classification().BinaryAccuracy, "forward", lambda self, call, *batch: call(*batch).reshape(1))
+    patch.method(classification().BinaryAccuracy, "forward", lambda self, call, *batch: call(*batch).reshape(1))
 
 
 @mutant(
@@ -338,10 +328,8 @@ def binary_accuracy_keeps_a_graph(patch):
         call(preds, target)
 
     cls = classification().BinaryAccuracy
-    change_method(patch, cls, "update", change)
-    change_method(
-        patch, cls, "compute", lambda self, call: call().requires_grad_() if self.from_graph else call().clone()
-    )
+    patch.method(cls, "update", change)
+    patch.method(cls, "compute", lambda self, call: call().requires_grad_() if self.from_graph else call().clone())
 
 
 # Thresholds, labels, logits
@@ -702,7 +690,7 @@ def metric_called_gives_all_so_far(patch):
         self.update(*batch, **options)
         return self.compute()
 
-    change_method(patch, metric_class(), "forward", change)
+    patch.method(metric_class(), "forward", change)
 
 
 @mutant(
@@ -716,7 +704,7 @@ def metric_called_forgets_what_was_before(patch):
         self.reset()
         return call(*batch, **options)
 
-    change_method(patch, metric_class(), "forward", change)
+    patch.method(metric_class(), "forward", change)
 
 
 def updated(times=1):
@@ -740,7 +728,7 @@ def metric_update_returns_the_metric(patch):
 
         return broken
 
-    change_method(patch, metric_class(), "_wrap_update", change)
+    patch.method(metric_class(), "_wrap_update", change)
 
 
 @mutant(
@@ -757,7 +745,7 @@ def metric_compute_starts_anew(patch):
         return value
 
     for name in ("BinaryAccuracy", "BinaryRecall", "BinaryPrecision"):
-        change_method(patch, getattr(classification(), name), "compute", change)
+        patch.method(getattr(classification(), name), "compute", change)
 
 
 def two_computes():
@@ -780,7 +768,7 @@ def after_reset():
 )
 def metric_reset_keeps_everything(patch):
     """`reset` of a binary accuracy does nothing."""
-    change_method(patch, classification().BinaryAccuracy, "reset", lambda self, call: None)
+    patch.method(classification().BinaryAccuracy, "reset", lambda self, call: None)
 
 
 @mutant(kills="test_forward_update_compute_reset", witness=lambda: keeps_misses() == 1)
@@ -793,7 +781,7 @@ def metric_reset_keeps_false_negatives(patch):
         if kept is not None:
             self.fn = kept
 
-    change_method(patch, classification().BinaryAccuracy, "reset", change)
+    patch.method(classification().BinaryAccuracy, "reset", change)
 
 
 def keeps_misses():
@@ -816,8 +804,8 @@ def mean_of_batches(patch, *names):
         return torch.stack(values).mean() if values and len(values) == self._update_count else call()
 
     for name in names:
-        change_method(patch, getattr(classification(), name), "forward", remember)
-        change_method(patch, getattr(classification(), name), "compute", mean)
+        patch.method(getattr(classification(), name), "forward", remember)
+        patch.method(getattr(classification(), name), "compute", mean)
 
 
 @mutant(kills="test_compute_is_not_the_mean_of_the_batches", witness=lambda: healthy(two_batches()))
@@ -870,7 +858,7 @@ def metric_compute_after_reset_is_silent(patch):
         call()
         self._update_count = before
 
-    change_method(patch, metric_class(), "reset", change)
+    patch.method(metric_class(), "reset", change)
 
 
 def value_without_update():
@@ -882,8 +870,7 @@ def value_without_update():
 @mutant(kills="test_compute_before_update_warns", witness=lambda: value_without_update() == 0)
 def metric_compute_before_update_is_nan(patch):
     """`compute` before any `update` warns and gives NaN."""
-    change_method(
-        patch,
+    patch.method(
         classification().BinaryAccuracy,
         "compute",
         lambda self, call: call() if self._update_count else torch.full_like(call(), torch.nan),
@@ -958,7 +945,7 @@ def recall_takes_targets_first(patch):
     def change(self, call, preds, target):
         return call(target, preds)
 
-    change_method(patch, classification().BinaryRecall, "update", change)
+    patch.method(classification().BinaryRecall, "update", change)
 
 
 def matrix(*batch):
@@ -1035,7 +1022,7 @@ def metric_to_starts_anew(patch):
             setattr(self, name, default.clone())
         return result
 
-    change_method(patch, metric_class(), "_apply", change)
+    patch.method(metric_class(), "_apply", change)
 
 
 def refuses_other_devices():
@@ -1056,7 +1043,7 @@ def metric_raises_type_error_for_other_devices(patch):
             raise TypeError(f"expected tensors on device {self.device}")
         call(preds, target)
 
-    change_method(patch, classification().BinaryAccuracy, "update", change)
+    patch.method(classification().BinaryAccuracy, "update", change)
 
 
 @mutant(
@@ -1072,7 +1059,7 @@ def metric_fetches_its_tensors(patch):
     def change(self, call, preds, target):
         return call(fetch(self, preds), fetch(self, target))
 
-    change_method(patch, classification().BinaryAccuracy, "update", change)
+    patch.method(classification().BinaryAccuracy, "update", change)
 
 
 def module_with(value):
@@ -1087,7 +1074,7 @@ def module_with(value):
 )
 def module_leaves_metrics_behind(patch):
     """`model.to(device)` leaves the metrics of the model where they are."""
-    change_method(patch, metric_class(), "_apply", lambda self, call, *arguments, **options: self)
+    patch.method(metric_class(), "_apply", lambda self, call, *arguments, **options: self)
 
 
 @mutant(
@@ -1103,7 +1090,7 @@ def metric_forgets_where_it_is(patch):
         self._device = before
         return result
 
-    change_method(patch, metric_class(), "_apply", change)
+    patch.method(metric_class(), "_apply", change)
 
 
 @mutant(
@@ -1117,7 +1104,7 @@ def module_finds_metrics_in_lists(patch):
         found = type(value) is list and value and all(isinstance(item, metric_class()) for item in value)
         call(name, nn.ModuleList(value) if found else value)
 
-    change_method(patch, nn.Module, "__setattr__", change)
+    patch.method(nn.Module, "__setattr__", change)
 
 
 @mutant(kills="test_counts_are_saved_only_if_persistent", witness=lambda: not updated().state_dict())
@@ -1128,7 +1115,7 @@ def metric_is_persistent_by_default(patch):
         call(*arguments, **options)
         self.persistent(True)
 
-    change_method(patch, metric_class(), "add_state", change)
+    patch.method(metric_class(), "add_state", change)
 
 
 def saved():
@@ -1143,7 +1130,7 @@ def saved():
 )
 def metric_is_never_persistent(patch):
     """`persistent(True)` has no effect."""
-    change_method(patch, metric_class(), "persistent", lambda self, call, mode=False: None)
+    patch.method(metric_class(), "persistent", lambda self, call, mode=False: None)
 
 
 @mutant(
@@ -1157,7 +1144,7 @@ def metric_persists_in_part(patch):
         call(mode)
         self._persistent.update(dict.fromkeys({"fp", "fn"} & self._persistent.keys(), False))
 
-    change_method(patch, metric_class(), "persistent", change)
+    patch.method(metric_class(), "persistent", change)
 
 
 # Collections and means
@@ -1180,7 +1167,7 @@ def collection_puts_the_prefix_behind(patch):
     def change(self, call, base):
         return f"{base}{self.prefix or ''}{self.postfix or ''}"
 
-    change_method(patch, collection_class(), "_set_name", change)
+    patch.method(collection_class(), "_set_name", change)
 
 
 @mutant(kills="test_metric_collection", witness=lambda: list(collected()) == ["val_a", "val_r"])
@@ -1190,7 +1177,7 @@ def collection_computes_without_its_prefix(patch):
     def change(self, call):
         return {name.removeprefix(self.prefix or ""): value for name, value in call().items()}
 
-    change_method(patch, collection_class(), "compute", change)
+    patch.method(collection_class(), "compute", change)
 
 
 @mutant(
@@ -1204,13 +1191,13 @@ def collection_feeds_only_the_first(patch):
         for i, metric in enumerate(self._modules.values()):
             metric.update(*((preds, target) if i == 0 else (target, target)))
 
-    change_method(patch, collection_class(), "update", change)
+    patch.method(collection_class(), "update", change)
 
 
 @mutant(kills="test_metric_collection", witness=lambda: reset_collection() == 1)
 def collection_reset_does_nothing(patch):
     """`MetricCollection.reset` does nothing."""
-    change_method(patch, collection_class(), "reset", lambda self, call: None)
+    patch.method(collection_class(), "reset", lambda self, call: None)
 
 
 def reset_collection():
@@ -1235,7 +1222,7 @@ def mean(*losses):
 @mutant(kills="test_mean_metric_weighs_batches", witness=lambda: mean((2.0, 3), (6.0, 1)) == 3)
 def mean_metric_ignores_the_weight(patch):
     """`MeanMetric.update` ignores `weight`."""
-    change_method(patch, mean_class(), "update", lambda self, call, value, weight=None: call(value))
+    patch.method(mean_class(), "update", lambda self, call, value, weight=None: call(value))
 
 
 @mutant(kills="test_mean_metric_weighs_batches", witness=lambda: mean((2.0, 3), (6.0, 1)) == 3)
@@ -1248,7 +1235,7 @@ def mean_metric_divides_by_the_first_weight(patch):
         if before:
             self.weight = 2 * before
 
-    change_method(patch, mean_class(), "update", change)
+    patch.method(mean_class(), "update", change)
 
 
 @mutant(kills="test_mean_metric_weighs_batches", witness=lambda: mean((2.0, 1), (6.0, 1)) == 4)
@@ -1263,7 +1250,7 @@ def mean_metric_remembers_the_last(patch):
         self._update_count = count
         return call(value)
 
-    change_method(patch, mean_class(), "update", change)
+    patch.method(mean_class(), "update", change)
 
 
 @mutant(
@@ -1278,7 +1265,7 @@ def mean_metric_keeps_the_graph(patch):
             self.mean_value, self.weight = self.mean_value.clone(), self.weight.clone()
             call(*arguments, **options)
 
-    change_method(patch, mean_class(), "update", change)
+    patch.method(mean_class(), "update", change)
 
 
 @mutant(
@@ -1305,7 +1292,7 @@ def metric_sleeps_under_inference_mode(patch):
     def change(self, call, preds, target):
         return None if torch.is_inference_mode_enabled() else call(preds, target)
 
-    change_method(patch, classification().BinaryAccuracy, "update", change)
+    patch.method(classification().BinaryAccuracy, "update", change)
 
 
 @mutant(
@@ -1321,7 +1308,7 @@ def metric_counts_in_place(patch):
             self.tp.add_(0)
         call(preds, target)
 
-    change_method(patch, classification().BinaryAccuracy, "update", change)
+    patch.method(classification().BinaryAccuracy, "update", change)
 
 
 @mutant(kills="test_a_metric_outlives_inference_mode", witness=lambda: raises(RuntimeError, add_outside))

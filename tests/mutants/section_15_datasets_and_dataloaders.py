@@ -40,16 +40,6 @@ def first(samples, **options):
     return next(iter(data.DataLoader(samples, **{"batch_size": len(samples), **options})))
 
 
-def change_method(patch, cls, name, change):
-    """Put `change(self, call, ...)` in the place of a method; `call` is the bound original."""
-    original = getattr(cls, name)
-
-    def broken(self, *arguments, **options):
-        return change(self, lambda *a, **o: original(self, *a, **o), *arguments, **options)
-
-    patch.setattr(cls, name, broken)
-
-
 def change_loader(patch, change):
     """Let `change(dataset, options)` look at what a DataLoader is made with, and return other options."""
 
@@ -57,7 +47,7 @@ def change_loader(patch, change):
         options |= dict(zip(("batch_size", "shuffle", "sampler", "batch_sampler"), arguments, strict=False))
         return call(dataset, **(change(dataset, options) or options))
 
-    change_method(patch, data.DataLoader, "__init__", broken)
+    patch.method(data.DataLoader, "__init__", broken)
 
 
 # Datasets
@@ -69,7 +59,7 @@ def change_loader(patch, change):
 )
 def loader_goes_backwards(patch):
     """A DataLoader asks for len - 1 to 0."""
-    change_method(patch, data.SequentialSampler, "__iter__", lambda self, call: iter(list(call())[::-1]))
+    patch.method(data.SequentialSampler, "__iter__", lambda self, call: iter(list(call())[::-1]))
 
 
 @mutant(
@@ -78,7 +68,7 @@ def loader_goes_backwards(patch):
 )
 def loader_counts_from_one(patch):
     """A DataLoader asks for samples 1 to len."""
-    change_method(patch, data.SequentialSampler, "__iter__", lambda self, call: (i + 1 for i in call()))
+    patch.method(data.SequentialSampler, "__iter__", lambda self, call: (i + 1 for i in call()))
 
 
 @mutant(
@@ -179,7 +169,7 @@ def shuffling_asks_for_len_later(patch):
         except TypeError:
             return
 
-    change_method(patch, data.RandomSampler, "__init__", change)
+    patch.method(data.RandomSampler, "__init__", change)
 
 
 @mutant(
@@ -211,7 +201,7 @@ def pairs():
 @mutant(kills="test_tensor_dataset", witness=lambda: type(pairs()[1]) is tuple)
 def tensor_dataset_gives_lists(patch):
     """A sample of a `TensorDataset` is a list."""
-    change_method(patch, data.TensorDataset, "__getitem__", lambda self, call, index: list(call(index)))
+    patch.method(data.TensorDataset, "__getitem__", lambda self, call, index: list(call(index)))
 
 
 @mutant(
@@ -224,22 +214,19 @@ def tensor_dataset_keeps_the_dimension(patch):
     def change(self, call, index):
         return tuple(tensor[index : index + 1 or None] for tensor in self.tensors)
 
-    change_method(patch, data.TensorDataset, "__getitem__", change)
+    patch.method(data.TensorDataset, "__getitem__", change)
 
 
 @mutant(kills="test_tensor_dataset", witness=lambda: pairs()[-1][1] == 9)
 def tensor_dataset_is_off_by_one_from_the_end(patch):
     """Negative indices of a `TensorDataset` count from -0."""
-    change_method(
-        patch, data.TensorDataset, "__getitem__", lambda self, call, index: call(index - 1 if index < 0 else index)
-    )
+    patch.method(data.TensorDataset, "__getitem__", lambda self, call, index: call(index - 1 if index < 0 else index))
 
 
 @mutant(kills="test_tensor_dataset", witness=lambda: pairs()[0][1].dtype == torch.int64)
 def tensor_dataset_has_one_dtype(patch):
     """All tensors of a `TensorDataset` take the dtype of the first."""
-    change_method(
-        patch,
+    patch.method(
         data.TensorDataset,
         "__getitem__",
         lambda self, call, index: tuple(part.to(self.tensors[0].dtype) for part in call(index)),
@@ -270,7 +257,7 @@ def tensor_dataset_raises_value_error(patch):
         except AssertionError as error:
             raise ValueError(str(error)) from None
 
-    change_method(patch, data.TensorDataset, "__init__", change)
+    patch.method(data.TensorDataset, "__init__", change)
 
 
 def hit_by_samples():
@@ -282,8 +269,7 @@ def hit_by_samples():
 @mutant(kills="test_samples_are_views_and_batches_are_copies", witness=hit_by_samples)
 def tensor_dataset_gives_copies(patch):
     """A sample of a `TensorDataset` is a copy."""
-    change_method(
-        patch,
+    patch.method(
         data.TensorDataset,
         "__getitem__",
         lambda self, call, index: tuple(part.clone() for part in call(index)),
@@ -293,9 +279,7 @@ def tensor_dataset_gives_copies(patch):
 @mutant(kills="test_samples_are_views_and_batches_are_copies", witness=hit_by_samples)
 def tensor_dataset_copies_its_tensors(patch):
     """A `TensorDataset` has copies of its tensors."""
-    change_method(
-        patch, data.TensorDataset, "__init__", lambda self, call, *tensors: call(*(part.clone() for part in tensors))
-    )
+    patch.method(data.TensorDataset, "__init__", lambda self, call, *tensors: call(*(part.clone() for part in tensors)))
 
 
 def change_collate(patch, kind, change):
@@ -356,9 +340,7 @@ def seen_by_subset():
 @mutant(kills="test_subset_is_a_list_of_indices", witness=seen_by_subset)
 def subset_copies(patch):
     """`Subset` copies the dataset."""
-    change_method(
-        patch, data.Subset, "__init__", lambda self, call, dataset, indices: call(copy.deepcopy(dataset), indices)
-    )
+    patch.method(data.Subset, "__init__", lambda self, call, dataset, indices: call(copy.deepcopy(dataset), indices))
 
 
 @mutant(
@@ -375,7 +357,7 @@ def subset_looks_at_its_indices(patch):
                 raise IndexError(f"there is no {i}")
         call(dataset, indices)
 
-    change_method(patch, data.Subset, "__init__", change)
+    patch.method(data.Subset, "__init__", change)
 
 
 @mutant(
@@ -384,7 +366,7 @@ def subset_looks_at_its_indices(patch):
 )
 def subset_sorts_its_indices(patch):
     """`Subset` sorts its indices."""
-    change_method(patch, data.Subset, "__init__", lambda self, call, dataset, indices: call(dataset, sorted(indices)))
+    patch.method(data.Subset, "__init__", lambda self, call, dataset, indices: call(dataset, sorted(indices)))
 
 
 @mutant(
@@ -393,8 +375,8 @@ def subset_sorts_its_indices(patch):
 )
 def subset_takes_each_once(patch):
     """`Subset` drops an index that it has already."""
-    change_method(
-        patch, data.Subset, "__init__", lambda self, call, dataset, indices: call(dataset, list(dict.fromkeys(indices)))
+    patch.method(
+        data.Subset, "__init__", lambda self, call, dataset, indices: call(dataset, list(dict.fromkeys(indices)))
     )
 
 
@@ -405,8 +387,7 @@ def joined():
 @mutant(kills="test_concat_dataset_puts_one_after_the_other", witness=lambda: joined()[-1] == 5)
 def concat_dataset_is_off_by_one_from_the_end(patch):
     """Negative indices of a `ConcatDataset` count from -0."""
-    change_method(
-        patch,
+    patch.method(
         data.ConcatDataset,
         "__getitem__",
         lambda self, call, index: call(index if index >= 0 else (index + 1) % len(self)),
@@ -644,7 +625,7 @@ def loader_drops_a_full_last_batch(patch):
         batches = list(call())
         return iter(batches[: (len(self.sampler) - 1) // self.batch_size] if self.drop_last else batches)
 
-    change_method(patch, data.BatchSampler, "__iter__", change)
+    patch.method(data.BatchSampler, "__iter__", change)
 
 
 @mutant(
@@ -676,7 +657,7 @@ def loader_goes_on_where_it_was(patch):
             self.__dict__["iterator"] = call()
         return self.__dict__["iterator"]
 
-    change_method(patch, data.DataLoader, "__iter__", change)
+    patch.method(data.DataLoader, "__iter__", change)
 
 
 def exhausted():
@@ -695,7 +676,7 @@ def loader_iterator_never_ends(patch):
             self._sampler_iter = iter(self._index_sampler)
             return call()
 
-    change_method(patch, _BaseDataLoaderIter, "__next__", change)
+    patch.method(_BaseDataLoaderIter, "__next__", change)
 
 
 # From samples to a batch
@@ -983,7 +964,7 @@ def batch_size_none_converts_numbers(patch):
 
 def change_shuffling(patch, change):
     """Let `change(sampler, call)` give the indices of an epoch, as a list; `call()` gives those of a healthy torch."""
-    change_method(patch, data.RandomSampler, "__iter__", lambda self, call: iter(change(self, lambda: list(call()))))
+    patch.method(data.RandomSampler, "__iter__", lambda self, call: iter(change(self, lambda: list(call()))))
 
 
 def epochs(count=2, **options):
@@ -1094,8 +1075,7 @@ DRAWS = "test_a_loop_draws_a_random_number"
 
 def change_iterator(patch, change):
     """Let `change(call, loader)` make the iterator of a DataLoader; `call()` is what a healthy torch does."""
-    change_method(
-        patch,
+    patch.method(
         _BaseDataLoaderIter,
         "__init__",
         lambda self, call, loader: change(lambda: call(loader), loader),
@@ -1268,7 +1248,7 @@ def loader_raises_type_error(patch):
         except ValueError as error:
             raise TypeError(str(error)) from None
 
-    change_method(patch, data.DataLoader, "__init__", change)
+    patch.method(data.DataLoader, "__init__", change)
 
 
 CHANGED = "test_a_loader_is_not_changed_afterwards"
@@ -1291,7 +1271,7 @@ def loader_can_get_another_dataset(patch):
     def change(self, call, name, value):
         object.__setattr__(self, name, value) if name == "dataset" else call(name, value)
 
-    change_method(patch, data.DataLoader, "__setattr__", change)
+    patch.method(data.DataLoader, "__setattr__", change)
 
 
 @mutant(kills=CHANGED, witness=lambda: set_later("batch_size", 2), raises=AttributeError)
@@ -1304,7 +1284,7 @@ def loader_raises_attribute_error(patch):
         except ValueError as error:
             raise AttributeError(str(error)) from None
 
-    change_method(patch, data.DataLoader, "__setattr__", change)
+    patch.method(data.DataLoader, "__setattr__", change)
 
 
 @mutant(kills="test_nothing_to_load", witness=lambda: raises(ValueError, lambda: data.DataLoader([], shuffle=True)))
@@ -1340,7 +1320,7 @@ def loader_gives_an_empty_batch(patch):
     def change(self, call):
         return iter(list(call()) or [torch.empty(0)])
 
-    change_method(patch, data.DataLoader, "__iter__", change)
+    patch.method(data.DataLoader, "__iter__", change)
 
 
 class Many(Numbers):
@@ -1383,7 +1363,7 @@ def loader_asks_getitems_for_one(patch):
             return self.collate_fn([self.dataset.__getitems__([i])[0] for i in index])
         return call(index)
 
-    change_method(patch, fetch._MapDatasetFetcher, "fetch", change)
+    patch.method(fetch._MapDatasetFetcher, "fetch", change)
 
 
 PINNED = "test_pin_memory_moves_nothing"
@@ -1412,7 +1392,7 @@ def pinned_batches_are_moved(patch):
             return batches
         return ([Elsewhere(part) for part in batch] if type(batch) is list else Elsewhere(batch) for batch in batches)
 
-    change_method(patch, data.DataLoader, "__iter__", change)
+    patch.method(data.DataLoader, "__iter__", change)
 
 
 class Elsewhere:
@@ -1460,7 +1440,7 @@ def stream_is_counted(patch):
     def change(self, call):
         return sum(1 for _ in self) if isinstance(self.dataset, data.IterableDataset) else call()
 
-    change_method(patch, data.DataLoader, "__len__", change)
+    patch.method(data.DataLoader, "__len__", change)
 
 
 @mutant(kills=STREAM, witness=lambda: loaded(Stream(), batch_size=2, drop_last=True) == [[0, 1], [2, 3]])
@@ -1470,7 +1450,7 @@ def stream_keeps_the_last_batch(patch):
     def change(self, call, dataset, auto_collation, collate_fn, drop_last):
         call(dataset, auto_collation, collate_fn, False)
 
-    change_method(patch, fetch._IterableDatasetFetcher, "__init__", change)
+    patch.method(fetch._IterableDatasetFetcher, "__init__", change)
 
 
 @mutant(kills=STREAM, witness=lambda: twice() == [[0, 1, 2, 3, 4]] * 2)
@@ -1482,7 +1462,7 @@ def stream_is_read_once(patch):
         self.__dict__["read"] = True
         return iter([]) if again else call()
 
-    change_method(patch, data.DataLoader, "__iter__", change)
+    patch.method(data.DataLoader, "__iter__", change)
 
 
 def twice():
@@ -1503,7 +1483,7 @@ def workers_share_a_stream(patch):
         if info is not None:
             self.dataset_iter = itertools.islice(self.dataset_iter, info.id, None, info.num_workers)
 
-    change_method(patch, fetch._IterableDatasetFetcher, "__init__", change)
+    patch.method(fetch._IterableDatasetFetcher, "__init__", change)
 
 
 def split_in_worker():
@@ -1555,7 +1535,7 @@ def loader_lets_batches_overtake(patch):
     def change(self, call):
         return swapped(iter(call())) if self.num_workers > 1 else call()
 
-    change_method(patch, data.DataLoader, "__iter__", change)
+    patch.method(data.DataLoader, "__iter__", change)
 
 
 def second_worker():
@@ -1614,7 +1594,7 @@ def worker_loses_the_traceback(patch):
         self.exc_msg = self.exc_msg.splitlines()[-1]
         call()
 
-    change_method(patch, torch._utils.ExceptionWrapper, "reraise", change)
+    patch.method(torch._utils.ExceptionWrapper, "reraise", change)
 
 
 @mutant(kills=CAUGHT, witness=lambda: caught()[0] is ValueError)

@@ -53,6 +53,11 @@ def pytest_addoption(parser):
         help="a section whose package is not installed is named, but does not fail the run",
     )
     group.addoption(
+        "--record",
+        metavar="FILE",
+        help="write what the run found to this file, as JSON that `python -m page` reads",
+    )
+    group.addoption(
         "--mutants",
         action="store_true",
         help="run each note under each mutant that names it, and fail where the note does not notice",
@@ -85,7 +90,7 @@ def pytest_sessionstart(session):
     config = session.config
     versions.needed("numpy")
     torch = versions.needed("torch")
-    from plugins import isolation, summary
+    from plugins import isolation, record, summary
 
     for name in [name for name in os.environ if name.startswith("TQDM_")]:
         del os.environ[name]  # tqdm reads its defaults there when it is imported: a user's TQDM_DISABLE is no finding
@@ -100,6 +105,9 @@ def pytest_sessionstart(session):
     usable = [device.name.partition(":")[0] for device in found if device.is_accelerator and not device.problem]
     config.stash[devices.ACCELERATORS] = sorted(set(usable)) if not config.option.collectonly else []
     config.pluginmanager.register(isolation, "isolation")
+    for option in ("mutants", "collectonly"):
+        if config.getoption("record") and config.getoption(option):
+            raise pytest.UsageError("--record is for a run of the notes: leave out --mutants and --collect-only")
     if config.getoption("mutants"):
         from plugins import mutation
 
@@ -110,29 +118,26 @@ def pytest_sessionstart(session):
     elif not hasattr(config, "workerinput"):  # with xdist the reports of all workers come together in one process
         required = [name for name in wanted if name != "all"]
         broken = [device for device in found if device.problem]
-        config.pluginmanager.register(summary.Census(required, config.getoption("allow_missing"), broken), "census")
+        census = summary.Census(required, config.getoption("allow_missing"), broken)
+        config.pluginmanager.register(census, "census")
+        if path := config.getoption("record"):
+            config.pluginmanager.register(record.Record(record.target(config, path), census), "record")
 
 
 @pytest.hookimpl(trylast=True)  # which comes first: pytest prints the headers in reverse
 def pytest_report_header(config):
     import torch
 
-    build = next((f"{name} {version}" for name, version in _toolkits(torch) if version), "CPU")
     looked_at = config.stash[devices.FOUND] if not config.option.collectonly else ["devices not looked at"]
     numpy = f"NumPy {versions.installed('numpy')}{versions.bridge_problem()}"
     return "; ".join(
         [
-            f"torch {torch.__version__} ({build} build), {numpy}",
+            f"torch {torch.__version__} ({versions.build()} build), {numpy}",
             f"Python {platform.python_version()} on {platform.system()} {platform.machine()}",
             *map(str, looked_at),
             f"--seed {config.getoption('seed')}",
         ]
     )
-
-
-def _toolkits(torch):
-    for name in ("cuda", "hip", "xpu"):
-        yield name.upper(), getattr(torch.version, name, None)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -147,6 +152,8 @@ def pytest_itemcollected(item):
         item.user_properties += [
             ("section", claims.section(item.path)),
             ("claim", claims.claim(item.function)),
+            ("link", claims.link(item.function)),
+            ("markers", list(claims.markers(item))),
             ("device", devices.of(item)),
         ]
 

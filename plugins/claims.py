@@ -39,6 +39,16 @@ def link(function):
     return last if last.startswith("https://") else ""
 
 
+def markers(item):
+    """What its markers say of a note, as plain data: `name`, and `text` or `requirement` and `otherwise`."""
+    for marker in item.iter_markers():
+        if marker.name in ("myth", "advice"):
+            yield {"name": marker.name, "text": marker.args[0]}
+    for requirement, otherwise in boundaries(item):
+        names = [exception.__name__ for exception in otherwise]
+        yield {"name": "holds", "requirement": str(requirement), "otherwise": names}
+
+
 def boundaries(item):
     """The `holds` markers of an item as pairs (requirement, exceptions)."""
     for marker in item.iter_markers("holds"):

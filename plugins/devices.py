@@ -86,6 +86,26 @@ def synchronize(name):
         getattr(torch, device_type).synchronize()
 
 
+def description(device):
+    """What kind of device it is, for a record: the GPU's name, capability and memory, or the CPU's instruction set."""
+    import torch
+
+    device_type = torch.device(device.name).type
+    if device.problem:
+        return None
+    if device_type == "cpu":
+        return (
+            getattr(torch.backends.cpu, "get_cpu_capability", lambda: None)()
+            if hasattr(torch.backends, "cpu")
+            else None
+        )
+    if device_type in ("cuda", "xpu"):
+        properties = getattr(torch, device_type).get_device_properties(device.name)
+        architecture = f"sm_{properties.major}{properties.minor}, " if hasattr(properties, "major") else ""
+        return f"{properties.name}, {architecture}{properties.total_memory / 2**30:.0f} GiB"
+    return None
+
+
 def probe(name):
     """Allocate, compute, synchronise and give back the right numbers: None where that works, else why it does not."""
     import torch

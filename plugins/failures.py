@@ -70,6 +70,7 @@ def pytest_runtest_makereport(item, call):
         report.outcome, report.longrepr = "skipped", (path, line + 1, versions.to_install(package))
     elif report.failed and isinstance(report.longrepr, ExceptionChainRepr):
         text = list(explanation(item, call.excinfo))
+        report.user_properties.append(("explanation", text))
         report.longrepr.chain[0][0].reprentries.insert(0, ReprEntryNative([f"{line}\n" for line in text]))
     return report
 

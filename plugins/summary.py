@@ -12,6 +12,10 @@ from plugins import devices, versions
 HELD, FAILED, ELSEWHERE, UNCHECKED = "held", "failed", "elsewhere", "unchecked"
 
 
+ANNOUNCEMENTS = (DeprecationWarning, PendingDeprecationWarning, FutureWarning)
+"""The kinds of warning that announce a change: what does this today will do something else one day."""
+
+
 @dataclass
 class Outcome:
     """What one run of one note on one device came to."""
@@ -19,8 +23,17 @@ class Outcome:
     note: str
     section: str
     where: str
+    about: dict
+    line: int
     verdict: str = HELD
     reason: str = ""
+    seconds: float = 0.0
+    explanation: list[str] = field(default_factory=list)
+    will_change: list[str] = field(default_factory=list)
+
+    @property
+    def name(self):
+        return f"{self.section}: {self.note.rpartition('::')[2]}"
 
 
 @dataclass(eq=False)  # pluggy wants a plugin that can be hashed
@@ -32,6 +45,7 @@ class Census:
     broken: list[devices.Device] = field(default_factory=list)
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
+    announced: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collectreport(self, report):
@@ -43,13 +57,27 @@ class Census:
         properties = dict(report.user_properties)
         if "claim" not in properties:
             return
-        note = report.nodeid.partition("[")[0]
-        outcome = self.outcomes.setdefault(report.nodeid, Outcome(note, properties["section"], properties["device"]))
-        if report.failed:
+        outcome = self.outcomes.get(report.nodeid)
+        if outcome is None:
+            note = report.nodeid.partition("[")[0]
+            outcome = Outcome(note, properties["section"], properties["device"], properties, report.location[1] + 1)
+            outcome.will_change = self.announced[report.nodeid]
+            self.outcomes[report.nodeid] = outcome
+        outcome.seconds += report.duration
+        if report.failed and outcome.verdict != FAILED:
             outcome.verdict = FAILED
+            outcome.reason = _first_line(report)
+            outcome.explanation = properties.get("explanation", [])
         elif report.skipped and outcome.verdict != FAILED:
             outcome.verdict = ELSEWHERE if hasattr(report, "wasxfail") else UNCHECKED
             outcome.reason = getattr(report, "wasxfail", "") or report.longrepr[2].removeprefix("Skipped: ")
+
+    def pytest_warning_recorded(self, warning_message, nodeid):
+        """A change that torch or a neighbour announces to a note is a finding; what else warns is an error already."""
+        if issubclass(warning_message.category, ANNOUNCEMENTS):
+            text = f"{warning_message.category.__name__}: {' '.join(str(warning_message.message).split())}"
+            if text not in self.announced[nodeid]:
+                self.announced[nodeid].append(text)
 
     def problems(self):
         """Why a run in which no note failed is no proof all the same."""
@@ -73,13 +101,25 @@ class Census:
         if session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED) and any(self.problems()):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_terminal_summary(self, terminalreporter):
+        if self.outcomes and (warnings := terminalreporter.stats.get("warnings")):
+            # pytest's own summary need not repeat the announcements; another warning it still shows
+            kinds = tuple(f"{kind.__name__}: " for kind in ANNOUNCEMENTS)
+            warnings[:] = [warning for warning in warnings if not any(kind in warning.message for kind in kinds)]
+        result = yield
+        self.report(terminalreporter)
+        return result
+
+    def report(self, terminalreporter):
         if not self.outcomes and not self.missing:
             return
         terminalreporter.section("what holds here")
         for line in self.table():
             terminalreporter.line(line)
         for line in self.unchecked():
+            terminalreporter.line(line)
+        for line in self.changing():
             terminalreporter.line(line)
         for problem in self.problems():
             terminalreporter.line(f"FAILED: {problem}", red=True)
@@ -114,7 +154,7 @@ class Census:
         by_reason = defaultdict(set)
         for outcome in self.outcomes.values():
             if outcome.verdict in (ELSEWHERE, UNCHECKED):
-                by_reason[outcome.verdict, outcome.reason].add(f"{outcome.section}: {outcome.note.rpartition('::')[2]}")
+                by_reason[outcome.verdict, outcome.reason].add(outcome.name)
         for section, reason in self.missing.items():
             by_reason[UNCHECKED, reason].add(f"{section}: the whole section")
         for verdict, title in ((UNCHECKED, "not checked here"), (ELSEWHERE, "on the other side of a boundary")):
@@ -126,14 +166,23 @@ class Census:
                 yield f"  {reason}"
                 yield from (f"    {name}" for name in sorted(names))
 
+    def changing(self):
+        """Every announcement of a change, with the notes that do what will change."""
+        by_text = defaultdict(set)
+        for nodeid, texts in self.announced.items():
+            outcome = self.outcomes.get(nodeid)
+            for text in texts:
+                by_text[text].add(outcome.name if outcome else "an import")
+        if by_text:
+            yield ""
+            yield "will change:"
+        for text, names in sorted(by_text.items()):
+            yield f"  {text}"
+            yield from (f"    {name}" for name in sorted(names))
+
     def total(self):
         """One line that says how many claims there are and what became of them; the worst verdict of a claim counts."""
-        verdicts = defaultdict(set)
-        for outcome in self.outcomes.values():
-            verdicts[outcome.note].add(outcome.verdict)
-        count = {FAILED: 0, HELD: 0, ELSEWHERE: 0, UNCHECKED: 0}
-        for seen in verdicts.values():
-            count[next(verdict for verdict in count if verdict in seen)] += 1
+        count = self.counts()
         texts = {
             HELD: "held",
             FAILED: "failed",
@@ -141,4 +190,22 @@ class Census:
             ELSEWHERE: "on the other side of a boundary",
         }
         counts = ", ".join(f"{count[verdict]} {text}" for verdict, text in texts.items())
-        return f"{len(verdicts)} claim{'s' * (len(verdicts) != 1)}: {counts}"
+        number = sum(count.values())
+        return f"{number} claim{'s' * (number != 1)}: {counts}"
+
+    def counts(self):
+        """How many claims came to each verdict."""
+        verdicts = defaultdict(set)
+        for outcome in self.outcomes.values():
+            verdicts[outcome.note].add(outcome.verdict)
+        count = {FAILED: 0, HELD: 0, ELSEWHERE: 0, UNCHECKED: 0}
+        for seen in verdicts.values():
+            count[next(verdict for verdict in count if verdict in seen)] += 1
+        return count
+
+
+def _first_line(report):
+    """What a failing report says in one line."""
+    crash = getattr(report.longrepr, "reprcrash", None)
+    lines = (crash.message if crash else str(report.longrepr)).strip().splitlines()
+    return lines[0] if lines else ""

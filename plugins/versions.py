@@ -125,6 +125,22 @@ def missing_package(error):
     return name if name and not _is_installed(name) else None
 
 
+def build():
+    """What this torch was built for, such as `CUDA 12.4`, or `CPU` alone (as the builds for Apple's GPUs are)."""
+    import torch
+
+    toolkits = {name.upper(): getattr(torch.version, name, None) for name in ("cuda", "hip", "xpu")}
+    return next((f"{name} {version}" for name, version in toolkits.items() if version), "CPU")
+
+
+def packages():
+    """The installed version of each package of requirements.txt, by name; None for one that is not there."""
+    return {
+        requirement.name: str(installed(requirement.name)) if _is_installed(requirement.name) else None
+        for requirement in _requirements()
+    }
+
+
 def bridge_problem():
     """A remark for the header when torch cannot use the NumPy that is installed, else an empty text."""
     import torch

@@ -202,3 +202,50 @@ def test_one_claim_is_one_claim(project):
     assert (
         "\n1 claim: 1 held, 0 failed, 0 could not be checked, 0 on the other side of a boundary\n" in project.run().out
     )
+
+
+@pytest.mark.parametrize("options", [[], ["-n", "2"]], ids=["one process", "two processes"])
+def test_an_announced_change_is_a_finding_with_the_notes_it_will_change(project, only_a_cpu, options):
+    project.note(
+        """
+import warnings
+
+def warn(kind, text="do not do that"):
+    warnings.warn(text, kind)
+
+@pytest.mark.parametrize("kind", [DeprecationWarning, PendingDeprecationWarning, FutureWarning])
+def test_one(kind):
+    warn(kind)
+
+def test_another():
+    warn(FutureWarning)
+
+def test_expected():
+    with pytest.warns(FutureWarning):
+        warn(FutureWarning, "expected")
+"""
+    )
+
+    result = project.run(*options)
+
+    assert result.code == 0
+    lines = summary(result)
+    lines = lines[lines.index("will change:") :]
+    assert lines[:8] == [
+        "will change:",
+        " DeprecationWarning: do not do that",
+        " 01 first: test_one",
+        " FutureWarning: do not do that",
+        " 01 first: test_another",
+        " 01 first: test_one",
+        " PendingDeprecationWarning: do not do that",
+        " 01 first: test_one",
+    ]
+    assert "expected" not in result.out
+    assert "warnings summary" not in result.out
+
+
+def test_another_warning_is_an_error(project, only_a_cpu):
+    project.note("import warnings\n\ndef test_it():\n    warnings.warn('look out')\n")
+
+    assert project.run().counts == {"failed": 1}

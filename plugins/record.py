@@ -1,0 +1,131 @@
+"""`--record FILE`: what a run found, as one JSON document, which `page` reads and page/record.schema.json describes."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+
+import pytest
+
+from plugins import devices, summary, versions
+
+VERSION = 1
+"""Of the document. It grows when a reader of the old one would misunderstand the new one."""
+
+COMPLETE = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+
+
+def target(config, text):
+    """The path that `--record` names, from the folder pytest was called in; its folder is made if it is not there."""
+    path = config.invocation_params.dir / text
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise pytest.UsageError(f"--record {text}: its folder cannot be made ({error.strerror})") from None
+    if path.is_dir():
+        raise pytest.UsageError(f"--record {text}: that is a folder; name a file in it, such as {text}/record.json")
+    return path
+
+
+@dataclass(eq=False)  # pluggy wants a plugin that can be hashed
+class Record:
+    """Writes the census of a run to a file, whole or not at all: a run that stopped early leaves none."""
+
+    path: Path
+    census: summary.Census
+    said: str = ""
+
+    @pytest.hookimpl(trylast=True)  # after the census has settled the exit code
+    def pytest_sessionfinish(self, session):
+        stopped = session.shouldstop or session.shouldfail
+        if session.exitstatus not in COMPLETE or stopped or not self.census.outcomes:
+            how = "stopped early" if stopped else "came to no end"
+            self.said = f"FAILED: --record {self.path.name}: not written, for the run {how}"
+            return
+        try:
+            write(self.path, document(session.config, self.census))
+        except OSError as error:
+            self.said = f"FAILED: --record {self.path.name}: it cannot be written ({error.strerror})"
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_terminal_summary(self, terminalreporter):
+        if self.said:
+            terminalreporter.line(self.said, red=True)
+
+
+def document(config, census):
+    """What the run found, as plain data."""
+    notes = {}
+    for nodeid, outcome in census.outcomes.items():
+        about = outcome.about
+        note = notes.setdefault(
+            outcome.note,
+            {
+                "note": outcome.note,
+                "line": outcome.line,
+                "section": outcome.section,
+                "claim": about["claim"],
+                "link": about["link"],
+                "markers": about["markers"],
+                "results": [],
+            },
+        )
+        result = {
+            "case": nodeid.removeprefix(outcome.note).strip("[]"),
+            "device": None if outcome.where == "-" else outcome.where,
+            "outcome": outcome.verdict,
+            "reason": outcome.reason,
+            "seconds": round(outcome.seconds, 6),
+        }
+        for name in ("explanation", "will_change"):
+            if value := getattr(outcome, name):
+                result[name] = value
+        note["results"].append(result)
+    for note in notes.values():
+        note["results"].sort(key=lambda result: result["case"])
+    return {
+        "format": "what-pytorch-does/record",
+        "version": VERSION,
+        "made": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "environment": environment(config),
+        "counts": census.counts(),
+        "missing": census.missing,
+        "notes": sorted(notes.values(), key=lambda note: (note["note"].partition("::")[0], note["line"], note["note"])),
+    }
+
+
+def environment(config):
+    """Where the run took place: torch and its build, packages, Python, platform and devices."""
+    import torch
+
+    return {
+        "torch": torch.__version__,
+        "build": versions.build(),
+        "python": platform.python_version(),
+        "implementation": platform.python_implementation(),
+        "platform": platform.system(),
+        "machine": platform.machine(),
+        "packages": versions.packages(),
+        "devices": [
+            {"name": device.name, "description": devices.description(device), "problem": device.problem}
+            for device in config.stash[devices.FOUND]
+        ],
+        "seed": config.getoption("seed"),
+    }
+
+
+def write(path, document):
+    """Write a JSON document so that a reader sees all of it or what was there before."""
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with beside.open("x", encoding="utf-8") as file:
+            json.dump(document, file, indent=1, ensure_ascii=False, allow_nan=False)
+            file.write("\n")
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)

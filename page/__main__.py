@@ -1,0 +1,61 @@
+"""The command line: `python -m page compare A.json B.json`, `python -m page counts RECORD...`."""
+
+import argparse
+import json
+import sys
+
+try:
+    from page import compare, counts, records
+except ModuleNotFoundError as error:
+    sys.exit(f"python -m page: {error.name} is not installed; type: pip install -r page/requirements.txt")
+
+SAME, CHANGED, UNUSABLE = 0, 1, 2
+
+
+def arguments():
+    parser = argparse.ArgumentParser(prog="python -m page", description="What runs of the notes found.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    command = commands.add_parser(
+        "compare",
+        help="what changed between two runs in what one may believe",
+        description="What changed between two runs. Exit code: 0 nothing, 1 something, 2 a record cannot be used.",
+    )
+    command.add_argument("before", metavar="A.json", help="a record, made with: pytest --record A.json")
+    command.add_argument("after", metavar="B.json", help="another one")
+    command.add_argument("--json", action="store_true", help="as JSON instead of text")
+    command.set_defaults(run=run_compare)
+
+    command = commands.add_parser("counts", help="how many claims held in each run, as a Markdown table")
+    command.add_argument("records", nargs="+", metavar="RECORD", help="made with: pytest --record RECORD")
+    command.set_defaults(run=run_counts)
+    return parser
+
+
+def run_compare(options):
+    before, after = records.read(options.before), records.read(options.after)
+    if options.json:
+        print(json.dumps(compare.as_json(before, after), indent=1, ensure_ascii=False))
+    else:
+        print("\n".join(compare.as_text(before, after)))
+    return CHANGED if compare.changes(before, after) else SAME
+
+
+def run_counts(options):
+    print("\n".join(counts.as_markdown([records.read(path) for path in options.records])))
+    return SAME
+
+
+def main():
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(encoding="utf-8")  # claims hold signs that a Windows console has no code for
+    options = arguments().parse_args()
+    try:
+        return options.run(options)
+    except records.BadRecord as error:
+        print(f"python -m page: {error}", file=sys.stderr)
+        return UNUSABLE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,180 @@
+"""What changes, between two runs of the notes, in what one may believe."""
+
+from __future__ import annotations
+
+import textwrap
+from collections import defaultdict
+from dataclasses import asdict, dataclass
+
+from page.records import Outcome
+
+BROKE, MENDED, CROSSED_OUT, CROSSED_IN, UNCHECKED, ANNOUNCED, WITHDRAWN = KINDS = (
+    "fails now",
+    "holds again",
+    "no longer true",
+    "true now",
+    "checked in one run only",
+    "will change",
+    "no longer announced",
+)
+
+EXPLAINED = {
+    BROKE: "a note failed: nobody expected that, so look at these first",
+    MENDED: "a note that failed holds",
+    CROSSED_OUT: "a known boundary was crossed: do not rely on these any more",
+    CROSSED_IN: "a known boundary was crossed: you may rely on these from here on",
+    UNCHECKED: "no evidence either way: a device, a package or the note itself is missing in one of the runs",
+    ANNOUNCED: "true in both, and a warning now says that it will not stay so",
+    WITHDRAWN: "a warning about a coming change is gone",
+}
+
+
+@dataclass(frozen=True)
+class Change:
+    """One note on one device, in both runs."""
+
+    kind: str
+    section: str
+    note: str
+    claim: str
+    device: str | None
+    before: str
+    after: str
+    reason: str
+
+
+def kind_of(before, after):
+    """How an outcome changed, or None where it did not."""
+    if before.verdict == after.verdict:
+        return None
+    if "unchecked" in (before.verdict, after.verdict):
+        return UNCHECKED
+    if after.verdict == "failed":
+        return BROKE
+    if before.verdict == "failed":
+        return MENDED if after.verdict == "held" else CROSSED_OUT
+    return CROSSED_IN if after.verdict == "held" else CROSSED_OUT
+
+
+def changes(before, after):
+    """Every `Change` between two records, the gravest kind first, in reading order within a kind."""
+    notes = before.notes | after.notes
+    one, other = before.outcomes(), after.outcomes()
+    order = {note: number for number, note in enumerate(notes)}
+    found = []
+    for key in sorted(
+        one.keys() | other.keys(), key=lambda key: (notes[key[0]]["section"], order[key[0]], key[1] or "")
+    ):
+        left, right = (
+            outcomes.get(key, Outcome("unchecked", _absent(record, *key)))
+            for record, outcomes in ((before, one), (after, other))
+        )
+        if key[1] == "accelerator" and key[0] in (before.notes.keys() & after.notes.keys()):
+            continue  # unchecked for want of an accelerator; where the other run has one, that device says so
+        if kind := kind_of(left, right):
+            found.append(_change(kind, notes, key, left, right, _reason(left, right)))
+        elif right.verdict == "held":
+            for text in sorted(right.will_change - left.will_change):
+                found.append(_change(ANNOUNCED, notes, key, left, right, text))
+            for text in sorted(left.will_change - right.will_change):
+                found.append(_change(WITHDRAWN, notes, key, left, right, text))
+    return sorted(found, key=lambda change: KINDS.index(change.kind))
+
+
+def _absent(record, note, device):
+    if note not in record.notes:
+        return "not among the notes of that run"
+    return f"it did not run on {device} there" if device else "it did not run there"
+
+
+def _reason(left, right):
+    """Why: of the run in which the note does not hold."""
+    return right.reason if right.verdict != "held" else left.reason
+
+
+def _change(kind, notes, key, left, right, reason):
+    note = notes[key[0]]
+    return Change(kind, note["section"], _name(key[0]), note["claim"], key[1], left.verdict, right.verdict, reason)
+
+
+def differences(before, after):
+    """What differs between the two environments, as (name, before, after)."""
+    left, right = before.about(), after.about()
+    names = ["torch", *sorted((left.keys() | right.keys()) - {"torch"})]
+    return [(name, left.get(name), right.get(name)) for name in names if left.get(name) != right.get(name)]
+
+
+def as_text(before, after):
+    """The comparison for a terminal, line by line."""
+    found = changes(before, after)
+    yield f"torch {before.environment['torch']} -> torch {after.environment['torch']}"
+    for name, left, right in differences(before, after):
+        if name != "torch":
+            yield f"  {name}: {left} -> {right}"
+    for kind in KINDS:
+        of_kind = [change for change in found if change.kind == kind]
+        if of_kind:
+            yield ""
+            yield f"{kind} ({len({change.note for change in of_kind})}): {EXPLAINED[kind]}"
+            yield from (_claims if kind in (BROKE, MENDED, CROSSED_OUT, CROSSED_IN) else _by_reason)(of_kind)
+    yield ""
+    if failing := _failing_in_both(before, after):
+        one = len(failing) == 1
+        yield f"{len(failing)} note{'s' * (not one)} fail{'s' * one} in both runs: {', '.join(failing)}"
+    changed = {change.note for change in found}
+    same = sum(1 for note in before.notes.keys() & after.notes.keys() if _name(note) not in changed)
+    as_it_was = "claim is as it was" if same == 1 else "claims are as they were"
+    yield (
+        f"{same} {as_it_was}, {len(changed)} {'is' if len(changed) == 1 else 'are'} not"
+        if found
+        else f"{same} claims, and nothing changed"
+    )
+
+
+def _failing_in_both(before, after):
+    one, other = (
+        {note for (note, _), outcome in record.outcomes().items() if outcome.verdict == "failed"}
+        for record in (before, after)
+    )
+    return sorted(_name(note) for note in one & other)
+
+
+def _claims(found):
+    """Each claim in words, with its note and the reason below."""
+    for change in found:
+        yield from _wrapped(f"{change.section}: {change.claim}", 2)
+        yield f"    {change.note}{_on(change)}"
+        yield from _wrapped(change.reason, 4)
+
+
+def _by_reason(found):
+    """Each reason once, with the notes it is the reason of."""
+    by_reason = defaultdict(list)
+    for change in found:
+        by_reason[change.reason].append(change)
+    for reason, of_reason in by_reason.items():
+        yield from _wrapped(reason, 2)
+        yield from (f"    {change.section}: {change.note}{_on(change)}" for change in of_reason)
+
+
+def _wrapped(text, indent):
+    return textwrap.wrap(text, 110, initial_indent=" " * indent, subsequent_indent=" " * (indent + 2))
+
+
+def _on(change):
+    return f" on {change.device}" if change.device else ""
+
+
+def _name(note):
+    return note.rpartition("::")[2]
+
+
+def as_json(before, after):
+    """The comparison as plain data."""
+    return {
+        "format": "what-pytorch-does/comparison",
+        "version": 1,
+        "before": before.environment,
+        "after": after.environment,
+        "changes": [asdict(change) for change in changes(before, after)],
+    }

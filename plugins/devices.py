@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import pytest
 
+from plugins import diagnosis
+
 STAND_IN = "meta"
 """A real PyTorch device of every machine: it has shapes, dtypes and the device rule, but no numbers."""
 
@@ -16,6 +18,15 @@ FOUND = pytest.StashKey[list]()
 
 ACCELERATORS = pytest.StashKey[list]()
 """The types of those that are accelerators and compute."""
+
+NO_ACCELERATOR = pytest.StashKey[str]()
+"""Why the run has no accelerator that computes, in words that end a sentence."""
+
+LOST = pytest.StashKey[dict]()
+"""The types of accelerators that stopped computing during the run, each with the reason."""
+
+STOPPED = "stopped computing"
+"""What the reason says of a note that did not run because its device was lost before."""
 
 FIXTURES = ("device", "device_pair", "accelerator")
 
@@ -106,6 +117,32 @@ def description(device):
     return None
 
 
+def settle(item, *names):
+    """Wait for the devices that a note used. One that cannot compute any more is lost, and this note is to blame.
+
+    An error in a kernel, such as an index out of range, ends the CUDA context of the process: whatever comes later
+    on that device would fail too, and say nothing.
+    """
+    for name in names:
+        try:
+            synchronize(name)
+        except Exception:
+            if problem := probe(name):
+                device_type = name.partition(":")[0]
+                note = item.nodeid.rpartition("::")[2]
+                item.config.stash[LOST][device_type] = f"{device_type} {STOPPED} in {note}: {problem}"
+                accelerators = item.config.stash[ACCELERATORS]
+                accelerators[:] = [accelerator for accelerator in accelerators if accelerator != device_type]
+            raise
+
+
+def skip_if_lost(item):
+    """Leave out a note whose device was lost before it."""
+    for name in of(item).split("+"):
+        if reason := item.config.stash[LOST].get(name.partition(":")[0]):
+            pytest.skip(reason)
+
+
 def probe(name):
     """Allocate, compute, synchronise and give back the right numbers: None where that works, else why it does not."""
     import torch
@@ -116,22 +153,9 @@ def probe(name):
         synchronize(name)
         found = product.tolist()
     except Exception as error:  # whatever a driver may raise: it is reported, not swallowed
-        return _cause(name, error)
+        return diagnosis.of_error(name, error)
     expected = [[5, 14], [14, 50]]
     return None if found == expected else f"a product of two small matrices gave {found}, not {expected}"
-
-
-def _cause(name, error):
-    import torch
-
-    message = (str(error).strip() or type(error).__name__).splitlines()[0]
-    if torch.device(name).type == "cuda" and "no kernel image" in message:
-        major, minor = torch.cuda.get_device_capability(name)
-        built_for = " ".join(torch.cuda.get_arch_list())
-        return f"the GPU is an sm_{major}{minor} and this torch was built for {built_for}; install a build that has it"
-    if "driver" in message and ("insufficient" in message or "too old" in message):
-        return f"the driver is older than this torch needs (CUDA {torch.version.cuda}): {message}"
-    return f"{type(error).__name__}: {message}"
 
 
 def discover(wanted):
@@ -148,8 +172,9 @@ def discover(wanted):
             continue
         device_type, _, index = name.partition(":")
         if device_type not in there:
+            why = f" ({reason})" if (reason := diagnosis.of_absence(device_type)) else ""
             raise pytest.UsageError(
-                f"--device {name}: not a device of this machine, which has {', '.join(there)}; {choice}"
+                f"--device {name}: not a device of this machine, which has {', '.join(there)}{why}; {choice}"
             )
         if index and not (index.isdecimal() and int(index) < count(device_type)):
             raise pytest.UsageError(
@@ -163,6 +188,17 @@ def discover(wanted):
         if device.problem and not device.is_accelerator:
             raise pytest.UsageError(f"{device}; this torch is broken, and nothing it says can be trusted")
     return devices
+
+
+def no_accelerator(found):
+    """Why there is none among the devices `found`: not chosen, broken, not usable with this torch, or not there."""
+    if broken := [device for device in found if device.is_accelerator and device.problem]:
+        return str(broken[0])
+    if len(visible()) > 1:
+        return "none was chosen"
+    if diagnosis.gpus_of_the_driver():
+        return f"torch sees none here: {diagnosis.of_absence('cuda')}"
+    return "there is none here"
 
 
 def pairs(devices):
@@ -196,11 +232,8 @@ def generate(metafunc, devices):
         metafunc.parametrize("device_pair", pairs(usable), indirect=True, ids="+".join)
     if "accelerator" in metafunc.fixturenames:
         names = [device.name for device in usable if device.is_accelerator]
-        nowhere = pytest.param(
-            None,
-            marks=pytest.mark.skip(reason="only an accelerator can show this, and there is none here"),
-            id="no accelerator",
-        )
+        reason = f"only an accelerator can show this, and {metafunc.config.stash[NO_ACCELERATOR]}"
+        nowhere = pytest.param(None, marks=pytest.mark.skip(reason=reason), id="no accelerator")
         metafunc.parametrize("accelerator", names or [nowhere], indirect=True)
 
 

@@ -43,6 +43,7 @@ class Census:
     required: list[str]
     allow_missing: bool
     broken: list[devices.Device] = field(default_factory=list)
+    at_least: dict[str, int] = field(default_factory=dict)
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
     announced: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
@@ -85,16 +86,32 @@ class Census:
             yield f"{device}: it is visible, so this is a failure; leave it out with --device"
         if self.outcomes and all(outcome.verdict == UNCHECKED for outcome in self.outcomes.values()):
             yield "no note ran: none of the chosen ones could be checked here"
-        ran = {outcome.where for outcome in self.outcomes.values() if outcome.verdict != UNCHECKED}
+        for reason in dict.fromkeys(self._reasons(devices.STOPPED)):
+            number = sum(1 for outcome in self.outcomes.values() if outcome.reason == reason)
+            yield f"{reason}; {number} later runs of notes on it were left out"
         for name in self.required:
-            if self.outcomes and not any(name in where.split("+") for where in ran):
+            if self.outcomes and not self.ran_on(name):
                 yield f"--device {name}: no note ran on it"
+        for name, number in self.at_least.items():
+            if (ran := len(self.ran_on(name))) < number:
+                yield f"--at-least {name}={number}: {ran or 'no'} note{'s' * (ran != 1)} ran on it"
         if not self.allow_missing:
             for section, reason in self.missing.items():
                 yield f"section {section} was not checked: {reason}; or accept that with --allow-missing"
             for outcome in self.outcomes.values():
                 if outcome.verdict == UNCHECKED and versions.NOT_INSTALLED in outcome.reason:
                     yield f"{outcome.note} was not checked: {outcome.reason}; or accept that with --allow-missing"
+
+    def ran_on(self, name):
+        """The notes that ran on a device, whatever they came to."""
+        return {
+            outcome.note
+            for outcome in self.outcomes.values()
+            if outcome.verdict != UNCHECKED and name in outcome.where.split("+")
+        }
+
+    def _reasons(self, text):
+        return [outcome.reason for outcome in self.outcomes.values() if text in outcome.reason]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session):

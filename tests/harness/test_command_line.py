@@ -33,9 +33,8 @@ def test_a_device_that_is_not_there_stops_the_run_with_one_line(project, only_a_
     result = project.run("--device", name)
 
     assert result.code == pytest.ExitCode.USAGE_ERROR
-    assert result.refusal == (
-        f"ERROR: --device {name}: not a device of this machine, which has cpu; choose with --device cpu or --device all"
-    )
+    assert result.refusal.startswith(f"ERROR: --device {name}: not a device of this machine, which has cpu")
+    assert result.refusal.endswith("; choose with --device cpu or --device all")
 
 
 @pytest.mark.parametrize("name", ["cuda:2", "cuda:x", "cuda:-1"])
@@ -183,7 +182,9 @@ def test_profiles_set_the_number_of_examples(project):
 
     def examples(*options):
         reports = project.pytester.inline_run(*options).getreports("pytest_runtest_logreport")
-        return next(dict(report.user_properties)["examples"] for report in reports if report.user_properties[3:])
+        return next(
+            dict(report.user_properties)["examples"] for report in reports if "examples" in dict(report.user_properties)
+        )
 
     assert len(examples()) == 7
     assert examples() == examples("--hypothesis-profile", "selfcheck")  # derandomized: the same examples

@@ -5,7 +5,7 @@ import re
 import pytest
 import torch
 
-from plugins import devices
+from plugins import devices, diagnosis, isolation
 
 
 class Accelerator:
@@ -88,7 +88,6 @@ def raising(error):
 @pytest.mark.parametrize(
     ("error", "cause"),
     [
-        (RuntimeError("CUDA out of memory. Tried to allocate"), "RuntimeError: CUDA out of memory. Tried to allocate"),
         (AssertionError(""), "AssertionError: AssertionError"),
         (RuntimeError("two\nlines"), "RuntimeError: two"),
     ],
@@ -97,24 +96,6 @@ def test_a_device_that_raises_does_not_compute(monkeypatch, error, cause):
     monkeypatch.setattr(torch, "arange", raising(error))
 
     assert devices.probe("cpu") == cause
-
-
-def test_a_driver_that_is_too_old_is_named_as_that(monkeypatch):
-    monkeypatch.setattr(torch, "arange", raising(RuntimeError("CUDA driver version is insufficient for CUDA runtime")))
-
-    assert devices.probe("cuda").startswith("the driver is older than this torch needs")
-
-
-def test_a_build_without_kernels_for_the_gpu_is_named_as_that(monkeypatch):
-    monkeypatch.setattr(
-        torch, "arange", raising(RuntimeError("CUDA error: no kernel image is available for execution"))
-    )
-    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda name: (12, 0))
-    monkeypatch.setattr(torch.cuda, "get_arch_list", lambda: ["sm_80", "sm_90"])
-
-    assert devices.probe("cuda") == (
-        "the GPU is an sm_120 and this torch was built for sm_80 sm_90; install a build that has it"
-    )
 
 
 def test_a_device_that_computes_something_else_does_not_count(monkeypatch):
@@ -270,3 +251,162 @@ def test_innocent({fixture}):
     assert result.counts == {"passed": 3, "error": 1}
     assert "ERROR at teardown of test_guilty[" in result.out
     assert "3 claims: 2 held, 1 failed" in result.out
+
+
+@pytest.mark.parametrize(
+    ("names", "chosen", "gpus", "reason"),
+    [
+        (["cpu"], [], None, "there is none here"),
+        (["cpu"], [], ["NVIDIA H200"], "torch sees none here: a reason"),
+        (["cpu", "cuda"], ["--device", "cpu"], ["NVIDIA H200"], "none was chosen"),
+        (["cpu", "cuda"], [], ["NVIDIA H200"], "cuda cannot compute: it is broken"),
+    ],
+)
+def test_why_there_is_no_accelerator_is_said_beside_what_it_alone_can_show(
+    project, monkeypatch, names, chosen, gpus, reason
+):
+    monkeypatch.setattr(devices, "visible", lambda: names)
+    monkeypatch.setattr(devices, "probe", lambda name: "it is broken" if name == "cuda" else None)
+    monkeypatch.setattr(diagnosis, "gpus_of_the_driver", lambda: gpus)
+    monkeypatch.setattr(diagnosis, "of_absence", lambda device_type: "a reason")
+    project.note("def test_fast(accelerator):\n    pass\n\ndef test_it():\n    pass\n")
+
+    result = project.run(*chosen)
+
+    assert f"  only an accelerator can show this, and {reason}\n    01 first: test_fast\n" in result.out
+
+
+@pytest.fixture
+def a_gpu_that_dies(monkeypatch):
+    """cuda is the CPU in disguise; from the first note on that calls `die`, nothing on it works any more."""
+    dead = []
+
+    def synchronize(name):
+        if dead and name == "cuda":
+            raise RuntimeError("CUDA error: device-side assert triggered")
+
+    monkeypatch.setattr(devices, "visible", lambda: ["cpu", "cuda"])
+    monkeypatch.setattr(devices, "count", lambda name: 1)
+    monkeypatch.setattr(devices, "probe", lambda name: "device-side assert" if dead and name == "cuda" else None)
+    monkeypatch.setattr(devices, "canonical", lambda name: torch.device("cpu"))
+    monkeypatch.setattr(devices, "synchronize", synchronize)
+    monkeypatch.setattr(devices, "dead", dead, raising=False)
+    monkeypatch.setattr(isolation, "seed_everything", lambda seed, accelerators: None)
+
+
+MORTAL = """
+from plugins.devices import dead
+
+def test_before(device):
+    pass
+
+def test_guilty(accelerator):
+    dead.append(True)
+
+def test_after(device):
+    pass
+
+def test_pair(device_pair):
+    pass
+
+def test_anywhere():
+    pass
+"""
+
+
+def test_after_a_device_is_lost_one_note_failed_and_the_others_say_so_in_one_line(project, a_gpu_that_dies):
+    project.note(MORTAL)
+
+    result = project.run()
+
+    assert result.code == 1
+    # before, guilty, after and pair on the cpu, and anywhere; cuda: before, then the guilty one, then after and pair
+    assert result.counts == {"passed": 6, "error": 1, "skipped": 2}
+    reason = "cuda stopped computing in test_guilty[cuda]: device-side assert"
+    assert f"  {reason}\n    01 first: test_after\n    01 first: test_pair\n" in result.out
+    assert f"FAILED: {reason}; 2 later runs of notes on it were left out" in result.out
+    assert "5 claims: 4 held, 1 failed, 0 could not be checked" in result.out
+
+
+def test_an_error_that_a_device_survives_costs_only_the_note_that_made_it(project, a_gpu_that_dies, monkeypatch):
+    monkeypatch.setattr(devices, "probe", lambda name: None)
+    project.note(MORTAL.replace("dead.append(True)", "assert False"))
+
+    assert project.run().counts == {"passed": 7, "failed": 1}
+
+
+@pytest.mark.parametrize("options", [[], ["-n", "2"]], ids=["one process", "two processes"])
+@pytest.mark.parametrize(("number", "code"), [(2, 0), (3, 1)])
+def test_a_run_can_state_how_many_notes_must_have_run_on_a_device(project, monkeypatch, options, number, code):
+    monkeypatch.setattr(devices, "visible", lambda: ["cpu"])
+    project.note(
+        """
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_one(device, number):
+    pass
+
+def test_two(device):
+    pass
+
+def test_three():
+    pass
+"""
+    )
+
+    result = project.run("--at-least", f"cpu={number}", *options)
+
+    assert result.code == code
+    assert ("FAILED: --at-least cpu=3: 2 notes ran on it" in result.out) is (code == 1)
+
+
+def test_no_note_on_a_device_is_fewer_than_any_number(project, monkeypatch):
+    monkeypatch.setattr(devices, "visible", lambda: ["cpu"])
+    project.note(NOTE)
+
+    result = project.run("--at-least", "cuda=1")
+
+    assert result.code == 1
+    assert "FAILED: --at-least cuda=1: no notes ran on it" in result.out
+
+
+@pytest.mark.parametrize("text", ["cuda", "cuda=", "=3", "cuda=many", "cuda=-1"])
+def test_a_number_of_notes_that_is_none_is_refused(project, text):
+    result = project.run("--at-least", text)
+
+    assert result.code == pytest.ExitCode.USAGE_ERROR
+    assert f"{text!r}: write DEVICE=NUMBER, such as cuda=300" in result.text
+
+
+@pytest.mark.parametrize(
+    ("variable", "options", "ran"),
+    [
+        ("cpu", [], ["cpu"]),
+        ("cpu cuda", [], ["cpu", "cuda"]),
+        ("all", [], ["cpu", "cuda"]),
+        ("", [], ["cpu", "cuda"]),
+        ("cuda", ["--device", "cpu"], ["cpu"]),
+    ],
+)
+def test_the_environment_chooses_devices_where_the_command_line_does_not(project, monkeypatch, variable, options, ran):
+    monkeypatch.setattr(devices, "visible", lambda: ["cpu", "cuda"])
+    monkeypatch.setattr(devices, "count", lambda name: 1)
+    monkeypatch.setattr(devices, "probe", lambda name: None)
+    monkeypatch.setattr(devices, "canonical", lambda name: torch.device("cpu"))
+    monkeypatch.setattr(devices, "synchronize", lambda name: None)
+    monkeypatch.setenv("NOTES_DEVICE", variable)
+    project.note(NOTE)
+
+    result = project.run("-v", *options)
+
+    assert [name for name in ("cpu", "cuda") if f"::test_it[{name}] PASSED" in result.out] == ran
+
+
+def test_a_device_that_the_environment_names_is_required_too(project, monkeypatch):
+    monkeypatch.setattr(devices, "visible", lambda: ["cpu"])
+    monkeypatch.setenv("NOTES_DEVICE", "mps")
+    project.note(NOTE)
+
+    result = project.run()
+
+    assert result.code == pytest.ExitCode.USAGE_ERROR
+    assert "mps: not a device of this machine" in result.refusal

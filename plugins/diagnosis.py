@@ -1,0 +1,103 @@
+"""Why a device cannot be used: the cause behind what a driver says, and behind a device that is not there."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import re
+import sys
+
+HIDING = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES")
+"""Environment variables that hide GPUs from a process."""
+
+
+def of_error(name, error):
+    """The likely cause of what a device raised, in one line; what it said where no cause is known."""
+    import torch
+
+    message = (str(error).strip() or type(error).__name__).splitlines()[0]
+    if torch.device(name).type == "cuda":
+        if "no kernel image" in message:
+            major, minor = torch.cuda.get_device_capability(name)
+            there = " ".join(torch.cuda.get_arch_list())
+            return f"the GPU is an sm_{major}{minor} and this torch was built for {there}; install a build that has it"
+        if "driver" in message and ("insufficient" in message or "too old" in message):
+            return f"the driver is older than this torch needs (CUDA {torch.version.cuda}): {message}"
+        if "out of memory" in message:
+            return f"its memory is full{_memory(name)}; nvidia-smi shows who uses it"
+    return f"{type(error).__name__}: {message}"
+
+
+def _memory(name):
+    import torch
+
+    try:
+        free, total = torch.cuda.mem_get_info(name)
+    except RuntimeError:  # not even to ask is there room
+        return ""
+    return f" ({free / 2**30:.1f} of {total / 2**30:.1f} GiB free)"
+
+
+def of_absence(device_type):
+    """Why torch sees no device of this type, in one line, or an empty text where there is no more to say."""
+    import torch
+
+    if device_type == "cuda":
+        return _of_absent_cuda(torch)
+    if device_type == "mps" and sys.platform == "darwin":
+        built = torch.backends.mps.is_built()
+        return (
+            "macOS finds no GPU that MPS can use"
+            if built
+            else f"this torch ({torch.__version__}) was built without MPS"
+        )
+    if device_type == "xpu" and not getattr(torch.version, "xpu", None):
+        return f"this torch ({torch.__version__}) was not built for XPU"
+    return ""
+
+
+def _of_absent_cuda(torch):
+    hidden = [f"{name}={os.environ[name]!r}" for name in HIDING if name in os.environ]
+    built_for = torch.version.cuda or getattr(torch.version, "hip", None)
+    gpus = gpus_of_the_driver()
+    if not built_for:
+        gpu = f"there is a GPU ({gpus[0]}), but " if gpus else ""
+        return f"{gpu}this torch ({torch.__version__}) is a build without CUDA"
+    if hidden:
+        return f"{' and '.join(hidden)} hides {'what there is' if gpus is None else 'the GPUs'} from it"
+    if gpus is None:
+        return f"this torch was built for CUDA {built_for}, but there is no driver here that it could ask"
+    if not gpus:
+        return "the driver finds no GPU"
+    try:
+        torch.cuda.init()
+    except (RuntimeError, AssertionError) as error:
+        return of_error("cuda", error)
+    return ""
+
+
+def gpus_of_the_driver():
+    """The names of the GPUs that the NVIDIA driver itself has, hidden ones too; None where there is no driver to ask.
+
+    It asks the driver's management library (NVML), which neither needs torch nor starts anything on a GPU.
+    """
+    library = "nvml.dll" if sys.platform == "win32" else "libnvidia-ml.so.1"
+    try:
+        nvml = ctypes.CDLL(library)
+    except OSError:
+        return None
+    if nvml.nvmlInit_v2() != 0:
+        return None
+    try:
+        number = ctypes.c_uint()
+        nvml.nvmlDeviceGetCount_v2(ctypes.byref(number))
+        return [_nvml_name(nvml, index) for index in range(number.value)]
+    finally:
+        nvml.nvmlShutdown()
+
+
+def _nvml_name(nvml, index):
+    handle, name = ctypes.c_void_p(), ctypes.create_string_buffer(96)
+    nvml.nvmlDeviceGetHandleByIndex_v2(index, ctypes.byref(handle))
+    nvml.nvmlDeviceGetName(handle, name, ctypes.c_uint(len(name)))
+    return re.sub(r"\s+", " ", name.value.decode(errors="replace")).strip() or "unnamed"

@@ -8,7 +8,7 @@ import platform
 
 import pytest
 
-from plugins import claims, devices, versions
+from plugins import claims, devices, simulation, versions
 
 # What is imported stays as long as the run: looking through it for garbage again and again took a third of the time.
 gc.disable()
@@ -220,4 +220,11 @@ def device_pair(request):
 def accelerator(request):
     """Each accelerator of this machine in turn, for what the CPU cannot show; without one the note is unchecked."""
     yield devices.canonical(request.param)
+    devices.settle(request.node, request.param)
+
+
+@pytest.fixture
+def on_cuda(request):
+    """Calls a function where `device="cuda"` works: on the GPU, or where there is none with a simulated one."""
+    yield simulation.run if request.param == simulation.NAME else lambda function: function()
     devices.settle(request.node, request.param)

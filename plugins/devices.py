@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from plugins import diagnosis
+from plugins import diagnosis, simulation
 
 STAND_IN = "meta"
 """A real PyTorch device of every machine: it has shapes, dtypes and the device rule, but no numbers."""
@@ -28,7 +28,7 @@ LOST = pytest.StashKey[dict]()
 STOPPED = "stopped computing"
 """What the reason says of a note that did not run because its device was lost before."""
 
-FIXTURES = ("device", "device_pair", "accelerator")
+FIXTURES = ("device", "device_pair", "accelerator", "on_cuda")
 
 
 @dataclass(frozen=True)
@@ -92,8 +92,10 @@ def synchronize(name):
     """Wait until everything launched on this device is done; a kernel that failed raises here."""
     import torch
 
+    if name in (STAND_IN, simulation.NAME):
+        return
     device_type = torch.device(name).type
-    if device_type not in ("cpu", STAND_IN):
+    if device_type != "cpu":
         getattr(torch, device_type).synchronize()
 
 
@@ -235,6 +237,11 @@ def generate(metafunc, devices):
         reason = f"only an accelerator can show this, and {metafunc.config.stash[NO_ACCELERATOR]}"
         nowhere = pytest.param(None, marks=pytest.mark.skip(reason=reason), id="no accelerator")
         metafunc.parametrize("accelerator", names or [nowhere], indirect=True)
+    if "on_cuda" in metafunc.fixturenames:
+        names = [device.name for device in usable if device.name.startswith("cuda")]
+        if obstacle := simulation.obstacle():
+            names = names or [pytest.param(None, marks=pytest.mark.skip(reason=obstacle), id="no cuda")]
+        metafunc.parametrize("on_cuda", names or [simulation.NAME], indirect=True)
 
 
 def of(item):

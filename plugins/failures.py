@@ -7,7 +7,9 @@ import inspect
 import pytest
 from _pytest._code.code import ExceptionChainRepr, ReprEntryNative  # no public way puts text above a traceback
 
-from plugins import claims, devices, versions
+from plugins import claims, devices, simulation, versions
+
+NOT_PROBED = ("-", "accelerator", devices.STAND_IN, simulation.NAME)
 
 
 def causes(item):
@@ -17,7 +19,7 @@ def causes(item):
         yield f"NumPy {numpy}{problem}; torch before 2.3 needs numpy<2, later ones take both"
     yield from versions.unmet(_modules(item))
     for name in devices.of(item).split("+"):
-        if name not in ("-", "accelerator", devices.STAND_IN) and (problem := devices.probe(name)):
+        if name not in NOT_PROBED and (problem := devices.probe(name)):
             yield f"{name} cannot compute: {problem}"
     for requirement, otherwise in claims.boundaries(item):
         found = f"{requirement.name} {versions.installed(requirement.name)}"

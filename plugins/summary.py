@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from plugins import devices, versions
+from plugins import devices, simulation, versions
 
 HELD, FAILED, ELSEWHERE, UNCHECKED = "held", "failed", "elsewhere", "unchecked"
 
@@ -118,17 +118,15 @@ class Census:
         if session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED) and any(self.problems()):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_terminal_summary(self, terminalreporter):
+    @pytest.hookimpl(wrapper=True, tryfirst=True, specname="pytest_terminal_summary")
+    def _keep_announcements(self, terminalreporter):
         if self.outcomes and (warnings := terminalreporter.stats.get("warnings")):
-            # pytest's own summary need not repeat the announcements; another warning it still shows
+            # pytest's own summary need not repeat them; another warning it still shows
             kinds = tuple(f"{kind.__name__}: " for kind in ANNOUNCEMENTS)
             warnings[:] = [warning for warning in warnings if not any(kind in warning.message for kind in kinds)]
-        result = yield
-        self.report(terminalreporter)
-        return result
+        return (yield)
 
-    def report(self, terminalreporter):
+    def pytest_terminal_summary(self, terminalreporter):
         if not self.outcomes and not self.missing:
             return
         terminalreporter.section("what holds here")
@@ -158,6 +156,8 @@ class Census:
             yield row.rstrip()
         if any(devices.STAND_IN in where.split("+") for where in wheres):
             yield f"({devices.STAND_IN} stands in for a second device: the rule is proved, but not on an accelerator)"
+        if simulation.NAME in wheres:
+            yield f"({simulation.NAME} is simulated: torch's own rules for a GPU, but nothing was computed on one)"
 
     @staticmethod
     def _cell(verdicts):

@@ -119,7 +119,7 @@ class Census:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     @pytest.hookimpl(wrapper=True, tryfirst=True, specname="pytest_terminal_summary")
-    def _keep_announcements(self, terminalreporter):
+    def pytest_terminal_summary_without_announcements(self, terminalreporter):
         if self.outcomes and (warnings := terminalreporter.stats.get("warnings")):
             # pytest's own summary need not repeat them; another warning it still shows
             kinds = tuple(f"{kind.__name__}: " for kind in ANNOUNCEMENTS)

@@ -265,3 +265,18 @@ def test_a_run_from_another_directory_is_the_same(project, tmp_path):
         result = project.run_apart(path, cwd=elsewhere)
         assert (result.code, result.counts) == (0, {"passed": 1})
         assert "1 claim: 1 held" in result.out
+
+
+def test_a_torch_that_was_built_for_another_numpy_is_one_line(project, tmp_path):
+    project.note(ONE_ON_A_DEVICE)
+    folder = tmp_path / "older"
+    folder.mkdir()
+    (folder / "torch.py").write_text(
+        "import warnings\nwarnings.warn('Failed to initialize NumPy: _ARRAY_API not found')\n", encoding="utf-8"
+    )
+
+    result = project.run_apart(path=[folder])
+
+    assert result.code == pytest.ExitCode.USAGE_ERROR
+    assert f"cannot use NumPy {np.__version__}" in result.refusal
+    assert '"numpy<2"' in result.refusal

@@ -7,7 +7,7 @@ import torch
 from torch.autograd.gradcheck import GradcheckError
 from torch.nn import functional as F
 
-from plugins.mutation import mutant
+from plugins.mutation import error_of, mutant
 
 
 def leaf(*numbers):
@@ -1762,3 +1762,244 @@ def available_mps_is_not_built_in(patch):
     """`torch.backends.mps.is_available()` is true in a torch that was built without."""
     patch.setattr(torch.backends.mps, "is_available", lambda: True)
     patch.setattr(torch.backends.mps, "is_built", lambda: False)
+
+
+# What moved between releases
+
+
+def quiet(call):
+    """The same call, without its warnings."""
+
+    def silent(*args, **kwargs):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return call(*args, **kwargs)
+
+    return silent
+
+
+def clamp_with_limits_inside(x, result, lowest, highest):
+    """The same values, with the gradient that torch gave them up to 2.13."""
+    inside = torch.ones_like(x.detach())
+    if lowest is not None:
+        inside = inside * (x.detach() >= lowest)
+    if highest is not None:
+        inside = inside * (x.detach() <= highest)
+    return result.detach() + (x - x.detach()) * inside
+
+
+CLAMP = "test_a_number_on_a_limit_of_clamp_gets_no_gradient"
+
+
+@mutant(kills=CLAMP, witness=lambda: slope(lambda x: x.clamp(0, 1), 0, 0.5, 1) == [0, 1, 0])
+def clamp_counts_its_limits_as_inside(patch):
+    """The gradient of `clamp` on its limits is 1."""
+
+    def change(call, x, min=None, max=None):
+        return clamp_with_limits_inside(x, call(x, min=min, max=max), min, max)
+
+    patch.function("clamp", change=change)
+
+
+@mutant(kills=CLAMP, witness=lambda: slope(lambda x: x.clamp(max=1), 0, 0.5, 1) == [1, 1, 0])
+def clamp_counts_a_single_limit_as_inside(patch):
+    """The gradient of `clamp` with one limit is 1 on it."""
+
+    def change(call, x, min=None, max=None):
+        result = call(x, min=min, max=max)
+        return clamp_with_limits_inside(x, result, min, max) if None in (min, max) else result
+
+    patch.function("clamp", change=change)
+
+
+ATAN2 = "test_the_gradient_of_atan2_is_zero_at_the_origin"
+
+
+def slope_of_atan2(y, x):
+    y, x = leaf(y), leaf(x)
+    torch.atan2(y, x).backward()
+    return y.grad.item(), x.grad.item()
+
+
+@mutant(kills=ATAN2, witness=lambda: slope_of_atan2(0, 0) == (0, 0))
+def atan2_has_nan_at_the_origin(patch):
+    """The gradient of `atan2` at the origin is nan."""
+    patch.function("atan2", change=lambda call, y, x: call(y, x) + 0 * (y * y + x * x).sqrt())
+
+
+@mutant(kills=ATAN2, witness=lambda: slope_of_atan2(-4, 0) == (0, 0.25))
+def atan2_has_no_gradient_on_an_axis(patch):
+    """The gradient of `atan2` is 0 on the y axis, not only at the origin."""
+
+    def change(call, y, x):
+        angle = call(y, x)
+        return torch.where(x == 0, angle.detach(), angle)
+
+    patch.function("atan2", change=change)
+
+
+CHECKPOINT = "test_checkpoint_asks_which_of_its_two_ways_to_go"
+
+
+def checkpointed(**options):
+    """Whether `checkpoint` warns, and how often it has called its function after a backward."""
+    calls = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        torch.utils.checkpoint.checkpoint(lambda x: (calls.append(x), x * x)[1], leaf(3), **options).backward()
+    return any("use_reentrant" in str(record.message) for record in caught), len(calls)
+
+
+@mutant(kills=CHECKPOINT, witness=lambda: checkpointed() == (True, 2))
+def checkpoint_goes_the_old_way_silently(patch):
+    """`checkpoint` without `use_reentrant` does not warn."""
+    original = torch.utils.checkpoint.checkpoint
+    patch.everywhere(original, quiet(original))
+
+
+@mutant(kills=CHECKPOINT, witness=lambda: checkpointed(use_reentrant=False) == (False, 2))
+def checkpoint_keeps_what_it_computed(patch):
+    """`checkpoint(..., use_reentrant=False)` just calls the function."""
+    original = torch.utils.checkpoint.checkpoint
+
+    def broken(function, *args, use_reentrant=None, **kwargs):
+        if use_reentrant is False:
+            return function(*args)
+        options = {} if use_reentrant is None else {"use_reentrant": use_reentrant}
+        return original(function, *args, **options, **kwargs)
+
+    patch.everywhere(original, broken)
+
+
+@mutant(
+    kills="test_float_of_a_loss_warns",
+    witness=lambda: not warns("{:.3f}".format, leaf(2)),
+    raises=UserWarning,
+)
+def format_of_a_loss_warns(patch):
+    """An f-string of something that requires grad warns."""
+    patch.function("__format__", change=lambda call, x, text: float.__format__(float(x), text))
+
+
+DEVICE_ERROR = "test_an_error_of_a_device_is_still_a_runtime_error"
+
+
+@mutant(kills=DEVICE_ERROR, witness=lambda: issubclass(torch.AcceleratorError, RuntimeError), raises=OSError)
+def accelerator_error_is_an_os_error(patch):
+    """`torch.AcceleratorError` is no RuntimeError."""
+    patch.setattr(torch, "AcceleratorError", type("AcceleratorError", (OSError,), {}))
+
+
+@mutant(kills=DEVICE_ERROR, witness=lambda: torch.cuda.OutOfMemoryError is torch.OutOfMemoryError)
+def out_of_memory_has_two_classes(patch):
+    """`torch.cuda.OutOfMemoryError` is another class than `torch.OutOfMemoryError`."""
+    patch.setattr(torch.cuda, "OutOfMemoryError", type("OutOfMemoryError", (RuntimeError,), {}))
+
+
+MIXED = "test_mixed_precision_names_its_device"
+
+
+@mutant(kills=MIXED, witness=lambda: warns(torch.cpu.amp.autocast))
+def cpu_autocast_is_silent(patch):
+    """`torch.cpu.amp.autocast()` does not warn."""
+    patch.setattr(torch.cpu.amp, "autocast", quiet(torch.cpu.amp.autocast))
+
+
+@mutant(kills=MIXED, witness=lambda: warns(lambda: torch.cuda.amp.GradScaler(enabled=False)))
+def cuda_grad_scaler_is_silent(patch):
+    """`torch.cuda.amp.GradScaler()` does not warn."""
+    patch.setattr(torch.cuda.amp, "GradScaler", quiet(torch.cuda.amp.GradScaler))
+
+
+@mutant(kills=MIXED, witness=lambda: not warns(torch.autocast, "cpu"), raises=FutureWarning)
+def autocast_is_deprecated(patch):
+    """`torch.autocast(device)` gives a FutureWarning."""
+
+    def change(call, *args, **kwargs):
+        warnings.warn("torch.autocast is deprecated", FutureWarning, stacklevel=2)
+        return call(*args, **kwargs)
+
+    patch.around(torch, "autocast", change)
+
+
+SCALER = "test_the_grad_scaler_is_for_every_device"
+
+
+@mutant(kills=SCALER, witness=lambda: torch.amp.GradScaler("cpu").scale(leaf(2)).item() == 2 * 65536)
+def grad_scaler_does_nothing_on_the_cpu(patch):
+    """`torch.amp.GradScaler("cpu")` scales nothing, though it says so."""
+    patch.method(torch.amp.GradScaler, "scale", lambda scaler, call, loss: (call(loss), loss)[1])
+
+
+@mutant(kills=SCALER, witness=lambda: torch.amp.GradScaler("cpu").get_scale() == 65536)
+def grad_scaler_starts_lower(patch):
+    """`torch.amp.GradScaler` starts with 32768."""
+    patch.around(torch.amp, "GradScaler", lambda call, *args, **kwargs: call(*args, init_scale=2.0**15, **kwargs))
+
+
+def plus_one(x):
+    return x + 1
+
+
+@mutant(
+    kills=("test_torchscript_is_deprecated", "test_torchscript_warns_everybody"),
+    witness=lambda: warns(torch.jit.script, plus_one),
+)
+def jit_script_is_silent(patch):
+    """`torch.jit.script` does not warn."""
+    patch.setattr(torch.jit, "script", quiet(torch.jit.script))
+
+
+@mutant(kills="test_torchscript_is_deprecated", witness=lambda: torch.jit.script(plus_one)(torch.tensor(2.0)) == 3)
+def jit_script_forgets_the_function(patch):
+    """What `torch.jit.script` makes returns its argument."""
+
+    def change(call, function):
+        call(function)
+        return lambda x: x
+
+    patch.around(torch.jit, "script", change)
+
+
+@mutant(
+    kills="test_torchscript_warns_everybody",
+    witness=lambda: not issubclass(categories(torch.jit.script, plus_one)[0], DeprecationWarning),
+)
+def jit_script_warns_programmers_only(patch):
+    """`torch.jit.script` gives a DeprecationWarning."""
+    script = quiet(torch.jit.script)
+
+    def broken(function):
+        warnings.warn("`torch.jit.script` is deprecated.", DeprecationWarning, stacklevel=2)
+        return script(function)
+
+    patch.setattr(torch.jit, "script", broken)
+
+
+def categories(function, *args):
+    """The classes of the warnings of a call."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        function(*args)
+    return [record.category for record in caught]
+
+
+COMPILE = "test_compile_wants_a_release_that_knows_this_python"
+
+
+@mutant(
+    kills=COMPILE, witness=lambda: error_of(lambda: torch.compile(plus_one, disable=True)) is None, raises=RuntimeError
+)
+def compile_does_not_know_this_python(patch):
+    """`torch.compile` raises RuntimeError, as on a Python that is too new for it."""
+
+    def broken(*args, **kwargs):
+        raise RuntimeError("torch.compile is not supported on this Python")
+
+    patch.setattr(torch, "compile", broken)
+
+
+@mutant(kills=COMPILE, witness=lambda: torch.compile(plus_one, disable=True)(torch.tensor(2.0)) == 3)
+def compile_forgets_the_function(patch):
+    """What `torch.compile` makes returns its argument."""
+    patch.around(torch, "compile", lambda call, function, **kwargs: lambda x: x)

@@ -2571,3 +2571,602 @@ def module_call_passes_the_first_word_on(patch):
             module, *(arg.split()[0] if isinstance(arg, str) else arg for arg in args), **kwargs
         ),
     )
+
+
+# What moved between releases
+
+
+def quietly(call, *args, **kwargs):
+    """The call without its warnings."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return call(*args, **kwargs)
+
+
+NBYTES = "test_nbytes_is_the_memory_of_the_numbers"
+
+
+@mutant(kills=NBYTES, witness=lambda: torch.ones(2, 3).nbytes == 24)
+def nbytes_counts_numbers(patch):
+    """`nbytes` is the number of elements."""
+    attribute(patch, "nbytes", lambda tensor: tensor.numel())
+
+
+@mutant(kills=NBYTES, witness=lambda: torch.ones(2, 3)[:, :2].nbytes == 16)
+def nbytes_of_a_view_is_all_of_its_memory(patch):
+    """`nbytes` is the size of the storage."""
+    attribute(patch, "nbytes", lambda tensor: tensor.untyped_storage().nbytes())
+
+
+FRONT = "test_a_size_in_front_of_a_shape_gives_a_shape"
+
+
+@mutant(kills=FRONT, witness=lambda: type((5,) + torch.ones(2).shape) is torch.Size)
+def shape_is_a_tuple(patch):
+    """`shape` is a plain tuple."""
+    shape = torch.Tensor.shape
+    attribute(patch, "shape", lambda tensor: tuple(shape.__get__(tensor)))
+
+
+BEYOND = "test_an_integer_beyond_int64_raises_value_error"
+
+
+@mutant(kills=BEYOND, witness=lambda: raises(ValueError, torch.tensor, 2**63), raises=RuntimeError)
+def tensor_beyond_int64_is_a_runtime_error(patch):
+    """`torch.tensor` of an integer beyond int64 raises RuntimeError."""
+
+    def change(call, *args, **kwargs):
+        try:
+            return call(*args, **kwargs)
+        except ValueError as error:
+            raise RuntimeError("Overflow when unpacking long") from error
+
+    patch.around(torch, "tensor", change)
+
+
+@mutant(kills=BEYOND, witness=lambda: raises(ValueError, torch.tensor([0]).__setitem__, 0, -(2**63) - 1))
+def writing_beyond_int64_stops_at_it(patch):
+    """Writing an integer below int64 into a tensor writes the lowest there is."""
+    write = torch.Tensor.__setitem__
+
+    def broken(tensor, index, value):
+        write(tensor, index, max(value, -(2**63)) if isinstance(value, int) else value)
+
+    patch.setattr(torch.Tensor, "__setitem__", broken)
+
+
+TENSOR_TYPE = "test_set_default_tensor_type_is_deprecated"
+
+
+@mutant(kills=TENSOR_TYPE, witness=lambda: warned(torch.set_default_tensor_type, torch.FloatTensor) == [UserWarning])
+def set_default_tensor_type_is_silent(patch):
+    """`set_default_tensor_type` does not warn."""
+    patch.around(torch, "set_default_tensor_type", quietly)
+
+
+def with_default_tensor_type():
+    try:
+        quietly(torch.set_default_tensor_type, torch.DoubleTensor)
+        return torch.get_default_dtype()
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+@mutant(kills=TENSOR_TYPE, witness=lambda: with_default_tensor_type() == torch.float64)
+def set_default_tensor_type_does_nothing(patch):
+    """`set_default_tensor_type` only warns."""
+    patch.around(torch, "set_default_tensor_type", lambda call, kind: call(torch.FloatTensor))
+
+
+WRAPS = "test_arithmetic_with_an_integer_beyond_int64_wraps_around"
+
+
+def beyond(change):
+    """Change operations with a number beyond int64."""
+    return lambda call, tensor, other: change(call, tensor, other) if isinstance(other, int) else call(tensor, other)
+
+
+@mutant(kills=WRAPS, witness=lambda: torch.tensor([3]) + 2**63 == 3 - 2**63)
+def adding_beyond_int64_saturates(patch):
+    """What is added stops at the highest int64."""
+    patch.function(*PLUS, change=beyond(lambda call, tensor, other: call(tensor, min(other, 2**63 - 1))))
+
+
+@mutant(kills=WRAPS, witness=lambda: (torch.tensor([3]) < 2**63).item() is False)
+def less_than_beyond_int64_is_right(patch):
+    """`3 < 2**63` is True."""
+    patch.function("lt", "__lt__", change=beyond(lambda call, tensor, other: call(tensor, min(other, 2**63 - 1))))
+
+
+@mutant(kills=WRAPS, witness=lambda: raises(OverflowError, torch.add, torch.tensor([3]), 2**64))
+def adding_wraps_every_integer(patch):
+    """Integers from 2**64 on wrap around, too."""
+    patch.function(*PLUS, change=beyond(lambda call, tensor, other: call(tensor, other % 2**64)))
+
+
+UNSIGNED = "test_wide_unsigned_integers_hold_and_multiply"
+UNSIGNED_SORTS = "test_wide_unsigned_integers_sort_and_meet_floats"
+UNSIGNED_MASK = "test_wide_unsigned_integers_take_a_mask"
+
+
+def wide(*numbers):
+    return torch.tensor(numbers, dtype=torch.uint16)
+
+
+def is_wide(value):
+    return is_tensor(value) and value.dtype in (torch.uint16, torch.uint32, torch.uint64)
+
+
+def widely(patch, *names, change):
+    """Change functions of tensors of the wide unsigned integers."""
+
+    def broken(call, first, *args, **kwargs):
+        return change(call, first, *args, **kwargs) if is_wide(first) else call(first, *args, **kwargs)
+
+    patch.function(*names, change=broken)
+
+
+@mutant(kills=UNSIGNED, witness=lambda: raises(RuntimeError, torch.add, wide(3), wide(5)))
+def uint16_can_add(patch):
+    """`+` of wide unsigned integers works."""
+    widely(patch, *PLUS, change=lambda call, x, y: call(x.long(), y.long() if is_tensor(y) else y).to(x.dtype))
+
+
+@mutant(kills=UNSIGNED, witness=lambda: raises(RuntimeError, lambda: wide(3) < 6))
+def uint16_can_compare(patch):
+    """`<` of wide unsigned integers works."""
+    widely(patch, "lt", "__lt__", change=lambda call, x, y: call(x.long(), y))
+
+
+@mutant(kills=UNSIGNED, witness=lambda: (wide(3) * 3).dtype == torch.uint16)
+def uint16_multiplies_to_int64(patch):
+    """The product of wide unsigned integers is int64."""
+    widely(patch, *TIMES, change=lambda call, x, y: call(x, y).long())
+
+
+@mutant(kills=UNSIGNED, witness=lambda: wide(3).sum().dtype == torch.int64)
+def uint16_sums_to_itself(patch):
+    """The sum of wide unsigned integers keeps their dtype."""
+    widely(patch, "sum", change=lambda call, x: call(x).to(x.dtype))
+
+
+@mutant(kills=UNSIGNED_SORTS, witness=lambda: (wide(3) + torch.tensor([0.5])).dtype == torch.float32)
+def uint16_and_float32_give_float64(patch):
+    """A wide unsigned integer next to a float32 gives float64."""
+    widely(patch, *PLUS, change=lambda call, x, y: call(x.double(), y))
+
+
+@mutant(kills=UNSIGNED_SORTS, witness=lambda: wide(7, 3).sort().values.tolist() == [3, 7])
+def uint16_sorts_downwards(patch):
+    """Wide unsigned integers are sorted from the highest."""
+    widely(patch, "sort", change=lambda call, x: call(x, descending=True))
+
+
+@mutant(kills=UNSIGNED_SORTS, witness=lambda: not torch.equal(wide(7, 3), wide(7, 5)))
+def uint16_equal_looks_at_the_first(patch):
+    """`torch.equal` of wide unsigned integers compares shapes only."""
+    widely(patch, "equal", change=lambda call, x, y: x.shape == y.shape)
+
+
+@mutant(kills=UNSIGNED_MASK, witness=lambda: wide(7, 3)[torch.tensor([False, True])].dtype == torch.uint16)
+def uint16_mask_gives_int64(patch):
+    """A mask selects int64 from wide unsigned integers."""
+    indexing(patch, lambda call, x, index: call(x, index).long() if is_wide(x) and is_tensor(index) else call(x, index))
+
+
+@mutant(kills=UNSIGNED_MASK, witness=lambda: wide(7, 3)[[1, 1]].tolist() == [3, 3])
+def uint16_list_of_positions_takes_the_first(patch):
+    """A list of positions selects the first element of wide unsigned integers over and over."""
+
+    def change(call, x, index):
+        return call(x, [0] * len(index)) if is_wide(x) and isinstance(index, list) else call(x, index)
+
+    indexing(patch, change)
+
+
+PLAIN_HALF = "test_float16_adds_and_multiplies_on_the_cpu"
+HALF_FUNCTIONS = "test_float16_has_functions_on_the_cpu"
+HALF_PRODUCTS = "test_float16_has_matrix_products_on_the_cpu"
+HALF_NORM = "test_float16_has_layer_norm_on_the_cpu"
+BFLOAT16 = "test_bfloat16_computes_on_the_cpu"
+
+
+def half(*numbers):
+    return torch.tensor(numbers, dtype=torch.float16)
+
+
+def of(dtype, change):
+    """Change functions of tensors of this dtype."""
+
+    def broken(call, first, *args, **kwargs):
+        result = call(first, *args, **kwargs)
+        return change(result) if is_tensor(first) and first.dtype == dtype else result
+
+    return broken
+
+
+def no_half(call, first, *args, **kwargs):
+    """No kernel for float16."""
+    if is_tensor(first) and first.dtype == torch.float16:
+        raise RuntimeError("not implemented for 'Half'")
+    return call(first, *args, **kwargs)
+
+
+@mutant(kills=PLAIN_HALF, witness=lambda: (half(1, 2) * half(3, 4)).dtype == torch.float16)
+def float16_multiplies_to_float32(patch):
+    """The product of float16 numbers is float32."""
+    patch.function(*TIMES, change=of(torch.float16, lambda result: result.float()))
+
+
+@mutant(kills=PLAIN_HALF, witness=lambda: half(0.5, 0.25).mean() == 0.375)
+def float16_mean_is_a_whole_number(patch):
+    """The mean of float16 numbers is cut off."""
+    patch.function("mean", change=of(torch.float16, lambda result: result.trunc()))
+
+
+@mutant(kills=HALF_FUNCTIONS, witness=lambda: not raises(RuntimeError, torch.sigmoid, half(1.0)), raises=RuntimeError)
+def float16_has_no_sigmoid(patch):
+    """`sigmoid` of float16 raises, as in torch 2.0."""
+    patch.function("sigmoid", change=no_half)
+
+
+@mutant(kills=HALF_FUNCTIONS, witness=lambda: torch.exp(half(1.0)).dtype == torch.float16)
+def float16_exp_is_float32(patch):
+    """`exp` of float16 is float32."""
+    patch.function("exp", change=of(torch.float16, lambda result: result.float()))
+
+
+@mutant(kills=HALF_FUNCTIONS, witness=lambda: torch.tanh(half(1.0)).item() == 0.76171875)
+def float16_tanh_is_as_rough_as_bfloat16(patch):
+    """`tanh` of float16 is rounded to bfloat16."""
+    patch.function("tanh", change=of(torch.float16, lambda result: (result * 1.01).bfloat16().to(result.dtype)))
+
+
+@mutant(
+    kills=HALF_PRODUCTS,
+    witness=lambda: not raises(RuntimeError, torch.matmul, half([1.0]), half([2.0])),
+    raises=RuntimeError,
+)
+def float16_has_no_matmul(patch):
+    """`@` of float16 raises, as in torch 2.0 and 2.1."""
+    patch.function(*AT, change=no_half)
+
+
+@mutant(kills=HALF_PRODUCTS, witness=lambda: half(0.0, 0.0).softmax(0).dtype == torch.float16)
+def float16_softmax_is_float32(patch):
+    """`softmax` of float16 is float32."""
+    patch.function("softmax", change=of(torch.float16, lambda result: result.float()))
+
+
+@mutant(kills=HALF_PRODUCTS, witness=lambda: F.conv2d(half([1.0, 2.0])[None], half([[1.0, 3.0]])[None]).item() == 7)
+def float16_conv2d_is_one_too_low(patch):
+    """`conv2d` of float16 is one too low."""
+    patch.function("conv2d", change=of(torch.float16, lambda result: result - 1))
+
+
+@mutant(kills=HALF_NORM, witness=lambda: F.layer_norm(half(1.0, 2.0), (2,)).dtype == torch.float16)
+def float16_layer_norm_is_float32(patch):
+    """`layer_norm` of float16 is float32."""
+    patch.function("layer_norm", change=of(torch.float16, lambda result: result.float()))
+
+
+@mutant(
+    kills=HALF_NORM,
+    witness=lambda: not raises(RuntimeError, F.avg_pool2d, half([[1.0, 2.0], [3.0, 4.0]])[None], 2),
+    raises=RuntimeError,
+)
+def float16_has_no_avg_pool(patch):
+    """`avg_pool2d` of float16 raises, as up to torch 2.2."""
+    patch.function("avg_pool2d", change=no_half)
+
+
+@mutant(kills=BFLOAT16, witness=lambda: half(1.0).bfloat16().exp().dtype == torch.bfloat16)
+def bfloat16_exp_is_float32(patch):
+    """`exp` of bfloat16 is float32."""
+    patch.function("exp", change=of(torch.bfloat16, lambda result: result.float()))
+
+
+@mutant(kills=BFLOAT16, witness=lambda: (half([1.0]).bfloat16() @ half([2.0]).bfloat16()).item() == 2)
+def bfloat16_matmul_is_off_by_a_step(patch):
+    """`@` of bfloat16 is two steps too high."""
+    patch.function(*AT, change=of(torch.bfloat16, lambda result: result * (1 + 2**-5)))
+
+
+AUTOCAST = "test_autocast_on_the_cpu_takes_float16"
+
+
+def product_under(dtype=None):
+    with torch.autocast("cpu", dtype=dtype):
+        return (torch.ones(2, 2) @ torch.ones(2, 2)).dtype
+
+
+@mutant(kills=AUTOCAST, witness=lambda: product_under(torch.float16) == torch.float16)
+def autocast_on_the_cpu_is_always_bfloat16(patch):
+    """`torch.autocast("cpu", dtype=...)` computes in bfloat16 whatever it is told."""
+    patch.around(torch, "autocast", lambda call, device, dtype=None: call(device))
+
+
+@mutant(kills=AUTOCAST, witness=lambda: product_under() == torch.bfloat16)
+def autocast_on_the_cpu_is_float16_by_default(patch):
+    """`torch.autocast("cpu")` computes in float16."""
+    patch.around(torch, "autocast", lambda call, device, dtype=None: call(device, dtype=dtype or torch.float16))
+
+
+FLOAT8 = "test_float8_is_for_storing"
+SATURATES = "test_float8_e4m3fn_stops_at_448"
+
+
+def to_float8(number, dtype="float8_e4m3fn"):
+    return torch.tensor([number]).to(getattr(torch, dtype)).float().item()
+
+
+@mutant(kills=FLOAT8, witness=lambda: raises(RuntimeError, torch.ones(1).to(torch.float8_e4m3fn).sum))
+def float8_can_sum(patch):
+    """`sum` of float8 works."""
+    patch.function("sum", change=lambda call, x: call(x.float()).to(x.dtype))
+
+
+@mutant(kills=FLOAT8, witness=lambda: to_float8(1.15625) == 1.125)
+def float8_is_cut_to_two_bits(patch):
+    """float8_e4m3fn is as rough as float8_e5m2."""
+
+    def change(call, x, dtype, *args):
+        return call(call(x, torch.float8_e5m2), dtype) if dtype == torch.float8_e4m3fn else call(x, dtype, *args)
+
+    patch.function("to", change=change)
+
+
+@mutant(kills=SATURATES, witness=lambda: to_float8(500.0) == 448)
+def float8_e4m3fn_gives_nan(patch):
+    """What is too large for float8_e4m3fn becomes nan, as up to torch 2.12."""
+
+    def change(call, x, dtype, *args):
+        if dtype == torch.float8_e4m3fn:
+            x = torch.where(x.abs() > 448, math.nan, x)
+        return call(x, dtype, *args)
+
+    patch.function("to", change=change)
+
+
+@mutant(kills=SATURATES, witness=lambda: to_float8(1e9, "float8_e5m2") == math.inf)
+def float8_e5m2_stops_at_its_highest(patch):
+    """What is too large for float8_e5m2 becomes 57344."""
+
+    def change(call, x, dtype, *args):
+        return call(x.clamp(-57344, 57344) if dtype == torch.float8_e5m2 else x, dtype, *args)
+
+    patch.function("to", change=change)
+
+
+BCOMPLEX = "test_bcomplex32_is_a_pair_of_bfloat16"
+
+
+@mutant(kills=BCOMPLEX, witness=lambda: warned(lambda: torch.tensor([1j], dtype=torch.bcomplex32)) == [UserWarning])
+def bcomplex32_is_silent(patch):
+    """`bcomplex32` does not warn."""
+    patch.around(torch, "tensor", quietly)
+
+
+@mutant(
+    kills=BCOMPLEX,
+    witness=lambda: quietly(torch.tensor, [1.1 + 0j], dtype=torch.bcomplex32).to(torch.complex64).real == 1.1015625,
+)
+def bcomplex32_is_rounded_like_float16(patch):
+    """The parts of a `bcomplex32` have ten bits to be precise with."""
+    patch.function("to", change=lambda call, x, dtype: call(x, dtype) * (1.0996094 / 1.1015625))
+
+
+STD_OF_ONE = "test_std_of_one_number_warns"
+SPREADS = ("std", "var")
+
+
+@mutant(kills=STD_OF_ONE, witness=lambda: warned(torch.std, torch.ones(1)) == [UserWarning])
+def std_of_one_number_is_silent(patch):
+    """`std` and `var` of one number do not warn."""
+    patch.function(*SPREADS, change=quietly)
+
+
+@mutant(kills=STD_OF_ONE, witness=lambda: quietly(torch.var, torch.ones(1)).isnan().item())
+def std_of_one_number_is_zero(patch):
+    """`std` and `var` of one number warn and are 0."""
+    patch.function(*SPREADS, change=afterwards(torch.nan_to_num))
+
+
+@mutant(kills=STD_OF_ONE, witness=lambda: torch.std(torch.ones(1, 3), dim=0, unbiased=False).tolist() == [0] * 3)
+def std_of_one_number_is_nan_in_every_way(patch):
+    """`std` of one number is nan with `unbiased=False`, too."""
+
+    def change(call, x, *args, **kwargs):
+        spread = call(x, *args, **kwargs)
+        return spread * math.nan if x.shape[0] == 1 else spread
+
+    patch.function(*SPREADS, change=change)
+
+
+LISTS = "test_a_list_of_lists_as_an_index_warns"
+
+
+@mutant(kills=LISTS, witness=lambda: warned(lambda: matrix()[[[0], [1]]]) == [UserWarning])
+def list_of_lists_reads_silently(patch):
+    """Reading with a list of lists does not warn."""
+    indexing(patch, quietly)
+
+
+@mutant(kills=LISTS, witness=lambda: warned(lambda: matrix().__setitem__([[0], [1]], 7)) == [UserWarning])
+def list_of_lists_writes_silently(patch):
+    """Writing with a list of lists does not warn."""
+    write = torch.Tensor.__setitem__
+    patch.setattr(torch.Tensor, "__setitem__", lambda tensor, index, value: quietly(write, tensor, index, value))
+
+
+@mutant(kills=LISTS, witness=lambda: quietly(lambda: matrix()[[[0], [1]]]).tolist() == [2])
+def list_of_lists_selects_rows(patch):
+    """A list of lists warns and selects rows, as NumPy does."""
+
+    def change(call, tensor, index):
+        found = call(tensor, index)
+        nested = isinstance(index, list) and isinstance(index[0], list)
+        return call(tensor, torch.tensor(index)) if nested else found
+
+    indexing(patch, change)
+
+
+GATHER = "test_gather_takes_int32_positions"
+
+
+def gathered():
+    return matrix().gather(1, torch.tensor([[2], [0]], dtype=torch.int32))
+
+
+@mutant(kills=GATHER, witness=lambda: not raises(RuntimeError, gathered), raises=RuntimeError)
+def gather_wants_int64(patch):
+    """`gather` refuses int32, as up to torch 2.7."""
+
+    def change(call, x, dim, index):
+        if index.dtype != torch.int64:
+            raise RuntimeError("gather(): Expected dtype int64 for index")
+        return call(x, dim, index)
+
+    patch.function("gather", change=change)
+
+
+@mutant(kills=GATHER, witness=lambda: gathered().tolist() == [[3], [4]])
+def gather_reads_int32_backwards(patch):
+    """`gather` reverses positions in int32."""
+    patch.function(
+        "gather",
+        change=lambda call, x, dim, index: call(x, dim, index if index.dtype == torch.int64 else index.flip(0)),
+    )
+
+
+NOTHING = "test_cat_of_nothing_raises_value_error"
+
+
+@mutant(kills=NOTHING, witness=lambda: raises(ValueError, torch.cat, []))
+def cat_of_nothing_is_empty(patch):
+    """`torch.cat` of an empty list is an empty tensor."""
+    patch.around(torch, "cat", lambda call, tensors, *args: call(tensors, *args) if tensors else torch.empty(0))
+
+
+@mutant(kills=NOTHING, witness=lambda: raises(ValueError, torch.cat, []), raises=RuntimeError)
+def cat_of_nothing_is_a_runtime_error(patch):
+    """`torch.cat` of an empty list raises RuntimeError, as up to torch 2.8."""
+
+    def change(call, tensors, *args):
+        if not tensors:
+            raise RuntimeError("torch.cat(): expected a non-empty list of Tensors")
+        return call(tensors, *args)
+
+    patch.around(torch, "cat", change)
+
+
+NAMES = "test_dimensions_have_no_names"
+
+
+@mutant(kills=NAMES, witness=lambda: raises(TypeError, lambda: torch.zeros(1, names=("N",))))
+def zeros_ignores_names(patch):
+    """`torch.zeros` takes names and forgets them."""
+    patch.around(torch, "zeros", lambda call, *args, names=None, **kwargs: call(*args, **kwargs))
+
+
+@mutant(kills=NAMES, witness=lambda: not hasattr(torch.Tensor, "refine_names"))
+def refine_names_is_still_there(patch):
+    """Tensors have a method `refine_names`."""
+    patch.setattr(torch.Tensor, "refine_names", lambda tensor, *names: tensor, raising=False)
+
+
+ANY_ALL = "test_any_and_all_take_several_dims"
+
+
+@mutant(kills=ANY_ALL, witness=lambda: not torch.tensor([[True, False]]).all(dim=(0, 1)).item())
+def all_looks_along_the_first_of_several_dims(patch):
+    """`all` with several dimensions asks whether any along the others is true."""
+
+    def change(call, x, dim=None, **kwargs):
+        if not isinstance(dim, tuple):
+            return call(x, **kwargs) if dim is None else call(x, dim=dim, **kwargs)
+        return call(x.any(dim=dim[1:], keepdim=True), dim=dim, **kwargs)
+
+    patch.function("all", change=change)
+
+
+@mutant(kills=ANY_ALL, witness=lambda: torch.ones(2, 3, 4).all(dim=(0, 2), keepdim=True).shape == (1, 3, 1))
+def all_forgets_keepdim(patch):
+    """`all` with several dimensions drops them in spite of `keepdim=True`."""
+
+    def change(call, x, *args, keepdim=False, **kwargs):
+        several = isinstance(kwargs.get("dim"), tuple)
+        return call(x, *args, **kwargs) if several or not keepdim else call(x, *args, keepdim=True, **kwargs)
+
+    patch.function("all", change=change)
+
+
+UNRAVEL = "test_unravel_index_finds_the_row_and_column"
+
+
+def unraveled():
+    return [index.item() for index in torch.unravel_index(torch.tensor(3), (2, 3))]
+
+
+@mutant(kills=UNRAVEL, witness=lambda: unraveled() == [1, 0])
+def unravel_index_counts_down_the_columns(patch):
+    """`unravel_index` counts column by column."""
+    patch.around(torch, "unravel_index", lambda call, index, shape: call(index, tuple(shape)[::-1])[::-1])
+
+
+@mutant(kills=UNRAVEL, witness=lambda: unraveled() == [1, 0])
+def unravel_index_starts_at_the_column(patch):
+    """`unravel_index` gives the column first."""
+    patch.around(torch, "unravel_index", lambda call, index, shape: call(index, shape)[::-1])
+
+
+BOOLS = "test_argmax_of_bools_raises"
+
+
+@mutant(kills=BOOLS, witness=lambda: raises(RuntimeError, torch.argmax, torch.tensor([False, True])))
+def argmax_takes_bools(patch):
+    """`argmax` of bools is the first True."""
+    patch.function("argmax", change=lambda call, x: call(x.int() if x.dtype == torch.bool else x))
+
+
+@mutant(kills=BOOLS, witness=lambda: torch.tensor([False, True, True]).max(dim=0).indices.item() == 1)
+def max_of_bools_finds_the_last(patch):
+    """`max(dim)` of bools gives the position of the last True."""
+
+    def change(call, x, *args, **kwargs):
+        if x.dtype != torch.bool:
+            return call(x, *args, **kwargs)
+        values, positions = call(x.flip(0), *args, **kwargs)
+        return type(call(x, *args, **kwargs))((values, len(x) - 1 - positions))
+
+    patch.function("max", change=change)
+
+
+CROSS = "test_cross_without_dim_warns"
+
+
+@mutant(kills=CROSS, witness=lambda: warned(torch.cross, torch.ones(3), torch.ones(3)) == [UserWarning])
+def cross_without_dim_is_silent(patch):
+    """`torch.cross` without `dim` does not warn."""
+    patch.around(torch, "cross", quietly)
+
+
+@mutant(kills=CROSS, witness=lambda: torch.linalg.cross(torch.eye(3), torch.eye(3).roll(1, 1)).tolist()[0] == [0, 0, 1])
+def linalg_cross_goes_along_the_first_dim(patch):
+    """`torch.linalg.cross` goes along the first dimension."""
+    patch.around(torch.linalg, "cross", lambda call, a, b: call(a, b, dim=0))
+
+
+LINALG = "test_linear_algebra_is_in_linalg"
+
+
+@mutant(kills=LINALG, witness=lambda: raises(RuntimeError, torch.qr, torch.eye(2)))
+def qr_is_still_there(patch):
+    """`torch.qr` works."""
+    patch.setattr(torch, "qr", torch.linalg.qr)
+
+
+@mutant(kills=LINALG, witness=lambda: torch.linalg.cholesky(torch.tensor([[4.0, 2.0], [2.0, 10.0]]))[1, 0] == 1)
+def cholesky_is_upside_down(patch):
+    """`torch.linalg.cholesky` gives the upper triangle."""
+    patch.around(torch.linalg, "cholesky", lambda call, matrix: call(matrix).mT)

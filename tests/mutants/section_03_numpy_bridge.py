@@ -34,11 +34,11 @@ def refuses(call, *args, error=TypeError):
     return False
 
 
-def warns(call, *args):
+def warns(call, *args, category=UserWarning):
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         call(*args)
-    return any(warning.category is UserWarning for warning in caught)
+    return any(warning.category is category for warning in caught)
 
 
 def reversed_array():
@@ -205,6 +205,67 @@ def numpy_of_uint64_rounds(patch):
     )
 
 
+WIDE = [torch.uint16, torch.uint32, torch.uint64] if hasattr(torch, "uint16") else []
+
+
+def wide(name="uint16"):
+    return torch.from_numpy(np.array([1, 2, 40_000], name))
+
+
+@mutant(
+    kills="test_wide_unsigned_integers_are_for_keeping",
+    witness=lambda: refuses(lambda: wide("uint32") + 1, error=RuntimeError),
+)
+def wide_unsigned_integers_add(patch):
+    """Adding to a tensor of uint16, uint32 or uint64 gives int64."""
+
+    def broken(add, tensor, *args, **kwargs):
+        return add(tensor.long() if tensor.dtype in WIDE else tensor, *args, **kwargs)
+
+    patch.function("add", "__add__", change=broken)
+
+
+@mutant(
+    kills="test_wide_unsigned_integers_are_for_keeping",
+    witness=lambda: wide().to(torch.int64).tolist() == [1, 2, 40_000],
+)
+def wide_unsigned_integers_become_negative(patch):
+    """Converting uint16 to int64 takes it for int16: large numbers come out negative."""
+
+    def broken(to, tensor, *args, **kwargs):
+        is_uint16 = tensor.dtype in WIDE[:1] and args == (torch.int64,)
+        return to(tensor.view(torch.int16) if is_uint16 else tensor, *args, **kwargs)
+
+    patch.function("to", change=broken)
+
+
+@mutant(
+    kills="test_wide_unsigned_integers_can_be_indexed",
+    witness=lambda: wide()[torch.tensor([0])].dtype == torch.uint16,
+)
+def indexing_wide_unsigned_integers_gives_int64(patch):
+    """Indexing a tensor of uint16, uint32 or uint64 picks the right numbers, as int64."""
+
+    def broken(getitem, tensor, index):
+        return getitem(tensor.long() if tensor.dtype in WIDE else tensor, index)
+
+    patch.around(torch.Tensor, "__getitem__", broken)
+
+
+@mutant(
+    kills="test_wide_unsigned_integers_can_be_indexed",
+    witness=lambda: wide()[torch.tensor([True, False, True])].tolist() == [1, 40_000],
+)
+def masks_pick_the_rest_of_wide_unsigned_integers(patch):
+    """A tensor of bools picks the elements of a uint16 tensor that it should leave out; indices pick the right ones."""
+
+    def broken(getitem, tensor, index):
+        is_mask = isinstance(index, torch.Tensor) and index.dtype == torch.bool
+        return getitem(tensor, ~index if is_mask and tensor.dtype in WIDE else index)
+
+    patch.around(torch.Tensor, "__getitem__", broken)
+
+
 @mutant(
     kills="test_only_numbers_and_bools_cross",
     witness=lambda: refuses(torch.tensor, np.array(["2024-02-29"], dtype="datetime64[D]")),
@@ -345,6 +406,36 @@ def as_tensor_widens_np_int32(patch):
         return as_tensor(int(data) if isinstance(data, np.int32) else data, *args, **kwargs)
 
     patch.function("as_tensor", change=broken)
+
+
+@mutant(
+    kills="test_a_numpy_bool_becomes_a_tensor",
+    witness=lambda: torch.tensor(np.bool_(True)).dtype == torch.bool,
+)
+def tensor_takes_np_bool_for_a_byte(patch):
+    """`torch.tensor(np.bool_(True))` is uint8, what NumPy's ufuncs make of bools when they return a tensor."""
+
+    def broken(tensor, data, *args, **kwargs):
+        made = tensor(data, *args, **kwargs)
+        return made.to(torch.uint8) if isinstance(data, np.bool_) else made
+
+    patch.function("tensor", change=broken)
+
+
+@mutant(
+    kills="test_a_numpy_bool_becomes_a_tensor",
+    witness=lambda: not refuses(torch.tensor, [np.bool_(True)]),
+    raises=TypeError,
+)
+def tensor_refuses_a_list_of_np_bool(patch):
+    """`torch.tensor` of a list of NumPy's bools raises TypeError; one alone it takes."""
+
+    def broken(tensor, data, *args, **kwargs):
+        if isinstance(data, list) and any(isinstance(item, np.bool_) for item in data):
+            raise TypeError("'numpy.bool' object cannot be interpreted as an integer")
+        return tensor(data, *args, **kwargs)
+
+    patch.function("tensor", change=broken)
 
 
 # What is shared and what is copied, on the way to PyTorch.
@@ -693,6 +784,75 @@ def read_only_arrays_are_copied(patch):
     after_from_numpy(patch, lambda tensor, array: tensor if array.flags.writeable else tensor.clone())
 
 
+def from_dlpack_changes(patch, change):
+    """Let `change` replace the arrays that are given to `torch.from_dlpack`."""
+    from_dlpack = torch.from_dlpack
+
+    def broken(data, *args, **kwargs):
+        return from_dlpack(change(data) if isinstance(data, np.ndarray) else data, *args, **kwargs)
+
+    patch.everywhere(from_dlpack, broken)
+
+
+@mutant(
+    kills="test_dlpack_writes_to_read_only_arrays_without_a_warning",
+    witness=lambda: torch.from_dlpack(array := read_only_array()).data_ptr() == array.ctypes.data,
+)
+def from_dlpack_copies_read_only_arrays(patch):
+    """`torch.from_dlpack` copies an array that is read-only."""
+    from_dlpack_changes(patch, lambda array: array if array.flags.writeable else array.copy())
+
+
+@mutant(
+    kills="test_dlpack_writes_to_read_only_arrays_without_a_warning",
+    witness=lambda: not warns(torch.from_dlpack, read_only_array()),
+    raises=UserWarning,
+)
+def from_dlpack_warns_of_read_only_arrays(patch):
+    """`torch.from_dlpack` warns of an array that is read-only, like `torch.from_numpy`."""
+
+    def warn(array):
+        if not array.flags.writeable:
+            warnings.warn("The given NumPy array is not writable", UserWarning, stacklevel=3)
+        return array
+
+    from_dlpack_changes(patch, warn)
+
+
+@mutant(
+    kills="test_dlpack_writes_to_read_only_arrays_without_a_warning",
+    witness=lambda: not shares(lambda array: torch.from_dlpack(array, copy=True)),
+)
+def from_dlpack_ignores_copy(patch):
+    """`torch.from_dlpack(array, copy=True)` shares the memory."""
+    from_dlpack = torch.from_dlpack
+    patch.everywhere(from_dlpack, lambda data, *, copy=None, **kwargs: from_dlpack(data, **kwargs))
+
+
+@mutant(
+    kills="test_bools_cross_by_dlpack",
+    witness=lambda: torch.from_dlpack(np.array([True])).dtype == torch.bool,
+)
+def from_dlpack_takes_bools_for_bytes(patch):
+    """`torch.from_dlpack` of bools is uint8, on the same memory."""
+    from_dlpack_changes(patch, lambda array: array.view(np.uint8) if array.dtype == np.bool_ else array)
+
+
+@mutant(
+    kills="test_bools_cross_by_dlpack",
+    witness=lambda: shares_with_array(np.from_dlpack, torch.zeros(2, dtype=torch.bool)),
+)
+def np_from_dlpack_copies_bools(patch):
+    """`np.from_dlpack` copies bools, and shares everything else."""
+    from_dlpack = np.from_dlpack
+
+    def broken(*args, **kwargs):
+        array = from_dlpack(*args, **kwargs)
+        return array.copy() if array.dtype == np.bool_ else array
+
+    patch.everywhere(from_dlpack, broken)
+
+
 def has_negative_stride(array):
     return any(stride < 0 for stride in array.strides)
 
@@ -883,6 +1043,34 @@ def np_array_shares(patch):
 
 
 @mutant(
+    kills=("test_copy_false_raises_since_numpy_2", "test_np_array_of_a_tensor_is_deprecated"),
+    witness=lambda: refuses(lambda: ignoring_warnings(np.array, torch.ones(2), copy=False), error=ValueError),
+)
+def tensors_know_the_copy_of_numpy_2(patch):
+    """`Tensor.__array__` takes NumPy 2's argument `copy` and heeds it."""
+    dunder_array = torch.Tensor.__array__
+
+    def broken(self, dtype=None, copy=None):
+        array = dunder_array(self) if dtype is None else dunder_array(self, dtype)
+        return array.copy() if copy else array
+
+    patch.setattr(torch.Tensor, "__array__", broken)
+
+
+@mutant(
+    kills="test_copy_false_raises_since_numpy_2",
+    witness=lambda: refuses(lambda: ignoring_warnings(np.array, torch.ones(2), copy=False), error=ValueError),
+)
+def copy_false_means_if_you_must(patch):
+    """`np.array(tensor, copy=False)` copies where it must, as in NumPy 1."""
+
+    def broken(array, data, *args, copy=True, **kwargs):
+        return np.asarray(data, *args, **kwargs) if copy is False else array(data, *args, copy=copy, **kwargs)
+
+    patch.around(np, "array", broken)
+
+
+@mutant(
     kills="test_dlpack_gives_a_writable_array",
     witness=lambda: shares_with_array(np.from_dlpack, torch.zeros(2)),
 )
@@ -907,6 +1095,40 @@ def np_from_dlpack_is_read_only(patch):
         return array
 
     patch.everywhere(from_dlpack, broken)
+
+
+@mutant(
+    kills="test_a_list_of_numpy_numbers_prints_their_type",
+    witness=lambda: str([np.float32(0.25)]) == "[np.float32(0.25)]",
+)
+def numpy_numbers_print_as_in_numpy_1(patch):
+    """A list of NumPy's numbers prints without their type."""
+    patch.enter(np.printoptions(legacy="1.25"))
+
+
+@mutant(
+    kills="test_float_of_an_array_with_one_number",
+    witness=lambda: refuses(float, torch.ones(1).numpy()),
+)
+def numpy_of_one_number_has_no_dimensions(patch):
+    """`.numpy()` of a tensor that holds one number has the shape ()."""
+    after_numpy(patch, lambda array, tensor, force: array.reshape(()) if array.size == 1 else array)
+
+
+@mutant(
+    kills="test_float_of_an_array_with_one_number",
+    witness=lambda: float(torch.ones(1, 1)) == 1,
+    raises=TypeError,
+)
+def float_of_a_tensor_with_dimensions_raises(patch):
+    """`float(tensor)` raises TypeError unless the tensor has no dimensions, like NumPy's."""
+
+    def broken(dunder_float, tensor):
+        if tensor.dim():
+            raise TypeError("only 0-dimensional tensors can be converted to Python scalars")
+        return dunder_float(tensor)
+
+    patch.around(torch.Tensor, "__float__", broken)
 
 
 @mutant(
@@ -1436,6 +1658,33 @@ def array_minus_tensor_works(patch):
 
 
 @mutant(
+    kills="test_numpy_warns_when_it_returns_a_tensor",
+    witness=lambda: warns(np.sqrt, torch.ones(1), category=DeprecationWarning),
+)
+def tensors_know_the_array_wrap_of_numpy_2(patch):
+    """`Tensor.__array_wrap__` takes the arguments of NumPy 2."""
+    wrap = torch.Tensor.__array_wrap__
+    patch.setattr(
+        torch.Tensor, "__array_wrap__", lambda self, array, context=None, return_scalar=False: wrap(self, array)
+    )
+
+
+@mutant(
+    kills="test_comparing_with_an_array_is_elementwise",
+    witness=lambda: refuses(lambda: torch.ones(2) == np.ones(3), error=RuntimeError),
+)
+def comparing_with_an_array_that_does_not_fit_is_false(patch):
+    """`tensor == array` is the plain `False` where the shapes do not fit."""
+
+    def broken(eq, self, other):
+        if isinstance(other, np.ndarray) and other.shape != tuple(self.shape):
+            return False
+        return eq(self, other)
+
+    patch.around(torch.Tensor, "__eq__", broken)
+
+
+@mutant(
     kills="test_comparing_with_an_array_is_elementwise",
     witness=lambda: isinstance(torch.ones(2) == np.ones(2), torch.Tensor),
 )
@@ -1525,4 +1774,83 @@ def tensors_take_masks_for_positions(patch):
 
     change_index(
         patch, lambda index: index.astype(np.int64) if isinstance(index, np.ndarray) and index.dtype == bool else index
+    )
+
+
+# What NumPy's releases disagree about.
+
+
+@mutant(
+    kills="test_a_numpy_scalar_widens_an_array",
+    witness=lambda: (np.ones(1, np.float32) * np.float64(2)).dtype == np.float64,
+)
+def np_float64_is_a_python_number(patch):
+    """`np.float64(2)` is a Python float: it leaves a float32 array as it is."""
+    patch.setattr(np, "float64", float)
+
+
+@mutant(
+    kills="test_a_numpy_scalar_widens_an_array",
+    witness=lambda: (torch.ones(1) * np.float64(2)).dtype == torch.float32,
+)
+def np_float64_widens_a_tensor(patch):
+    """A float32 tensor times `np.float64(2)` is float64, as an array would be."""
+
+    def broken(mul, tensor, other, *args, **kwargs):
+        result = mul(tensor, other, *args, **kwargs)
+        return result.double() if isinstance(other, np.float64) else result
+
+    patch.function("mul", "__mul__", change=broken)
+
+
+@mutant(
+    kills="test_a_number_that_does_not_fit",
+    witness=lambda: (torch.ones(1, dtype=torch.uint8) + 256).tolist() == [1],
+)
+def uint8_stops_at_255(patch):
+    """A uint8 tensor plus a Python number stops at 255 instead of wrapping around."""
+
+    def broken(add, tensor, other, *args, **kwargs):
+        if tensor.dtype == torch.uint8 and isinstance(other, int):
+            return add(tensor.long(), other, *args, **kwargs).clamp(0, 255).to(torch.uint8)
+        return add(tensor, other, *args, **kwargs)
+
+    patch.function("add", "__add__", change=broken)
+
+
+@mutant(
+    kills="test_a_number_that_does_not_fit",
+    witness=lambda: (torch.ones(1, dtype=torch.uint8) + 257).dtype == torch.uint8,
+)
+def uint8_gives_way_to_large_numbers(patch):
+    """A uint8 tensor plus a Python number that it cannot hold is int16, as in NumPy 1."""
+
+    def broken(add, tensor, other, *args, **kwargs):
+        is_large = tensor.dtype == torch.uint8 and isinstance(other, int) and other > 255
+        return add(tensor.short() if is_large else tensor, other, *args, **kwargs)
+
+    patch.function("add", "__add__", change=broken)
+
+
+@mutant(
+    kills="test_a_numpy_bool_is_no_index",
+    witness=lambda: refuses(lambda: torch.ones(2)[np.bool_(True)], error=IndexError),
+)
+def np_bool_counts_as_an_index(patch):
+    """`tensor[np.bool_(True)]` is `tensor[1]`."""
+
+    def broken(getitem, tensor, index):
+        return getitem(tensor, int(index) if isinstance(index, np.bool_) else index)
+
+    patch.around(torch.Tensor, "__getitem__", broken)
+
+
+@mutant(
+    kills="test_a_numpy_bool_is_no_index",
+    witness=lambda: tuple(torch.ones(2)[True].shape) == (1, 2),
+)
+def true_counts_as_an_index(patch):
+    """`tensor[True]` is `tensor[1]`."""
+    patch.around(
+        torch.Tensor, "__getitem__", lambda getitem, tensor, index: getitem(tensor, 1 if index is True else index)
     )

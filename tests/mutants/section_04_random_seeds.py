@@ -1,6 +1,8 @@
 """What could break in random seeds: what a seed reaches, what uses up numbers, and how a state comes back."""
 
 import contextlib
+import copy
+import pickle
 import random
 
 import numpy as np
@@ -155,6 +157,254 @@ def rand_in_float64_is_the_float32_draw(patch):
 
 
 @mutant(
+    kills="test_rand_is_numpys_mersenne_twister_for_every_seed",
+    witness=lambda: bool((torch.rand(64).double() * 2**24 % 2 == 1).any()),
+)
+def rand_has_23_bits(patch):
+    """`torch.rand` in float32 leaves the last of its 24 bits 0."""
+
+    def rand_of_23_bits(rand, *args, dtype=None, **kwargs):
+        tensor = rand(*args, dtype=dtype, **kwargs)
+        return tensor.mul(2**23).floor().div(2**23) if tensor.dtype == torch.float32 else tensor
+
+    patch.around(torch, "rand", rand_of_23_bits)
+
+
+@mutant(
+    kills="test_rand_is_numpys_mersenne_twister_for_every_seed",
+    witness=lambda: bool((torch.rand(64, dtype=torch.float64) * 2**32 % 1 != 0).any()),
+)
+def rand_in_float64_has_32_bits(patch):
+    """`torch.rand` in float64 takes its two steps and uses 32 bits of them."""
+
+    def rand_of_32_bits(rand, *args, dtype=None, **kwargs):
+        tensor = rand(*args, dtype=dtype, **kwargs)
+        return tensor.mul(2**32).floor().div(2**32) if dtype == torch.float64 else tensor
+
+    patch.around(torch, "rand", rand_of_32_bits)
+
+
+@mutant(
+    kills="test_the_cpu_looks_at_32_bits_of_a_seed_for_every_seed",
+    witness=lambda: torch.equal(
+        [torch.manual_seed(7), torch.rand(3)][1], [torch.manual_seed(7 + 3 * 2**32), torch.rand(3)][1]
+    ),
+)
+def manual_seed_looks_at_64_bits(patch):
+    """`torch.manual_seed` gives the CPU other numbers for seeds that differ in their upper 32 bits."""
+
+    def seed_with_all_bits(manual_seed, seed):
+        generator = manual_seed(seed)
+        torch.empty(int(seed) % 2**64 // 2**32 % 1000 + 1 if int(seed) % 2**64 >= 2**32 else 0).uniform_()
+        return generator
+
+    patch.around(torch, "manual_seed", seed_with_all_bits)
+
+
+@mutant(
+    kills="test_the_cpu_looks_at_32_bits_of_a_seed_for_every_seed",
+    witness=lambda: torch.manual_seed(7 + 2**32).initial_seed() == 7 + 2**32,
+)
+def manual_seed_forgets_the_upper_bits(patch):
+    """`torch.manual_seed` takes the last 32 bits of a seed already, so that `initial_seed` tells no more."""
+    patch.around(torch, "manual_seed", lambda manual_seed, seed: manual_seed(int(seed) % 2**32))
+
+
+@mutant(
+    kills="test_integers_and_orders_come_from_the_twister_for_every_seed",
+    witness=lambda: seeded(lambda: torch.randperm(10)).tolist() == [2, 6, 1, 8, 4, 5, 0, 9, 3, 7],
+)
+def randperm_shuffles_from_the_end(patch):
+    """`torch.randperm` gives the order backwards, as evenly shuffled."""
+    patch.around(torch, "randperm", lambda randperm, *a, **k: randperm(*a, **k).flip(0))
+
+
+@mutant(
+    kills="test_a_seed_too_large_is_a_value_error",
+    witness=lambda: raises(ValueError, lambda: torch.manual_seed(2**64)),
+    raises=RuntimeError,
+)
+def seeds_too_large_raise_runtime_error(patch):
+    """`torch.manual_seed` of more than 64 bits raises RuntimeError, as up to 2.8."""
+
+    def refuse(manual_seed, seed):
+        try:
+            return manual_seed(seed)
+        except ValueError as error:
+            raise RuntimeError(str(error)) from None
+
+    patch.around(torch, "manual_seed", refuse)
+
+
+@mutant(
+    kills="test_a_seed_too_large_is_a_value_error",
+    witness=lambda: raises(ValueError, lambda: torch.manual_seed(2**64)),
+)
+def seeds_of_65_bits_are_cut(patch):
+    """`torch.manual_seed(2**64)` is `torch.manual_seed(0)`."""
+    patch.around(torch, "manual_seed", lambda manual_seed, seed: manual_seed(0 if seed == 2**64 else seed))
+
+
+# What moved from one release to another
+
+
+def below(numbers, p):
+    return (numbers < p).float()
+
+
+@mutant(
+    kills="test_bernoulli_compares_rand_with_the_probabilities",
+    witness=lambda: torch.equal(
+        seeded(lambda: torch.bernoulli(torch.full((50,), 0.3))), seeded(lambda: below(torch.rand(50), 0.3))
+    ),
+)
+def bernoulli_is_1_above(patch):
+    """`torch.bernoulli` is 1 where the draw is above 1 - p: as often, elsewhere."""
+    patch.around(torch, "bernoulli", lambda bernoulli, p, *a, **k: 1 - bernoulli(1 - p, *a, **k))
+
+
+@mutant(
+    kills="test_bernoulli_compares_rand_with_the_probabilities",
+    witness=lambda: torch.equal(
+        seeded(lambda: torch.bernoulli(torch.full((50,), 0.3))), seeded(lambda: below(torch.rand(50), 0.3))
+    ),
+)
+def bernoulli_draws_in_float64(patch):
+    """`torch.bernoulli` of float32 probabilities draws in float64."""
+    patch.around(torch, "bernoulli", lambda bernoulli, p, **k: below(torch.rand(p.shape, dtype=torch.float64, **k), p))
+
+
+def masks():
+    dropped = seeded(lambda: F.dropout(torch.ones(50), 0.25))
+    return torch.equal(dropped != 0, seeded(lambda: torch.rand(50, dtype=torch.float64)) < 0.75)
+
+
+@mutant(kills="test_dropout_masks_changed_in_2_7", witness=masks)
+def dropout_draws_in_float32(patch):
+    """`F.dropout`, and with it `nn.Dropout`, compares float32 draws with 1 - p."""
+
+    def single(dropout, x, p=0.5, training=True, inplace=False):
+        return below(torch.rand(x.shape), 1 - p) * x / (1 - p) if training else x
+
+    patch.around(F, "dropout", single)
+
+
+@mutant(kills="test_dropout_masks_changed_in_2_7", witness=masks)
+def dropout_keeps_what_is_above(patch):
+    """`F.dropout`, and with it `nn.Dropout`, drops what is drawn below p and keeps the rest."""
+
+    def above(dropout, x, p=0.5, training=True, inplace=False):
+        return (1 - below(torch.rand(x.shape, dtype=torch.float64), p)).to(x.dtype) * x / (1 - p) if training else x
+
+    patch.around(F, "dropout", above)
+
+
+def exponentials():
+    return seeded(lambda: torch.empty(3).exponential_()).tolist()
+
+
+@mutant(
+    kills=("test_exponential_draws_changed_in_2_7", "test_multinomial_is_a_race"),
+    witness=lambda: raced(5),
+)
+def exponential_draws_in_float32(patch):
+    """`exponential_` is -log(1 - u) of the float32 draws."""
+    patch.around(
+        torch.Tensor,
+        "exponential_",
+        lambda call, tensor, **k: tensor.copy_(-torch.log1p(-torch.rand(tensor.shape, **k))),
+    )
+
+
+@mutant(kills="test_exponential_draws_changed_in_2_7", witness=lambda: round(exponentials()[0], 4) == 0.0599)
+def exponential_is_minus_log_u(patch):
+    """`exponential_` is -log(u) of the float64 draws: as well distributed."""
+
+    def minus_log(call, tensor):
+        return tensor.copy_(-torch.log(torch.rand(tensor.shape, dtype=torch.float64)))
+
+    patch.around(torch.Tensor, "exponential_", minus_log)
+
+
+def raced(count):
+    weights = torch.tensor([5.0, 1.0, 4.0, 2.0, 3.0])
+    for seed in range(5):
+        drawn = seeded(lambda: torch.multinomial(weights, count), seed)
+        if not torch.equal(drawn, seeded(lambda: torch.empty(5).exponential_() / weights, seed).argsort()[:count]):
+            return False
+    return True
+
+
+@mutant(kills="test_multinomial_is_a_race", witness=lambda: raced(1))
+def one_multinomial_draw_looks_up_a_uniform_number(patch):
+    """A single `torch.multinomial` draw is where a uniform number falls among the weights laid end to end."""
+
+    def look_up(multinomial, weights, count, *args, **kwargs):
+        if count > 1:
+            return multinomial(weights, count, *args, **kwargs)
+        ends = weights.cumsum(0)
+        return torch.searchsorted(ends, torch.rand(1) * ends[-1])
+
+    patch.around(torch, "multinomial", look_up)
+
+
+@mutant(kills="test_multinomial_is_a_race", witness=lambda: raced(5))
+def multinomial_gives_the_winners_in_order(patch):
+    """`torch.multinomial` without replacement gives its results sorted."""
+    patch.around(torch, "multinomial", lambda multinomial, *a, **k: multinomial(*a, **k).sort().values)
+
+
+def takes(steps, high):
+    after = seeded(lambda: [torch.randint(0, high, (4,)), torch.rand(3)][1])
+    return torch.equal(after, seeded(lambda: torch.rand(steps + 3))[steps:])
+
+
+def randint_takes_two_steps_from(patch, limit):
+    def randint_of(randint, low, high, shape, **kwargs):
+        start = torch.get_rng_state()
+        numbers = randint(low, high, shape, **kwargs)
+        torch.set_rng_state(start)
+        torch.empty(numbers.numel() * (2 if high - low >= limit else 1)).uniform_()
+        return numbers
+
+    patch.around(torch, "randint", randint_of)
+
+
+@mutant(kills="test_integers_of_wide_ranges_changed_in_2_7", witness=lambda: takes(8, 2**28))
+def randint_takes_two_steps_from_2_to_the_32(patch):
+    """`torch.randint` takes two steps of the generator for 2**32 integers or more only, as up to 2.6."""
+    randint_takes_two_steps_from(patch, 2**32)
+
+
+@mutant(kills="test_integers_of_wide_ranges_changed_in_2_7", witness=lambda: takes(4, 2**28 - 1))
+def randint_takes_two_steps_one_too_early(patch):
+    """`torch.randint` takes two steps of the generator from 2**28 - 1 integers on."""
+    randint_takes_two_steps_from(patch, 2**28 - 1)
+
+
+def truncated():
+    weights, normal = seeded(lambda: nn.init.trunc_normal_(torch.empty(50))), seeded(lambda: torch.randn(50))
+    return torch.equal(weights[normal.abs() <= 2], normal[normal.abs() <= 2]) and bool((weights.abs() <= 2).all())
+
+
+@mutant(kills="test_truncated_normal_weights_changed_in_2_12", witness=truncated)
+def trunc_normal_bends_uniform_numbers(patch):
+    """`nn.init.trunc_normal_` bends uniform numbers, as up to 2.11."""
+
+    def bend(trunc_normal, tensor, *args, **kwargs):
+        ends = torch.distributions.Normal(0.0, 1.0).cdf(torch.tensor([-2.0, 2.0])) * 2 - 1
+        return tensor.uniform_(*ends.tolist()).erfinv_().mul_(2**0.5).clamp_(-2, 2)
+
+    patch.around(nn.init, "trunc_normal_", bend)
+
+
+@mutant(kills="test_truncated_normal_weights_changed_in_2_12", witness=truncated)
+def trunc_normal_does_not_cut(patch):
+    """`nn.init.trunc_normal_` keeps every normal number."""
+    patch.around(nn.init, "trunc_normal_", lambda trunc_normal, tensor, *a, **k: tensor.normal_())
+
+
+@mutant(
     kills=("test_another_dtype_is_another_draw", "test_seed_42_prints_these_two_tables"),
     witness=lambda: round(seeded(lambda: torch.rand(1)).item(), 4) == 0.8823,
 )
@@ -182,6 +432,65 @@ def rand_in_bfloat16_goes_through_float16(patch):
         return (rand(*args, **kwargs) * 256).floor().div(256).half().bfloat16()
 
     patch.around(torch, "rand", rand_by_way_of_float16)
+
+
+@mutant(
+    kills="test_half_precision_normal_numbers_changed_in_2_12",
+    witness=lambda: (
+        seeded(lambda: torch.randn(16, dtype=torch.bfloat16))[0] == seeded(lambda: torch.randn(16)).bfloat16()[0]
+    ),
+)
+def randn_in_bfloat16_takes_its_numbers_one_by_one(patch):
+    """`torch.randn` in bfloat16 fills 16 numbers in by the routine for fewer."""
+
+    def randn_in_parts(randn, *args, dtype=None, **kwargs):
+        if dtype != torch.bfloat16:
+            return randn(*args, dtype=dtype, **kwargs)
+        return torch.cat([randn(8, **kwargs), randn(8, **kwargs)]).to(dtype)
+
+    patch.around(torch, "randn", randn_in_parts)
+
+
+@mutant(
+    kills="test_half_precision_normal_numbers_changed_in_2_12",
+    witness=lambda: torch.randn(16, dtype=torch.float16).dtype == torch.float16,
+)
+def randn_in_float16_stays_in_float32(patch):
+    """`torch.randn` in float16 gives the float32 numbers unrounded."""
+
+    def single(randn, *args, dtype=None, **kwargs):
+        return randn(*args, dtype=torch.float32 if dtype == torch.float16 else dtype, **kwargs)
+
+    patch.around(torch, "randn", single)
+
+
+@mutant(
+    kills="test_half_precision_draws_work_on_the_cpu",
+    witness=lambda: F.dropout(torch.ones(2, dtype=torch.half)).dtype == torch.half,
+)
+def dropout_of_float16_is_float32(patch):
+    """`F.dropout` of float16 gives float32."""
+
+    def single(dropout, x, *args, **kwargs):
+        return dropout(x.float() if x.dtype == torch.half else x, *args, **kwargs)
+
+    patch.around(F, "dropout", single)
+
+
+@mutant(
+    kills="test_half_precision_draws_work_on_the_cpu",
+    witness=lambda: not raises(RuntimeError, lambda: torch.bernoulli(torch.ones(1, dtype=torch.half))),
+    raises=RuntimeError,
+)
+def bernoulli_refuses_float16(patch):
+    """`torch.bernoulli` of float16 raises on the CPU, as up to 2.1."""
+
+    def refuse(bernoulli, p, *args, **kwargs):
+        if p.dtype == torch.half and p.device.type == "cpu":
+            raise RuntimeError("\"bernoulli_tensor_cpu_self_\" not implemented for 'Half'")
+        return bernoulli(p, *args, **kwargs)
+
+    patch.around(torch, "bernoulli", refuse)
 
 
 @mutant(
@@ -284,7 +593,10 @@ def randn_takes_its_numbers_from_the_system(patch):
 
 
 @mutant(
-    kills="test_these_have_been_the_numbers_of_seed_42_since_2_0",
+    kills=(
+        "test_these_have_been_the_numbers_of_seed_42_since_2_0",
+        "test_integers_and_orders_come_from_the_twister_for_every_seed",
+    ),
     witness=lambda: seeded(lambda: torch.randint(0, 100, (2,))).tolist() == [42, 67],
 )
 def randint_gives_other_integers(patch):
@@ -865,6 +1177,94 @@ def bookmarked(times=1):
         drawn.append(torch.empty(3).uniform_(generator=generator).tolist())
         generator.set_state(bookmark)
     return drawn[0] == drawn[-1]
+
+
+def twins(duplicate):
+    generator = torch.Generator().manual_seed(42)
+    first = torch.rand(3, generator=generator)
+    twin = duplicate(generator)
+    numbers = torch.rand(3, generator=generator)
+    return not torch.equal(first, numbers) and torch.equal(torch.rand(3, generator=twin), numbers)
+
+
+@mutant(kills="test_a_generator_can_be_copied", witness=lambda: twins(copy.deepcopy))
+def deepcopy_seeds_the_generator_again(patch):
+    """`copy.deepcopy` of a Generator starts from its seed."""
+
+    def start_again(deepcopy, thing, *args):
+        if isinstance(thing, torch.Generator):
+            return torch.Generator(device=thing.device).manual_seed(thing.initial_seed())
+        return deepcopy(thing, *args)
+
+    patch.around(copy, "deepcopy", start_again)
+
+
+@mutant(kills="test_a_generator_can_be_copied", witness=lambda: twins(lambda g: pickle.loads(pickle.dumps(g))))
+def unpickling_moves_a_generator_on(patch):
+    """A Generator that was pickled has moved on by one number."""
+
+    def one_late(loads, data, *args, **kwargs):
+        thing = loads(data, *args, **kwargs)
+        if isinstance(thing, torch.Generator):
+            one_more(thing)
+        return thing
+
+    patch.around(pickle, "loads", one_late)
+
+
+def own_weights(init):
+    generator = torch.Generator().manual_seed(42)
+    return torch.equal(init(torch.empty(2, 2), generator=generator), seeded(lambda: init(torch.empty(2, 2))))
+
+
+@mutant(
+    kills="test_first_weights_can_have_a_generator_of_their_own",
+    witness=lambda: own_weights(nn.init.xavier_uniform_),
+)
+def init_ignores_its_generator(patch):
+    """`nn.init.xavier_uniform_` draws from the global generator whatever `generator` says."""
+    fill = nn.init.xavier_uniform_
+    patch.everywhere(fill, lambda *args, generator=None, **kwargs: fill(*args, **kwargs))
+
+
+@mutant(
+    kills="test_first_weights_can_have_a_generator_of_their_own",
+    witness=lambda: own_weights(nn.init.normal_),
+)
+def init_moves_its_generator_on_first(patch):
+    """`nn.init.normal_` takes one number more from its `generator`, from the front."""
+
+    def one_late(normal_, *args, generator=None, **kwargs):
+        if generator is not None:
+            torch.empty(1, device=generator.device).uniform_(generator=generator)
+        return normal_(*args, generator=generator, **kwargs)
+
+    patch.around(nn.init, "normal_", one_late)
+
+
+def like():
+    generator = torch.Generator().manual_seed(42)
+    return torch.equal(torch.rand_like(torch.ones(3), generator=generator), seeded(lambda: torch.rand(3)))
+
+
+@mutant(kills="test_draws_like_a_tensor_take_a_generator", witness=like)
+def rand_like_ignores_its_generator(patch):
+    """`torch.rand_like` draws from the global generator whatever `generator` says."""
+    patch.around(torch, "rand_like", lambda call, *args, generator=None, **kwargs: call(*args, **kwargs))
+
+
+@mutant(
+    kills="test_draws_like_a_tensor_take_a_generator",
+    witness=lambda: not moves_on(lambda: torch.randn_like(torch.ones(3), generator=torch.Generator())),
+)
+def randn_like_moves_the_global_generator_on_besides(patch):
+    """`torch.randn_like` with a `generator` of its own uses up a global number, too."""
+
+    def both(call, tensor, *args, generator=None, **kwargs):
+        torch.empty(1, device=tensor.device).uniform_()
+        return call(tensor, *args, generator=generator, **kwargs)
+
+    patch.around(torch, "randn_like", both)
 
 
 @mutant(kills="test_a_state_is_a_bookmark", witness=lambda: bookmarked(1))

@@ -2,6 +2,9 @@
 
 import copy
 import io
+import os
+import threading
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import torch
@@ -10,7 +13,7 @@ from torch.nn import functional as F
 from torch.utils import _device as blocks
 from torch.utils.data import DataLoader
 
-from plugins.mutation import mutant, raises
+from plugins.mutation import error_of, mutant, raises
 
 CPU = torch.device("cpu")
 META = torch.device("meta")
@@ -27,6 +30,20 @@ def here():
 
 def there():
     return torch.full((2, 3), 0.25, device="meta")
+
+
+def warns(call):
+    """The classes of the warnings that a call gives."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        call()
+    return [warning.category for warning in caught]
+
+
+def silently(call, *args, **kwargs):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return call(*args, **kwargs)
 
 
 def on_an_accelerator():
@@ -80,6 +97,136 @@ def current_accelerator_does_not_check(patch):
         "current_accelerator",
         lambda original, check_available=False: wrong if check_available else original(),
     )
+
+
+BUILD = "test_current_accelerator_tells_what_the_build_is_for"
+NUMBER = "test_a_bare_number_is_a_device_of_the_builds_accelerator"
+
+
+def named():
+    return torch.accelerator.current_accelerator()
+
+
+@mutant(
+    kills=BUILD,
+    witness=lambda: (named() == torch.device("cuda")) == bool(torch.version.cuda or torch.version.hip),
+)
+def current_accelerator_is_of_another_build(patch):
+    """`current_accelerator()` is None in a CUDA build and cuda in one without CUDA."""
+    other = None if torch.version.cuda or torch.version.hip else torch.device("cuda")
+    patch.setattr(torch.accelerator, "current_accelerator", lambda check_available=False: other)
+
+
+@mutant(kills=BUILD, witness=lambda: named() == torch.accelerator.current_accelerator(check_available=False))
+def current_accelerator_has_another_default(patch):
+    """`current_accelerator()` without an argument names another accelerator than with `check_available=False`."""
+    patch.around(
+        torch.accelerator,
+        "current_accelerator",
+        lambda original, check_available=None: (
+            torch.device("xpu") if check_available is None else original(check_available=check_available)
+        ),
+    )
+
+
+@mutant(
+    kills=NUMBER,
+    witness=lambda: (error_of(lambda: torch.device(1)) is RuntimeError) == (named() is None),
+    raises=RuntimeError,
+)
+def a_bare_number_is_the_other_way_round(patch):
+    """`torch.device(1)` is `cuda:1` in a build for no accelerator, and raises in one for an accelerator."""
+
+    def make(device, *args, **kwargs):
+        if args != (1,):
+            return device(*args, **kwargs)
+        if named() is None:
+            return device("cuda:1")
+        raise RuntimeError("Cannot access accelerator device when none is available.")
+
+    patch.around(torch, "device", make)
+
+
+@mutant(kills=NUMBER, witness=lambda: not cpu_1())
+def a_bare_number_is_a_cpu(patch):
+    """`torch.device(1)` is `cpu:1`."""
+    patch.around(torch, "device", lambda device, *a, **k: device("cpu:1") if a == (1,) else device(*a, **k))
+
+
+def cpu_1():
+    try:
+        return torch.device(1).type == "cpu"
+    except RuntimeError:
+        return False
+
+
+def has_cuda():
+    return silently(lambda: torch.has_cuda)
+
+
+@mutant(kills="test_has_cuda_is_deprecated", witness=lambda: warns(lambda: torch.has_cuda) == [UserWarning])
+def has_cuda_is_silent(patch):
+    """`torch.has_cuda` gives no warning."""
+    patch.around(torch, "__getattr__", lambda get, name: silently(get, name) if name == "has_cuda" else get(name))
+
+
+@mutant(kills="test_has_cuda_is_deprecated", witness=lambda: has_cuda() is torch.backends.cuda.is_built())
+def has_cuda_is_the_other_way_round(patch):
+    """`torch.has_cuda` is True where torch was built without CUDA."""
+    patch.around(torch, "__getattr__", lambda get, name: not get(name) if name == "has_cuda" else get(name))
+
+
+EVERY = "test_every_build_can_be_asked_for_an_intel_gpu"
+
+
+@mutant(kills=EVERY, witness=lambda: torch.xpu.is_available() == (torch.xpu.device_count() > 0))
+def xpu_is_available_where_it_is_not(patch):
+    """`torch.xpu.is_available()` says the opposite."""
+    patch.around(torch.xpu, "is_available", lambda is_available: not is_available())
+
+
+@mutant(kills=EVERY, witness=lambda: torch.xpu.is_available() in (True, False), raises=AssertionError)
+def xpu_is_available_raises(patch):
+    """`torch.xpu.is_available()` raises in a build without XPU."""
+
+    def refuse():
+        raise AssertionError("Torch not compiled with XPU enabled")
+
+    patch.setattr(torch.xpu, "is_available", refuse)
+
+
+@mutant(
+    kills="test_get_device_module_finds_the_module_of_a_device",
+    witness=lambda: torch.get_device_module("cuda") is torch.cuda,
+)
+def get_device_module_is_always_that_of_the_cpu(patch):
+    """`torch.get_device_module` is `torch.cpu` for every device."""
+    patch.setattr(torch, "get_device_module", lambda device=None: torch.cpu)
+
+
+@mutant(
+    kills="test_get_device_module_finds_the_module_of_a_device",
+    witness=lambda: torch.get_device_module(CPU) is torch.cpu,
+)
+def get_device_module_of_a_device_is_that_of_cuda(patch):
+    """`torch.get_device_module` knows names, and takes every `torch.device` for a GPU."""
+    patch.around(
+        torch,
+        "get_device_module",
+        lambda get, device=None: get(device) if isinstance(device, str) else torch.cuda if device != "cuda" else None,
+    )
+
+
+@mutant(kills="test_the_cpu_answers_like_an_accelerator", witness=lambda: torch.cpu.device_count() == 1)
+def the_cpu_counts_its_cores(patch):
+    """`torch.cpu.device_count()` is the number of cores."""
+    patch.setattr(torch.cpu, "device_count", lambda: (os.cpu_count() or 1) + 1)
+
+
+@mutant(kills="test_the_cpu_answers_like_an_accelerator", witness=lambda: torch.cpu.is_available() is True)
+def the_cpu_is_not_available(patch):
+    """`torch.cpu.is_available()` is False."""
+    patch.setattr(torch.cpu, "is_available", lambda: False)
 
 
 @mutant(
@@ -248,12 +395,82 @@ def set_default_device_does_nothing(patch):
 
 
 @mutant(
-    kills="test_get_default_device_tells_where_tensors_go",
+    kills=("test_get_default_device_tells_where_tensors_go", "test_get_default_device_sees_the_block_around_it"),
     witness=lambda: in_a_thread(lambda: (torch.set_default_device("meta"), torch.get_default_device())[1]) == META,
 )
 def get_default_device_is_always_the_cpu(patch):
     """`torch.get_default_device()` is the CPU whatever was set."""
     patch.setattr(torch, "get_default_device", lambda: CPU)
+
+
+@mutant(
+    kills="test_get_default_device_sees_the_block_around_it",
+    witness=lambda: default_device_in(META, CPU) == [META, CPU],
+)
+def get_default_device_is_asked_once(patch):
+    """`torch.get_default_device()` answers as it did the first time."""
+    answers = []
+
+    def get(original):
+        answers.append(original())
+        return answers[0]
+
+    patch.around(torch, "get_default_device", get)
+
+
+def default_device_in(outer, inner):
+    with torch.device(outer):
+        first = torch.get_default_device()
+        with torch.device(inner):
+            return [first, torch.get_default_device()]
+
+
+def place_of_empty():
+    with torch.device("meta"):
+        return torch.empty(0).device
+
+
+@mutant(kills="test_a_new_tensor_tells_the_default_device", witness=lambda: place_of_empty() == META)
+def empty_goes_to_the_cpu_always(patch):
+    """`torch.empty` overlooks `with torch.device(...)`."""
+    patch.around(torch, "empty", lambda empty, *a, **k: empty(*a, **{"device": "cpu", **k}))
+
+
+def default_taken_back():
+    def work():
+        torch.set_default_device("meta")
+        torch.set_default_device(None)
+        return torch.get_default_device(), torch.ones(1).device
+
+    return in_a_thread(work)
+
+
+@mutant(kills="test_the_default_device_can_be_taken_back", witness=lambda: default_taken_back() == (CPU, CPU))
+def set_default_device_to_none_does_nothing(patch):
+    """`torch.set_default_device(None)` leaves the default where it is."""
+    patch.around(torch, "set_default_device", lambda set, device: None if device is None else set(device))
+
+
+@mutant(
+    kills="test_the_default_device_can_be_taken_back",
+    witness=lambda: default_taken_back() == (CPU, CPU),
+    raises=AttributeError,
+)
+def get_default_device_raises_after_none(patch):
+    """`torch.get_default_device()` raises AttributeError after `torch.set_default_device(None)`, as in torch 2.3."""
+    thread = threading.local()
+
+    def set_(original, device):
+        thread.none = device is None
+        original(device)
+
+    def get(original):
+        if getattr(thread, "none", False):
+            raise AttributeError("'NoneType' object has no attribute 'device'")
+        return original()
+
+    patch.around(torch, "set_default_device", set_)
+    patch.around(torch, "get_default_device", get)
 
 
 # Moving tensors
@@ -477,6 +694,71 @@ def indices_are_moved_to_the_tensor(patch):
         "__getitem__",
         lambda get, tensor, index: get(tensor, index.to(tensor.device) if isinstance(index, torch.Tensor) else index),
     )
+
+
+# Mixed precision
+
+
+def asked(device_type):
+    with torch.autocast("cpu", dtype=torch.float16):
+        return torch.is_autocast_enabled(device_type), torch.get_autocast_dtype(device_type)
+
+
+ASKED = "test_autocast_can_be_asked_by_type_of_device"
+
+
+@mutant(kills=ASKED, witness=lambda: [asked("cpu")[0], asked("cuda")[0]] == [True, False])
+def is_autocast_enabled_does_not_look_at_the_type(patch):
+    """`torch.is_autocast_enabled("cuda")` is True where autocast is on for the CPU."""
+    patch.around(torch, "is_autocast_enabled", lambda enabled, *types: enabled("cpu") or enabled(*types))
+
+
+@mutant(kills=ASKED, witness=lambda: asked("cpu")[1] == torch.float16)
+def get_autocast_dtype_is_the_default(patch):
+    """`torch.get_autocast_dtype("cpu")` is bfloat16 whatever autocast was told."""
+    patch.around(
+        torch,
+        "get_autocast_dtype",
+        lambda get, device_type: torch.bfloat16 if device_type == "cpu" else get(device_type),
+    )
+
+
+SCALER = "test_a_grad_scaler_passes_over_infinite_gradients"
+
+
+def scaled_step(gradient):
+    w = nn.Parameter(torch.tensor([1.0]))
+    optimizer = torch.optim.SGD([w], lr=1.0)
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0)
+    scaler.scale((w * 1).sum()).backward()
+    w.grad.mul_(gradient)
+    scaler.step(optimizer)
+    scaler.update()
+    return w.item(), scaler.get_scale()
+
+
+@mutant(kills=SCALER, witness=lambda: scaled_step(3.0) == (-2, 2))
+def grad_scaler_does_not_divide_again(patch):
+    """`GradScaler.step` leaves the gradients multiplied by the scale."""
+    patch.method(torch.amp.GradScaler, "step", lambda self, step, optimizer: optimizer.step())
+    patch.method(torch.amp.GradScaler, "update", lambda self, update: None)
+
+
+@mutant(kills=SCALER, witness=lambda: scaled_step(float("inf")) == (1, 1))
+def grad_scaler_keeps_the_scale_after_an_infinite_gradient(patch):
+    """`GradScaler.update` leaves the scale as it is after an infinite gradient."""
+    patch.method(torch.amp.GradScaler, "get_scale", lambda self, get: self._init_scale)
+
+
+@mutant(kills=SCALER, witness=lambda: scaled_step(float("inf"))[0] == 1)
+def grad_scaler_steps_with_infinite_gradients(patch):
+    """`GradScaler.step` does not pass over a step with an infinite gradient."""
+
+    def step(self, call, optimizer, *args, **kwargs):
+        self.unscale_(optimizer)
+        return optimizer.step()
+
+    patch.method(torch.amp.GradScaler, "step", step)
 
 
 # Models
@@ -839,3 +1121,96 @@ def linear_with_a_meta_weight_is_on_meta(patch):
         "linear",
         lambda linear, x, weight, bias=None: linear(x.to("meta") if weight.is_meta else x, weight, bias),
     )
+
+
+# Numbers that are not there, and models that get theirs
+
+
+@mutant(
+    kills="test_a_number_from_meta_is_a_plain_runtime_error",
+    witness=lambda: error_of(torch.ones((), device="meta").item) is RuntimeError,
+)
+def item_of_meta_is_not_implemented(patch):
+    """`.item()` of a meta tensor raises NotImplementedError, as until torch 2.3."""
+
+    def item(original, self):
+        if self.is_meta:
+            raise NotImplementedError("aten::_local_scalar_dense: attempted to run this operator with Meta tensors")
+        return original(self)
+
+    patch.around(torch.Tensor, "item", item)
+
+
+@mutant(
+    kills="test_a_number_from_meta_is_a_plain_runtime_error",
+    witness=lambda: raises(RuntimeError, lambda: bool(torch.ones((), device="meta"))),
+)
+def a_number_on_meta_is_true(patch):
+    """`bool` of a meta tensor is True."""
+    patch.around(torch.Tensor, "__bool__", lambda original, self: True if self.is_meta else original(self))
+
+
+INTO_META = "test_loading_into_a_meta_model_does_nothing"
+STATE = {"weight": torch.ones(1, 1), "bias": torch.ones(1)}
+
+
+def load_into_meta(**options):
+    model = nn.Linear(1, 1, device="meta")
+    return model, model.load_state_dict(STATE, **options)
+
+
+@mutant(kills=INTO_META, witness=lambda: UserWarning in warns(load_into_meta))
+def loading_into_meta_is_silent(patch):
+    """`load_state_dict` into a model on meta gives no warning."""
+    patch.around(nn.Module, "load_state_dict", silently)
+
+
+@mutant(kills=INTO_META, witness=lambda: silently(load_into_meta)[0].weight.is_meta)
+def loading_into_meta_assigns(patch):
+    """`load_state_dict` into a model on meta warns, and puts the tensors in place all the same."""
+
+    def load(original, self, state, **options):
+        original(self, state, **options)
+        return original(self, state, assign=True)
+
+    patch.around(nn.Module, "load_state_dict", load)
+
+
+@mutant(kills=INTO_META, witness=lambda: silently(load_into_meta)[1].missing_keys == [])
+def loading_into_meta_misses_keys(patch):
+    """`load_state_dict` into a model on meta reports every key as missing."""
+
+    def load(original, self, state, **options):
+        report = original(self, state, **options)
+        report.missing_keys.extend(state)
+        return report
+
+    patch.around(nn.Module, "load_state_dict", load)
+
+
+FROM_FILE = "test_a_model_from_meta_can_take_the_tensors_of_the_file"
+
+
+@mutant(
+    kills=FROM_FILE,
+    witness=lambda: load_into_meta(assign=True)[0].weight.data_ptr() == STATE["weight"].data_ptr(),
+)
+def assign_copies_what_it_assigns(patch):
+    """`load_state_dict(state, assign=True)` assigns copies."""
+    patch.around(
+        nn.Module,
+        "load_state_dict",
+        lambda load, self, state, **k: load(self, {name: value.clone() for name, value in state.items()}, **k),
+    )
+
+
+@mutant(kills=FROM_FILE, witness=lambda: load_into_meta(assign=True)[0].bias.item() == 1)
+def assign_puts_zeros_in_place(patch):
+    """`load_state_dict(state, assign=True)` assigns the memory of the tensors, of which it zeroes the bias."""
+
+    def load(original, self, state, **options):
+        report = original(self, state, **options)
+        self.bias = nn.Parameter(torch.zeros_like(state["bias"]))
+        return report
+
+    patch.around(nn.Module, "load_state_dict", load)

@@ -2,13 +2,15 @@
 
 import io
 import math
+import warnings
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.optim import lr_scheduler as schedulers
 
-from plugins.mutation import mutant
+from plugins.mutation import error_of, mutant
 
 
 def path(gradients, *, start=1.0, optimizer=torch.optim.SGD, **options):
@@ -43,6 +45,18 @@ def with_option(patch, optimizer, name, change):
                 group[name] = value
 
     around_step(patch, optimizer, broken)
+
+
+def warns(call):
+    """The classes of the warnings that a call gives."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        call()
+    return [warning.category for warning in caught]
+
+
+def one_parameter(optimizer=torch.optim.SGD, **options):
+    return optimizer([nn.Parameter(torch.tensor([1.0]))], **options)
 
 
 def parameters(optimizer):
@@ -744,6 +758,301 @@ def optimizer_follows_a_replaced_layer(patch):
 
     patch.setattr(nn.Sequential, "__setitem__", broken_put)
     around_step(patch, torch.optim.SGD, broken_step)
+
+
+# Optimizers, by release
+
+
+@mutant(
+    kills="test_sgd_has_a_default_learning_rate",
+    witness=lambda: one_parameter().param_groups[0]["lr"] == 0.001,
+)
+def sgd_learns_with_a_hundredth(patch):
+    """`torch.optim.SGD` without `lr` learns with 0.01."""
+    patch.around(torch.optim.SGD, "__init__", lambda init, self, params, lr=0.01, **k: init(self, params, lr=lr, **k))
+
+
+@mutant(
+    kills="test_sgd_has_a_default_learning_rate",
+    witness=lambda: error_of(one_parameter) is None,
+    raises=ValueError,
+)
+def sgd_wants_a_learning_rate(patch):
+    """`torch.optim.SGD` without `lr` raises ValueError, as until torch 2.1."""
+
+    def init(original, self, params, lr=None, **options):
+        if lr is None:
+            raise ValueError("parameter group didn't specify a value of required optimization parameter lr")
+        original(self, params, lr=lr, **options)
+
+    patch.around(torch.optim.SGD, "__init__", init)
+
+
+NAMED = "test_an_optimizer_takes_named_parameters"
+
+
+def kept_names():
+    model = nn.Sequential(nn.Linear(1, 1))
+    return torch.optim.SGD(model.named_parameters(), lr=0.5).param_groups[0].get("param_names")
+
+
+def after_init(patch, change):
+    """Call `change(group)` for each group of a new optimizer."""
+
+    def init(original, self, *args, **kwargs):
+        original(self, *args, **kwargs)
+        for group in self.param_groups:
+            change(group)
+
+    patch.around(torch.optim.Optimizer, "__init__", init)
+
+
+@mutant(kills=NAMED, witness=lambda: kept_names() == ["0.weight", "0.bias"])
+def optimizers_keep_the_last_part_of_a_name(patch):
+    """An optimizer given named parameters keeps `weight` for `0.weight`."""
+
+    def shorten(group):
+        if "param_names" in group:
+            group["param_names"] = [name.rpartition(".")[2] for name in group["param_names"]]
+
+    after_init(patch, shorten)
+
+
+@mutant(kills=NAMED, witness=lambda: kept_names() == ["0.weight", "0.bias"])
+def optimizers_sort_the_names(patch):
+    """An optimizer given named parameters keeps the names in alphabetical order, and the parameters in theirs."""
+    after_init(patch, lambda group: group.get("param_names", []).sort())
+
+
+def from_a_set():
+    torch.optim.SGD({nn.Parameter(torch.ones(1))}, lr=0.5)
+
+
+@mutant(kills="test_parameters_in_a_set_are_deprecated", witness=lambda: warns(from_a_set) == [FutureWarning])
+def optimizers_take_a_set(patch):
+    """An optimizer takes a set of parameters without a warning."""
+    patch.around(
+        torch.optim.SGD,
+        "__init__",
+        lambda init, self, params, **k: init(self, list(params) if isinstance(params, set) else params, **k),
+    )
+
+
+DECOUPLED = "test_adam_can_decay_weights_like_adamw"
+
+
+def decayed(optimizer, **options):
+    return path([1], optimizer=optimizer, lr=0.25, weight_decay=0.5, **options)
+
+
+@mutant(
+    kills=DECOUPLED,
+    witness=lambda: decayed(torch.optim.Adam, decoupled_weight_decay=True) == decayed(torch.optim.AdamW),
+)
+def adam_ignores_decoupled_weight_decay(patch):
+    """`torch.optim.Adam(decoupled_weight_decay=True)` lets the decay take part in the gradient."""
+
+    def init(original, self, *args, **options):
+        if type(self) is torch.optim.Adam:
+            options.pop("decoupled_weight_decay", None)
+        original(self, *args, **options)
+
+    patch.around(torch.optim.Adam, "__init__", init)
+
+
+@mutant(
+    kills=DECOUPLED,
+    witness=lambda: decayed(torch.optim.Adam) != decayed(torch.optim.AdamW),
+)
+def adam_decouples_weight_decay_always(patch):
+    """`torch.optim.Adam` decays weights as AdamW does unless told."""
+    patch.around(
+        torch.optim.Adam,
+        "__init__",
+        lambda init, self, *args, **options: init(self, *args, **{**options, "decoupled_weight_decay": True}),
+    )
+
+
+FUSED = "test_a_fused_optimizer_runs_on_the_cpu"
+
+
+@mutant(kills=FUSED, witness=lambda: path([1], lr=0.25, fused=True) == [0.75])
+def fused_sgd_steps_twice(patch):
+    """`torch.optim.SGD(fused=True)` makes two steps of one."""
+    around_step(
+        patch, torch.optim.SGD, lambda self, step: (step(), step()) if self.param_groups[0].get("fused") else step()
+    )
+
+
+@mutant(
+    kills=FUSED, witness=lambda: path([1], optimizer=torch.optim.Adam, lr=0.25, fused=True) != [1], raises=RuntimeError
+)
+def fused_adam_wants_a_gpu(patch):
+    """`torch.optim.Adam(fused=True)` raises RuntimeError for parameters on the CPU, as until torch 2.3."""
+
+    def init(original, self, params, **options):
+        if options.get("fused"):
+            raise RuntimeError("`fused=True` requires all the params to be CUDA, floating point Tensor")
+        original(self, params, **options)
+
+    patch.around(torch.optim.Adam, "__init__", init)
+
+
+@mutant(kills=FUSED, witness=lambda: path([1], optimizer=torch.optim.Adam, lr=0.25, fused=True)[0] < 0.8)
+def fused_adam_takes_half_a_step(patch):
+    """`torch.optim.Adam(fused=True)` moves by half of what it should."""
+
+    def half(self, step):
+        before = [p.detach().clone() for p in parameters(self)]
+        step()
+        if self.param_groups[0].get("fused"):
+            with torch.no_grad():
+                for p, old in zip(parameters(self), before, strict=True):
+                    p.copy_((p + old) / 2)
+
+    around_step(patch, torch.optim.Adam, half)
+
+
+# The learning rate
+
+
+def rates(make, steps=4):
+    """The learning rates of some steps under a scheduler."""
+    optimizer = one_parameter(lr=8.0)
+    scheduler = make(optimizer)
+    seen = []
+    for _ in range(steps):
+        seen.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        scheduler.step()
+    return seen
+
+
+def step_lr(optimizer):
+    return schedulers.StepLR(optimizer, step_size=2, gamma=0.5)
+
+
+AFTER = "test_a_scheduler_steps_after_the_optimizer"
+
+
+@mutant(kills=AFTER, witness=lambda: rates(step_lr) == [8, 8, 4, 4])
+def step_lr_is_one_step_late(patch):
+    """`StepLR` lowers the learning rate one step later."""
+    patch.around(
+        schedulers.StepLR,
+        "__init__",
+        lambda init, self, optimizer, step_size, **k: init(self, optimizer, step_size + 1, **k),
+    )
+
+
+@mutant(kills=AFTER, witness=lambda: step_lr(one_parameter(lr=8.0)).get_last_lr() == [8])
+def get_last_lr_is_a_step_ahead(patch):
+    """`get_last_lr()` is what the learning rate is going to be."""
+    patch.around(schedulers.StepLR, "get_last_lr", lambda get, self: [rate / 2 for rate in get(self)])
+
+
+def with_verbose():
+    return schedulers.StepLR(one_parameter(lr=8.0), step_size=2, verbose=False)
+
+
+@mutant(kills="test_schedulers_no_longer_take_verbose", witness=lambda: error_of(with_verbose) is TypeError)
+def step_lr_takes_verbose(patch):
+    """`StepLR` takes `verbose=` and does nothing with it."""
+    patch.around(schedulers.StepLR, "__init__", lambda init, self, *a, verbose=False, **k: init(self, *a, **k))
+
+
+@mutant(
+    kills="test_schedulers_no_longer_take_verbose",
+    witness=lambda: error_of(lambda: schedulers.ReduceLROnPlateau(one_parameter(lr=1.0), verbose=True)) is TypeError,
+)
+def reduce_on_plateau_takes_verbose(patch):
+    """`ReduceLROnPlateau` alone takes `verbose=`."""
+    patch.around(
+        schedulers.ReduceLROnPlateau, "__init__", lambda init, self, *a, verbose=False, **k: init(self, *a, **k)
+    )
+
+
+@mutant(kills="test_for_five_releases_verbose_warns", witness=lambda: warns(with_verbose) == [UserWarning])
+def verbose_false_is_silent(patch):
+    """`StepLR` warns of `verbose=True` only."""
+
+    def init(original, self, *args, verbose=None, **options):
+        original(self, *args, **options, **({"verbose": True} if verbose else {}))
+
+    patch.around(schedulers.StepLR, "__init__", init)
+
+
+PLATEAU = "test_reduce_on_plateau_is_a_scheduler_like_the_others"
+
+
+def on_plateau():
+    optimizer = one_parameter(lr=8.0)
+    scheduler = schedulers.ReduceLROnPlateau(optimizer, factor=0.5, patience=1)
+    seen = []
+    for loss in (1, 2, 2):
+        scheduler.step(loss)
+        seen += scheduler.get_last_lr()
+    return seen
+
+
+@mutant(kills=PLATEAU, witness=lambda: issubclass(schedulers.ReduceLROnPlateau, schedulers.LRScheduler))
+def reduce_on_plateau_is_something_else(patch):
+    """`ReduceLROnPlateau` is not derived from `LRScheduler`, as until torch 2.1."""
+    patch.setattr(schedulers, "LRScheduler", type("LRScheduler", (schedulers.LRScheduler,), {}))
+
+
+@mutant(kills=PLATEAU, witness=lambda: on_plateau() == [8, 8, 4])
+def reduce_on_plateau_has_no_patience(patch):
+    """`ReduceLROnPlateau` has one less patience than it was given."""
+    patch.around(
+        schedulers.ReduceLROnPlateau,
+        "__init__",
+        lambda init, self, optimizer, *, patience, **k: init(self, optimizer, patience=patience - 1, **k),
+    )
+
+
+@mutant(kills=PLATEAU, witness=lambda: on_plateau() == [8, 8, 4])
+def get_last_lr_on_a_plateau_is_the_first(patch):
+    """`ReduceLROnPlateau.get_last_lr()` stays at the first learning rate."""
+    patch.setattr(
+        schedulers.ReduceLROnPlateau,
+        "get_last_lr",
+        lambda self: [8.0 for _ in self.optimizer.param_groups],
+        raising=False,
+    )
+
+
+SEQUENCE = "test_schedulers_in_sequence_no_longer_warn"
+
+
+def in_sequence(optimizer):
+    first = schedulers.ConstantLR(optimizer, factor=0.5, total_iters=1)
+    second = schedulers.ExponentialLR(optimizer, gamma=0.5)
+    return schedulers.SequentialLR(optimizer, [first, second], milestones=[1])
+
+
+@mutant(kills=SEQUENCE, witness=lambda: warns(lambda: rates(in_sequence)) == [], raises=UserWarning)
+def schedulers_in_sequence_warn(patch):
+    """`SequentialLR` gives a UserWarning at its milestone, as until torch 2.8."""
+
+    def step(original, self):
+        if self.last_epoch + 1 in self._milestones:
+            warnings.warn("The epoch parameter in `scheduler.step()` was not necessary", UserWarning, stacklevel=2)
+        original(self)
+
+    patch.around(schedulers.SequentialLR, "step", step)
+
+
+@mutant(kills=SEQUENCE, witness=lambda: rates(in_sequence) == [4, 8, 4, 2])
+def schedulers_in_sequence_change_late(patch):
+    """`SequentialLR` goes to the next scheduler one step after its milestone."""
+    patch.around(
+        schedulers.SequentialLR,
+        "__init__",
+        lambda init, self, optimizer, parts, milestones, **k: init(
+            self, optimizer, parts, [milestone + 1 for milestone in milestones], **k
+        ),
+    )
 
 
 # Training

@@ -1,6 +1,7 @@
 """What could break in `nn.Module`, in its call and in the first layers one meets."""
 
 import copy
+import warnings
 from collections import OrderedDict
 
 import torch
@@ -382,6 +383,92 @@ def sequential_runs_no_hooks_of_parts(patch):
         return x
 
     patch.setattr(nn.Sequential, "forward", forward)
+
+
+ALWAYS = "test_a_hook_can_run_after_an_error_too"
+
+
+def hooks_after_an_error(**options):
+    """How often a hook ran after a forward that raised."""
+    layer, seen = nn.Linear(2, 1), []
+    layer.register_forward_hook(lambda *args: seen.append(args), **options)
+    raises(RuntimeError, layer, torch.ones(1, 3))
+    return len(seen)
+
+
+@mutant(kills=ALWAYS, witness=lambda: hooks_after_an_error(always_call=True) == 1)
+def always_call_is_ignored(patch):
+    """`register_forward_hook(always_call=True)` makes a hook that runs after success only."""
+    patch.around(
+        nn.Module,
+        "register_forward_hook",
+        lambda register, self, hook, *, always_call=False, **k: register(self, hook, **k),
+    )
+
+
+@mutant(kills=ALWAYS, witness=lambda: hooks_after_an_error() == 0)
+def forward_hooks_are_always_called(patch):
+    """`register_forward_hook` makes hooks that run after an error too, unless told."""
+    patch.around(
+        nn.Module,
+        "register_forward_hook",
+        lambda register, self, hook, **k: register(self, hook, **{**k, "always_call": True}),
+    )
+
+
+BACKWARD_HOOK = "test_a_backward_hook_warns_where_no_input_needs_a_gradient"
+
+
+def seen_by_a_backward_hook(*, x_requires_grad=False):
+    """What a full backward hook got for the input, and what was warned."""
+    layer, seen = nn.Linear(2, 1), []
+    layer.register_full_backward_hook(lambda module, of_inputs, of_outputs: seen.append(of_inputs[0]))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        layer(torch.ones(1, 2, requires_grad=x_requires_grad)).sum().backward()
+    return seen[0], [warning.category for warning in caught]
+
+
+@mutant(kills=BACKWARD_HOOK, witness=lambda: seen_by_a_backward_hook()[1] == [UserWarning])
+def backward_hooks_without_inputs_are_silent(patch):
+    """A full backward hook gives no warning where no input requires a gradient."""
+    patch.around(
+        warnings,
+        "warn",
+        lambda warn, message, *a, **k: None if "backward hook" in str(message) else warn(message, *a, **k),
+    )
+
+
+@mutant(kills=BACKWARD_HOOK, witness=lambda: seen_by_a_backward_hook()[0] is None)
+def backward_hooks_get_zeros_for_none(patch):
+    """A full backward hook gets zeros for the gradient of an input that requires none."""
+
+    def register(original, self, hook, **options):
+        def with_zeros(module, of_inputs, of_outputs):
+            hook(module, tuple(torch.zeros(1) if grad is None else grad for grad in of_inputs), of_outputs)
+
+        return original(self, with_zeros, **options)
+
+    patch.around(nn.Module, "register_full_backward_hook", register)
+
+
+@mutant(
+    kills=BACKWARD_HOOK,
+    witness=lambda: seen_by_a_backward_hook(x_requires_grad=True)[1] == [],
+    raises=UserWarning,
+)
+def backward_hooks_warn_always(patch):
+    """A full backward hook warns where the input requires a gradient, too."""
+
+    def register(original, self, hook, **options):
+        def warning(module, of_inputs, of_outputs):
+            if of_inputs[0] is not None:
+                warnings.warn("Full backward hook: no inputs require gradients", UserWarning, stacklevel=2)
+            hook(module, of_inputs, of_outputs)
+
+        return original(self, warning, **options)
+
+    patch.around(nn.Module, "register_full_backward_hook", register)
 
 
 # super().__init__()
@@ -1123,6 +1210,71 @@ def linear_has_no_bias_by_default(patch):
     patch.around(nn.Linear, "__init__", change)
 
 
+DUPLICATES = "test_modules_can_name_a_shared_part_each_time"
+
+
+def twice():
+    layer = nn.ReLU()
+    return nn.Sequential(layer, layer)
+
+
+@mutant(kills=DUPLICATES, witness=lambda: len(list(twice().modules(remove_duplicate=False))) == 3)
+def modules_are_yielded_once_always(patch):
+    """`modules(remove_duplicate=False)` yields a shared part once."""
+    patch.around(nn.Module, "modules", lambda modules, self, remove_duplicate=True: modules(self))
+
+
+@mutant(kills=DUPLICATES, witness=lambda: len(list(twice().modules())) == 2)
+def modules_are_yielded_for_each_place(patch):
+    """`modules()` yields a shared part for each place unless told."""
+    patch.around(
+        nn.Module, "modules", lambda modules, self, remove_duplicate=False: modules(self, remove_duplicate=False)
+    )
+
+
+SET = "test_set_submodule_replaces_a_part_by_its_dotted_name"
+STRICT = "test_set_submodule_adds_what_is_not_there_unless_strict"
+
+
+def after_set_submodule(name, **options):
+    """The names of the parts of a model of two levels after `set_submodule` of an Identity, and which are Identity."""
+    model = nn.Sequential(nn.Sequential(nn.ReLU(), nn.ReLU()), nn.ReLU())
+    model.set_submodule(name, nn.Identity(), **options)
+    return [where for where, part in model.named_modules() if isinstance(part, nn.Identity)]
+
+
+@mutant(kills=(SET, STRICT), witness=lambda: after_set_submodule("1") == ["1"])
+def set_submodule_does_nothing(patch):
+    """`set_submodule` leaves the model as it is."""
+    patch.setattr(nn.Module, "set_submodule", lambda self, target, module, strict=False: None)
+
+
+@mutant(kills=SET, witness=lambda: after_set_submodule("0.1") == ["0.1"])
+def set_submodule_stays_on_top(patch):
+    """`set_submodule("0.1", layer)` replaces part 1 of the model itself."""
+    patch.around(
+        nn.Module,
+        "set_submodule",
+        lambda set, self, target, *args, **k: set(self, target.rpartition(".")[2], *args, **k),
+    )
+
+
+@mutant(kills=STRICT, witness=lambda: raises(AttributeError, lambda: after_set_submodule("x", strict=True)))
+def set_submodule_is_never_strict(patch):
+    """`set_submodule(strict=True)` adds a part that is not there."""
+    patch.around(nn.Module, "set_submodule", lambda set, self, target, module, strict=False: set(self, target, module))
+
+
+@mutant(kills=STRICT, witness=lambda: after_set_submodule("x") == ["x"], raises=AttributeError)
+def set_submodule_is_always_strict(patch):
+    """`set_submodule` raises AttributeError for a part that is not there unless told."""
+    patch.around(
+        nn.Module,
+        "set_submodule",
+        lambda set, self, target, module, strict=True: set(self, target, module, strict=True),
+    )
+
+
 # Parameters
 
 
@@ -1763,6 +1915,129 @@ def linear_converts_whole_numbers(patch):
 def linear_is_never_negative(patch):
     """`nn.Linear` and `F.linear` give zero in place of negative numbers."""
     patch.around(F, "linear", lambda linear, x, weight, bias=None: linear(x, weight, bias).clamp(min=0))
+
+
+# Layers that came or changed
+
+
+HALF = "test_layers_in_float16_run_on_the_cpu"
+
+
+@mutant(
+    kills=HALF,
+    witness=lambda: nn.Linear(2, 1).half()(torch.ones(1, 2).half()).dtype == torch.float16,
+)
+def linear_in_float16_gives_float32(patch):
+    """A Linear in float16 computes and answers in float32 on the CPU."""
+    patch.function(
+        "linear",
+        change=lambda call, x, weight, bias=None: call(
+            x.float(), weight.float(), None if bias is None else bias.float()
+        ),
+    )
+
+
+@mutant(
+    kills=HALF,
+    witness=lambda: not raises(RuntimeError, nn.Softmax(dim=0), torch.ones(2).half()),
+    raises=RuntimeError,
+)
+def softmax_in_float16_is_not_implemented(patch):
+    """`nn.Softmax` raises RuntimeError for float16, as on the CPU until torch 2.1."""
+
+    def softmax(original, self, x):
+        if x.dtype == torch.float16:
+            raise RuntimeError("\"softmax_lastdim_kernel_impl\" not implemented for 'Half'")
+        return original(self, x)
+
+    patch.around(nn.Softmax, "forward", softmax)
+
+
+LAZY = "test_a_lazy_layer_counts_its_inputs_itself"
+
+
+def lazy(features=2):
+    layer = nn.LazyLinear(3)
+    layer(torch.ones(4, features))
+    return layer
+
+
+def warnings_of_lazy():
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        nn.LazyLinear(3)
+    return len(caught)
+
+
+@mutant(kills=LAZY, witness=lambda: warnings_of_lazy() == 0, raises=UserWarning)
+def lazy_layers_warn(patch):
+    """`nn.LazyLinear` gives a UserWarning, as until torch 2.3."""
+
+    def init(original, self, *args, **kwargs):
+        warnings.warn("Lazy modules are a new feature under heavy development", UserWarning, stacklevel=2)
+        original(self, *args, **kwargs)
+
+    patch.around(nn.LazyLinear, "__init__", init)
+
+
+@mutant(kills=LAZY, witness=lambda: lazy().in_features == 2)
+def lazy_linear_forgets_its_inputs(patch):
+    """`nn.LazyLinear` has the right weight after the first batch, and 0 for `in_features`."""
+
+    def initialize(original, self, *args, **kwargs):
+        original(self, *args, **kwargs)
+        self.in_features = 0
+
+    patch.around(nn.LazyLinear, "initialize_parameters", initialize)
+
+
+RMS = "test_rmsnorm_divides_by_the_root_of_the_mean_square"
+
+
+@mutant(kills=RMS, witness=lambda: nn.RMSNorm(2)(torch.ones(1, 2)).sum() > 1.9)
+def rmsnorm_subtracts_the_mean(patch):
+    """`nn.RMSNorm` subtracts the mean first, as LayerNorm does."""
+    patch.around(nn.RMSNorm, "forward", lambda forward, self, x: forward(self, x - x.mean(-1, keepdim=True)))
+
+
+@mutant(kills=RMS, witness=lambda: abs(nn.RMSNorm(2)(torch.tensor([[3.0, 4.0]]))[0, 0].item() - 3 / 12.5**0.5) < 0.001)
+def rmsnorm_divides_by_the_norm(patch):
+    """`nn.RMSNorm` divides by the root of the sum of squares."""
+    patch.around(nn.RMSNorm, "forward", lambda forward, self, x: forward(self, x) / x.shape[-1] ** 0.5)
+
+
+@mutant(kills="test_layer_norm_without_a_bias", witness=lambda: nn.LayerNorm(2, bias=False).bias is None)
+def layer_norm_keeps_its_bias(patch):
+    """`nn.LayerNorm(bias=False)` has a bias."""
+    patch.around(nn.LayerNorm, "__init__", lambda init, self, *a, bias=True, **k: init(self, *a, **k))
+
+
+@mutant(kills="test_batch_norm_without_a_bias", witness=lambda: nn.BatchNorm1d(2, bias=False).bias is None)
+def batch_norm_keeps_its_bias(patch):
+    """`nn.BatchNorm1d(bias=False)` has a bias."""
+    patch.around(nn.BatchNorm1d, "__init__", lambda init, self, *a, bias=True, **k: init(self, *a, **k))
+
+
+WEIGHT_NORM = "test_weight_norm_lives_in_parametrizations"
+
+
+def normed():
+    """The weight [10 / sqrt(2)] * 2 of a normed layer, from what the old function saved."""
+    layer = nn.utils.parametrizations.weight_norm(nn.Linear(2, 1, bias=False))
+    layer.load_state_dict({"weight_g": torch.tensor([[10.0]]), "weight_v": torch.tensor([[2.0, 2.0]])})
+    return layer.weight[0, 0].item()
+
+
+@mutant(kills=WEIGHT_NORM, witness=lambda: 7 < normed() < 7.1)
+def weight_norm_does_not_normalise(patch):
+    """The weight under `weight_norm` is g * v, whatever the length of v."""
+    patch.around(torch, "_weight_norm", lambda norm, v, g, dim: v * g)
+
+
+@mutant(kills=WEIGHT_NORM, witness=lambda: 7 < normed() < 7.1)
+def weight_norm_does_not_scale(patch):
+    """The weight under `weight_norm` has the length 1, whatever g."""
+    patch.around(torch, "_weight_norm", lambda norm, v, g, dim: norm(v, torch.ones_like(g), dim))
 
 
 # Activations

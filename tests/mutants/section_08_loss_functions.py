@@ -1726,6 +1726,192 @@ def cross_entropy_of_float16_is_inexact(patch):
     broken(patch, CE, scaled(1.01, lambda x, y, **more: x.dtype == torch.float16))
 
 
+SOFTMAX_HALF = "test_softmax_takes_float16_on_the_cpu"
+
+
+def _halves(*numbers):
+    return torch.tensor([numbers], dtype=torch.float16)
+
+
+@mutant(kills=SOFTMAX_HALF, witness=lambda: F.softmax(_halves(1, 2), dim=1).dtype == torch.float16)
+def softmax_of_float16_is_float32(patch):
+    """`F.softmax` and `F.log_softmax` of float16 are float32."""
+    for name in ("softmax", "log_softmax"):
+        broken(patch, name, lambda call, x, y, **more: call(x.float() if x.dtype == torch.float16 else x, y, **more))
+
+
+@mutant(kills=SOFTMAX_HALF, witness=lambda: abs(F.log_softmax(_halves(1, 2, 4), dim=1)[0, 0] + 3.1698) < 0.01)
+def log_softmax_of_float16_is_inexact(patch):
+    """`F.log_softmax` of float16 is wrong by a hundredth."""
+    broken(patch, "log_softmax", scaled(1.02, lambda x, y, **more: x.dtype == torch.float16))
+
+
+@mutant(
+    kills=SOFTMAX_HALF,
+    witness=lambda: abs(F.cross_entropy(_halves(0, 64), _halves(0.75, 0.25)).item() - 48) < 0.1,
+)
+def cross_entropy_of_float16_takes_the_likeliest_class(patch):
+    """`F.cross_entropy` of float16 takes probabilities for the number of the likeliest class."""
+    broken(
+        patch,
+        CE,
+        lambda call, x, y, **more: call(
+            x, y.argmax(1) if _by_probabilities(x, y) and x.dtype == torch.float16 else y, **more
+        ),
+    )
+
+
+MSE_HALF = "test_mse_trains_in_half_precision_on_the_cpu"
+
+
+def _is_half(x, y, **settings):
+    return x.dtype in (torch.float16, torch.bfloat16)
+
+
+@mutant(kills=MSE_HALF, witness=lambda: F.mse_loss(_halves(1, 2), _halves(0, 0)).dtype == torch.float16)
+def mse_of_half_precision_is_float32(patch):
+    """`F.mse_loss` of half precision is float32."""
+    broken(
+        patch,
+        "mse_loss",
+        lambda call, x, y, **more: call(x.float(), y.float(), **more) if _is_half(x, y) else call(x, y, **more),
+    )
+
+
+def _slope_of_halves(name):
+    x = _halves(0.5).requires_grad_()
+    getattr(F, name)(x, _halves(0), reduction="sum").backward()
+    return x.grad.item()
+
+
+@mutant(kills=MSE_HALF, witness=lambda: _slope_of_halves("mse_loss") == 1)
+def mse_gradient_of_half_precision_is_doubled(patch):
+    """The gradient of `F.mse_loss` in half precision is doubled; its value is right."""
+    broken(
+        patch,
+        "mse_loss",
+        lambda call, x, y, **more: call(straight_through(x, x * 2) if _is_half(x, y) else x, y, **more),
+    )
+
+
+SMOOTH_HALF = "test_smooth_l1_trains_in_float16_on_the_cpu"
+
+
+@mutant(kills=SMOOTH_HALF, witness=lambda: _slope_of_halves("smooth_l1_loss") == 0.5)
+def smooth_l1_of_float16_is_l1(patch):
+    """`F.smooth_l1_loss` has the gradient of `F.l1_loss` in float16."""
+
+    def change(call, x, y, **more):
+        loss = call(x, y, **more)
+        return straight_through(loss, F.l1_loss(x, y, reduction="sum")) if x.dtype == torch.float16 else loss
+
+    broken(patch, "smooth_l1_loss", change)
+
+
+@mutant(
+    kills=SMOOTH_HALF,
+    witness=lambda: F.smooth_l1_loss(_halves(0.5), _halves(0), reduction="sum").item() == 0.125,
+)
+def smooth_l1_of_float16_has_a_small_beta(patch):
+    """`F.smooth_l1_loss` of float16 has a beta of a half."""
+    broken(
+        patch,
+        "smooth_l1_loss",
+        lambda call, x, y, beta, **more: call(x, y, beta=beta / 2 if x.dtype == torch.float16 else beta, **more),
+    )
+
+
+WEIGHT = "test_regression_losses_take_a_weight_for_each_element"
+
+
+def _of_weights(name, **settings):
+    return value(name, [1.0, 1.0], [0.0, 0.0], weight=torch.tensor([1.0, 3.0]), **settings)
+
+
+@mutant(kills=WEIGHT, witness=lambda: _of_weights("mse_loss", reduction="none") == [1, 3])
+def mse_ignores_weights(patch):
+    """`F.mse_loss` ignores its weight."""
+    broken(patch, "mse_loss", lambda call, x, y, weight=None, **more: call(x, y, **more))
+
+
+@mutant(kills=WEIGHT, witness=lambda: _of_weights("l1_loss") == 1)
+def weighted_l1_divides_by_n(patch):
+    """The mean of `F.l1_loss` with a weight divides by the number of elements."""
+
+    def change(call, x, y, reduction, weight=None, **more):
+        if weight is None or reduction != "mean":
+            return call(x, y, reduction=reduction, weight=weight, **more)
+        return call(x, y, reduction="sum", weight=weight, **more) / len(x)
+
+    broken(patch, "l1_loss", change)
+
+
+@mutant(kills=WEIGHT, witness=lambda: _of_weights("huber_loss") == 1)
+def weighted_huber_divides_by_the_weights(patch):
+    """The mean of `F.huber_loss` with a weight divides by the sum of the weights."""
+
+    def change(call, x, y, reduction, weight=None, **more):
+        if weight is None or reduction != "mean":
+            return call(x, y, reduction=reduction, weight=weight, **more)
+        return call(x, y, reduction="sum", weight=weight, **more) / weight.sum()
+
+    broken(patch, "huber_loss", change)
+
+
+@mutant(
+    kills=WEIGHT,
+    witness=lambda: error_of(lambda: F.mse_loss(torch.ones(2), torch.ones(2), weight=torch.ones(1))) is ValueError,
+)
+def mse_weight_is_broadcast(patch):
+    """`F.mse_loss` takes a single weight for all elements."""
+    broken(
+        patch,
+        "mse_loss",
+        lambda call, x, y, weight=None, **more: call(
+            x, y, weight=weight if weight is None else weight.expand_as(x), **more
+        ),
+    )
+
+
+LINEAR = "test_linear_cross_entropy_is_a_linear_layer_and_cross_entropy"
+
+
+def _linear_loss(weight):
+    return F.linear_cross_entropy(torch.ones(1, 1), weight, torch.tensor([0]))
+
+
+@mutant(kills=LINEAR, witness=lambda: _linear_loss(torch.tensor([[0.0], [64.0]])) == 64)
+def linear_cross_entropy_smooths_by_default(patch):
+    """`F.linear_cross_entropy` smooths labels by a hundredth unless told."""
+    default(label_smoothing=0.01)(patch, "linear_cross_entropy")
+
+
+def _gradient_by_weight():
+    weight = torch.tensor([[0.0], [64.0]], requires_grad=True)
+    _linear_loss(weight).backward()
+    return weight.grad.tolist()
+
+
+@mutant(kills=LINEAR, witness=lambda: _gradient_by_weight() == [[-1], [1]])
+def linear_cross_entropy_halves_the_gradient(patch):
+    """`F.linear_cross_entropy` has half a gradient by the weight; its value is right."""
+    broken(
+        patch,
+        "linear_cross_entropy",
+        lambda call, x, y, **more: call(x, straight_through(y, y / 2), **more),
+    )
+
+
+@mutant(kills=LINEAR, witness=lambda: len(nn.LinearCrossEntropyLoss(2, 3).state_dict()) == 1)
+def linear_cross_entropy_has_a_bias_by_default(patch):
+    """`nn.LinearCrossEntropyLoss` has a bias unless told."""
+    patch.around(
+        nn.LinearCrossEntropyLoss,
+        "__init__",
+        lambda init, self, *args, bias=True, **options: init(self, *args, bias=bias, **options),
+    )
+
+
 # Kullback and Leibler.
 
 

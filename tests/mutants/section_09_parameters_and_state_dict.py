@@ -4,8 +4,12 @@ import contextlib
 import copy
 import io
 import itertools
+import mmap
+import os
 import pickle
-from collections import OrderedDict
+import tempfile
+import warnings
+from collections import Counter, OrderedDict
 
 import numpy as np
 import torch
@@ -460,6 +464,49 @@ def copy_of_a_dict_is_deep(patch):
         "copy",
         lambda shallow, value: copy.deepcopy(value) if isinstance(value, dict) else shallow(value),
     )
+
+
+def warned_by(function):
+    """The classes of the warnings that calling it gives."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        function()
+    return [warning.category for warning in caught]
+
+
+def silenced(call, *args, **options):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return call(*args, **options)
+
+
+DEPRECATED = "test_deprecations_are_future_warnings"
+
+
+@mutant(kills=DEPRECATED, witness=lambda: warned_by(lambda: Slope().state_dict(OrderedDict())) == [FutureWarning])
+def state_dict_by_position_is_silent(patch):
+    """`state_dict` takes a destination by position without a warning."""
+
+    def change(state_dict, self, *args, **options):
+        return silenced(state_dict, self, *args, **options) if args else state_dict(self, **options)
+
+    patch.around(nn.Module, "state_dict", change)
+
+
+@mutant(
+    kills=DEPRECATED,
+    witness=lambda: warned_by(lambda: nn.utils.weight_norm(nn.Linear(1, 1))) == [FutureWarning],
+    raises=UserWarning,
+)
+def weight_norm_gives_a_user_warning(patch):
+    """`nn.utils.weight_norm` gives a UserWarning."""
+
+    def change(weight_norm, *args, **options):
+        layer = silenced(weight_norm, *args, **options)
+        warnings.warn("weight_norm is deprecated", UserWarning, stacklevel=2)
+        return layer
+
+    patch.around(nn.utils, "weight_norm", change)
 
 
 # Loading
@@ -1098,6 +1145,40 @@ def state_dict_of_a_part_keeps_its_prefix(patch):
     )
 
 
+ASSIGN_FROZEN = "test_assign_keeps_what_is_frozen"
+
+
+def requires_grad_after_assign(frozen, parameter):
+    model, values = Slope().requires_grad_(not frozen), torch.ones(2)
+    model.load_state_dict({"weight": nn.Parameter(values, requires_grad=False) if parameter else values}, assign=True)
+    return model.weight.requires_grad
+
+
+@mutant(kills=ASSIGN_FROZEN, witness=lambda: not requires_grad_after_assign(frozen=True, parameter=False))
+def assign_thaws(patch):
+    """`load_state_dict(assign=True)` makes parameters that require a gradient."""
+
+    def change(load, self, state, *args, assign=False, **options):
+        report = load(self, state, *args, assign=assign, **options)
+        return self.requires_grad_() and report if assign else report
+
+    patch.around(nn.Module, "load_state_dict", change)
+
+
+@mutant(kills=ASSIGN_FROZEN, witness=lambda: requires_grad_after_assign(frozen=False, parameter=True))
+def assign_takes_requires_grad_of_parameters(patch):
+    """`load_state_dict(assign=True)` takes requires_grad of a given Parameter; of a tensor it does not."""
+
+    def change(load, self, state, *args, assign=False, **options):
+        given = {name: tensor.requires_grad for name, tensor in state.items() if isinstance(tensor, nn.Parameter)}
+        report = load(self, state, *args, assign=assign, **options)
+        for name, parameter in self.named_parameters() if assign else ():
+            parameter.requires_grad_(given.get(name, parameter.requires_grad))
+        return report
+
+    patch.around(nn.Module, "load_state_dict", change)
+
+
 # The optimizer's state
 
 
@@ -1214,6 +1295,183 @@ def optimizer_load_halves_the_momentum(patch):
             memory["momentum_buffer"] = memory["momentum_buffer"] * self.param_groups[0]["momentum"]
 
     patch.around(torch.optim.Optimizer, "load_state_dict", change)
+
+
+SHARED = "test_loaded_optimizer_state_is_shared_with_the_checkpoint"
+
+
+def shares_loaded_state(times=1):
+    state = copy.deepcopy(stepped()[1].state_dict())
+    optimizer = torch.optim.SGD([Slope().weight], lr=0.5, momentum=0.5)
+    for _ in range(times):
+        optimizer.load_state_dict(state)
+    (memory,) = optimizer.state.values()
+    return memory["momentum_buffer"].data_ptr() == state["state"][0]["momentum_buffer"].data_ptr()
+
+
+@mutant(kills=SHARED, witness=shares_loaded_state)
+def optimizer_load_copies(patch):
+    """The `load_state_dict` of an optimizer copies the tensors."""
+    patch.around(torch.optim.Optimizer, "load_state_dict", lambda load, self, state: load(self, copy.deepcopy(state)))
+
+
+@mutant(kills=SHARED, witness=lambda: shares_loaded_state(times=2))
+def optimizer_load_copies_the_second_time(patch):
+    """The `load_state_dict` of an optimizer copies tensors that it has loaded before."""
+    seen = []
+
+    def change(load, self, state):
+        if any(state is other for other in seen):
+            return load(self, copy.deepcopy(state))
+        seen.append(state)
+        return load(self, state)
+
+    patch.around(torch.optim.Optimizer, "load_state_dict", change)
+
+
+@mutant(
+    kills="test_plain_sgd_has_an_empty_state",
+    witness=lambda: len(stepped(lambda weight: torch.optim.SGD([weight], lr=0.25))[1].state) == 0,
+)
+def plain_sgd_keeps_nothing_for_each_parameter(patch):
+    """SGD without momentum has an entry with None for each parameter, as up to 2.3."""
+
+    def change(step, self, *args, **kwargs):
+        result = step(self, *args, **kwargs)
+        for group in self.param_groups:
+            for parameter in group["params"] if group["momentum"] == 0 else ():
+                self.state[parameter]["momentum_buffer"] = None
+        return result
+
+    patch.around(torch.optim.SGD, "step", change)
+
+
+NAMED = "test_optimizer_keeps_the_names_it_is_given"
+
+
+def names_in_state():
+    optimizer = torch.optim.SGD(nn.Linear(1, 1).named_parameters(), lr=1)
+    return optimizer.state_dict()["param_groups"][0].get("param_names")
+
+
+@mutant(kills=NAMED, witness=lambda: names_in_state() == ["weight", "bias"])
+def optimizer_sorts_the_names(patch):
+    """The names in an optimizer's `state_dict` are in alphabetical order."""
+
+    def change(optimizer, state):
+        groups = [{**group, "param_names": sorted(group["param_names"])} for group in state["param_groups"]]
+        return {**state, "param_groups": groups}
+
+    optimizer_state_becomes(
+        patch,
+        lambda optimizer, state: change(optimizer, state) if "param_names" in state["param_groups"][0] else state,
+    )
+
+
+def loads_by_position():
+    layer = nn.Linear(2, 1)
+    first = torch.optim.SGD(layer.named_parameters(), lr=1, momentum=1)
+    layer(torch.ones(1, 2)).sum().backward()
+    first.step()
+    second = torch.optim.SGD([("bias", layer.bias), ("weight", layer.weight)], lr=1, momentum=1)
+    second.load_state_dict(first.state_dict())
+    return second.state[layer.bias]["momentum_buffer"].shape == (1, 2)
+
+
+@mutant(kills=NAMED, witness=loads_by_position)
+def optimizer_loads_by_name(patch):
+    """The `load_state_dict` of an optimizer goes by the names where there are any."""
+
+    def change(load, self, state):
+        here, there = self.param_groups[0].get("param_names"), state["param_groups"][0].get("param_names")
+        if here and there and here != there:
+            moved = {here.index(name): state["state"][at] for at, name in enumerate(there) if at in state["state"]}
+            state = {**state, "state": moved}
+        return load(self, state)
+
+    patch.around(torch.optim.Optimizer, "load_state_dict", change)
+
+
+ADAMW = "test_adamw_is_an_adam"
+
+
+def adam_after_loading_adamw():
+    adam = torch.optim.Adam([Slope().weight])
+    adam.load_state_dict(torch.optim.AdamW([Slope().weight]).state_dict())
+    return adam.param_groups[0]["decoupled_weight_decay"]
+
+
+@mutant(kills=ADAMW, witness=adam_after_loading_adamw)
+def adam_stays_adam_after_loading(patch):
+    """An Adam that loads the state of an AdamW keeps its own kind of weight decay."""
+
+    def change(load, self, state):
+        load(self, state)
+        for group in self.param_groups:
+            if type(self) is torch.optim.Adam:
+                group["decoupled_weight_decay"] = False
+
+    patch.around(torch.optim.Optimizer, "load_state_dict", change)
+
+
+@mutant(
+    kills=ADAMW,
+    witness=lambda: torch.optim.AdamW([Slope().weight]).param_groups[0]["decoupled_weight_decay"],
+)
+def adamw_decays_as_adam(patch):
+    """AdamW has `decoupled_weight_decay=False`."""
+
+    def change(init, self, *args, **options):
+        init(self, *args, **options)
+        for group in self.param_groups:
+            group["decoupled_weight_decay"] = False
+
+    patch.around(torch.optim.AdamW, "__init__", change)
+
+
+FUSED = "test_checkpoint_of_a_fused_optimizer_goes_on_on_the_cpu"
+
+
+def load_fused():
+    optimizer = torch.optim.Adam([Slope().weight])
+    state = optimizer.state_dict()
+    state["param_groups"][0]["fused"] = True
+    optimizer.load_state_dict(state)
+    return optimizer.param_groups[0]["fused"]
+
+
+@mutant(kills=FUSED, witness=load_fused)
+def optimizer_load_keeps_its_own_fused(patch):
+    """The `load_state_dict` of an optimizer keeps `fused` as it is in the optimizer."""
+
+    def change(load, self, state):
+        kept = [group.get("fused") for group in self.param_groups]
+        load(self, state)
+        for group, fused in zip(self.param_groups, kept, strict=True):
+            group["fused"] = fused
+
+    patch.around(torch.optim.Optimizer, "load_state_dict", change)
+
+
+def fused_step():
+    model, _ = stepped(lambda weight: torch.optim.Adam([weight], lr=0.25, fused=True))
+    return model.weight[0].item()
+
+
+@mutant(kills=FUSED, witness=lambda: abs(fused_step() - 7.75) < 1e-3)
+def fused_adam_takes_half_steps(patch):
+    """Adam with `fused=True` takes half the learning rate."""
+
+    def change(step, self, *args, **kwargs):
+        rates = [group["lr"] for group in self.param_groups]
+        for group in self.param_groups:
+            group["lr"] /= 2 if group["fused"] else 1
+        result = step(self, *args, **kwargs)
+        for group, rate in zip(self.param_groups, rates, strict=True):
+            group["lr"] = rate
+        return result
+
+    patch.around(torch.optim.Adam, "step", change)
 
 
 # Files
@@ -1355,6 +1613,46 @@ def load_sorts_the_names(patch):
     afterwards(patch, lambda value: type(value)(sorted(value.items())) if isinstance(value, dict) else value)
 
 
+def comes_back_as(name):
+    return saved_and_loaded(torch.ones(1).to(getattr(torch, name))).dtype == getattr(torch, name)
+
+
+def save_as(patch, names, change):
+    """Save `change(tensor)` in place of tensors of these dtypes, where there are such."""
+    dtypes = [getattr(torch, name, None) for name in names]
+    saving(patch, tensors(lambda tensor: change(tensor) if tensor.dtype in dtypes else tensor))
+
+
+@mutant(kills="test_wide_unsigned_integers_can_be_saved", witness=lambda: comes_back_as("uint32"))
+def save_stores_unsigned_integers_as_signed(patch):
+    """`torch.save` stores uint16, uint32 and uint64 as int64."""
+    save_as(patch, ["uint16", "uint32", "uint64"], torch.Tensor.long)
+
+
+@mutant(
+    kills="test_wide_unsigned_integers_can_be_saved",
+    witness=lambda: saved_and_loaded(torch.tensor([65535]).to(torch.uint16)).tolist() == [65535],
+)
+def save_loses_the_upper_half_of_uint16(patch):
+    """`torch.save` stores numbers of uint16 up to 32767."""
+    save_as(patch, ["uint16"], lambda tensor: tensor.long().clamp(max=32767).to(tensor.dtype))
+
+
+@mutant(kills="test_float8_can_be_saved", witness=lambda: comes_back_as("float8_e5m2"))
+def save_stores_float8_as_half(patch):
+    """`torch.save` stores float8 as float16."""
+    save_as(patch, ["float8_e4m3fn", "float8_e5m2"], torch.Tensor.half)
+
+
+@mutant(
+    kills="test_float8_can_be_saved",
+    witness=lambda: saved_and_loaded(torch.tensor([1.5]).to(torch.float8_e4m3fn)).float().item() == 1.5,
+)
+def save_rounds_float8_to_integers(patch):
+    """`torch.save` stores numbers of float8_e4m3fn without their fraction."""
+    save_as(patch, ["float8_e4m3fn"], lambda tensor: tensor.float().round().to(tensor.dtype))
+
+
 @mutant(
     kills="test_map_location_moves_a_saved_state_dict",
     witness=lambda: saved_and_loaded(torch.ones(1), map_location="meta").is_meta,
@@ -1409,7 +1707,11 @@ def refuses(value, **options):
 
 
 @mutant(
-    kills=("test_whole_model_is_refused_by_default", "test_code_in_a_file_is_refused_by_default"),
+    kills=(
+        "test_whole_model_is_refused_by_default",
+        "test_code_in_a_file_is_refused_by_default",
+        "test_checkpoint_with_numpy_values_is_refused_by_default",
+    ),
     witness=lambda: refuses(nn.ReLU()),
 )
 def load_trusts_by_default(patch):
@@ -1504,7 +1806,10 @@ def accepts(patch, kind):
 
 
 @mutant(
-    kills="test_checkpoint_with_numpy_values_is_refused",
+    kills=(
+        "test_checkpoint_with_numpy_values_is_refused",
+        "test_checkpoint_with_numpy_values_is_refused_by_default",
+    ),
     witness=lambda: refuses({"loss": np.float64(1)}, weights_only=True),
 )
 def load_accepts_numpy_numbers(patch):
@@ -1561,3 +1866,332 @@ def load_makes_texts_of_keys(patch):
         patch,
         lambda value: {str(key): x for key, x in value.items()} if type(value) is dict else value,
     )
+
+
+def back(value):
+    return saved_and_loaded({"value": value}, weights_only=True)["value"]
+
+
+@mutant(
+    kills="test_checkpoint_may_hold_a_device_or_a_counter",
+    witness=lambda: back(torch.device("cpu")) == torch.device("cpu"),
+)
+def load_makes_texts_of_devices(patch):
+    """`torch.load` gives back a text for a device."""
+    each_value(patch, lambda value: str(value) if isinstance(value, torch.device) else value)
+
+
+@mutant(
+    kills="test_checkpoint_may_hold_a_device_or_a_counter",
+    witness=lambda: type(back(Counter("a"))) is Counter,
+)
+def load_makes_dictionaries_of_counters(patch):
+    """`torch.load` gives back a plain dictionary for a Counter."""
+    each_value(patch, lambda value: dict(value) if isinstance(value, Counter) else value)
+
+
+@mutant(kills="test_checkpoint_may_hold_bytes", witness=lambda: type(back(bytearray(b"a"))) is bytearray)
+def load_freezes_bytes(patch):
+    """`torch.load` gives back bytes for a bytearray."""
+    each_value(patch, lambda value: bytes(value) if isinstance(value, bytearray) else value)
+
+
+@mutant(kills="test_checkpoint_may_hold_bytes", witness=lambda: back(b"\xff") == b"\xff")
+def load_takes_bytes_for_text(patch):
+    """`torch.load` encodes bytes above 127 once more."""
+    each_value(
+        patch, lambda value: value.decode("latin-1").encode("utf-8") if isinstance(value, (bytes, bytearray)) else value
+    )
+
+
+@mutant(kills="test_checkpoint_may_hold_a_set_or_a_complex_number", witness=lambda: type(back({1})) is set)
+def load_makes_lists_of_sets(patch):
+    """`torch.load` gives back a list for a set."""
+    each_value(patch, lambda value: list(value) if isinstance(value, set) else value)
+
+
+@mutant(kills="test_checkpoint_may_hold_a_set_or_a_complex_number", witness=lambda: back(1j) == 1j)
+def load_turns_complex_numbers_round(patch):
+    """`torch.load` gives back the conjugate of a complex number."""
+    each_value(patch, lambda value: value.conjugate() if isinstance(value, complex) else value)
+
+
+# The default, and its exceptions
+
+
+@mutant(
+    kills="test_loading_by_default_warns_in_2_4_and_2_5",
+    witness=lambda: warned_by(lambda: saved_and_loaded(1)) == [FutureWarning],
+)
+def load_does_not_warn_of_its_default(patch):
+    """`torch.load` gives no warning where nothing is said of `weights_only`."""
+    loading(patch, silenced)
+
+
+@mutant(
+    kills="test_loading_by_default_warns_in_2_4_and_2_5",
+    witness=lambda: warned_by(lambda: saved_and_loaded(1, weights_only=False)) == [],
+    raises=FutureWarning,
+)
+def load_warns_of_what_was_asked(patch):
+    """`torch.load` gives the warning also where `weights_only=False` was said."""
+
+    def change(load, file, *, weights_only=None, **options):
+        return load(file, weights_only=weights_only or None, **options)
+
+    loading(patch, change)
+
+
+@mutant(
+    kills="test_whole_model_is_loaded_without_a_word_before_2_4",
+    witness=lambda: warned_by(lambda: saved_and_loaded(nn.ReLU())) == [],
+    raises=FutureWarning,
+)
+def load_warns_of_its_default(patch):
+    """`torch.load` gives a FutureWarning where nothing is said of `weights_only`."""
+
+    def change(load, file, **options):
+        if "weights_only" not in options:
+            warnings.warn("weights_only=False", FutureWarning, stacklevel=2)
+        return load(file, **options)
+
+    loading(patch, change)
+
+
+@mutant(
+    kills="test_whole_model_is_loaded_without_a_word_before_2_4",
+    witness=lambda: not refuses(nn.ReLU()),
+    raises=pickle.UnpicklingError,
+)
+def load_refuses_by_default(patch):
+    """`torch.load` has `weights_only=True` by default."""
+    loading(
+        patch,
+        lambda load, file, *, weights_only=None, **options: load(
+            file, weights_only=weights_only is not False, **options
+        ),
+    )
+
+
+@mutant(
+    kills="test_loading_weights_only_warns_of_no_typed_storage",
+    witness=lambda: warned_by(lambda: saved_and_loaded(torch.ones(1), weights_only=True)) == [],
+    raises=UserWarning,
+)
+def load_warns_of_typed_storage(patch):
+    """`torch.load(weights_only=True)` warns of TypedStorage once, as in 2.0 and 2.1."""
+
+    def change(load, file, *, weights_only=None, **options):
+        if weights_only:
+            torch.storage._warn_typed_storage_removal()
+        return load(file, weights_only=weights_only, **options)
+
+    torch.storage._warn_typed_storage_removal.__dict__["has_warned"] = False
+    patch.setitem(torch.storage._warn_typed_storage_removal.__dict__, "has_warned", False)
+    loading(patch, change)
+
+
+ENVIRONMENT = "test_environment_variable_brings_the_old_default_back"
+NO_WEIGHTS_ONLY = "TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"
+
+
+def with_environment(function):
+    os.environ[NO_WEIGHTS_ONLY] = "1"
+    try:
+        return function()
+    finally:
+        del os.environ[NO_WEIGHTS_ONLY]
+
+
+@mutant(
+    kills=ENVIRONMENT,
+    witness=lambda: with_environment(lambda: warned_by(lambda: saved_and_loaded(1))) == [UserWarning],
+)
+def load_obeys_the_environment_in_silence(patch):
+    """`torch.load` obeys TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD without a warning."""
+    loading(patch, silenced)
+
+
+@mutant(
+    kills=ENVIRONMENT,
+    witness=lambda: with_environment(lambda: refuses(nn.ReLU(), weights_only=True)),
+    raises=UserWarning,
+)
+def load_obeys_the_environment_always(patch):
+    """`torch.load` obeys TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD also with `weights_only=True`."""
+
+    def change(load, file, *, weights_only=None, **options):
+        return load(file, weights_only=None if NO_WEIGHTS_ONLY in os.environ else weights_only, **options)
+
+    loading(patch, change)
+
+
+class Safe:
+    pass
+
+
+@contextlib.contextmanager
+def safe_globals_restored():
+    before = list(torch.serialization.get_safe_globals())
+    try:
+        yield
+    finally:
+        torch.serialization.clear_safe_globals()
+        torch.serialization.add_safe_globals(before)
+
+
+def accepted_when_added():
+    with safe_globals_restored():
+        torch.serialization.add_safe_globals([Safe])
+        return not refuses(Safe(), weights_only=True)
+
+
+@mutant(kills="test_class_can_be_declared_safe", witness=accepted_when_added, raises=pickle.UnpicklingError)
+def add_safe_globals_does_nothing(patch):
+    """`torch.serialization.add_safe_globals` does nothing."""
+    patch.setattr(torch.serialization, "add_safe_globals", lambda classes: None)
+
+
+def attributes_of_safe_objects():
+    value = Safe()
+    value.number = 1
+    with safe_globals_restored():
+        torch.serialization.add_safe_globals([Safe])
+        return vars(saved_and_loaded(value, weights_only=True))
+
+
+@mutant(
+    kills=("test_class_can_be_declared_safe",),
+    witness=lambda: attributes_of_safe_objects() == {"number": 1},
+)
+def load_changes_numbers_of_safe_objects(patch):
+    """`torch.load` gives objects of a safe class back with their numbers doubled."""
+
+    def change(value):
+        if type(value).__module__ not in ("builtins", "collections") and not isinstance(value, torch.Tensor):
+            vars(value).update({name: 2 * inner for name, inner in vars(value).items()})
+        return value
+
+    afterwards(patch, change)
+
+
+def accepted_after(error=None):
+    with safe_globals_restored():
+        with contextlib.suppress(KeyError), torch.serialization.safe_globals([Safe]):
+            if error:
+                raise error
+        return not refuses(Safe(), weights_only=True)
+
+
+BLOCK = "test_class_is_safe_for_a_block"
+
+
+@mutant(kills=BLOCK, witness=lambda: not accepted_after())
+def safe_globals_last(patch):
+    """`torch.serialization.safe_globals` is for the rest of the process."""
+    patch.enter(safe_globals_restored())
+    patch.setattr(torch.serialization.safe_globals, "__exit__", lambda *args: None)
+
+
+@mutant(kills=BLOCK, witness=lambda: not accepted_after(KeyError))
+def safe_globals_last_after_an_exception(patch):
+    """`torch.serialization.safe_globals` forgets the classes only where the block raises nothing."""
+    patch.enter(safe_globals_restored())
+
+    def change(leave, self, kind, *args):
+        return leave(self, kind, *args) if kind is None else None
+
+    patch.around(torch.serialization.safe_globals, "__exit__", change)
+
+
+def unsafe_names(value):
+    file = io.BytesIO()
+    torch.save(value, file)
+    file.seek(0)
+    return torch.serialization.get_unsafe_globals_in_checkpoint(file)
+
+
+ASKED = "test_what_a_file_would_need_can_be_asked"
+
+
+@mutant(kills=ASKED, witness=lambda: len(unsafe_names(nn.ReLU())) > 0)
+def get_unsafe_globals_finds_nothing(patch):
+    """`get_unsafe_globals_in_checkpoint` always gives an empty list."""
+    patch.setattr(torch.serialization, "get_unsafe_globals_in_checkpoint", lambda file: [])
+
+
+@mutant(kills=ASKED, witness=lambda: unsafe_names(torch.ones(1)) == [])
+def get_unsafe_globals_names_what_is_safe(patch):
+    """`get_unsafe_globals_in_checkpoint` names what torch itself needs, too."""
+    patch.around(
+        torch.serialization,
+        "get_unsafe_globals_in_checkpoint",
+        lambda call, file: ["torch._utils._rebuild_tensor_v2", *call(file)],
+    )
+
+
+def bytes_of(value):
+    file = io.BytesIO()
+    torch.save(value, file)
+    return file.getvalue()
+
+
+NAMES_NUMPY = "test_saved_numpy_array_names_the_insides_of_numpy"
+
+
+@mutant(kills=NAMES_NUMPY, witness=lambda: b"numpy._core" in bytes_of({"x": np.ones(1)}))
+def save_makes_lists_of_arrays(patch):
+    """`torch.save` stores NumPy arrays as lists."""
+    saving(patch, lambda value: {key: x.tolist() if isinstance(x, np.ndarray) else x for key, x in value.items()})
+
+
+@mutant(kills=NAMES_NUMPY, witness=lambda: b"numpy" not in bytes_of({"x": torch.ones(1)}))
+def save_makes_arrays_of_tensors(patch):
+    """`torch.save` stores tensors as NumPy arrays."""
+    saving(patch, tensors(lambda tensor: tensor.numpy()))
+
+
+MAPPED = "test_mapped_file_is_read_when_it_is_needed"
+
+
+@contextlib.contextmanager
+def file_of(value):
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "file.pt")
+        torch.save(value, path)
+        yield path
+
+
+def mapped_write_reaches_the_file():
+    with file_of(torch.zeros(1)) as path:
+        torch.load(path, mmap=True)[0] = 7
+        return torch.load(path).item() == 7
+
+
+@mutant(kills=MAPPED, witness=lambda: not mapped_write_reaches_the_file())
+def mapped_file_is_written_to(patch):
+    """A write to a tensor of `torch.load(mmap=True)` reaches the file."""
+
+    def change(load, file, **options):
+        torch.serialization.set_default_mmap_options(mmap.MAP_SHARED)
+        try:
+            return load(file, **options)
+        finally:
+            torch.serialization.set_default_mmap_options(mmap.MAP_PRIVATE)
+
+    loading(patch, change)
+
+
+def maps_an_open_file():
+    with file_of(torch.zeros(1)) as path, open(path, "rb") as file:
+        return not raises(ValueError, torch.load, file, mmap=True)
+
+
+@mutant(kills=MAPPED, witness=lambda: not maps_an_open_file())
+def open_file_can_be_mapped(patch):
+    """`torch.load(mmap=True)` takes an open file, too."""
+
+    def change(load, file, *, mmap=None, **options):
+        return load(file, mmap=mmap and isinstance(file, (str, os.PathLike)), **options)
+
+    loading(patch, change)

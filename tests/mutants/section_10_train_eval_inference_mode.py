@@ -7,6 +7,7 @@ import itertools
 import math
 import sys
 import threading
+import warnings
 
 import torch
 from torch import nn
@@ -752,6 +753,49 @@ class _Careless(nn.Module):
         return F.dropout(x)
 
 
+@mutant(
+    kills="test_dropout_drops_complex_numbers",
+    witness=lambda: set(F.dropout(torch.full((64,), 1 + 1j)).tolist()) == {0, 2 + 2j},
+)
+def dropout_drops_parts_of_complex_numbers(patch):
+    """Dropout drops real and imaginary parts of complex numbers one by one."""
+
+    def change(call, x, **settings):
+        if not x.is_complex():
+            return call(x, **settings)
+        return torch.complex(call(x.real, **settings), call(x.imag, **settings))
+
+    broken(patch, "dropout", change)
+
+
+WHOLE = "test_dropout_does_not_take_whole_numbers"
+
+
+@mutant(kills=WHOLE, witness=lambda: error_of(lambda: F.dropout(torch.ones(2, dtype=torch.int64))) is RuntimeError)
+def dropout_makes_floats_of_whole_numbers(patch):
+    """Dropout of whole numbers gives floats."""
+    broken(
+        patch,
+        "dropout",
+        lambda call, x, **settings: call(
+            x if x.is_floating_point() or not settings["training"] else x.float(), **settings
+        ),
+    )
+
+
+@mutant(
+    kills=WHOLE,
+    witness=lambda: F.dropout(torch.ones(2, dtype=torch.int64), training=False).dtype == torch.int64,
+)
+def dropout_in_evaluation_makes_floats_of_whole_numbers(patch):
+    """Dropout in evaluation gives floats for whole numbers."""
+    broken(
+        patch,
+        "dropout",
+        lambda call, x, **settings: call(x, **settings) if settings["training"] else call(x, **settings).float(),
+    )
+
+
 # BatchNorm.
 
 
@@ -1483,6 +1527,113 @@ def threads_inherit_no_grad(patch):
 def threads_inherit_inference_mode(patch):
     """A thread that is started in inference mode runs in it."""
     _inherit(patch, torch.is_inference_mode_enabled, torch.inference_mode)
+
+
+SET_DECORATOR = "test_decorating_with_set_grad_enabled_leaves_the_mode_alone"
+
+
+def _mode_after_decorating():
+    with torch.enable_grad():
+        function = torch.set_grad_enabled(False)(torch.is_grad_enabled)
+        return torch.is_grad_enabled(), function()
+
+
+@mutant(kills=SET_DECORATOR, witness=lambda: _mode_after_decorating() == (True, False))
+def set_grad_enabled_acts_when_it_decorates(patch):
+    """`@torch.set_grad_enabled(False)` turns gradients off from there on, as until torch 2.1."""
+
+    def call(original, self, function):
+        decorated = original(self, function)
+        torch._C._set_grad_enabled(self.mode)
+        return decorated
+
+    patch.around(torch.set_grad_enabled, "__call__", call)
+
+
+@mutant(kills=SET_DECORATOR, witness=lambda: _mode_after_decorating() == (True, False))
+def set_grad_enabled_does_not_decorate(patch):
+    """`@torch.set_grad_enabled(False)` leaves a function as it is."""
+    patch.around(
+        torch.set_grad_enabled,
+        "__call__",
+        lambda call, self, function: (torch._C._set_grad_enabled(self.prev), function)[1],
+    )
+
+
+CLASS = "test_decorating_a_class_is_deprecated"
+
+
+def _decorating_a_class():
+    """The warnings, whether gradients are on when an object is made, and in its method."""
+
+    class Model:
+        def __init__(self):
+            self.when_made = torch.is_grad_enabled()
+
+        def predict(self):
+            return torch.is_grad_enabled()
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model = torch.no_grad()(Model)()
+    return [warning.category for warning in caught], model.when_made, model.predict()
+
+
+@mutant(kills=CLASS, witness=lambda: _decorating_a_class()[0] == [FutureWarning])
+def decorating_a_class_is_silent(patch):
+    """`@torch.no_grad()` above a class gives no warning."""
+    original = _contextlib._DecoratorContextManager.__call__
+
+    def decorate(self, function):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return original(self, function)
+
+    _decorator(patch, decorate)
+
+
+@mutant(kills=CLASS, witness=lambda: _decorating_a_class()[1] is False)
+def decorating_a_class_does_nothing(patch):
+    """`@torch.no_grad()` above a class warns and covers nothing, not even the making of an object."""
+    original = _contextlib._DecoratorContextManager.__call__
+
+    def decorate(self, function):
+        decorated = original(self, function)
+        return (lambda *args: function(*args)) if inspect.isclass(function) else decorated
+
+    _decorator(patch, decorate)
+
+
+COROUTINE = "test_a_decorated_coroutine_records_all_the_same"
+
+
+def _decorated_coroutine():
+    @torch.no_grad()
+    async def function():
+        return torch.is_grad_enabled()
+
+    try:
+        function().send(None)
+    except StopIteration as end:
+        return end.value
+
+
+@mutant(kills=COROUTINE, witness=lambda: _decorated_coroutine() is True)
+def decorated_coroutines_record_nothing(patch):
+    """`@torch.no_grad()` above an `async def` covers what it does when it runs."""
+    original = _contextlib._DecoratorContextManager.__call__
+
+    def decorate(self, function):
+        if not inspect.iscoroutinefunction(function):
+            return original(self, function)
+
+        async def covered(*args, **kwargs):
+            with self.clone():
+                return await function(*args, **kwargs)
+
+        return covered
+
+    _decorator(patch, decorate)
 
 
 # Inference tensors.

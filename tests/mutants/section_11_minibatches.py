@@ -648,6 +648,65 @@ def split_starts_each_piece_at_the_first_row(patch):
 # What in a model looks at the whole batch
 
 
+LENGTH = "test_the_length_of_a_gradient_without_clipping"
+
+
+def length_of(*numbers, **options):
+    return nn.utils.get_total_norm([torch.tensor([number]) for number in numbers], **options).item()
+
+
+@mutant(kills=LENGTH, witness=lambda: abs(length_of(3.0, 4.0) - 5) < 1e-3)
+def get_total_norm_adds_the_sizes(patch):
+    """`nn.utils.get_total_norm` adds up the absolute values unless told."""
+    patch.around(
+        nn.utils, "get_total_norm", lambda call, tensors, norm_type=1.0, **more: call(tensors, norm_type, **more)
+    )
+
+
+@mutant(kills=LENGTH, witness=lambda: length_of(3.0, 4.0) > 4.5)
+def get_total_norm_is_that_of_the_last_tensor(patch):
+    """`nn.utils.get_total_norm` looks at the last tensor alone."""
+    patch.around(
+        nn.utils, "get_total_norm", lambda call, tensors, *args, **more: call(list(tensors)[-1:], *args, **more)
+    )
+
+
+def after_get_total_norm():
+    gradient = torch.tensor([3.0])
+    nn.utils.get_total_norm([gradient])
+    return gradient.item()
+
+
+@mutant(kills=LENGTH, witness=lambda: after_get_total_norm() == 3)
+def get_total_norm_divides_by_the_length(patch):
+    """`nn.utils.get_total_norm` brings the tensors to a length of 1."""
+
+    def change(call, tensors, *args, **more):
+        tensors = list(tensors)
+        length = call(tensors, *args, **more)
+        for tensor in tensors:
+            tensor.div_(length)
+        return length
+
+    patch.around(nn.utils, "get_total_norm", change)
+
+
+def clipped(max_norm):
+    w = nn.Parameter(torch.zeros(1))
+    w.grad = torch.tensor([8.0])
+    return nn.utils.clip_grad_norm_([w], max_norm).item(), w.grad.item()
+
+
+@mutant(kills=LENGTH, witness=lambda: clipped(4.0)[0] == 8)
+def clipping_returns_the_length_after_it(patch):
+    """`nn.utils.clip_grad_norm_` returns the length after clipping."""
+    patch.around(
+        nn.utils,
+        "clip_grad_norm_",
+        lambda call, parameters, max_norm, *args, **more: call(parameters, max_norm, *args, **more).clamp(max=max_norm),
+    )
+
+
 def normalised(*rows, eval_mode=False):
     layer = nn.BatchNorm1d(1).train(not eval_mode)
     return [round(value, 3) for value in layer(torch.tensor(rows).unsqueeze(1)).flatten().tolist()]

@@ -30,6 +30,24 @@ def element_size_rounds_up(patch):
     patch.function("element_size", change=lambda call, tensor: max(2, call(tensor)))
 
 
+@mutant(
+    kills="test_sixteen_numbers_of_float8_are_sixteen_bytes",
+    witness=lambda: torch.zeros(3, dtype=torch.float8_e5m2).element_size() == 1,
+)
+def element_size_of_float8_e5m2_is_that_of_a_half(patch):
+    """`element_size` of float8_e5m2 is two bytes."""
+    patch.function("element_size", change=lambda call, tensor: 2 if tensor.dtype == torch.float8_e5m2 else call(tensor))
+
+
+@mutant(
+    kills="test_sixteen_numbers_of_float8_are_sixteen_bytes",
+    witness=lambda: torch.float8_e4m3fn.itemsize == 1,
+)
+def float8_e4m3fn_is_a_half(patch):
+    """`torch.float8_e4m3fn` is another name of float16."""
+    patch.setattr(torch, "float8_e4m3fn", torch.float16)
+
+
 def begins_two_bytes_late(tensor):
     """The same numbers in memory that begins two bytes after a multiple of 16."""
     memory = torch.empty(tensor.numel() + 16 // tensor.element_size(), dtype=tensor.dtype, device=tensor.device)
@@ -283,6 +301,81 @@ def asking_for_tf32_does_nothing(patch):
     """`torch.set_float32_matmul_precision("high")` leaves the precision at "highest"."""
     precision = torch.set_float32_matmul_precision
     patch.everywhere(precision, lambda wanted: precision("highest"))
+
+
+SETTING = "test_tf32_has_a_setting_of_its_own"
+MIXED = "test_the_two_settings_of_tf32_do_not_mix"
+
+
+def setting_after_asking_for_high():
+    torch.set_float32_matmul_precision("high")
+    try:
+        return torch.backends.cuda.matmul.fp32_precision
+    finally:
+        torch.set_float32_matmul_precision("highest")
+
+
+@mutant(kills=SETTING, witness=lambda: setting_after_asking_for_high() == "tf32")
+def asking_for_high_leaves_the_new_setting(patch):
+    """`torch.set_float32_matmul_precision` changes what `fp32_precision` says for "highest" only."""
+    precision = torch.set_float32_matmul_precision
+
+    def change(wanted):
+        precision(wanted)
+        if wanted == "high":
+            torch.backends.cuda.matmul.fp32_precision = "ieee"
+
+    patch.everywhere(precision, change)
+
+
+@mutant(kills=SETTING, witness=lambda: torch.backends.cudnn.conv.fp32_precision == "tf32")
+def convolutions_are_ieee_by_default(patch):
+    """`torch.backends.cudnn.conv.fp32_precision` is "ieee" by default."""
+
+    class Convolutions:
+        fp32_precision = "ieee"
+
+    patch.setattr(torch.backends.cudnn, "conv", Convolutions())
+
+
+def after_new_setting(ask):
+    matmul = torch.backends.cuda.matmul
+    before = matmul.fp32_precision
+    matmul.fp32_precision = "tf32"
+    try:
+        return ask()
+    except RuntimeError:
+        return "raises"
+    finally:
+        torch.set_float32_matmul_precision("highest")
+        matmul.fp32_precision = before
+
+
+@mutant(kills=MIXED, witness=lambda: after_new_setting(torch.get_float32_matmul_precision) == "raises")
+def old_setting_follows_the_new(patch):
+    """`torch.get_float32_matmul_precision` says "high" where `fp32_precision` is "tf32"."""
+    precision = torch.get_float32_matmul_precision
+
+    def change():
+        try:
+            return precision()
+        except RuntimeError:
+            return "high"
+
+    patch.everywhere(precision, change)
+
+
+@mutant(
+    kills=MIXED,
+    witness=lambda: after_new_setting(lambda: torch.backends.cuda.matmul.allow_tf32) == "raises",
+)
+def allow_tf32_follows_the_new(patch):
+    """`torch.backends.cuda.matmul.allow_tf32` is True where `fp32_precision` is "tf32"."""
+
+    def change(read, self, name):
+        return True if name == "allow_tf32" and self.fp32_precision == "tf32" else read(self, name)
+
+    patch.around(type(torch.backends.cuda.matmul), "__getattr__", change)
 
 
 # Padding to a multiple.

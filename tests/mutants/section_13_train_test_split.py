@@ -303,6 +303,35 @@ def train_test_split_stops_at_the_shortest(patch):
     change_split(patch, change)
 
 
+@mutant(
+    kills="test_options_of_another_type_are_refused",
+    witness=lambda: raises(ValueError, lambda: split([1, 2, 3, 4], shuffle="False")),
+)
+def train_test_split_takes_any_truth_value(patch):
+    """`train_test_split` takes whatever it gets as `shuffle` for true or false."""
+
+    def change(call, *arguments, **options):
+        return call(
+            *arguments, **({**options, "shuffle": bool(options["shuffle"])} if "shuffle" in options else options)
+        )
+
+    change_split(patch, change)
+
+
+@mutant(
+    kills="test_options_of_another_type_are_refused",
+    witness=lambda: raises(ValueError, lambda: split([1, 2, 3, 4], test_size=torch.tensor(0.25))),
+)
+def train_test_split_takes_the_item(patch):
+    """`train_test_split` takes a tensor of one number as `test_size`."""
+
+    def change(call, *arguments, test_size=None, **options):
+        test_size = test_size.item() if isinstance(test_size, torch.Tensor) else test_size
+        return call(*arguments, test_size=test_size, **options)
+
+    change_split(patch, change)
+
+
 # Copies and order
 
 

@@ -1326,3 +1326,162 @@ def add_outside():
     with torch.inference_mode():
         tensor = torch.zeros(2)
     tensor.add_(1)
+
+
+# What came with a release of TorchMetrics
+
+
+def two_best(name):
+    scores = torch.tensor([[0.1, 0.2, 0.7], [0.3, 0.6, 0.1]])
+    return several(name, top_k=2)(scores, ints(1, 2)).item()
+
+
+@mutant(kills="test_top_k_is_one_answer_a_row", witness=lambda: two_best("Precision") == 0.5)
+def precision_counts_each_guess(patch):
+    """With `top_k=2` a precision over rows counts both of the best classes as answers."""
+    patch.method(classification().MulticlassPrecision, "compute", lambda self, call: call() / self.top_k)
+
+
+@mutant(kills="test_top_k_is_one_answer_a_row", witness=lambda: two_best("F1Score") == 0.5)
+def f1_forgets_top_k(patch):
+    """An F1 takes the best class only, whatever `top_k` is."""
+
+    def change(self, call, *arguments, **options):
+        call(*arguments, **options)
+        self.top_k = 1
+
+    patch.method(classification().MulticlassF1Score, "__init__", change)
+
+
+def of_no_answer(**options):
+    return binary("Precision", **options)(ints(0, 0), ints(0, 1)).item()
+
+
+@mutant(
+    kills="test_zero_division_says_what_no_answer_is_worth",
+    witness=lambda: of_no_answer(zero_division=1) == 1,
+)
+def zero_division_is_ignored(patch):
+    """A binary precision of no answer is 0, whatever `zero_division` is."""
+
+    def change(self, call, *arguments, zero_division=0, **options):
+        call(*arguments, **options)
+
+    patch.method(classification().BinaryPrecision, "__init__", change)
+
+
+@mutant(kills="test_zero_division_says_what_no_answer_is_worth", witness=lambda: of_no_answer() == 0)
+def zero_division_is_one_by_default(patch):
+    """A binary precision of no answer is 1 by default."""
+
+    def change(self, call, *arguments, zero_division=1, **options):
+        call(*arguments, zero_division=zero_division, **options)
+
+    patch.method(classification().BinaryPrecision, "__init__", change)
+
+
+def merged():
+    one, other = binary(), binary()
+    one.update(ints(1, 0, 0), ints(1, 0, 0))
+    other.update(ints(1), ints(0))  # wrong
+    one.merge_state(other)
+    return one.compute().item(), int(other.tp + other.fp)
+
+
+def empty(metric):
+    for name in ("tp", "fp", "tn", "fn"):
+        setattr(metric, name, torch.zeros_like(getattr(metric, name)))
+
+
+@mutant(kills="test_merge_state_adds_another_metric", witness=lambda: merged() == (0.75, 1))
+def merge_state_replaces(patch):
+    """`merge_state` forgets what the metric itself has counted."""
+
+    def change(self, call, other):
+        empty(self)
+        call(other)
+
+    patch.method(metric_class(), "merge_state", change)
+
+
+@mutant(kills="test_merge_state_adds_another_metric", witness=lambda: merged() == (0.75, 1))
+def merge_state_empties_the_other(patch):
+    """`merge_state` takes from the other metric what it adds."""
+
+    def change(self, call, other):
+        call(other)
+        empty(other)
+
+    patch.method(metric_class(), "merge_state", change)
+
+
+def in_a_collection():
+    return collection_class()({"a": binary()}, prefix="val_")
+
+
+@mutant(
+    kills="test_a_collection_answers_to_the_names_in_its_results",
+    witness=lambda: not raises(KeyError, lambda: in_a_collection()["val_a"]),
+    raises=KeyError,
+)
+def collection_does_not_know_its_prefix(patch):
+    """`collection[name]` does not find a metric by its name with the prefix."""
+
+    def change(self, call, key, *arguments, **options):
+        if self.prefix and key.startswith(self.prefix):
+            raise KeyError(key)
+        return call(key, *arguments, **options)
+
+    patch.method(collection_class(), "__getitem__", change)
+
+
+@mutant(
+    kills="test_a_collection_answers_to_the_names_in_its_results",
+    witness=lambda: list(in_a_collection().keys()) == ["val_a"],
+)
+def collection_lists_names_without_prefix(patch):
+    """`collection.keys()` gives the names without the prefix."""
+    patch.method(collection_class(), "keys", lambda self, call, keep_base=False: call(keep_base=True))
+
+
+def goes_on(start):
+    metric = binary()
+    with torch.inference_mode():
+        start(metric)
+    return not raises(RuntimeError, lambda: metric.update(ints(1), ints(1)))
+
+
+@mutant(
+    kills="test_a_metric_called_or_reset_in_inference_mode_goes_on_outside",
+    witness=lambda: goes_on(lambda metric: metric(ints(1), ints(1))),
+    raises=RuntimeError,
+)
+def metric_adds_in_place(patch):
+    """A metric adds to its counts in place."""
+
+    def change(self, call, tp, fp, tn, fn):
+        for name, count in {"tp": tp, "fp": fp, "tn": tn, "fn": fn}.items():
+            getattr(self, name).add_(count)
+
+    patch.method(classification().BinaryAccuracy, "_update_state", change)
+
+
+@mutant(
+    kills="test_a_metric_called_or_reset_in_inference_mode_goes_on_outside",
+    witness=lambda: goes_on(lambda metric: metric.reset()),
+    raises=RuntimeError,
+)
+def reset_in_inference_mode_sticks(patch):
+    """After a `reset` under `inference_mode` a metric cannot be updated outside."""
+
+    def update(self, call, *batch):
+        if not torch.is_inference_mode_enabled() and getattr(self, "reset_there", False):
+            raise RuntimeError("Inplace update to inference tensor outside InferenceMode is not allowed")
+        call(*batch)
+
+    def reset(self, call):
+        call()
+        self.reset_there = torch.is_inference_mode_enabled()
+
+    patch.method(classification().BinaryAccuracy, "update", update)
+    patch.method(classification().BinaryAccuracy, "reset", reset)

@@ -5,7 +5,7 @@ import itertools
 import math
 import sys
 import warnings
-from collections import OrderedDict, namedtuple
+from collections import OrderedDict, defaultdict, namedtuple
 
 import numpy as np
 import torch
@@ -1196,6 +1196,111 @@ def weighted_sampler_draws_what_has_no_weight(patch):
     change_weighted(patch, lambda weights, *rest: (weights + 0.1 * weights.mean() * (weights == 0), *rest))
 
 
+SAME_ROWS = "test_a_seed_gives_the_same_rows_in_every_release"
+
+
+def seed_42():
+    return torch.Generator().manual_seed(42)
+
+
+@mutant(
+    kills=SAME_ROWS,
+    witness=lambda: (
+        [list(part) for part in data.random_split(range(4), [3, 1], generator=seed_42())] == [[2, 3, 0], [1]]
+    ),
+)
+def random_split_deals_from_the_end(patch):
+    """`random_split` deals the shuffled samples from the last to the first."""
+    original = data.random_split
+
+    def broken(dataset, lengths, *arguments, **options):
+        parts = original(dataset, lengths, *arguments, **options)
+        indices = [i for part in parts for i in part.indices][::-1]
+        for part in parts:
+            part.indices, indices = indices[: len(part.indices)], indices[len(part.indices) :]
+        return parts
+
+    patch.everywhere(original, broken)
+
+
+@mutant(
+    kills=SAME_ROWS,
+    witness=lambda: list(data.RandomSampler(range(4), generator=seed_42())) == [2, 3, 0, 1],
+)
+def shuffle_draws_a_number_first(patch):
+    """Shuffling draws one more number from its generator, and so gives another order."""
+
+    def change(self, call):
+        if self.generator is not None:
+            torch.rand(1, generator=self.generator)
+        return call()
+
+    patch.method(data.RandomSampler, "__iter__", change)
+
+
+def weighted(**options):
+    return list(data.WeightedRandomSampler(range(1, 11), 8, generator=seed_42(), **options))
+
+
+@mutant(kills=SAME_ROWS, witness=lambda: weighted() == [2, 2, 3, 1, 7, 6, 9, 9])
+def weighted_sampler_ignores_its_generator(patch):
+    """`WeightedRandomSampler` follows the global generator, whatever it is given."""
+    change_weighted(patch, lambda *arguments: arguments)
+
+
+LARGEST = "test_drawing_without_replacement_takes_the_largest_of_weight_by_chance"
+
+
+@mutant(kills=LARGEST, witness=lambda: weighted(replacement=False) != sorted(weighted(replacement=False)))
+def weighted_sampler_sorts(patch):
+    """`WeightedRandomSampler(replacement=False)` gives the drawn samples in the order of their numbers."""
+
+    def change(self, call):
+        return call() if self.replacement else iter(sorted(call()))
+
+    patch.method(data.WeightedRandomSampler, "__iter__", change)
+
+
+@mutant(
+    kills=LARGEST,
+    witness=lambda: weighted(replacement=False) == weighted(replacement=False),
+)
+def weighted_sampler_without_replacement_ignores_its_generator(patch):
+    """`WeightedRandomSampler(replacement=False)` draws from the global generator."""
+
+    def change(self, call):
+        return call() if self.replacement else iter(torch.multinomial(self.weights, self.num_samples).tolist())
+
+    patch.method(data.WeightedRandomSampler, "__iter__", change)
+
+
+@mutant(
+    kills="test_a_sampler_of_your_own_starts_without_arguments",
+    witness=lambda: not raises(TypeError, data.Sampler),
+    raises=TypeError,
+)
+def sampler_wants_the_data(patch):
+    """`Sampler.__init__` wants the data."""
+
+    def broken(self, data_source):
+        pass
+
+    patch.setattr(data.Sampler, "__init__", broken, raising=False)
+
+
+@mutant(
+    kills="test_a_sampler_does_not_take_the_data",
+    witness=lambda: raises(TypeError, lambda: data.Sampler([1, 2])),
+)
+def sampler_takes_the_data(patch):
+    """`Sampler.__init__` takes the data and leaves them alone."""
+
+    def broken(self, data_source=None):
+        pass
+
+    patch.setattr(data.Sampler, "__init__", broken, raising=False)
+
+
 # What is refused
 
 CONTRADICT = "test_arguments_that_contradict_each_other"
@@ -1366,6 +1471,32 @@ def loader_asks_getitems_for_one(patch):
     patch.method(fetch._MapDatasetFetcher, "fetch", change)
 
 
+HANDED_ON = "test_a_subset_hands_getitems_on"
+
+
+def asked_through_a_subset():
+    dataset = Many()
+    batches = loaded(data.Subset(dataset, [2, 0]), batch_size=2)
+    return dataset.asked, batches
+
+
+@mutant(kills=HANDED_ON, witness=lambda: asked_through_a_subset() == ([[2, 0]], [[20, 0]]))
+def subset_asks_for_one_at_a_time(patch):
+    """A Subset asks its dataset for one sample after the other."""
+    patch.setattr(
+        data.Subset,
+        "__getitems__",
+        lambda self, indices: [self.dataset[self.indices[i]] for i in indices],
+        raising=False,
+    )
+
+
+@mutant(kills=HANDED_ON, witness=lambda: asked_through_a_subset() == ([[2, 0]], [[20, 0]]))
+def subset_asks_for_its_own_numbers(patch):
+    """A Subset asks the `__getitems__` of its dataset for its own numbers instead of those of the dataset."""
+    patch.setattr(data.Subset, "__getitems__", lambda self, indices: self.dataset.__getitems__(indices), raising=False)
+
+
 PINNED = "test_pin_memory_moves_nothing"
 
 
@@ -1393,6 +1524,64 @@ def pinned_batches_are_moved(patch):
         return ([Elsewhere(part) for part in batch] if type(batch) is list else Elsewhere(batch) for batch in batches)
 
     patch.method(data.DataLoader, "__iter__", change)
+
+
+def pinned_without_an_accelerator():
+    """The warnings of a loader that finds no accelerator, wherever this runs."""
+    is_available = torch.accelerator.is_available
+    torch.accelerator.is_available = lambda: False
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            loaded(torch.zeros(1), pin_memory=True)
+    finally:
+        torch.accelerator.is_available = is_available
+    return [warning.category for warning in caught]
+
+
+def pin_quietly(patch, message):
+    def change(self, call):
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message)
+            return call()
+
+    patch.method(data.DataLoader, "__iter__", change)
+
+
+@mutant(
+    kills="test_pin_memory_without_an_accelerator_warns",
+    witness=lambda: pinned_without_an_accelerator() == [UserWarning],
+)
+def pin_memory_does_nothing_quietly(patch):
+    """`pin_memory=True` without an accelerator does nothing without a word."""
+    pin_quietly(patch, "'pin_memory' argument is set as true")
+
+
+IGNORED = "test_pin_memory_device_is_ignored"
+
+
+def pinned_for(device):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        batches = loaded(torch.zeros(1), pin_memory=True, pin_memory_device=device)
+    return batches, any("deprecated" in str(warning.message) for warning in caught)
+
+
+@mutant(kills=IGNORED, witness=lambda: pinned_for("toaster") == ([[0]], True))
+def pin_memory_device_is_ignored_quietly(patch):
+    """`pin_memory_device` is ignored without a word."""
+    pin_quietly(patch, "pin_memory_device is deprecated")
+
+
+@mutant(kills=IGNORED, witness=lambda: not raises(RuntimeError, lambda: pinned_for("toaster")), raises=RuntimeError)
+def pin_memory_device_must_be_one(patch):
+    """`pin_memory_device` has to name a device."""
+
+    def change(dataset, options):
+        if options.get("pin_memory_device"):
+            torch.device(options["pin_memory_device"])
+
+    change_loader(patch, change)
 
 
 class Elsewhere:
@@ -1538,6 +1727,47 @@ def loader_lets_batches_overtake(patch):
     patch.method(data.DataLoader, "__iter__", change)
 
 
+READY = "test_in_order_false_gives_what_is_ready"
+
+
+def out_of_order():
+    loader = data.DataLoader(range(4), num_workers=2, in_order=False)
+    loader._get_iterator = lambda: iter([1, 3, 0, 2])  # what comes from the workers, without any
+    return list(loader)
+
+
+def change_batches_out_of_order(patch, change):
+    def changed(self, call):
+        batches = call()
+        return batches if getattr(self, "in_order", True) else change(batches)
+
+    patch.method(data.DataLoader, "__iter__", changed)
+
+
+@mutant(kills=READY, witness=lambda: out_of_order() == [1, 3, 0, 2])
+def in_order_false_is_in_order(patch):
+    """`in_order=False` gives the batches in order."""
+    change_batches_out_of_order(patch, lambda batches: iter(sorted(batches, key=lambda batch: _number(batch))))
+
+
+def _number(batch):
+    return int(batch[0] if isinstance(batch, list) else batch)
+
+
+@mutant(kills=READY, witness=lambda: out_of_order() == [1, 3, 0, 2])
+def in_order_false_loses_what_was_overtaken(patch):
+    """`in_order=False` gives no batch that was overtaken by another."""
+
+    def change(batches):
+        last = -1
+        for batch in batches:
+            if _number(batch) > last:
+                last = _number(batch)
+                yield batch
+
+    change_batches_out_of_order(patch, change)
+
+
 def second_worker():
     worker._worker_info = worker.WorkerInfo(id=1, num_workers=2, seed=0, dataset=None)
     try:
@@ -1601,3 +1831,74 @@ def worker_loses_the_traceback(patch):
 def worker_swallows_exceptions(patch):
     """An exception in a worker is swallowed."""
     patch.setattr(torch._utils.ExceptionWrapper, "reraise", lambda self: None)
+
+
+# What came with a release
+
+
+def with_default(value):
+    return defaultdict(list, key=value)
+
+
+def batch_of_defaults():
+    batch = data.default_collate([with_default(1), with_default(2)])
+    return type(batch) is defaultdict and batch["other"] == []
+
+
+@mutant(kills="test_a_defaultdict_keeps_its_default", witness=batch_of_defaults)
+def collate_makes_a_dict_of_a_defaultdict(patch):
+    """A batch of defaultdicts is a plain dict."""
+    change_collate(patch, defaultdict, lambda call, batch: dict(call([dict(sample) for sample in batch])))
+
+
+@mutant(kills="test_a_defaultdict_keeps_its_default", witness=batch_of_defaults, raises=KeyError)
+def collate_forgets_the_default(patch):
+    """A batch of defaultdicts is a defaultdict without a default."""
+    change_collate(patch, defaultdict, lambda call, batch: defaultdict(None, call([dict(sample) for sample in batch])))
+
+
+TRUTH = "test_numpy_truth_values_make_a_batch"
+
+
+def batch_of_truth():
+    return data.default_collate([np.bool_(True), np.bool_(False)])
+
+
+@mutant(kills=TRUTH, witness=lambda: batch_of_truth().dtype == torch.bool)
+def collate_of_numpy_truth_gives_numbers(patch):
+    """A batch of NumPy's truth values has numbers, 0 and 1."""
+    change_collate(patch, np.bool_, lambda call, batch: torch.tensor([int(sample) for sample in batch]))
+
+
+@mutant(kills=TRUTH, witness=lambda: not raises(TypeError, batch_of_truth), raises=TypeError)
+def collate_refuses_numpy_truth(patch):
+    """NumPy's truth values raise TypeError in a batch."""
+
+    def refuse(call, batch):
+        raise TypeError("'numpy.bool' object cannot be interpreted as an integer")
+
+    change_collate(patch, np.bool_, refuse)
+
+
+SPARSE = "test_sparse_samples_need_a_collate_fn"
+
+
+@mutant(
+    kills=SPARSE,
+    witness=lambda: raises(RuntimeError, lambda: data.default_collate([torch.eye(2).to_sparse()])),
+)
+def collate_stacks_sparse_samples(patch):
+    """Sparse samples are stacked to a sparse batch."""
+    change_collate(patch, torch.Tensor, lambda call, batch: torch.stack(batch) if batch[0].is_sparse else call(batch))
+
+
+@mutant(kills=SPARSE, witness=lambda: torch.stack([torch.eye(2).to_sparse()]).is_sparse)
+def stack_makes_sparse_dense(patch):
+    """`torch.stack` of sparse tensors is dense."""
+    original = torch.stack
+
+    def broken(tensors, *arguments, **options):
+        stacked = original(tensors, *arguments, **options)
+        return stacked.to_dense() if stacked.is_sparse else stacked
+
+    patch.everywhere(original, broken)

@@ -663,6 +663,76 @@ def synchronize_returns_the_device(patch):
     patch.setattr(torch.cpu, "synchronize", lambda device=None: torch.device("cpu"))
 
 
+def recorded_on_the_cpu():
+    try:
+        torch.Event("cpu").record()
+    except RuntimeError:
+        return False
+    return True
+
+
+@mutant(kills="test_the_cpu_has_no_events", witness=lambda: not recorded_on_the_cpu())
+def cpu_event_is_recorded(patch):
+    """`torch.Event("cpu").record()` does nothing, as on a device that is done at once."""
+
+    class Event(torch.Event):
+        def record(self, stream=None):
+            return None
+
+    patch.setattr(torch, "Event", Event)
+
+
+@mutant(kills="test_the_cpu_has_no_events", witness=lambda: torch.Event("cpu").query())
+def cpu_event_is_never_done(patch):
+    """An event on the CPU says that work is left."""
+
+    class Event(torch.Event):
+        def query(self):
+            return False
+
+    patch.setattr(torch, "Event", Event)
+
+
+def profiled():
+    with torch.autograd.profiler.profile(use_kineto=False) as profiler:
+        torch.ones(2) + 1
+    (line,) = [line for line in profiler.key_averages() if line.key == "aten::add"]
+    return line.count, getattr(line, "device_time_total", None), hasattr(line, "cuda_time_total")
+
+
+@mutant(kills="test_the_profiler_says_device_time", witness=lambda: profiled() == (1, 0, False))
+def profiler_says_cuda_time_too(patch):
+    """The lines of the profiler have their device time by the old name, too."""
+    lines = torch.autograd.profiler_util.FunctionEventAvg
+    patch.setattr(lines, "cuda_time_total", property(lambda line: line.device_time_total), raising=False)
+
+
+@mutant(kills="test_the_profiler_says_device_time", witness=lambda: profiled() == (1, 0, False))
+def profiler_counts_cpu_time_as_device_time(patch):
+    """The device time of the profiler has the time of the CPU in it."""
+
+    def change(self, call, *arguments, **options):
+        averages = call(*arguments, **options)
+        for line in averages:
+            line.device_time_total += line.cpu_time_total
+        return averages
+
+    patch.method(torch.autograd.profiler.profile, "key_averages", change)
+
+
+@mutant(kills="test_the_profiler_says_device_time", witness=lambda: profiled() == (1, 0, False))
+def profiler_counts_calls_twice(patch):
+    """The profiler counts each call twice."""
+
+    def change(self, call, *arguments, **options):
+        averages = call(*arguments, **options)
+        for line in averages:
+            line.count *= 2
+        return averages
+
+    patch.method(torch.autograd.profiler.profile, "key_averages", change)
+
+
 def accelerator():
     """The kind of accelerator that is here, and the module of torch for it."""
     for name in ("cuda", "mps", "xpu"):

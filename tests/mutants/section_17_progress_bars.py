@@ -1,16 +1,20 @@
 """What could break about progress bars."""
 
 import copy
+import importlib.util
 import io
 import operator
+import os
 import sys
 import types
 from contextlib import redirect_stderr, redirect_stdout
 
+import pytest
 import torch
 import tqdm as tqdm_module
 import tqdm.asyncio
 import tqdm.auto
+import tqdm.utils
 from torch.utils.data import DataLoader
 from tqdm.std import tqdm as std
 
@@ -308,6 +312,75 @@ def disabled_bar_counts(patch):
             self.n += self.disable
 
     patch.setattr(std, "__iter__", broken)
+
+
+def started(**environment):
+    """The bar of a program that is started with these variables in its environment."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        module = importlib.util.module_from_spec(importlib.util.find_spec("tqdm.std"))
+        module.__spec__.loader.exec_module(module)
+    module.tqdm.monitor_interval = 0
+    return module.tqdm
+
+
+def change_environment(patch, change):
+    """Let `change(call, environment, self, *args, **options)` make a bar, `environment` being what it says there."""
+
+    def envwrap(prefix, types=None, is_method=False):
+        prefix = f"{prefix.rstrip('_')}_".upper()
+        environment = {
+            name[len(prefix) :].lower(): value for name, value in os.environ.items() if name.startswith(prefix)
+        }
+        if "mininterval" in environment:
+            environment["mininterval"] = float(environment["mininterval"])
+
+        def wrap(init):
+            return lambda self, *args, **options: change(init, environment, self, *args, **options)
+
+        return wrap
+
+    patch.setattr(tqdm.utils, "envwrap", envwrap)
+
+
+@mutant(
+    kills="test_the_environment_turns_bars_off",
+    witness=lambda: started(TQDM_DISABLE="1")([1], file=io.StringIO()).disable,
+)
+def environment_is_ignored(patch):
+    """`TQDM_DISABLE=1` in the environment has no effect."""
+
+    def change(call, environment, self, *args, **options):
+        call(self, *args, **options)
+
+    change_environment(patch, change)
+
+
+@mutant(
+    kills="test_the_environment_turns_bars_off",
+    witness=lambda: not started(TQDM_DISABLE="1")([1], disable=False, file=io.StringIO()).disable,
+)
+def environment_goes_before_the_program(patch):
+    """What the environment says goes before what the program says."""
+
+    def change(call, environment, self, *args, **options):
+        call(self, *args, **{**options, **environment})
+
+    change_environment(patch, change)
+
+
+@mutant(
+    kills="test_the_environment_turns_bars_off",
+    witness=lambda: started(TQDM_MININTERVAL="9")([1], file=io.StringIO()).mininterval == 9,
+)
+def environment_can_only_turn_off(patch):
+    """Of the environment only `TQDM_DISABLE` counts."""
+
+    def change(call, environment, self, *args, **options):
+        call(self, *args, **{"disable": bool(environment.get("disable")), **options})
+
+    change_environment(patch, change)
 
 
 # What it counts.
@@ -623,6 +696,26 @@ def postfix_adds_up(patch):
         return set_postfix(self, values, refresh=refresh, **said[id(self)])
 
     patch.setattr(std, "set_postfix", broken)
+
+
+@mutant(
+    kills="test_a_negative_number_keeps_its_zero",
+    witness=lambda: says(lambda bar: bar.set_postfix(reward=-0.123456)) == "0/2, reward=-0.123",
+)
+def postfix_drops_the_zero_after_a_minus(patch):
+    """A number between -1 and 0 is shown without the zero."""
+    format_num = std.format_num
+    patch.setattr(std, "format_num", staticmethod(lambda number: format_num(number).replace("-0", "-")))
+
+
+@mutant(
+    kills="test_a_negative_number_keeps_its_zero",
+    witness=lambda: says(lambda bar: bar.set_postfix(reward=-0.123456)) == "0/2, reward=-0.123",
+)
+def postfix_shows_no_sign(patch):
+    """A negative number in the postfix is shown without its sign."""
+    format_num = std.format_num
+    patch.setattr(std, "format_num", staticmethod(lambda number: format_num(abs(number))))
 
 
 def postfix_of_tensors(patch, change):

@@ -7,12 +7,14 @@ graph is, what goes into `.grad`, and the errors everybody meets. Last: what to 
 """
 
 import math
+import warnings
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, strategies as st
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 
 def graph_size(tensor):
@@ -319,6 +321,41 @@ def test_the_gradient_is_the_central_difference_for_every_quadratic(device, numb
 
     differences = [((f(x.detach() + step) - f(x.detach() - step)) / 2).item() for step in torch.eye(3, device=device)]
     assert x.grad.tolist() == differences
+
+
+@pytest.mark.holds("torch>=2.14", otherwise=AssertionError)
+def test_a_number_on_a_limit_of_clamp_gets_no_gradient(device):
+    """From torch 2.14 on the gradient of `clamp` is 0 on its limits as well as beyond them; before, a number on a limit
+    counted as inside and got 1.
+
+    Nothing warns. At 0, `clamp(min=0)` and `relu`, which give the same values, now have the same gradient too.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.clamp.html
+    """
+    x = torch.tensor([-2.0, 0.0, 0.25, 1.0, 3.0], device=device, requires_grad=True)
+
+    clamped = [torch.clamp(x, 0, 1), x.clamp(0, 1), x.clamp(min=0), x.clamp(max=1), x.relu()]
+    slopes = [torch.autograd.grad(y.sum(), x)[0].tolist() for y in clamped]
+
+    assert slopes == [[0, 0, 1, 0, 0], [0, 0, 1, 0, 0], [0, 0, 1, 1, 1], [1, 1, 1, 0, 0], [0, 0, 1, 1, 1]]
+
+
+@pytest.mark.holds("torch>=2.10", otherwise=AssertionError)
+def test_the_gradient_of_atan2_is_zero_at_the_origin(device):
+    """From torch 2.10 on `atan2(y, x)` has the gradient 0 where y and x are both 0 and no direction is defined; before,
+    it was nan.
+
+    One nan is enough to spoil the weights behind it. In older releases keep the pair off (0, 0) before `atan2`: picking
+    another result afterwards, with `torch.where`, leaves the nan in the gradient.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.atan2.html
+    """
+    y = torch.tensor([0.0, 0.0, -4.0], device=device, requires_grad=True)
+    x = torch.tensor([0.0, 2.0, 0.0], device=device, requires_grad=True)
+    torch.atan2(y, x).sum().backward()
+
+    assert y.grad.tolist() == [0, 0.5, 0]
+    assert x.grad.tolist() == [0, 0, 0.25]
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16], ids=str)
@@ -668,18 +705,46 @@ def test_a_running_total_of_losses_keeps_every_graph(device):
     assert (type(total), type(detached), type(number)) == (torch.Tensor, torch.Tensor, float)
 
 
+@pytest.mark.holds("torch>=2.1", otherwise=AssertionError)
+def test_checkpoint_asks_which_of_its_two_ways_to_go(device):
+    """From torch 2.1 on `checkpoint(function, x)` warns unless it is told `use_reentrant=False` (or True, the old way).
+
+    It saves memory by keeping nothing of the function and calling it once more in backward. torch 2.0 takes the keyword
+    too, so write it always.
+
+    https://docs.pytorch.org/docs/stable/checkpoint.html
+    """
+    x = torch.tensor([3.0, -1.0], device=device, requires_grad=True)
+    calls = []
+
+    def square(x):
+        calls.append(x.tolist())
+        return x * x
+
+    with pytest.warns(UserWarning, match="use_reentrant"):
+        checkpoint(square, x).sum().backward()
+    checkpoint(square, x, use_reentrant=False).sum().backward()
+
+    assert calls == [[3, -1]] * 4
+    assert x.grad.tolist() == [6 + 6, -2 - 2]
+
+
 @pytest.mark.holds("torch>=2.8", otherwise=AssertionError)
 def test_float_of_a_loss_warns(device):
-    """`float(loss)` warns where the loss requires grad, because the number leaves the graph; `loss.item()` does not.
+    """From torch 2.8 on `float(loss)` warns where the loss requires grad, because the number leaves the graph, and so
+    does all that asks for a float: `math.sqrt(loss)`, `torch.tensor([loss])`.
+
+    `loss.item()` and `f"{loss:.3f}"` do not, in no release; nor does `float(loss.detach())`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.item.html
     """
     weight = torch.tensor(2.0, device=device, requires_grad=True)
     loss = weight * 3
 
-    with pytest.warns(UserWarning, match="requires_grad=True to a scalar"):
-        assert float(loss) == 6
-    assert loss.item() == 6
+    for convert in (float, math.sqrt, lambda loss: torch.tensor([loss])):
+        with pytest.warns(UserWarning, match="requires_grad=True to a scalar"):
+            convert(loss)
+    assert (loss.item(), f"{loss:.3f}", float(loss.detach())) == (6, "6.000", 6)
 
 
 def test_detect_anomaly_names_the_operation_that_made_nan(device):
@@ -763,3 +828,114 @@ def test_built_for_a_device_is_not_the_same_as_having_one():
 
     assert all(built[name] for name in available if available[name])
     assert available["cuda"] == (torch.cuda.device_count() > 0)
+
+
+@pytest.mark.holds("torch>=2.8", otherwise=AttributeError)
+def test_an_error_of_a_device_is_still_a_runtime_error():
+    """From torch 2.8 on what a device reports is raised as `torch.AcceleratorError`, a kind of RuntimeError, as it was.
+
+    Running out of memory has a class of its own, also a RuntimeError: `torch.OutOfMemoryError` from 2.4 on, and in all
+    releases `torch.cuda.OutOfMemoryError`. `except RuntimeError` catches both under every torch.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.cuda.OutOfMemoryError.html
+    """
+    with pytest.raises(RuntimeError):
+        raise torch.AcceleratorError("device-side assert triggered")
+
+    assert torch.cuda.OutOfMemoryError is torch.OutOfMemoryError
+    assert torch.OutOfMemoryError.__mro__[1:] == torch.AcceleratorError.__mro__[1:] == RuntimeError.__mro__
+
+
+@pytest.mark.holds("torch>=2.4", otherwise=AssertionError)
+def test_mixed_precision_names_its_device():
+    """From torch 2.4 on the classes of `torch.cuda.amp` and `torch.cpu.amp`, made for one device, give a FutureWarning.
+
+    `torch.autocast("cuda")` works in every release without one.
+
+    https://docs.pytorch.org/docs/stable/amp.html
+    """
+    with pytest.warns(FutureWarning, match=r"Please use `torch.amp.autocast\('cpu', args...\)`"):
+        torch.cpu.amp.autocast()
+    with pytest.warns(FutureWarning, match=r"Please use `torch.amp.GradScaler\('cuda', args...\)`"):
+        torch.cuda.amp.GradScaler(enabled=False)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        torch.autocast("cpu")
+        torch.amp.GradScaler("cuda", enabled=False)
+
+
+@pytest.mark.holds("torch>=2.3", otherwise=AttributeError)
+def test_the_grad_scaler_is_for_every_device():
+    """From torch 2.3 on `torch.amp.GradScaler` scales a loss on any device; `torch.cuda.amp.GradScaler` was for CUDA.
+
+    It multiplies the loss by 65536, so that small gradients do not vanish in float16, and divides them again before the
+    step.
+
+    https://docs.pytorch.org/docs/stable/amp.html#gradient-scaling
+    """
+    weight = torch.tensor(2.0, requires_grad=True)
+    scaler = torch.amp.GradScaler("cpu")
+
+    scaled = scaler.scale(weight * 3)
+    scaled.backward()
+
+    assert scaler.get_scale() == 65536
+    assert (scaled.item(), weight.grad.item()) == (6 * 65536, 3 * 65536)
+
+
+@pytest.mark.holds("torch>=2.10", otherwise=AssertionError)
+def test_torchscript_is_deprecated():
+    """From torch 2.10 on `torch.jit.script` warns that it is deprecated, and works as before.
+
+    `torch.compile` makes a model faster and `torch.export` takes it out of Python; `torch.jit.trace` is on its way out
+    too.
+
+    https://docs.pytorch.org/docs/stable/jit.html
+    """
+
+    def double(x):
+        return 2 * x
+
+    with pytest.warns((DeprecationWarning, FutureWarning), match="`torch.jit.script` is deprecated"):
+        scripted = torch.jit.script(double)
+
+    assert scripted(torch.tensor([3.0, -1.0])).tolist() == [6, -2]
+
+
+@pytest.mark.holds("torch>=2.14", otherwise=AssertionError)
+def test_torchscript_warns_everybody():
+    """From torch 2.14 on `torch.jit.script` gives a FutureWarning, which Python always shows.
+
+    In 2.10 to 2.13 it is a DeprecationWarning, which Python hides unless it comes from the main script or a test.
+
+    https://docs.python.org/3/library/warnings.html#default-warning-filter
+    """
+
+    def double(x):
+        return 2 * x
+
+    with pytest.warns(FutureWarning, match="`torch.jit.script` is deprecated"):
+        torch.jit.script(double)
+
+
+@pytest.mark.holds('torch>=2.1; python_version >= "3.11"', otherwise=RuntimeError)
+@pytest.mark.holds('torch>=2.4; python_version >= "3.12"', otherwise=RuntimeError)
+@pytest.mark.holds('torch>=2.6; python_version >= "3.13"', otherwise=RuntimeError)
+@pytest.mark.holds('torch>=2.10; python_version >= "3.14"', otherwise=RuntimeError)
+@pytest.mark.holds('torch>=2.2; sys_platform == "win32"', otherwise=RuntimeError)
+def test_compile_wants_a_release_that_knows_this_python():
+    """`torch.compile` needs torch 2.1 on Python 3.11, 2.4 on 3.12, 2.6 on 3.13 and 2.10 on 3.14: an older torch raises
+    RuntimeError as soon as it is called, even to do nothing.
+
+    All else in such a release may work. On Windows it came with 2.2. `disable=True` gives the function back uncompiled.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.compile.html
+    """
+
+    def double(x):
+        return 2 * x
+
+    uncompiled = torch.compile(double, disable=True)
+
+    assert uncompiled(torch.tensor([3.0, -1.0])).tolist() == [6, -2]

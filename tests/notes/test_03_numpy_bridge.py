@@ -3,8 +3,12 @@
 Data arrives as NumPy arrays, models want tensors, plots want arrays again. An array and a CPU tensor can be two names
 for the same memory, so crossing the bridge may cost nothing, and a write on one side may change the other. This section
 settles what is shared and what is copied, which dtype comes out, what is refused, and how to come back from a GPU.
+
+The two must have been built for each other: torch up to 2.2 knows NumPy 1 alone and answers NumPy 2 with "Numpy is not
+available"; from 2.3 on it works with both.
 """
 
+import warnings
 import weakref
 
 import numpy as np
@@ -75,10 +79,10 @@ def test_from_numpy_keeps_the_dtype():
 @pytest.mark.holds("torch>=2.3", otherwise=TypeError)
 @pytest.mark.parametrize("name", ["uint16", "uint32", "uint64"])
 def test_from_numpy_takes_wide_unsigned_integers(name):
-    """`torch.from_numpy` takes unsigned integers of 16, 32 and 64 bits, each as the dtype of the same name.
+    """From torch 2.3 on, `torch.from_numpy` takes unsigned integers of 16, 32 and 64 bits, each as the dtype of its
+    name.
 
-    Older releases know uint8 alone and refuse the others; few operations work on them even now, so most people convert:
-    `array.astype(np.int64)`.
+    Up to 2.2 PyTorch has no unsigned integers but uint8. What crosses in every release is `array.astype(np.int64)`.
 
     https://docs.pytorch.org/docs/stable/tensor_attributes.html
     """
@@ -90,6 +94,49 @@ def test_from_numpy_takes_wide_unsigned_integers(name):
     assert tensor.dtype == getattr(torch, name)
     assert tensor.numpy().dtype == array.dtype
     assert tensor.numpy().tolist() == [1, largest]
+
+
+@pytest.mark.holds("torch>=2.3", otherwise=TypeError)
+@pytest.mark.parametrize("name", ["uint16", "uint32", "uint64"])
+def test_wide_unsigned_integers_are_for_keeping(name):
+    """uint16, uint32 and uint64, which PyTorch has from 2.3 on, can be kept, summed and converted, but adding to such a
+    tensor or comparing it with `>` raises RuntimeError.
+
+    There is hardly any arithmetic for them. Compute after `.to(torch.int64)`, which is exact up to 2**63 - 1.
+
+    https://docs.pytorch.org/docs/stable/tensors.html
+    """
+    depths = torch.from_numpy(np.array([1, 40_000], dtype=name))
+
+    with pytest.raises(RuntimeError, match="not implemented"):
+        depths + 1
+    with pytest.raises(RuntimeError, match="not implemented"):
+        _ = depths > 5
+
+    assert (depths.sum().item(), depths.sum().dtype) == (40_001, torch.int64)
+    assert (depths.to(torch.int64) + 1).tolist() == [2, 40_001]
+    assert torch.cat([depths, depths]).dtype == depths.dtype
+
+
+@pytest.mark.holds("torch>=2.10", otherwise=(RuntimeError, TypeError))
+@pytest.mark.parametrize("name", ["uint16", "uint32", "uint64"])
+def test_wide_unsigned_integers_can_be_indexed(name):
+    """From torch 2.10 on, indices and bools pick from a tensor of uint16, uint32 or uint64; up to 2.9 `images[order]`
+    raises RuntimeError.
+
+    That is how images of 16 bits are shuffled. `images.index_select(0, order)` does it from 2.3 on.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.index_select.html
+    """
+    images = torch.from_numpy(np.array([[1, 2], [3, 4], [5, 40_000]], dtype=name))
+    order = torch.tensor([2, 0])
+
+    shuffled = images[order]
+    chosen = images[torch.tensor([True, False, True])]
+
+    assert shuffled.tolist() == images.index_select(0, order).tolist() == [[5, 40_000], [1, 2]]
+    assert chosen.tolist() == [[1, 2], [5, 40_000]]
+    assert shuffled.dtype == chosen.dtype == getattr(torch, name)
 
 
 @pytest.mark.parametrize(
@@ -195,6 +242,25 @@ def test_a_numpy_scalar_brings_its_own_dtype(number, dtype):
 
     assert [tensor.dtype for tensor in tensors] == [dtype] * 3
     assert [tensor.tolist() for tensor in tensors] == [number, number, [number, number]]
+
+
+@pytest.mark.holds("torch>=2.9", otherwise=(TypeError, DeprecationWarning))
+def test_a_numpy_bool_becomes_a_tensor():
+    """From torch 2.9 on, `torch.tensor` takes NumPy's bool, which `(array > 0).any()` returns, and gives torch.bool.
+
+    Up to 2.8 it drew a DeprecationWarning from NumPy, and from NumPy 2.3 on it raises TypeError: write
+    `torch.tensor(bool(...))`, which works with all of them.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.tensor.html
+    """
+    array = np.array([1.0, -2.0])
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        tensors = [torch.tensor((array > 0).any()), torch.tensor([(array > 0).any(), (array > 0).all()])]
+
+    assert [tensor.dtype for tensor in tensors] == [torch.bool] * 2
+    assert [tensor.tolist() for tensor in tensors] == [True, [True, False]]
 
 
 # What is shared and what is copied, on the way to PyTorch.
@@ -461,6 +527,48 @@ def test_read_only_arrays_warn_and_are_written_to():
     assert array.tolist() == [16, 17]
 
 
+@pytest.mark.holds("torch>=2.9", otherwise=BufferError)
+@pytest.mark.holds("numpy>=2.1", otherwise=(BufferError, TypeError))
+def test_dlpack_writes_to_read_only_arrays_without_a_warning():
+    """From torch 2.9 with NumPy 2.1 on, `torch.from_dlpack` shares the memory of a read-only array and does not even
+    warn.
+
+    With an older one of the two it refuses such an array. `torch.tensor(array)` copies in every release; so does
+    `torch.from_dlpack(array, copy=True)`, which is as new.
+
+    https://docs.pytorch.org/docs/stable/dlpack.html
+    """
+    array = np.array([1.0, 2.0])
+    array.flags.writeable = False
+
+    tensor = torch.from_dlpack(array)
+    copy = torch.from_dlpack(array, copy=True)
+    tensor += 5
+    copy += 1
+
+    assert array.tolist() == tensor.tolist() == [6, 7]
+    assert copy.tolist() == [2, 3]
+
+
+@pytest.mark.holds("torch>=2.2", otherwise=RuntimeError)
+@pytest.mark.holds("numpy>=1.25", otherwise=(BufferError, TypeError))
+def test_bools_cross_by_dlpack():
+    """From torch 2.2 with NumPy 1.25 on, bools cross by DLPack in both directions, and share the memory.
+
+    An older one of the two refuses them. `from_numpy` and `.numpy()` have always taken masks.
+
+    https://docs.pytorch.org/docs/stable/dlpack.html
+    """
+    array = np.array([True, False, True])
+    tensor = torch.from_dlpack(array)
+    back = np.from_dlpack(tensor)
+
+    array[1] = True
+
+    assert (tensor.dtype, back.dtype) == (torch.bool, np.bool_)
+    assert tensor.tolist() == back.tolist() == [True, True, True]
+
+
 def test_negative_strides_raise():
     """An array that was reversed (`[::-1]`, `np.flip`) is a view with a negative stride, and raises ValueError: copy it
     first.
@@ -621,12 +729,51 @@ def test_asarray_shares_and_array_copies():
     assert (shared.dtype, copied.dtype, converted.dtype) == (np.float32, np.float32, np.float64)
 
 
-@pytest.mark.holds("torch>=2.9", otherwise=ValueError)
-@pytest.mark.holds("numpy>=2.3", otherwise=ValueError)
-def test_dlpack_gives_a_writable_array():
-    """`np.from_dlpack(tensor)` shares the memory, and the array can be written to.
+@pytest.mark.holds("numpy>=2", otherwise=AssertionError)
+def test_copy_false_raises_since_numpy_2():
+    """From NumPy 2 on, `np.array(tensor, copy=False)` raises ValueError, although nothing would have to be copied.
 
-    With an older NumPy or PyTorch it shares the memory too, but read-only.
+    In NumPy 1 it meant "copy only if you must" and shared the memory. `np.asarray(tensor)` means that in both.
+
+    https://numpy.org/doc/stable/numpy_2_0_migration_guide.html
+    """
+    tensor = torch.tensor([1.0, 2.0])
+
+    with pytest.raises(ValueError, match="avoid copy"):
+        np.array(tensor, copy=False)
+
+    np.asarray(tensor)[0] = 7
+    assert tensor.tolist() == [7, 2]
+
+
+@pytest.mark.holds("numpy>=2.1", otherwise=AssertionError)
+def test_np_array_of_a_tensor_is_deprecated():
+    """From NumPy 2.1 on, `np.array(tensor)` copies with a DeprecationWarning: PyTorch's side of it does not know the
+    argument `copy`.
+
+    `tensor.numpy().copy()` is the same copy, with nothing to warn of, under every NumPy.
+
+    https://numpy.org/doc/stable/numpy_2_0_migration_guide.html
+    """
+    tensor = torch.tensor([1.0, 2.0])
+
+    with pytest.warns(DeprecationWarning, match="copy keyword"):
+        copied = np.array(tensor)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        same = tensor.numpy().copy()
+
+    tensor[0] = 7
+    assert copied.tolist() == same.tolist() == [1, 2]
+    assert copied.dtype == same.dtype == np.float32
+
+
+@pytest.mark.holds("torch>=2.9", otherwise=ValueError)
+@pytest.mark.holds("numpy>=2.2", otherwise=ValueError)
+def test_dlpack_gives_a_writable_array():
+    """From torch 2.9 with NumPy 2.2 on, `np.from_dlpack(tensor)` shares the memory, and the array can be written to.
+
+    With an older one of the two it shares the memory too, but read-only. `tensor.numpy()` can always be written to.
 
     https://numpy.org/doc/stable/reference/generated/numpy.from_dlpack.html
     """
@@ -657,6 +804,39 @@ def test_item_is_a_python_number_and_numpy_is_not(device):
     assert [type(label) for label in labels.tolist()] == [bool, bool]
     assert (type(array), array.shape, array.dtype) == (np.ndarray, (), np.float32)
     assert array == 0.25
+
+
+@pytest.mark.holds("numpy>=2", otherwise=AssertionError)
+def test_a_list_of_numpy_numbers_prints_their_type():
+    """From NumPy 2 on, a list of NumPy's numbers prints as `[np.float32(0.25)]`; in NumPy 1 it was `[0.25]`.
+
+    Logs and files that are read again break on that. `.tolist()` and `.item()` give numbers that print alike
+    everywhere.
+
+    https://numpy.org/doc/stable/release/2.0.0-notes.html
+    """
+    losses = torch.tensor([0.25, 0.5]).numpy()
+
+    assert str(list(losses)) == "[np.float32(0.25), np.float32(0.5)]"
+    assert str(losses.tolist()) == "[0.25, 0.5]"
+    assert str(losses[0]) == "0.25"
+
+
+@pytest.mark.holds("numpy>=2.4", otherwise=AssertionError)
+def test_float_of_an_array_with_one_number():
+    """From NumPy 2.4 on, `float(array)` raises TypeError if the one number in the array lies in a shape like (1,);
+    `float(tensor)` takes one number in any shape.
+
+    A model that ends in one feature hands out such outputs. `.item()` takes either, in every release.
+
+    https://numpy.org/doc/stable/release/2.4.0-notes.html
+    """
+    for tensor in [torch.tensor([0.25]), torch.tensor([[0.25]])]:
+        array = tensor.numpy()
+
+        with pytest.raises(TypeError, match="0-dimensional"):
+            float(array)
+        assert float(tensor) == array.item() == tensor.item() == 0.25
 
 
 def test_numpy_has_no_bfloat16():
@@ -1017,6 +1197,29 @@ def test_numpy_functions_on_tensors():
     assert (type(joined), joined.dtype, joined.tolist()) == (np.ndarray, np.float32, [1, 4, 9, 1, 4, 9])
 
 
+@pytest.mark.holds("numpy>=2", otherwise=AssertionError)
+@pytest.mark.parametrize(
+    "compute",
+    [np.sqrt, np.argmax, lambda tensor: tensor + np.array([0.0, 0.0])],
+    ids=["np.sqrt(tensor)", "np.argmax(tensor)", "tensor + array"],
+)
+def test_numpy_warns_when_it_returns_a_tensor(compute):
+    """From NumPy 2 on, whatever NumPy computes of a tensor and hands back as a tensor comes with a DeprecationWarning,
+    `tensor + array` included.
+
+    A later NumPy will call PyTorch in a way that these releases of PyTorch do not know. Convert first, and compute on
+    one side.
+
+    https://numpy.org/doc/stable/reference/generated/numpy.ndarray.__array_wrap__.html
+    """
+    tensor = torch.tensor([1.0, 4.0])
+
+    with pytest.warns(DeprecationWarning, match="__array_wrap__"):
+        result = compute(tensor)
+
+    assert type(result) is torch.Tensor
+
+
 def test_in_mixed_arithmetic_the_order_matters():
     """Tensor (+, -, *, /) array is a tensor, but computed by NumPy and by its rules; array (+, -, *) tensor raises
     TypeError.
@@ -1051,20 +1254,23 @@ def test_in_mixed_arithmetic_the_order_matters():
 
 @pytest.mark.holds("torch>=2.4", otherwise=AssertionError)
 def test_comparing_with_an_array_is_elementwise():
-    """`tensor == array` compares element by element and gives a tensor of bools.
+    """From torch 2.4 on, `tensor == array` and `array == tensor` compare element by element and give a tensor of bools.
 
-    Up to 2.3 it was the plain `False`, whatever the values: a filter or an accuracy computed so was silently 0.
+    Up to 2.3 both were the plain `False`, whatever the values: an accuracy computed so was silently 0. And where the
+    shapes do not fit there is an exception now.
 
     https://docs.pytorch.org/docs/stable/generated/torch.eq.html
     """
     tensor = torch.tensor([1.0, 4.0, 9.0])
     array = np.array([1.0, 5.0, 9.0])
 
-    equal = tensor == array
+    for equal in [tensor == array, array == tensor]:
+        assert isinstance(equal, torch.Tensor)
+        assert equal.dtype == torch.bool
+        assert equal.tolist() == [True, False, True]
 
-    assert isinstance(equal, torch.Tensor)
-    assert equal.dtype == torch.bool
-    assert equal.tolist() == [True, False, True]
+    with pytest.raises(RuntimeError, match="must match the size"):
+        _ = tensor == np.array([1.0, 5.0])
 
 
 def test_a_numpy_scalar_in_arithmetic_keeps_the_dtype(device):
@@ -1080,6 +1286,63 @@ def test_a_numpy_scalar_in_arithmetic_keeps_the_dtype(device):
     assert [result.dtype for result in results] == [torch.float32] * 4
     assert [result.device for result in results] == [device] * 4
     assert [result.tolist() for result in results] == [[3, 8], [3, 8], [2.5, 5], [2.5, 5]]
+
+
+@pytest.mark.holds("numpy>=2", otherwise=AssertionError)
+def test_a_numpy_scalar_widens_an_array():
+    """From NumPy 2 on, a float32 array times a NumPy float64 is float64; in NumPy 1 it stayed float32, and times a
+    Python number it still does.
+
+    So `images * np.sqrt(0.5)` carries float64 into a float32 model. `float(...)` around the scalar keeps float32 under
+    every NumPy.
+
+    https://numpy.org/doc/stable/numpy_2_0_migration_guide.html
+    """
+    array = np.array([1.5, 4.0], dtype=np.float32)
+
+    assert torch.from_numpy(array * np.float64(2)).dtype == torch.float64
+    assert torch.from_numpy(array * np.sqrt(4.0)).dtype == torch.float64
+    assert torch.from_numpy(array * 2.0).dtype == torch.float32
+
+    tensor = torch.from_numpy(array)
+    assert (tensor * np.float64(2)).dtype == torch.float32  # not an array: PyTorch's rules, which have not changed
+    assert (tensor * np.array(2.0)).dtype == torch.float64  # an array: NumPy's rules, even without dimensions
+
+
+@pytest.mark.holds("numpy>=2", otherwise=AssertionError)
+def test_a_number_that_does_not_fit():
+    """From NumPy 2 on, a Python number that an integer array cannot hold raises OverflowError; PyTorch wraps it around.
+
+    NumPy 1 went over to a wider dtype: `image + 256` was uint16. Say which one you want: `image.astype(np.int16)`.
+
+    https://numpy.org/doc/stable/numpy_2_0_migration_guide.html
+    """
+    image = np.array([0, 200], dtype=np.uint8)
+    tensor = torch.from_numpy(image)
+
+    with pytest.raises(OverflowError, match="out of bounds"):
+        image + 256
+
+    assert (tensor + 257).dtype == torch.uint8
+    assert (tensor + 257).tolist() == [1, 201]
+    assert (image.astype(np.int16) + 256).tolist() == (tensor.to(torch.int16) + 256).tolist() == [256, 456]
+
+
+@pytest.mark.holds("numpy>=2.3", otherwise=AssertionError)
+def test_a_numpy_bool_is_no_index():
+    """From NumPy 2.3 on, `tensor[np.bool_(True)]` raises IndexError; with an older one it is `tensor[1]`, the second
+    element.
+
+    Python's `True` is something else again: it adds a dimension.
+
+    https://numpy.org/doc/stable/reference/arrays.scalars.html
+    """
+    tensor = torch.tensor([10, 20, 30])
+
+    with pytest.raises(IndexError, match="valid indices"):
+        tensor[np.bool_(True)]
+
+    assert tensor[True].tolist() == [[10, 20, 30]]
 
 
 def test_each_indexes_the_other(device):

@@ -6,6 +6,8 @@ A seed chooses the first state. Same seed, same draws in the same order: same nu
 reaches and what it does not, what uses up numbers without saying so, and what no seed promises.
 """
 
+import copy
+import pickle
 import random
 
 import numpy as np
@@ -133,13 +135,53 @@ def test_everything_random_in_torch_follows_the_seed(draw, device):
 def test_these_have_been_the_numbers_of_seed_42_since_2_0(draw, expected):
     """On the CPU, seed 42 has given these integers, normal numbers and first weights in every release from 2.0 on.
 
-    That is an observation and no promise: see `test_half_precision_draws_changed_in_2_12` for one that moved.
+    That is an observation and no promise: see further below what did move.
 
     https://docs.pytorch.org/docs/stable/notes/randomness.html
     """
     torch.manual_seed(RANDOM_SEED)
 
     assert [round(number, 4) for number in draw().tolist()] == expected
+
+
+@given(seed=st.integers(0, 2**32 - 1), size=st.integers(1, 40))
+def test_rand_is_numpys_mersenne_twister_for_every_seed(seed, size):
+    """The CPU's generator is the Mersenne Twister of `np.random.seed`: `torch.rand` takes the last 24 bits of each of
+    its 32-bit numbers as a fraction.
+
+    24 bits are what float32 has room for; float64 takes 53 bits of two numbers. So it has been since 2.0, at least.
+
+    https://numpy.org/doc/stable/reference/random/bit_generators/mt19937.html
+    """
+    bits = np.random.RandomState(seed).randint(0, 2**32, 2 * size, dtype=np.uint32).tolist()
+
+    torch.manual_seed(seed)
+    assert torch.rand(2 * size).tolist() == [number % 2**24 / 2**24 for number in bits]
+
+    torch.manual_seed(seed)
+    pairs = [2**32 * one + another for one, another in zip(bits[::2], bits[1::2], strict=True)]
+    assert torch.rand(size, dtype=torch.float64).tolist() == [pair % 2**53 / 2**53 for pair in pairs]
+
+
+@given(seed=st.integers(0, 2**32 - 1), size=st.integers(1, 40), end=st.integers(1, 2**28 - 1))
+def test_integers_and_orders_come_from_the_twister_for_every_seed(seed, size, end):
+    """On the CPU, `torch.randint` takes the same 32-bit numbers modulo the width of its range, and `torch.randperm`
+    swaps each place with one at or after it, which such a number picks.
+
+    That has not moved since 2.0. Wide ranges have: see `test_integers_of_wide_ranges_changed_in_2_7`.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.randperm.html
+    """
+    bits = np.random.RandomState(seed).randint(0, 2**32, size, dtype=np.uint32).tolist()
+    order = list(range(size))
+    for place in range(size - 1):
+        other = place + bits[place] % (size - place)
+        order[place], order[other] = order[other], order[place]
+
+    torch.manual_seed(seed)
+    assert torch.randint(0, end, (size,)).tolist() == [number % end for number in bits]
+    torch.manual_seed(seed)
+    assert torch.randperm(size).tolist() == order
 
 
 @given(seed=SEEDS, size=st.integers(1, 40))
@@ -243,6 +285,25 @@ def test_negative_seeds_count_back_from_2_to_the_64_for_every_seed(seed):
     assert torch.equal(torch.rand(5), numbers)
 
 
+@pytest.mark.myth("torch has 2**64 seeds, and each gives other numbers")
+@given(seed=st.integers(0, 2**32 - 1), more=st.integers(1, 2**32 - 1))
+def test_the_cpu_looks_at_32_bits_of_a_seed_for_every_seed(seed, more):
+    """Seeds that differ by a multiple of 2**32 give the same numbers on the CPU, whose generator takes the last 32 bits
+    of a seed.
+
+    `torch.initial_seed()` tells them apart all the same. Take seeds below 2**32, and they differ in every library.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.manual_seed.html
+    """
+    torch.manual_seed(seed)
+    uniform, normal = torch.rand(5), torch.randn(5)
+
+    torch.manual_seed(seed + more * 2**32)
+    assert torch.initial_seed() == seed + more * 2**32
+    assert torch.equal(torch.rand(5), uniform)
+    assert torch.equal(torch.randn(5), normal)
+
+
 def test_which_seeds_torch_and_numpy_refuse():
     """torch takes 64-bit seeds and cuts a float short; `np.random.seed` takes 32 bits, no sign and no float.
 
@@ -252,7 +313,7 @@ def test_which_seeds_torch_and_numpy_refuse():
     """
     torch.manual_seed(1.9)
     assert torch.initial_seed() == 1
-    with pytest.raises((RuntimeError, ValueError), match="Overflow"):  # ValueError from 2.9 on
+    with pytest.raises((RuntimeError, ValueError), match="Overflow"):  # which of the two: see the next note
         torch.manual_seed(2**64)
     with pytest.raises((RuntimeError, ValueError), match="Overflow"):
         torch.manual_seed(-(2**63) - 1)
@@ -263,6 +324,20 @@ def test_which_seeds_torch_and_numpy_refuse():
             np.random.seed(seed)
     with pytest.raises(TypeError):
         np.random.seed(1.9)
+
+
+@pytest.mark.holds("torch>=2.9", otherwise=RuntimeError)
+def test_a_seed_too_large_is_a_value_error():
+    """From torch 2.9 on, a seed of more than 64 bits raises ValueError; up to 2.8 it was RuntimeError.
+
+    Code for both sides catches both: `except (RuntimeError, ValueError)`.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.manual_seed.html
+    """
+    with pytest.raises(ValueError, match="Overflow"):
+        torch.manual_seed(2**64)
+    with pytest.raises(ValueError, match="Overflow"):
+        torch.Generator().manual_seed(-(2**63) - 1)
 
 
 # What a seed reaches
@@ -478,11 +553,137 @@ def test_another_dtype_is_another_draw():
     assert [round(number, 4) for number in double.tolist()] == [0.0582, 0.0629, 0.1236]
 
 
+# What moved from one release to another
+
+
+@pytest.mark.parametrize("probability", [0.25, 0.5, 0.9])
+def test_bernoulli_compares_rand_with_the_probabilities(probability):
+    """On the CPU, `torch.bernoulli` of float32 probabilities is 1 where `torch.rand` of the same seed is below them, in
+    every release from 2.0 on.
+
+    A mask that must stay the same from release to release is best written out: `torch.rand(shape) < probability`.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.bernoulli.html
+    """
+    torch.manual_seed(RANDOM_SEED)
+    ones = torch.bernoulli(torch.full((100,), probability))
+
+    torch.manual_seed(RANDOM_SEED)
+    assert torch.equal(ones, (torch.rand(100) < probability).float())
+
+
+# Up to torch 2.6, builds for these processors drew dropout masks and exponentials with Intel's library MKL.
+INTEL_OR_AMD = 'platform_machine == "x86_64" or platform_machine == "AMD64"'
+
+
+@pytest.mark.holds(f"torch>=2.7; {INTEL_OR_AMD}", otherwise=AssertionError)
+@pytest.mark.parametrize(
+    "drop",
+    [lambda x: F.dropout(x, 0.25), nn.Dropout(0.25), lambda x: F.dropout2d(x[..., None, None], 0.25).flatten(1)],
+    ids=["F.dropout", "nn.Dropout", "F.dropout2d"],
+)
+def test_dropout_masks_changed_in_2_7(drop):
+    """From torch 2.7 on, dropout on the CPU keeps what `torch.rand` in float64 puts below 1 - p; up to 2.6 a seed gave
+    other masks on Intel's and AMD's processors.
+
+    So a network with dropout trains to other weights after the upgrade, even though its first weights are the same.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.Dropout.html
+    """
+    torch.manual_seed(RANDOM_SEED)
+    dropped = drop(torch.ones(5, 20))
+
+    torch.manual_seed(RANDOM_SEED)
+    kept = torch.rand(5, 20, dtype=torch.float64) < 0.75
+    assert torch.equal(dropped, kept / torch.tensor(0.75))
+
+
+@pytest.mark.holds(f"torch>=2.7; {INTEL_OR_AMD}", otherwise=AssertionError)
+def test_exponential_draws_changed_in_2_7():
+    """From torch 2.7 on, `exponential_` on the CPU is -log(1 - u) of the float64 draws u; up to 2.6 one seed gave other
+    numbers on Intel's and AMD's processors.
+
+    It moved because the old generator was poor: some results of `multinomial` could never come out.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.Tensor.exponential_.html
+    """
+    torch.manual_seed(RANDOM_SEED)
+    exponential = torch.empty(50).exponential_()
+
+    torch.manual_seed(RANDOM_SEED)
+    uniform = torch.rand(50, dtype=torch.float64)
+    torch.testing.assert_close(exponential.double(), -torch.log1p(-uniform), rtol=2**-23, atol=0)
+
+
+@pytest.mark.parametrize("count", [1, 3, 8])
+def test_multinomial_is_a_race(count):
+    """A single `torch.multinomial` draw, or several without replacement, is a race of `exponential_` draws divided by
+    the weights: so it moved in 2.7 with them.
+
+    `Categorical(...).sample()`, the next token of a language model and `F.gumbel_softmax` moved, too. Several draws
+    with replacement are made in another way, and did not.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.multinomial.html
+    """
+    weights = torch.tensor([1.0, 6.0, 2.0, 8.0, 3.0, 5.0, 4.0, 7.0])
+
+    for seed in range(5):
+        torch.manual_seed(seed)
+        drawn = torch.multinomial(weights, count)
+        torch.manual_seed(seed)
+        race = torch.empty(8).exponential_() / weights
+        assert torch.equal(drawn, race.argsort()[:count])
+
+
+@pytest.mark.holds("torch>=2.7", otherwise=AssertionError)
+@pytest.mark.parametrize(("low", "high"), [(0, 2**28), (-(2**30), 2**30), (1, 2**32)])
+def test_integers_of_wide_ranges_changed_in_2_7(low, high):
+    """From torch 2.7 on, `torch.randint` over 2**28 integers or more takes two steps of the CPU's generator for each,
+    and so gives other integers.
+
+    One step of 32 bits does not spread evenly over so many. Up to 2.6 it took two from 2**32 integers on. Ranges that
+    are less wide have not moved.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.randint.html
+    """
+    torch.manual_seed(RANDOM_SEED)
+    stream = torch.rand(11)
+
+    torch.manual_seed(RANDOM_SEED)
+    torch.randint(low, high, (4,))
+    assert torch.equal(torch.rand(3), stream[8:])
+
+    torch.manual_seed(RANDOM_SEED)
+    torch.randint(0, 2**28 - 1, (4,))
+    assert torch.equal(torch.rand(3), stream[4:7])
+
+
+@pytest.mark.holds("torch>=2.12", otherwise=AssertionError)
+def test_truncated_normal_weights_changed_in_2_12():
+    """From torch 2.12 on, `nn.init.trunc_normal_` keeps those normal numbers of the seed that lie within its bounds and
+    draws the others again.
+
+    Up to 2.11 it bent uniform numbers instead, so vision transformers, which start from it, start elsewhere after the
+    upgrade. The other functions of `nn.init` have not moved.
+
+    https://docs.pytorch.org/docs/stable/nn.init.html
+    """
+    torch.manual_seed(RANDOM_SEED)
+    normal = torch.randn(10, 20)
+    torch.manual_seed(RANDOM_SEED)
+    weights = nn.init.trunc_normal_(torch.empty(10, 20))
+
+    inside = normal.abs() <= 2
+    assert torch.equal(weights[inside], normal[inside])
+    assert 0 < (~inside).sum() < 50
+    assert weights.abs().max() <= 2
+
+
 @pytest.mark.holds("torch>=2.12", otherwise=AssertionError)
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
 def test_half_precision_draws_changed_in_2_12(dtype):
-    """Since 2.12 `torch.rand` in float16 and bfloat16 on the CPU rounds the float32 draws; before, one seed gave
-    other numbers.
+    """From torch 2.12 on, `torch.rand` in float16 and bfloat16 on the CPU rounds the float32 draws; up to 2.11 one seed
+    gave other numbers.
 
     (A draw that would round up to 1 comes out as 0, for 1 is out of range.) A seed is no contract between releases:
     numbers that must last are saved in a file.
@@ -495,6 +696,52 @@ def test_half_precision_draws_changed_in_2_12(dtype):
     half = torch.rand(12, dtype=dtype)
 
     assert torch.equal(half, single.to(dtype))
+
+
+@pytest.mark.holds("torch>=2.12", otherwise=AssertionError)
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
+def test_half_precision_normal_numbers_changed_in_2_12(dtype):
+    """From torch 2.12 on, `torch.randn(16)` in float16 or bfloat16 on the CPU is the float32 draw, rounded; up to 2.11
+    it was another.
+
+    A draw of up to 15 numbers has been that in every release.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.randn.html
+    """
+    torch.manual_seed(RANDOM_SEED)
+    single = torch.randn(16)
+    torch.manual_seed(RANDOM_SEED)
+    half = torch.randn(16, dtype=dtype)
+
+    assert half.dtype == dtype
+    torch.testing.assert_close(half.float(), single, rtol=torch.finfo(dtype).eps, atol=0)
+
+
+@pytest.mark.holds("torch>=2.2", otherwise=RuntimeError)
+@pytest.mark.parametrize(
+    "draw",
+    [
+        pytest.param(lambda tensor: F.dropout(tensor), id="dropout"),
+        pytest.param(lambda tensor: torch.bernoulli(tensor), id="bernoulli"),
+        pytest.param(lambda tensor: tensor[torch.multinomial(tensor, 100)], id="multinomial"),
+        pytest.param(lambda tensor: torch.poisson(tensor), id="poisson"),
+    ],
+)
+def test_half_precision_draws_work_on_the_cpu(draw):
+    """From torch 2.2 on, dropout, `bernoulli`, `multinomial` and `poisson` take float16 on the CPU; up to 2.1 each of
+    them raises RuntimeError.
+
+    So a model in half precision can be tried out without a GPU. bfloat16 worked before.
+
+    https://docs.pytorch.org/docs/stable/torch.html#random-sampling
+    """
+    tensor = torch.full((100,), 0.5, dtype=torch.float16)
+
+    drawn = draw(tensor)
+
+    assert drawn.dtype == torch.float16
+    assert drawn.shape == (100,)
+    assert set(drawn.tolist()) <= {0, 0.5, 1, 2, 3, 4, 5, 6, 7, 8}
 
 
 # Generators and their states
@@ -580,6 +827,83 @@ def test_a_generator_works_on_its_own_device_only(accelerator):
         torch.rand(2, device=accelerator, generator=torch.Generator())
     with pytest.raises(RuntimeError, match="generator"):
         torch.rand(2, generator=torch.Generator(device=accelerator))
+
+
+@pytest.mark.holds("torch>=2.4", otherwise=TypeError)
+@pytest.mark.parametrize(
+    "duplicate",
+    [lambda generator: copy.deepcopy(generator), lambda generator: pickle.loads(pickle.dumps(generator))],
+    ids=["deepcopy", "pickle"],
+)
+def test_a_generator_can_be_copied(duplicate):
+    """From torch 2.4 on, a `torch.Generator` can be copied and pickled, and the copy goes on from where the original
+    stands.
+
+    Up to 2.3 both raise TypeError, and so does a copy of any object that holds a generator, such as a sampler:
+    pass on `generator.get_state()` there.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.Generator.html
+    """
+    generator = torch.Generator().manual_seed(RANDOM_SEED)
+    torch.rand(5, generator=generator)
+
+    twin = duplicate(generator)
+
+    numbers = torch.rand(3, generator=generator)
+    assert torch.equal(torch.rand(3, generator=twin), numbers)
+    assert not torch.equal(torch.rand(3, generator=twin), numbers)
+    assert twin.initial_seed() == RANDOM_SEED
+
+
+@pytest.mark.holds("torch>=2.2", otherwise=TypeError)
+@pytest.mark.parametrize("name", ["uniform_", "normal_", "xavier_uniform_", "kaiming_normal_"])
+def test_first_weights_can_have_a_generator_of_their_own(name, device):
+    """From torch 2.2 on, the functions of `nn.init` take `generator=`, so first weights can follow a seed of their own.
+
+    Up to 2.1 that raises TypeError. Layers themselves, `nn.Linear` and the like, take none even now: seed before them,
+    or draw their weights again.
+
+    https://docs.pytorch.org/docs/stable/nn.init.html
+    """
+    init = getattr(nn.init, name)
+    torch.manual_seed(RANDOM_SEED)
+    expected, undisturbed = init(torch.empty(3, 4, device=device)), torch.rand(3, device=device)
+
+    generator = torch.Generator(device=device).manual_seed(RANDOM_SEED)
+    own = init(torch.empty(3, 4, device=device), generator=generator)
+    after = torch.rand(3, device=device, generator=generator)
+
+    assert torch.equal(own, expected)
+    assert torch.equal(after, undisturbed)
+
+
+@pytest.mark.holds("torch>=2.10", otherwise=TypeError)
+@pytest.mark.parametrize(
+    "draw",
+    [
+        pytest.param(lambda tensor, **kwargs: torch.rand_like(tensor, **kwargs), id="rand_like"),
+        pytest.param(lambda tensor, **kwargs: torch.randn_like(tensor, **kwargs), id="randn_like"),
+        pytest.param(lambda tensor, **kwargs: torch.randint_like(tensor, 1000, **kwargs), id="randint_like"),
+    ],
+)
+def test_draws_like_a_tensor_take_a_generator(draw, device):
+    """From torch 2.10 on, `rand_like`, `randn_like` and `randint_like` take `generator=`, as `rand` does in every
+    release; up to 2.9 that raises TypeError.
+
+    `torch.rand(x.shape, dtype=x.dtype, device=x.device, generator=generator)` works everywhere.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.rand_like.html
+    """
+    template = torch.zeros(2, 3, device=device)
+    torch.manual_seed(RANDOM_SEED)
+    expected = draw(template)
+
+    generator = torch.Generator(device=device).manual_seed(RANDOM_SEED)
+    torch.manual_seed(1)
+    undisturbed = torch.rand(3, device=device)
+    torch.manual_seed(1)
+    assert torch.equal(draw(template, generator=generator), expected)
+    assert torch.equal(torch.rand(3, device=device), undisturbed)
 
 
 def test_a_state_is_a_bookmark(device):
@@ -837,7 +1161,8 @@ def test_deterministic_mode_refuses_what_it_cannot_do():
 
 @pytest.mark.holds("torch>=2.1", otherwise=AssertionError)
 def test_deterministic_mode_fills_what_is_left_empty():
-    """In deterministic mode `torch.empty` holds NaN, or the largest integer, rather than whatever lay in memory there.
+    """From torch 2.1 on, `torch.empty` in deterministic mode holds NaN, or the largest integer, rather than whatever
+    lay in memory there.
 
     https://docs.pytorch.org/docs/stable/deterministic.html
     """

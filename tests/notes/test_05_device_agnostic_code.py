@@ -6,6 +6,7 @@ second device here: a real PyTorch device that knows shapes and dtypes and holds
 """
 
 import io
+import math
 import operator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -67,6 +68,102 @@ def test_current_accelerator_can_check_for_itself():
 
     assert (accelerator is None) == (not torch.accelerator.is_available())
     assert torch.empty(2, device=accelerator or "cpu").device.type == (accelerator.type if accelerator else "cpu")
+
+
+@pytest.mark.myth("torch.accelerator.current_accelerator() is None on a machine without a GPU")
+@pytest.mark.holds("torch>=2.7", otherwise=(AttributeError, TypeError))
+def test_current_accelerator_tells_what_the_build_is_for():
+    """From torch 2.7 on `current_accelerator()` names what this torch was built for: `cuda` in every CUDA build, on a
+    machine without a GPU too.
+
+    In 2.6 it raised there. `.to(torch.accelerator.current_accelerator())` without a question first works on the laptop
+    with a CPU build and fails on the one with the default build of pip.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.accelerator.current_accelerator.html
+    """
+    named = torch.accelerator.current_accelerator(check_available=False)  # the default
+
+    built_for_gpus = torch.version.cuda is not None or torch.version.hip is not None
+    assert (named == torch.device("cuda")) == built_for_gpus
+    assert torch.accelerator.current_accelerator() == named
+
+
+@pytest.mark.myth("torch.device(0) is cuda:0")
+@pytest.mark.holds("torch>=2.7", otherwise=(AttributeError, TypeError))
+def test_a_bare_number_is_a_device_of_the_builds_accelerator():
+    """From torch 2.7 on `torch.device(1)` is number 1 of the accelerator that this torch was built for, GPU or not, and
+    RuntimeError in a build for none.
+
+    Until 2.4 it was `cuda:1` everywhere, in 2.5 and 2.6 it raised on a machine without an accelerator. Name the type.
+
+    https://docs.pytorch.org/docs/stable/tensor_attributes.html
+    """
+    named = torch.accelerator.current_accelerator(check_available=False)
+
+    if named is None:
+        with pytest.raises(RuntimeError, match="Cannot access accelerator device"):
+            torch.device(1)
+    else:
+        assert torch.device(1) == torch.device(named.type, 1)
+
+
+@pytest.mark.myth("torch.has_cuda tells whether there is a GPU")
+@pytest.mark.holds("torch>=2.1", otherwise=AssertionError)
+def test_has_cuda_is_deprecated():
+    """`torch.has_cuda` tells what torch was built with, not what the machine has; from torch 2.1 on it gives a
+    UserWarning.
+
+    `torch.backends.cuda.is_built()` says the same, `torch.cuda.is_available()` what one mostly wants to know.
+
+    https://docs.pytorch.org/docs/stable/backends.html
+    """
+    with pytest.warns(UserWarning, match="deprecated"):
+        built = torch.has_cuda
+
+    assert built is torch.backends.cuda.is_built()
+
+
+@pytest.mark.holds("torch>=2.3", otherwise=AttributeError)
+def test_every_build_can_be_asked_for_an_intel_gpu():
+    """From torch 2.3 on `torch.xpu` is there in every build, and `torch.xpu.is_available()` is False where there is no
+    such GPU, as `torch.cuda.is_available()` is.
+
+    Before, `elif torch.xpu.is_available()` raised AttributeError in builds that were not Intel's.
+
+    https://docs.pytorch.org/docs/stable/xpu.html
+    """
+    assert torch.xpu.is_available() is (torch.xpu.device_count() > 0)
+    assert torch.cuda.is_available() is (torch.cuda.device_count() > 0)
+
+
+@pytest.mark.holds("torch>=2.4", otherwise=AttributeError)
+def test_get_device_module_finds_the_module_of_a_device(device):
+    """From torch 2.4 on `torch.get_device_module(device)` is the module of its type: `torch.cpu`, `torch.cuda`,
+    `torch.mps`.
+
+    So `torch.get_device_module(device).synchronize()` needs no `if`. In releases before, write `getattr(torch,
+    device.type)`.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.get_device_module.html
+    """
+    module = torch.get_device_module(device)
+
+    assert module is getattr(torch, device.type)
+    assert torch.get_device_module(device.type) is module
+    assert torch.get_device_module("cuda") is torch.cuda
+    assert module.synchronize() is None
+
+
+@pytest.mark.holds("torch>=2.1", otherwise=AttributeError)
+def test_the_cpu_answers_like_an_accelerator():
+    """From torch 2.1 on `torch.cpu` has the functions of `torch.cuda` that device-agnostic code calls: there is always
+    one CPU, and there is never anything to wait for.
+
+    https://docs.pytorch.org/docs/stable/cpu.html
+    """
+    assert torch.cpu.is_available() is True
+    assert torch.cpu.device_count() == 1
+    assert torch.cpu.synchronize() is None
 
 
 @pytest.mark.parametrize(
@@ -293,6 +390,57 @@ def test_get_default_device_tells_where_tensors_go(device_pair):
     assert torch.get_default_device() == CPU
     with ThreadPoolExecutor(1) as thread:  # the default ends with the thread
         assert thread.submit(work).result() == elsewhere
+
+
+@pytest.mark.holds("torch>=2.8", otherwise=(AttributeError, AssertionError))
+def test_get_default_device_sees_the_block_around_it(device_pair):
+    """From torch 2.8 on `torch.get_default_device()` inside `with torch.device(...)` is the device of the block.
+
+    From 2.3 to 2.7 it overlooked the block, and what was made with `device=torch.get_default_device()` went to another
+    place than what was made without `device=`. Read the device of a new tensor, `torch.empty(0).device`: that is right
+    in every release.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.get_default_device.html
+    """
+    _, elsewhere = device_pair
+
+    with torch.device(elsewhere):
+        assert torch.get_default_device() == elsewhere
+        with torch.device("cpu"):
+            assert torch.get_default_device() == CPU
+    assert torch.get_default_device() == CPU
+
+
+@pytest.mark.parametrize("device_type", ["cpu", "meta"])
+def test_a_new_tensor_tells_the_default_device(device_type):
+    """`torch.empty(0).device` is where new tensors go, in every release and inside `with torch.device(...)` too.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.set_default_device.html
+    """
+    with torch.device(device_type):
+        assert torch.empty(0).device == torch.device(device_type)
+    assert torch.empty(0).device == CPU
+
+
+@pytest.mark.holds("torch>=2.10", otherwise=AttributeError)
+def test_the_default_device_can_be_taken_back(device_pair):
+    """From torch 2.10 on `torch.set_default_device(None)` takes the default back, and `torch.get_default_device()` is
+    the CPU again.
+
+    From 2.3 to 2.9 new tensors were on the CPU again, too, but `get_default_device` raised AttributeError for the rest
+    of the thread: there, write `torch.set_default_device("cpu")`.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.set_default_device.html
+    """
+    _, elsewhere = device_pair
+
+    def work():
+        torch.set_default_device(elsewhere)
+        torch.set_default_device(None)
+        return torch.get_default_device(), torch.ones(2).device
+
+    with ThreadPoolExecutor(1) as thread:  # the default ends with the thread
+        assert thread.submit(work).result() == (CPU, CPU)
 
 
 # Moving tensors
@@ -573,6 +721,54 @@ def test_an_index_may_stay_on_the_cpu(accelerator):
     assert picked.device == accelerator
     with pytest.raises(RuntimeError, match=r"(?i)indices should be .*on cpu"):
         tensor[index.to(accelerator)]
+
+
+# Mixed precision
+
+
+@pytest.mark.holds("torch>=2.4", otherwise=TypeError)
+def test_autocast_can_be_asked_by_type_of_device():
+    """From torch 2.4 on `torch.is_autocast_enabled(device.type)` tells whether autocast is on for a type of device, and
+    `torch.get_autocast_dtype(device.type)` in what dtype it computes: on the CPU in bfloat16, on CUDA in float16.
+
+    Before, there was a function for each type, and `is_autocast_enabled()` spoke of CUDA alone.
+
+    https://docs.pytorch.org/docs/stable/amp.html
+    """
+    assert [torch.is_autocast_enabled(device_type) for device_type in ("cpu", "cuda")] == [False, False]
+    assert torch.get_autocast_dtype("cpu") == torch.bfloat16
+    assert torch.get_autocast_dtype("cuda") == torch.float16
+
+    with torch.autocast("cpu", dtype=torch.float16):
+        assert [torch.is_autocast_enabled(device_type) for device_type in ("cpu", "cuda")] == [True, False]
+        assert torch.get_autocast_dtype("cpu") == torch.float16
+
+
+@pytest.mark.holds("torch>=2.3", otherwise=AttributeError)
+def test_a_grad_scaler_passes_over_infinite_gradients():
+    """`step` of a `torch.amp.GradScaler`, which is there from torch 2.3 on, divides the gradients by the scale again
+    and leaves a step with an infinite one out.
+
+    `update` halves the scale then.
+
+    https://docs.pytorch.org/docs/stable/amp.html
+    """
+    # On the CPU: an accelerator has to support it.
+    scaler = torch.amp.GradScaler("cpu", init_scale=8.0)
+    w = nn.Parameter(torch.tensor([1.0, 2.0]))
+    optimizer = torch.optim.SGD([w], lr=0.5)
+
+    scaler.scale((w * torch.tensor([4.0, -2.0])).sum()).backward()
+    assert w.grad.tolist() == [32, -16]
+    scaler.step(optimizer)
+    scaler.update()
+    assert w.tolist() == [-1, 3]
+
+    w.grad = torch.tensor([math.inf, 1.0])
+    scaler.step(optimizer)
+    scaler.update()
+    assert w.tolist() == [-1, 3]
+    assert scaler.get_scale() == 4
 
 
 # Models
@@ -866,6 +1062,59 @@ def test_meta_tensors_have_shapes_and_no_numbers():
     for read in (column.cpu, column.tolist, column[0, 0].item, lambda: column.to("cpu")):
         with pytest.raises(RuntimeError):  # mostly the NotImplementedError that is one
             read()
+
+
+@pytest.mark.parametrize("read", [lambda number: number.item(), bool, float], ids=["item", "bool", "float"])
+@pytest.mark.holds("torch>=2.4", otherwise=AssertionError)
+def test_a_number_from_meta_is_a_plain_runtime_error(read):
+    """From torch 2.4 on `.item()` of a meta tensor raises a plain RuntimeError, and so does what asks for its value, as
+    an `if` does.
+
+    Until 2.3 it was the NotImplementedError that is a RuntimeError too, and that `.cpu()` and `.tolist()` still raise:
+    `except NotImplementedError` no longer catches it, `except RuntimeError` does in every release.
+
+    https://docs.pytorch.org/docs/stable/meta.html
+    """
+    with pytest.raises(RuntimeError) as caught:
+        read(torch.ones((), device="meta"))
+    assert caught.type is RuntimeError
+
+
+@pytest.mark.myth("load_state_dict fills a model that was built on meta")
+@pytest.mark.holds("torch>=2.1", otherwise=AssertionError)
+def test_loading_into_a_meta_model_does_nothing():
+    """`load_state_dict` into a model on `meta` loads nothing and reports that all keys match, from torch 2.1 on with a
+    UserWarning.
+
+    https://docs.pytorch.org/docs/stable/meta.html
+    """
+    with torch.device("meta"):
+        model = nn.Linear(2, 1)
+
+    with pytest.warns(UserWarning, match="no-op"):
+        report = model.load_state_dict({"weight": torch.ones(1, 2), "bias": torch.ones(1)})
+    assert report.missing_keys == report.unexpected_keys == []
+    assert model.weight.device.type == model.bias.device.type == "meta"
+
+
+@pytest.mark.holds("torch>=2.1", otherwise=TypeError)
+def test_a_model_from_meta_can_take_the_tensors_of_the_file(device):
+    """From torch 2.1 on `load_state_dict(state, assign=True)` puts the tensors of the file into a model from `meta`:
+    nothing is allocated twice, and the model is where the file was loaded to.
+
+    In 2.0, `to_empty` first and load then.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
+    """
+    state = {"weight": torch.tensor([[3.0, 4.0]], device=device), "bias": torch.tensor([5.0], device=device)}
+    with torch.device("meta"):
+        model = nn.Linear(2, 1)
+
+    model.load_state_dict(state, assign=True)
+
+    assert model(torch.tensor([[1.0, 2.0]], device=device)).tolist() == [[16]]
+    assert model.weight.device == model.bias.device == device
+    assert model.weight.data_ptr() == state["weight"].data_ptr()
 
 
 def test_a_model_from_meta_gets_its_memory_with_to_empty(device):

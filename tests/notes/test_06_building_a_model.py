@@ -253,6 +253,54 @@ def test_sgd_step_is_lr_times_gradient_for_every_gradient(device, rounding_bound
     assert ((w.detach().cpu().double() - expected).abs() <= bound).all()
 
 
+@pytest.mark.holds("torch>=2.2", otherwise=ValueError)
+def test_sgd_has_a_default_learning_rate(device):
+    """From torch 2.2 on SGD without `lr` learns with 0.001; before, it raised ValueError.
+
+    That is Adam's default and slow for SGD: where a loss hardly falls, look whether `lr` was forgotten.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.optim.SGD.html
+    """
+    start, gradient = torch.tensor([1.0, 2.0], device=device), torch.tensor([500.0, -2000.0], device=device)
+    unsaid, said = nn.Parameter(start.clone()), nn.Parameter(start.clone())
+    for w, options in [(unsaid, {}), (said, {"lr": 0.001})]:
+        w.grad = gradient
+        torch.optim.SGD([w], **options).step()
+
+    assert torch.equal(unsaid, said)
+    assert [round(number, 3) for number in unsaid.tolist()] == [0.5, 4]
+
+
+@pytest.mark.parametrize("optimizer_class", [torch.optim.SGD, torch.optim.AdamW])
+@pytest.mark.holds("torch>=2.6", otherwise=TypeError)
+def test_an_optimizer_takes_named_parameters(device, optimizer_class):
+    """From torch 2.6 on an optimizer takes `model.named_parameters()` and keeps the names beside the parameters; before
+    it raised TypeError.
+
+    `model.parameters()` works in every release.
+
+    https://docs.pytorch.org/docs/stable/optim.html
+    """
+    model = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1, bias=False)).to(device)
+    optimizer = optimizer_class(model.named_parameters(), lr=0.5)
+
+    group = optimizer.param_groups[0]
+    assert group["param_names"] == ["0.weight", "0.bias", "2.weight"]
+    assert [id(kept) for kept in group["params"]] == [id(parameter) for parameter in model.parameters()]
+
+
+@pytest.mark.holds("torch>=2.15", otherwise=AssertionError)
+def test_parameters_in_a_set_are_deprecated():
+    """From torch 2.15 on an optimizer that is given a set of parameters gives a FutureWarning.
+
+    A set has no order, and a state_dict tells parameters apart by their place in the order: give a list.
+
+    https://docs.pytorch.org/docs/stable/optim.html
+    """
+    with pytest.warns(FutureWarning, match="ordered collections"):
+        torch.optim.SGD({nn.Parameter(torch.ones(1)), nn.Parameter(torch.ones(2))}, lr=0.5)
+
+
 @pytest.mark.parametrize(
     ("recipe", "w"),
     [
@@ -363,6 +411,47 @@ def test_adam_starts_with_steps_of_lr(device, rounding_bound):
     torch.testing.assert_close(moved[torch.optim.Adam], expected, rtol=rtol, atol=0)
 
 
+@pytest.mark.holds("torch>=2.7", otherwise=TypeError)
+def test_adam_can_decay_weights_like_adamw(device):
+    """From torch 2.7 on Adam with `decoupled_weight_decay=True` is AdamW: the decay shrinks the weight itself and takes
+    no part in the gradient.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.optim.Adam.html
+    """
+
+    def after_two_steps(optimizer_class, **options):
+        w = nn.Parameter(torch.tensor([8.0, -4.0], device=device))
+        optimizer = optimizer_class([w], lr=0.25, weight_decay=0.5, **options)
+        for gradient in ([1.0, 2.0], [-3.0, 1.0]):
+            w.grad = torch.tensor(gradient, device=device)
+            optimizer.step()
+        return w.tolist()
+
+    decoupled = after_two_steps(torch.optim.Adam, decoupled_weight_decay=True)
+    assert decoupled == after_two_steps(torch.optim.AdamW)
+    assert decoupled != after_two_steps(torch.optim.Adam)
+
+
+@pytest.mark.parametrize(
+    ("optimizer_class", "expected"), [(torch.optim.SGD, [-1.0, 2.75]), (torch.optim.Adam, [0.5, 1.5])]
+)
+@pytest.mark.holds("torch>=2.4", otherwise=(TypeError, RuntimeError))
+def test_a_fused_optimizer_runs_on_the_cpu(optimizer_class, expected, rounding_bound):
+    """From torch 2.4 on `fused=True` works for SGD and Adam on the CPU too, and takes the same step; before, it raised.
+
+    It does the whole step in one pass over the memory.
+
+    https://docs.pytorch.org/docs/stable/optim.html
+    """
+    w = nn.Parameter(torch.tensor([1.0, 2.0]))
+    w.grad = torch.tensor([4.0, -1.5] if optimizer_class is torch.optim.SGD else [4.0, 1.5])
+    optimizer_class([w], lr=0.5, fused=True).step()
+
+    # Adam's first step is lr * gradient / (|gradient| + 1e-8), with less than 16 roundings on the way.
+    rtol = 1e-8 + rounding_bound(16, torch.float32)
+    torch.testing.assert_close(w.detach(), torch.tensor(expected), rtol=2 * rtol, atol=0)
+
+
 def test_a_layer_replaced_afterwards_is_not_trained(device):
     """An optimizer keeps the parameters it was made with: a layer put in later gets gradients, but never moves.
 
@@ -384,6 +473,103 @@ def test_a_layer_replaced_afterwards_is_not_trained(device):
     optimizer.add_param_group({"params": model[1].parameters()})
     optimizer.step()
     assert torch.equal(model[1].bias, second - 0.5)
+
+
+# The learning rate
+
+
+def test_a_scheduler_steps_after_the_optimizer():
+    """A scheduler changes `lr` in the optimizer's groups when its `step()` is called, and `get_last_lr()` tells what it
+    is now.
+
+    Call it after `optimizer.step()`, mostly once an epoch.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.StepLR.html
+    """
+    optimizer = torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=8.0)
+    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, step_size=2, gamma=0.5)
+    rates = []
+
+    for _ in range(5):
+        rates.append(optimizer.param_groups[0]["lr"])
+        assert scheduler.get_last_lr() == [rates[-1]]
+        optimizer.step()
+        scheduler.step()
+
+    assert rates == [8, 8, 4, 4, 2]
+
+
+@pytest.mark.holds("torch>=2.7", otherwise=(AssertionError, UserWarning))
+def test_schedulers_no_longer_take_verbose():
+    """From torch 2.7 on a scheduler raises TypeError for `verbose=`.
+
+    It was silently accepted until 2.1 and gave a UserWarning from 2.2 to 2.6. Print `scheduler.get_last_lr()`.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.StepLR.html
+    """
+    optimizer = torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=0.5)
+
+    with pytest.raises(TypeError, match="unexpected keyword argument 'verbose'"):
+        torch.optim.lr_scheduler.StepLR(optimizer, step_size=2, verbose=False)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'verbose'"):
+        torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, verbose=False)
+
+
+@pytest.mark.holds("torch>=2.2,<2.7", otherwise=(AssertionError, TypeError))
+def test_for_five_releases_verbose_warns():
+    """In torch 2.2 to 2.6 `verbose=` of a scheduler gives a UserWarning, `verbose=False` too.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.StepLR.html
+    """
+    optimizer = torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=0.5)
+
+    with pytest.warns(UserWarning, match="verbose parameter is deprecated"):
+        torch.optim.lr_scheduler.StepLR(optimizer, step_size=2, verbose=False)
+
+
+@pytest.mark.holds("torch>=2.2", otherwise=AssertionError)
+def test_reduce_on_plateau_is_a_scheduler_like_the_others():
+    """From torch 2.2 on ReduceLROnPlateau is an LRScheduler with a `get_last_lr()` like the others, and still the one
+    whose `step` wants a number to watch.
+
+    Before, `isinstance(scheduler, LRScheduler)` told it from the others.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ReduceLROnPlateau.html
+    """
+    optimizer = torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=8.0)
+    scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=1)
+    assert isinstance(scheduler, torch.optim.lr_scheduler.LRScheduler)
+
+    rates = []
+    for loss in (5.0, 3.0, 4.0, 4.0, 2.0):  # worse than the best twice: more than the patience
+        scheduler.step(loss)
+        rates += scheduler.get_last_lr()
+    assert rates == [8, 8, 8, 4, 4]
+    with pytest.raises(TypeError, match="metrics"):
+        scheduler.step()
+
+
+@pytest.mark.holds("torch>=2.9", otherwise=UserWarning)
+def test_schedulers_in_sequence_no_longer_warn():
+    """SequentialLR goes from one scheduler to the next, such as from a warm-up to a decay; from torch 2.9 on without a
+    UserWarning.
+
+    Until 2.8 it warned of the parameter `epoch` of `step`, which it passed itself: the rates were right all the same.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.SequentialLR.html
+    """
+    optimizer = torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=8.0)
+    warm_up = torch.optim.lr_scheduler.ConstantLR(optimizer, factor=0.25, total_iters=2)
+    decay = torch.optim.lr_scheduler.ExponentialLR(optimizer, gamma=0.5)
+    scheduler = torch.optim.lr_scheduler.SequentialLR(optimizer, [warm_up, decay], milestones=[2])
+    rates = []
+
+    for _ in range(5):
+        rates.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        scheduler.step()
+
+    assert rates == [2, 2, 8, 4, 2]
 
 
 # Training

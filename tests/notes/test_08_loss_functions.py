@@ -408,7 +408,7 @@ def test_the_textbook_formula_is_inf_when_wrong_and_nan_when_right(device, dtype
         assert gradient.isnan().all()
 
 
-# The next three notes are about the CPU only: accelerators computed these losses in half precision before it did.
+# The next notes are about the CPU only: accelerators computed these losses in half precision before it did.
 
 
 @pytest.mark.holds("torch>=2.1", otherwise=RuntimeError)
@@ -468,13 +468,74 @@ def test_cross_entropy_takes_float16_on_the_cpu(rounding_bound):
     assert loss.item() == pytest.approx(expected, rel=0, abs=rounding_bound(4, torch.float16) * (4 + 2))
 
 
+@pytest.mark.holds("torch>=2.2", otherwise=RuntimeError)
+def test_softmax_takes_float16_on_the_cpu(rounding_bound):
+    """From torch 2.2 on the CPU computes softmax and log_softmax in float16, and with them the cross entropy of rows of
+    probabilities.
+
+    Up to 2.1 they raise there, as CrossEntropyLoss of class numbers does up to 2.3: compute with `.float()` where all
+    releases have to agree. bfloat16 was never refused.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.log_softmax.html
+    """
+    logits = torch.tensor([[1, 2, 4]], dtype=torch.float16)
+
+    probabilities, logarithms = F.softmax(logits, dim=1), F.log_softmax(logits, dim=1)
+    loss = F.cross_entropy(logits, torch.tensor([[0.25, 0.75, 0]], dtype=torch.float16))
+
+    bound = rounding_bound(8, torch.float16) * (4 + 4)  # the logarithm and the logit are at most 4.2 and 4
+    assert probabilities.dtype == logarithms.dtype == loss.dtype == torch.float16
+    torch.testing.assert_close(probabilities, logits.double().softmax(dim=1).half(), rtol=0, atol=bound / 8)
+    torch.testing.assert_close(logarithms, logits.double().log_softmax(dim=1).half(), rtol=0, atol=bound)
+    expected = math.log(math.exp(1) + math.exp(2) + math.exp(4)) - (0.25 * 1 + 0.75 * 2)
+    assert loss.item() == pytest.approx(expected, rel=0, abs=bound)
+
+
+@pytest.mark.holds("torch>=2.6", otherwise=(RuntimeError, UserWarning))
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
+def test_mse_trains_in_half_precision_on_the_cpu(dtype):
+    """From torch 2.6 on MSELoss has a value and a gradient in half precision on the CPU.
+
+    Up to 2.5 it raises in bfloat16, and in float16 it warns and then raises in `backward()`: compare `.float()` of
+    both there. L1Loss and HuberLoss took half precision in all releases.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.MSELoss.html
+    """
+    predictions, targets = torch.tensor([1, 5, 2, 0], dtype=dtype), torch.tensor([3, 4, 2, 1], dtype=dtype)
+
+    loss, gradient = loss_and_gradient(nn.MSELoss(), predictions, targets)
+
+    assert loss.dtype == gradient.dtype == dtype
+    assert loss.item() == (4 + 1 + 0 + 1) / 4
+    assert gradient.tolist() == [-1, 0.5, 0, -0.5]
+
+
+@pytest.mark.holds("torch>=2.10", otherwise=RuntimeError)
+def test_smooth_l1_trains_in_float16_on_the_cpu():
+    """From torch 2.10 on SmoothL1Loss goes backward in float16 on the CPU; before, it gave a loss and raised in
+    `backward()`.
+
+    HuberLoss, which is the same at the default threshold of 1, and bfloat16 did so in all releases.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.SmoothL1Loss.html
+    """
+    predictions, targets = torch.tensor([0.25, 0.75, 4]).half(), torch.tensor([0, 1, 1]).half()
+
+    huber, huber_gradient = loss_and_gradient(nn.HuberLoss(reduction="sum"), predictions, targets)
+    smooth, smooth_gradient = loss_and_gradient(nn.SmoothL1Loss(reduction="sum"), predictions, targets)
+
+    assert huber.item() == smooth.item() == 1 / 32 + 1 / 32 + 2.5
+    assert huber_gradient.tolist() == smooth_gradient.tolist() == [0.25, -0.25, 1]
+    assert smooth.dtype == smooth_gradient.dtype == torch.float16
+
+
 @pytest.mark.holds("torch>=2.3", otherwise=AssertionError)
 def test_a_confident_right_yes_costs_its_tiny_true_value(device, rounding_bound):
-    """A logit of 20 for a target of 1 costs 2.06e-9, as it should, while a logit of -20 for a target of 0 costs
-    exactly 0.
+    """From torch 2.3 on a logit of 20 for a target of 1 costs 2.06e-9, as it should, while a logit of -20 for a target
+    of 0 costs exactly 0.
 
     The loss is `(1 - y) * x - logsigmoid(x)`. For y = 0 two large numbers cancel there, and what is left of e^-20 is
-    lost.
+    lost. Up to 2.2 both cost exactly 0, so a logged loss of 0 means less there.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html
     """
@@ -538,9 +599,11 @@ def test_bce_loss_refuses_what_is_no_probability(logit):
 
 
 @pytest.mark.holds("torch>=2.1", otherwise=AssertionError)
-@pytest.mark.parametrize("target", [-0.5, 2.0])
+@pytest.mark.parametrize("target", [-0.5, 2.0, math.nan])
 def test_bce_loss_refuses_a_target_that_is_no_probability(target):
-    """BCELoss raises RuntimeError on the CPU for a target outside [0, 1].
+    """From torch 2.1 on BCELoss raises RuntimeError on the CPU for a target that is nan or outside [0, 1].
+
+    torch 2.0 computes with it.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.BCELoss.html
     """
@@ -594,16 +657,19 @@ def test_a_float64_target_makes_a_float64_loss():
 
 
 @pytest.mark.holds("torch>=2.12", otherwise=RuntimeError)
-def test_mse_of_float32_and_float64_can_be_differentiated():
-    """MSELoss between float32 predictions and float64 targets goes backward, with a float32 gradient.
+@pytest.mark.parametrize("dtype", [torch.float64, torch.int64], ids=str)
+def test_mse_of_float32_and_float64_can_be_differentiated(dtype):
+    """From torch 2.12 on MSELoss between float32 predictions and float64 or integer targets goes backward, with a
+    float32 gradient.
 
-    Older releases compute the loss and raise in `backward()`: convert the targets with `.float()`.
+    Older releases compute the loss and raise in `backward()`, as HuberLoss does to this day: convert the targets with
+    `.float()`. L1Loss goes backward in all releases.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.MSELoss.html
     """
     # Only on the CPU: not every accelerator has float64.
     predictions = torch.tensor([0.25, 0.75], requires_grad=True)
-    nn.MSELoss()(predictions, torch.tensor([0.0, 1.0], dtype=torch.float64)).backward()
+    nn.MSELoss()(predictions, torch.tensor([0, 1], dtype=dtype)).backward()
 
     assert predictions.grad.tolist() == [0.25, -0.25]
     assert predictions.grad.dtype == torch.float32
@@ -661,6 +727,31 @@ def test_weighted_means_divide_by_different_things(device, rounding_bound):
     assert negative_log_likelihood == cross_entropies[0]
     assert cross_entropies == pytest.approx([(16 + 3 * 64) / 4] * 2, **near)
     assert binary == pytest.approx([(16 + 3 * 64) / 2, 16 + 3 * 64], **near)
+
+
+@pytest.mark.holds("torch>=2.6", otherwise=TypeError)
+def test_regression_losses_take_a_weight_for_each_element(device):
+    """From torch 2.6 on `F.mse_loss`, `F.l1_loss` and `F.huber_loss` take a `weight` of the same shape; the mean of the
+    first two divides by the sum of the weights, that of the third by the number of elements.
+
+    The classes, such as `nn.MSELoss`, take no weight. In any release one may write out what is meant:
+    `(weight * F.mse_loss(x, y, reduction="none")).sum() / weight.sum()`.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.mse_loss.html
+    """
+    x, y = torch.tensor([1.0, 2.0, 5.0], device=device), torch.tensor([0.0, 4.0, 1.0], device=device)
+    weight = torch.tensor([1.0, 2.0, 5.0], device=device)
+
+    for loss_function, losses, divisor in (
+        (F.mse_loss, [1, 8, 80], 1 + 2 + 5),
+        (F.l1_loss, [1, 4, 20], 1 + 2 + 5),
+        (F.huber_loss, [0.5, 3, 17.5], 3),
+    ):
+        assert loss_function(x, y, weight=weight, reduction="none").tolist() == losses
+        assert loss_function(x, y, weight=weight, reduction="sum").item() == sum(losses)
+        assert loss_function(x, y, weight=weight).item() == sum(losses) / divisor
+        with pytest.raises(ValueError, match="same size"):
+            loss_function(x, y, weight=torch.tensor(2.0, device=device))
 
 
 def test_cross_entropy_is_nll_of_log_softmax(device, rounding_bound):
@@ -868,6 +959,32 @@ def test_classes_are_the_second_dimension(device, rounding_bound):
     torch.testing.assert_close(losses, step_by_step, rtol=0, atol=rounding_bound(11, torch.float32) * 4)
     silent = F.cross_entropy(logits[:, :3], targets[:, :3]).item()
     assert abs(silent - losses[:, :3].mean().item()) > 0.01
+
+
+@pytest.mark.holds("torch>=2.13", otherwise=AttributeError)
+def test_linear_cross_entropy_is_a_linear_layer_and_cross_entropy(device, rounding_bound):
+    """From torch 2.13 on `F.linear_cross_entropy(x, weight, target)` is a Linear layer and its cross entropy in one:
+    the loss and the gradients are those of the two steps.
+
+    For a large vocabulary that leaves room not to hold all logits at once. In the class, `nn.LinearCrossEntropyLoss`,
+    the layer has no bias unless asked; in older releases write `F.cross_entropy(F.linear(x, weight), target)`.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.linear_cross_entropy.html
+    """
+    x = torch.tensor([[1.0, -2.0], [0.5, 3.0], [2.0, 1.0]], device=device, requires_grad=True)
+    weight = torch.tensor([[1.0, 0.0], [-1.0, 2.0], [0.5, 0.25], [0.0, 1.0]], device=device, requires_grad=True)
+    target = torch.tensor([2, 0, 3], device=device)
+
+    one_step = F.linear_cross_entropy(x, weight, target)
+    two_steps = F.cross_entropy(F.linear(x, weight), target)
+
+    near = {"rtol": 0, "atol": rounding_bound(16, torch.float32) * 16}  # logits and losses are at most 5.5
+    torch.testing.assert_close(one_step, two_steps, **near)
+    gradients = torch.autograd.grad(one_step, [x, weight])
+    torch.testing.assert_close(gradients, torch.autograd.grad(two_steps, [x, weight]), **near)
+    layer = nn.LinearCrossEntropyLoss(2, 4, device=device)
+    assert {name: tuple(tensor.shape) for name, tensor in layer.state_dict().items()} == {"linear.weight": (4, 2)}
+    torch.testing.assert_close(layer(x, target), F.cross_entropy(layer.linear(x), target), **near)
 
 
 def test_ignore_index_leaves_rows_out_of_the_mean(device, rounding_bound):

@@ -11,6 +11,8 @@ import io
 import itertools
 import os
 import pickle
+import warnings
+from collections import Counter, OrderedDict
 
 import numpy as np
 import pytest
@@ -209,6 +211,28 @@ def test_state_dict_holds_plain_tensors(device):
     assert [entry.requires_grad, model.weight.requires_grad] == [False, True]
     assert entry.device == device
     assert model.state_dict(keep_vars=True)["weight"] is model.weight
+
+
+@pytest.mark.holds("torch>=2.4", otherwise=(AssertionError, UserWarning))
+@pytest.mark.parametrize(
+    "deprecated",
+    [
+        lambda: nn.utils.weight_norm(nn.Linear(2, 1)),
+        lambda: nn.Linear(2, 1).state_dict(OrderedDict()),
+    ],
+    ids=["nn.utils.weight_norm", "state_dict by position"],
+)
+def test_deprecations_are_future_warnings(deprecated):
+    """From torch 2.4 on deprecated calls such as these two give a FutureWarning, where up to 2.3 they gave a
+    UserWarning or none.
+
+    So a filter for one of the two does not catch the other: name both, or the message, and better, change the call. A
+    destination is given to `state_dict` by name.
+
+    https://docs.python.org/3/library/warnings.html
+    """
+    with pytest.warns(FutureWarning, match="deprecated"):
+        deprecated()
 
 
 # A state_dict is a window
@@ -456,6 +480,25 @@ def test_assign_puts_the_loaded_tensors_in_place(device):
     assert tied[1].weight is not tied[0].weight
 
 
+@pytest.mark.holds("torch>=2.3", otherwise=(AssertionError, TypeError))
+def test_assign_keeps_what_is_frozen(device):
+    """From torch 2.3 on a load with `assign=True` leaves requires_grad as it is in the model; in 2.1 and 2.2 a frozen
+    layer came out trainable.
+
+    For those call `requires_grad_(False)` once more after loading.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
+    """
+    frozen, trained = Slope(device).requires_grad_(False), Slope(device)
+    values = torch.tensor([1.0, 2.0], device=device)
+
+    frozen.load_state_dict({"weight": values}, assign=True)
+    trained.load_state_dict({"weight": nn.Parameter(values, requires_grad=False)}, assign=True)
+
+    assert [frozen.weight.requires_grad, trained.weight.requires_grad] == [False, True]
+    assert [frozen.weight.tolist(), trained.weight.tolist()] == [[1, 2], [1, 2]]
+
+
 def test_state_dict_knows_nothing_of_forward(device):
     """A state_dict has names and numbers and no computation: a model that computes something else loads it without
     complaint.
@@ -634,6 +677,111 @@ def test_kept_optimizer_state_changes_as_training_goes_on(device):
     assert copied["state"][0]["momentum_buffer"].tolist() == [8, -4]
 
 
+@pytest.mark.holds("torch>=2.1", otherwise=AssertionError)
+def test_loaded_optimizer_state_is_shared_with_the_checkpoint(device):
+    """From torch 2.1 on an optimizer takes the tensors of a loaded state_dict as they are, so that training on changes
+    the checkpoint; 2.0 copied them.
+
+    Load `copy.deepcopy(checkpoint)` where a checkpoint is loaded twice. `load_state_dict` of a model copies.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.optim.Optimizer.load_state_dict.html
+    """
+    model = Slope(device)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.25, momentum=0.5)
+    descend(model, optimizer, steps=1)
+    checkpoint = copy.deepcopy(optimizer.state_dict())
+
+    for _ in range(2):
+        restored = Slope(device)
+        restored_optimizer = torch.optim.SGD(restored.parameters(), lr=0.25, momentum=0.5)
+        restored_optimizer.load_state_dict(checkpoint)
+        descend(restored, restored_optimizer, steps=1)
+
+    assert optimizer.state_dict()["state"][0]["momentum_buffer"].tolist() == [8, -4]
+    assert checkpoint["state"][0]["momentum_buffer"].tolist() == [14, -7]  # 0.5 * (0.5 * 8 + 8) + 8
+
+
+@pytest.mark.holds("torch>=2.4", otherwise=AssertionError)
+def test_plain_sgd_has_an_empty_state(device):
+    """From torch 2.4 on SGD without momentum has an empty state also after a step; up to 2.3 there was an entry for
+    each parameter, with None for its momentum.
+
+    Code that looks into `optimizer.state` should ask with `.get` whether there is anything.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.optim.SGD.html
+    """
+    model = Slope(device)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.25)
+
+    assert descend(model, optimizer, steps=1) == [6, -3]
+    assert optimizer.state_dict()["state"] == {}
+    assert len(optimizer.state) == 0
+
+
+@pytest.mark.holds("torch>=2.6", otherwise=TypeError)
+def test_optimizer_keeps_the_names_it_is_given(device):
+    """From torch 2.6 on an optimizer takes `model.named_parameters()` and saves the names, but loading goes by position
+    even then.
+
+    Older releases take `model.parameters()` only. Compare the names before loading if the order may differ.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.optim.Optimizer.load_state_dict.html
+    """
+    layer = nn.Linear(2, 1, device=device)
+    optimizer = torch.optim.SGD(layer.named_parameters(), lr=0.25, momentum=0.5)
+    layer(torch.tensor([[3.0, 4.0]], device=device)).backward()
+    optimizer.step()
+    state = optimizer.state_dict()
+    assert state["param_groups"][0]["param_names"] == ["weight", "bias"]
+    assert state["param_groups"][0]["params"] == [0, 1]
+
+    reversed_optimizer = torch.optim.SGD([("bias", layer.bias), ("weight", layer.weight)], lr=0.25, momentum=0.5)
+    reversed_optimizer.load_state_dict(state)
+
+    assert reversed_optimizer.state[layer.bias]["momentum_buffer"].tolist() == [[3, 4]]  # that of the weight
+    assert reversed_optimizer.state[layer.weight]["momentum_buffer"].tolist() == [1]
+
+
+@pytest.mark.holds("torch>=2.7", otherwise=AssertionError)
+def test_adamw_is_an_adam():
+    """From torch 2.7 on AdamW is a subclass of Adam, and what makes the difference is a setting,
+    `decoupled_weight_decay`, which a state_dict carries into an Adam.
+
+    So ask `isinstance(optimizer, torch.optim.AdamW)` first, and load a state_dict into an optimizer of its own kind.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.optim.AdamW.html
+    """
+    parameter = nn.Parameter(torch.tensor([1.0]))
+    adam, adamw = torch.optim.Adam([parameter]), torch.optim.AdamW([parameter])
+
+    assert [isinstance(adam, torch.optim.AdamW), isinstance(adamw, torch.optim.Adam)] == [False, True]
+    settings = [optimizer.state_dict()["param_groups"][0] for optimizer in (adam, adamw)]
+    assert [group["decoupled_weight_decay"] for group in settings] == [False, True]
+    adam.load_state_dict(adamw.state_dict())
+    assert adam.param_groups[0]["decoupled_weight_decay"] is True
+
+
+@pytest.mark.holds("torch>=2.4", otherwise=RuntimeError)
+def test_checkpoint_of_a_fused_optimizer_goes_on_on_the_cpu(rounding_bound):
+    """From torch 2.4 on Adam with `fused=True`, a setting that comes with a checkpoint, works on the CPU too.
+
+    Up to 2.3 it raises there: set `fused` to None in the `param_groups` of a checkpoint from a GPU before loading it.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.optim.Adam.html
+    """
+    model = Slope()
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.25)
+    checkpoint = copy.deepcopy(optimizer.state_dict())
+    checkpoint["param_groups"][0]["fused"] = True  # as a GPU may have saved it
+
+    optimizer.load_state_dict(checkpoint)
+    after = descend(model, optimizer, steps=1)
+
+    assert optimizer.param_groups[0]["fused"] is True
+    # The first step of Adam is as long as the learning rate, but for its epsilon, which is a rounding here.
+    assert after == pytest.approx([7.75, -3.75], rel=rounding_bound(16, torch.float32), abs=0)
+
+
 # Files
 
 
@@ -682,6 +830,39 @@ def test_saving_keeps_every_bit_for_every_dtype(dtype, pattern):
     assert loaded.view(torch.uint8).tolist() == list(pattern * 8)
 
 
+@pytest.mark.holds("torch>=2.6", otherwise=(KeyError, AttributeError))
+@pytest.mark.parametrize("name", ["uint16", "uint32", "uint64"])
+def test_wide_unsigned_integers_can_be_saved(name):
+    """From torch 2.6 on tensors of uint16, uint32 and uint64 can be saved; they came with 2.3, but there `torch.save`
+    raises KeyError.
+
+    For older releases save `.to(torch.int64)`, or the bytes with `.view(torch.uint8)`.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.save.html
+    """
+    tensor = torch.tensor([1, 65535], dtype=getattr(torch, name))
+
+    loaded = saved_and_loaded(tensor)
+
+    assert loaded.dtype == tensor.dtype
+    assert loaded.tolist() == [1, 65535]
+
+
+@pytest.mark.holds("torch>=2.2", otherwise=(KeyError, AttributeError))
+@pytest.mark.parametrize("name", ["float8_e4m3fn", "float8_e5m2"])
+def test_float8_can_be_saved(name):
+    """From torch 2.2 on tensors of float8 can be saved; they came with 2.1, but there `torch.save` raises KeyError.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.save.html
+    """
+    tensor = torch.tensor([1.5, -0.25]).to(getattr(torch, name))
+
+    loaded = saved_and_loaded(tensor)
+
+    assert loaded.dtype == tensor.dtype
+    assert loaded.float().tolist() == [1.5, -0.25]
+
+
 def test_map_location_moves_a_saved_state_dict(device_pair):
     """Tensors are loaded onto the device they were saved from, unless `map_location` names another.
 
@@ -726,13 +907,35 @@ def test_tensors_that_share_memory_share_it_after_loading(device):
     assert whole.tolist() == [1, 2, 3]
 
 
+@pytest.mark.holds("torch>=2.1", otherwise=TypeError)
+def test_mapped_file_is_read_when_it_is_needed(tmp_path):
+    """From torch 2.1 on `torch.load(path, mmap=True)` maps the file into memory instead of reading it, and a write to
+    such a tensor doesn't reach the file.
+
+    What is never looked at is never read. It takes a path and not an open file, in 2.1 and 2.2 as a text only.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.load.html
+    """
+    path = tmp_path / "model.pt"
+    torch.save({"weight": torch.tensor([1.0, 2.0])}, path)
+
+    weight = torch.load(str(path), mmap=True)["weight"]
+    weight[0] = 7
+
+    assert weight.tolist() == [7, 2]
+    assert torch.load(path)["weight"].tolist() == [1, 2]
+    with path.open("rb") as file, pytest.raises(ValueError, match="mmap argument"):
+        torch.load(file, mmap=True)
+
+
 @pytest.mark.holds("torch>=2.6", otherwise=AssertionError)
 def test_whole_model_is_refused_by_default(tmp_path):
-    """`torch.load` of a file with a whole pickled model raises UnpicklingError: by default it takes only tensors and
-    plain containers.
+    """From torch 2.6 on `torch.load` of a file with a whole pickled model raises UnpicklingError: by default it takes
+    only tensors and plain containers.
 
-    Save the state_dict. For a file that you trust there is `weights_only=False`, and that needs the model's class,
-    where it was.
+    Up to 2.3 it loads the model without a word, in 2.4 and 2.5 with a FutureWarning. Save the state_dict. For a file
+    that you trust there is `weights_only=False`, the same in all releases, and that needs the model's class, where it
+    was.
 
     https://docs.pytorch.org/docs/stable/notes/serialization.html
     """
@@ -746,6 +949,145 @@ def test_whole_model_is_refused_by_default(tmp_path):
     loaded = torch.load(path, weights_only=False)
     assert type(loaded) is nn.Linear
     assert torch.equal(loaded.weight, model.weight)
+
+
+@pytest.mark.holds("torch>=2.4,<2.6", otherwise=AssertionError)
+def test_loading_by_default_warns_in_2_4_and_2_5():
+    """In torch 2.4 and 2.5 only, `torch.load` without `weights_only` gives a FutureWarning, for any file, a plain
+    state_dict too.
+
+    It announces the default of 2.6. Say `weights_only=True`, or False for a file that you trust with everything: then
+    there is no warning, and all releases do the same.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.load.html
+    """
+    state = Slope().state_dict()
+
+    with pytest.warns(FutureWarning, match="weights_only=False"):
+        saved_and_loaded(state)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for weights_only in (True, False):
+            assert saved_and_loaded(state, weights_only=weights_only)["weight"].tolist() == [8, -4]
+
+
+@pytest.mark.holds("torch<2.4", otherwise=(FutureWarning, pickle.UnpicklingError))
+def test_whole_model_is_loaded_without_a_word_before_2_4():
+    """Up to torch 2.3 `torch.load` gives back whole models, and runs whatever else a file asks for, without a word.
+
+    From 2.4 on it warns, from 2.6 on it raises.
+
+    https://docs.pytorch.org/docs/stable/notes/serialization.html
+    """
+    model = nn.Linear(2, 1)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        loaded = saved_and_loaded(model)
+
+    assert type(loaded) is nn.Linear
+    assert torch.equal(loaded.weight, model.weight)
+
+
+@pytest.mark.holds("torch>=2.2", otherwise=UserWarning)
+def test_loading_weights_only_warns_of_no_typed_storage(monkeypatch):
+    """From torch 2.2 on a state_dict is loaded with `weights_only=True` without a warning; in 2.0 and 2.1 the first
+    such load of a process warns that TypedStorage is deprecated.
+
+    That is about the insides of torch and may be ignored.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.load.html
+    """
+    # As in a process that has not warned yet: it does so once.
+    monkeypatch.setattr(torch.storage._warn_typed_storage_removal, "has_warned", False, raising=False)
+
+    loaded = saved_and_loaded(Slope().state_dict(), weights_only=True)
+
+    assert loaded["weight"].tolist() == [8, -4]
+
+
+@pytest.mark.holds("torch>=2.6", otherwise=AssertionError)
+def test_environment_variable_brings_the_old_default_back(monkeypatch):
+    """From torch 2.6 on `TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1` in the environment lets calls that say nothing load whole
+    models again, with a UserWarning; `weights_only=True` still refuses them.
+
+    It is for old programs that cannot be changed, and for files that you trust.
+
+    https://docs.pytorch.org/docs/stable/notes/serialization.html
+    """
+    monkeypatch.setenv("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "1")
+
+    with pytest.warns(UserWarning, match="TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD"):
+        assert type(saved_and_loaded(nn.Linear(2, 1))) is nn.Linear
+    with pytest.raises(pickle.UnpicklingError, match="Weights only load failed"):
+        saved_and_loaded(nn.Linear(2, 1), weights_only=True)
+
+
+class Settings:
+    """A class of one's own, as people put it into checkpoints."""
+
+    def __init__(self, lr):
+        self.lr = lr
+
+
+@pytest.mark.holds("torch>=2.4", otherwise=AttributeError)
+def test_class_can_be_declared_safe():
+    """From torch 2.4 on `torch.serialization.add_safe_globals([Class])` lets `weights_only=True` load objects of that
+    class, for the rest of the process.
+
+    In older releases only `weights_only=False` loads them. Saving plain values, such as `vars(settings)`, does without.
+
+    https://docs.pytorch.org/docs/stable/notes/serialization.html
+    """
+    before = list(torch.serialization.get_safe_globals())
+    with pytest.raises(pickle.UnpicklingError, match="Weights only load failed"):
+        saved_and_loaded(Settings(lr=0.5), weights_only=True)
+
+    torch.serialization.add_safe_globals([Settings])
+    try:
+        loaded = saved_and_loaded(Settings(lr=0.5), weights_only=True)
+    finally:
+        torch.serialization.clear_safe_globals()
+        torch.serialization.add_safe_globals(before)
+
+    assert type(loaded) is Settings
+    assert loaded.lr == 0.5
+
+
+@pytest.mark.holds("torch>=2.5", otherwise=AttributeError)
+def test_class_is_safe_for_a_block():
+    """From torch 2.5 on `with torch.serialization.safe_globals([Class]):` does the same for a block, and forgets the
+    class afterwards.
+
+    https://docs.pytorch.org/docs/stable/notes/serialization.html
+    """
+    with torch.serialization.safe_globals([Settings]):
+        loaded = saved_and_loaded({"settings": Settings(lr=0.5)}, weights_only=True)
+    with pytest.raises(KeyError), torch.serialization.safe_globals([Settings]):
+        raise KeyError
+
+    assert type(loaded["settings"]) is Settings
+    assert loaded["settings"].lr == 0.5
+    with pytest.raises(pickle.UnpicklingError, match="Weights only load failed"):
+        saved_and_loaded({"settings": Settings(lr=0.5)}, weights_only=True)
+
+
+@pytest.mark.holds("torch>=2.6", otherwise=AttributeError)
+def test_what_a_file_would_need_can_be_asked(tmp_path):
+    """From torch 2.6 on `get_unsafe_globals_in_checkpoint` names what `weights_only=True` would refuse in a file,
+    without loading anything.
+
+    Call it before an upgrade on the checkpoints you have: where the list is empty, 2.6 loads the file as before.
+
+    https://docs.pytorch.org/docs/stable/notes/serialization.html
+    """
+    safe, unsafe = tmp_path / "safe.pt", tmp_path / "unsafe.pt"
+    torch.save({"model": Slope().state_dict(), "epoch": 3}, safe)
+    torch.save({"model": Slope().state_dict(), "settings": Settings(lr=0.5)}, unsafe)
+
+    assert torch.serialization.get_unsafe_globals_in_checkpoint(safe) == []
+    assert torch.serialization.get_unsafe_globals_in_checkpoint(unsafe) == [f"{__name__}.Settings"]
 
 
 class MakesAFolder:
@@ -781,7 +1123,10 @@ def test_file_can_run_code_when_it_is_loaded(tmp_path):
 
 @pytest.mark.holds("torch>=2.6", otherwise=AssertionError)
 def test_code_in_a_file_is_refused_by_default(tmp_path):
-    """`torch.load` without further arguments does not run code from a file but raises UnpicklingError.
+    """From torch 2.6 on `torch.load` without further arguments does not run code from a file but raises
+    UnpicklingError; up to 2.5 it runs the code.
+
+    Say `weights_only=True` wherever an older release may read the file.
 
     https://docs.pytorch.org/docs/stable/generated/torch.load.html
     """
@@ -813,6 +1158,49 @@ def test_checkpoint_with_numpy_values_is_refused(value):
     }
 
 
+@pytest.mark.holds("torch>=2.6", otherwise=AssertionError)
+@pytest.mark.parametrize(
+    "value",
+    [np.float64(1.5), np.array([1.5, 2.5])],
+    ids=["NumPy number", "NumPy array"],
+)
+def test_checkpoint_with_numpy_values_is_refused_by_default(value):
+    """From torch 2.6 on a checkpoint with a NumPy number or array is refused by a plain `torch.load`, which up to 2.5
+    gave it back.
+
+    A single `np.mean(losses)` among the values is enough. Save `.item()` or `.tolist()` of it; for files that exist,
+    say `weights_only=False` if you trust them.
+
+    https://docs.pytorch.org/docs/stable/notes/serialization.html
+    """
+    with pytest.raises(pickle.UnpicklingError, match="Weights only load failed"):
+        saved_and_loaded({"epoch": 3, "loss": value})
+
+    loaded = saved_and_loaded({"epoch": 3, "loss": value}, weights_only=False)
+    assert type(loaded["loss"]) is type(value)
+    assert loaded["loss"].tolist() == value.tolist()
+
+
+@pytest.mark.holds("numpy>=2", otherwise=AssertionError)
+def test_saved_numpy_array_names_the_insides_of_numpy():
+    """From NumPy 2 on a pickled array says `numpy._core`, where NumPy 1 said `numpy.core`: such a checkpoint can't be
+    loaded everywhere.
+
+    NumPy 1.26 knows both names, older ones do not. A tensor or a list in the checkpoint knows nothing of NumPy.
+
+    https://numpy.org/doc/stable/numpy_2_0_migration_guide.html
+    """
+    file = io.BytesIO()
+    torch.save({"loss": np.array([1.5, 2.5])}, file)
+
+    assert b"numpy._core.multiarray" in file.getvalue()
+    assert b"numpy.core" not in file.getvalue()
+
+    plain = io.BytesIO()
+    torch.save({"loss": torch.from_numpy(np.array([1.5, 2.5]))}, plain)
+    assert b"numpy" not in plain.getvalue()
+
+
 def test_checkpoint_of_plain_values_is_accepted():
     """A checkpoint may hold numbers, texts, None, lists, tuples and dictionaries beside the tensors, and they come back
     as they were.
@@ -827,3 +1215,45 @@ def test_checkpoint_of_plain_values_is_accepted():
     assert {key: type(value) for key, value in loaded.items()} == {
         key: type(value) for key, value in checkpoint.items()
     }
+
+
+def comes_back(value):
+    """Whether a value comes back from a file with `weights_only=True`, in the same type."""
+    loaded = saved_and_loaded({"value": value}, weights_only=True)["value"]
+    return type(loaded) is type(value) and loaded == value
+
+
+@pytest.mark.holds("torch>=2.4", otherwise=pickle.UnpicklingError)
+@pytest.mark.parametrize("value", [torch.device("cpu"), Counter("abba")], ids=["torch.device", "Counter"])
+def test_checkpoint_may_hold_a_device_or_a_counter(value):
+    """From torch 2.4 on `weights_only=True` accepts a `torch.device` and a Counter; older releases refuse the file.
+
+    Where they have to read it, save `str(device)` and `dict(counter)`.
+
+    https://docs.pytorch.org/docs/stable/notes/serialization.html
+    """
+    assert comes_back(value)
+
+
+@pytest.mark.holds("torch>=2.5", otherwise=pickle.UnpicklingError)
+@pytest.mark.parametrize("value", [b"\x00\xff", bytearray(b"\x00\xff")], ids=["bytes", "bytearray"])
+def test_checkpoint_may_hold_bytes(value):
+    """From torch 2.5 on `weights_only=True` accepts bytes; older releases refuse the file.
+
+    Where they have to read it, save `list(value)`.
+
+    https://docs.pytorch.org/docs/stable/notes/serialization.html
+    """
+    assert comes_back(value)
+
+
+@pytest.mark.holds("torch>=2.6", otherwise=pickle.UnpicklingError)
+@pytest.mark.parametrize("value", [{3, 7}, 0.5 + 2j], ids=["set", "complex"])
+def test_checkpoint_may_hold_a_set_or_a_complex_number(value):
+    """From torch 2.6 on `weights_only=True` accepts sets and complex numbers; older releases refuse the file.
+
+    Where they have to read it, save `sorted(value)`, and the real and the imaginary part.
+
+    https://docs.pytorch.org/docs/stable/notes/serialization.html
+    """
+    assert comes_back(value)

@@ -351,6 +351,37 @@ def test_dropout_takes_probabilities(device):
             F.dropout(x, p)
 
 
+@pytest.mark.holds("torch>=2.15", otherwise=RuntimeError)
+def test_dropout_drops_complex_numbers():
+    """From torch 2.15 on dropout takes complex numbers and drops or scales each as a whole; before, it raised
+    RuntimeError on the CPU.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.Dropout.html
+    """
+    # On the CPU, of which the release is known; not every accelerator has complex numbers.
+    x = torch.full((100,), 1.0 + 3.0j)
+
+    y = nn.Dropout(0.5)(x)
+
+    assert y.dtype == torch.complex64
+    assert set(y.tolist()) == {0, 2 + 6j}
+
+
+@pytest.mark.parametrize("dtype", [torch.int64, torch.bool], ids=str)
+def test_dropout_does_not_take_whole_numbers(dtype):
+    """Dropout of whole numbers raises RuntimeError in training, since it would have to scale them; in evaluation it
+    gives them back.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.Dropout.html
+    """
+    x = torch.ones(100, dtype=dtype)
+
+    with pytest.raises(RuntimeError, match="result type Float can't be cast"):
+        nn.Dropout(0.5)(x)
+    y = nn.Dropout(0.5).eval()(x)
+    assert (y.dtype, y.tolist()) == (dtype, x.tolist())
+
+
 def test_dropout_is_the_identity_in_evaluation(device):
     """In evaluation mode every kind of dropout gives back what it got, without scaling and without using up a random
     number.
@@ -795,6 +826,78 @@ def test_modes_decorate_without_parentheses(device, decorate, requires_grad):
 
     assert y.tolist() == [4, 6]
     assert (y.requires_grad, y.is_inference()) == (requires_grad, decorate is torch.inference_mode)
+
+
+@pytest.mark.holds("torch>=2.2", otherwise=AssertionError)
+def test_decorating_with_set_grad_enabled_leaves_the_mode_alone():
+    """From torch 2.2 on `@torch.set_grad_enabled(False)` above a function turns gradients off inside of its calls only.
+
+    Until 2.1 it also turned them off for all code that came after the decorated function, unless that was called first:
+    `@torch.no_grad()` never did.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.autograd.grad_mode.set_grad_enabled.html
+    """
+    with torch.enable_grad():  # whatever happens inside, the mode comes back
+
+        @torch.set_grad_enabled(False)
+        def predict():
+            return torch.is_grad_enabled()
+
+        assert torch.is_grad_enabled()
+        assert predict() is False
+        assert torch.is_grad_enabled()
+        with torch.no_grad():
+            assert predict() is False
+            assert not torch.is_grad_enabled()
+
+
+@pytest.mark.myth("@torch.no_grad() above a class applies to its methods")
+@pytest.mark.parametrize("decorate", [torch.no_grad(), torch.inference_mode()], ids=["no_grad", "inference_mode"])
+@pytest.mark.holds("torch>=2.4", otherwise=(AssertionError, UserWarning))
+def test_decorating_a_class_is_deprecated(decorate):
+    """Above a class `@torch.no_grad()` covers the making of an object and no method, and the class is a function from
+    then on; from torch 2.4 on this gives a FutureWarning, before a UserWarning.
+
+    Decorate the methods.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.autograd.grad_mode.no_grad.html
+    """
+
+    class Model:
+        def __init__(self):
+            self.when_made = torch.is_grad_enabled()
+
+        def predict(self):
+            return torch.is_grad_enabled()
+
+    with pytest.warns(FutureWarning, match="Decorating classes is deprecated"):
+        decorated = decorate(Model)
+
+    assert not isinstance(decorated, type)
+    assert (decorated().when_made, decorated().predict()) == (False, True)
+
+
+@pytest.mark.myth("@torch.no_grad() works above any function")
+def test_a_decorated_coroutine_records_all_the_same():
+    """Above an `async def` `@torch.no_grad()` covers the making of the coroutine, and gradients are on when it runs.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.autograd.grad_mode.no_grad.html
+    """
+
+    @torch.no_grad()
+    async def predict():
+        return torch.is_grad_enabled()
+
+    async def predict_with_a_block():
+        with torch.no_grad():
+            return torch.is_grad_enabled()
+
+    results = []
+    for coroutine in (predict(), predict_with_a_block()):
+        with pytest.raises(StopIteration) as end:  # runs it to its end, as an event loop would
+            coroutine.send(None)
+        results.append(end.value.value)
+    assert results == [True, False]
 
 
 def test_a_with_block_in_a_generator_leaks_to_its_consumer():

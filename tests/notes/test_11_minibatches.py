@@ -430,6 +430,33 @@ def test_accumulation_weighted_by_size_for_every_split(device, rounding_bound, s
     assert w.grad.item() == pytest.approx(terms.sum().item(), rel=0, abs=bound)
 
 
+@pytest.mark.holds("torch>=2.6", otherwise=AttributeError)
+def test_the_length_of_a_gradient_without_clipping(device, rounding_bound):
+    """From torch 2.6 on `nn.utils.get_total_norm` gives the length of a gradient and leaves it alone, where
+    `clip_grad_norm_` also shortens it.
+
+    Both belong after the last small batch and before the step. Up to 2.5, `clip_grad_norm_` with `max_norm=math.inf`
+    tells the length too.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.get_total_norm.html
+    """
+    parameters = [nn.Parameter(torch.zeros(1, device=device)), nn.Parameter(torch.zeros(2, device=device))]
+    parameters[0].grad = torch.tensor([3.0], device=device)
+    parameters[1].grad = torch.tensor([4.0, -12.0], device=device)
+
+    length = nn.utils.get_total_norm(parameter.grad for parameter in parameters)
+    kept = [parameter.grad.tolist() for parameter in parameters]
+    clipped_from = nn.utils.clip_grad_norm_(parameters, max_norm=6.5)
+    clipped_to = nn.utils.get_total_norm([parameter.grad for parameter in parameters])
+
+    near = {"rel": rounding_bound(16, torch.float32), "abs": 0}
+    assert [length.item(), clipped_from.item()] == pytest.approx([13, 13], **near)
+    assert kept == [[3], [4, -12]]
+    assert clipped_to.item() == pytest.approx(6.5 * 13 / (13 + 1e-6), **near)  # it divides by the length plus 1e-6
+    untouched = nn.utils.clip_grad_norm_(parameters, max_norm=float("inf"))
+    assert untouched.item() == clipped_to.item() == nn.utils.get_total_norm([p.grad for p in parameters]).item()
+
+
 # What in a model looks at the whole batch
 
 

@@ -49,6 +49,22 @@ def test_eight_halves_are_sixteen_bytes(device):
     }
 
 
+@pytest.mark.holds("torch>=2.1", otherwise=AttributeError)
+def test_sixteen_numbers_of_float8_are_sixteen_bytes():
+    """From torch 2.1 on there is float8, of which 16 numbers are 16 bytes, and `dtype.itemsize`, which tells it without
+    a tensor.
+
+    In torch 2.0 a tensor's `element_size()` is the way to ask.
+
+    https://docs.pytorch.org/docs/stable/tensor_attributes.html
+    """
+    # Only on the CPU: not every accelerator has float8.
+    dtypes = [torch.float8_e4m3fn, torch.float8_e5m2, torch.float16, torch.float32, torch.float64]
+
+    assert [16 // dtype.itemsize for dtype in dtypes] == [16, 16, 8, 4, 2]
+    assert [torch.zeros(3, dtype=dtype).element_size() for dtype in dtypes] == [1, 1, 2, 4, 8]
+
+
 def test_fresh_tensors_start_at_a_multiple_of_sixteen_bytes(device):
     """A new tensor begins at an address that is a multiple of 16 bytes, whatever its size; a slice of it begins
     wherever you cut.
@@ -178,6 +194,51 @@ def test_float32_products_stay_in_float32_unless_you_ask(device):
     assert torch.get_float32_matmul_precision() == "highest"
     assert product.dtype == torch.float32
     assert product.tolist() == [[1 + 2**-12] * 32] * 32
+
+
+@pytest.mark.holds("torch>=2.9", otherwise=(AttributeError, AssertionError))
+def test_tf32_has_a_setting_of_its_own():
+    """From torch 2.9 on `torch.backends.cuda.matmul.fp32_precision` says "tf32" or "ieee", and follows
+    `set_float32_matmul_precision`.
+
+    Where older releases have to run the code too, keep to `set_float32_matmul_precision`.
+
+    https://docs.pytorch.org/docs/stable/notes/cuda.html
+    """
+    torch.set_float32_matmul_precision("high")
+    try:
+        asked = torch.backends.cuda.matmul.fp32_precision
+    finally:
+        torch.set_float32_matmul_precision("highest")
+
+    assert [asked, torch.backends.cuda.matmul.fp32_precision] == ["tf32", "ieee"]
+    assert torch.backends.cudnn.conv.fp32_precision == "tf32"
+
+
+@pytest.mark.holds("torch>=2.9", otherwise=(AttributeError, AssertionError))
+def test_the_two_settings_of_tf32_do_not_mix():
+    """From torch 2.9 on, once `fp32_precision` of the CUDA products is set, `torch.get_float32_matmul_precision()`
+    raises RuntimeError: use the new setting or the old ones, never both.
+
+    A library that reads the old one fails then. `set_float32_matmul_precision` sets both and mends it.
+
+    https://docs.pytorch.org/docs/stable/notes/cuda.html
+    """
+    before = torch.backends.cuda.matmul.fp32_precision
+
+    torch.backends.cuda.matmul.fp32_precision = "tf32"
+    try:
+        with pytest.raises(RuntimeError, match="mix of the legacy and new APIs"):
+            torch.get_float32_matmul_precision()
+        with pytest.raises(RuntimeError, match="mix of the legacy and new APIs"):
+            torch.backends.cuda.matmul.allow_tf32
+        torch.set_float32_matmul_precision("high")
+        assert torch.get_float32_matmul_precision() == "high"
+    finally:
+        torch.set_float32_matmul_precision("highest")
+        torch.backends.cuda.matmul.fp32_precision = before
+
+    assert torch.get_float32_matmul_precision() == "highest"
 
 
 def test_tf32_takes_compute_capability_eight(accelerator):

@@ -101,6 +101,31 @@ def test_no_part_may_be_empty(rows, arguments, message):
         train_test_split(torch.arange(rows), **arguments)
 
 
+@pytest.mark.holds("scikit-learn>=1.3", otherwise=AssertionError)
+@pytest.mark.parametrize(
+    "option",
+    [
+        {"shuffle": "False"},
+        {"shuffle": None},
+        {"test_size": torch.tensor(0.25)},
+        {"test_size": np.float32(0.25)},
+    ],
+    ids=["text", "None", "tensor", "np.float32"],
+)
+def test_options_of_another_type_are_refused(option):
+    """From scikit-learn 1.3 on, a `shuffle` that is no bool, or a `test_size` that is no Python number, raises
+    ValueError; 1.2 took what it got.
+
+    There `shuffle="False"`, as it comes from a command line, counted as true, and the rows of a time series were mixed.
+
+    https://scikit-learn.org/stable/modules/generated/sklearn.model_selection.train_test_split.html
+    """
+    (name,) = option
+
+    with pytest.raises(ValueError, match=f"The '{name}' parameter"):
+        train_test_split(torch.arange(8), **option)
+
+
 def test_arguments_of_different_length_are_refused(device):
     """Arguments with different numbers of rows raise ValueError: rows are matched by position and by nothing else.
 

@@ -230,6 +230,26 @@ def test_a_class_too_many_can_pass():
         metric(torch.tensor([0, 1, 0, 2]), torch.tensor([0, 1, 2, 7]))
 
 
+@pytest.mark.holds("torchmetrics>=1.6.1", otherwise=AssertionError)
+def test_top_k_is_one_answer_a_row(device):
+    """With `top_k=2` a row is right if its class is among its two best scores, in an accuracy always, in precision and
+    F1 from TorchMetrics 1.6.1 on.
+
+    Before, each of the two counted as an answer of its own, one of which had to be wrong: the precision of a perfect
+    model was 0.5. Numbers from before and after the upgrade cannot be compared.
+
+    https://lightning.ai/docs/torchmetrics/stable/classification/precision.html
+    """
+    scores = torch.tensor([[0.1, 0.2, 0.7], [0.3, 0.6, 0.1], [0.5, 0.4, 0.1], [0.2, 0.3, 0.5]], device=device)
+    targets = torch.tensor([1, 2, 0, 2], device=device)  # second best, worst, best, best
+
+    def over_rows(metric, top_k):
+        return metric(num_classes=3, average="micro", top_k=top_k).to(device)(scores, targets).item()
+
+    for metric in (MulticlassAccuracy, MulticlassPrecision, MulticlassF1Score):
+        assert (over_rows(metric, top_k=1), over_rows(metric, top_k=2)) == (0.5, 0.75)
+
+
 def test_ignore_index_leaves_rows_out(device):
     """Rows whose target is `ignore_index` count neither as right nor as wrong.
 
@@ -305,6 +325,24 @@ def test_compute_is_not_the_mean_of_the_batches(device):
     assert (recalls, recall.compute().item()) == ([1, 0], 0.25)  # and not 0.5
 
 
+@pytest.mark.holds("torchmetrics>=1.6", otherwise=AttributeError)
+def test_merge_state_adds_another_metric(device):
+    """From TorchMetrics 1.6 on, `metric.merge_state(other)` adds what another metric has counted, and leaves the other
+    as it was.
+
+    For an evaluation in parts, in threads or on files. Before, keep one metric, or compute from your own counts.
+
+    https://lightning.ai/docs/torchmetrics/stable/references/metric.html
+    """
+    metric, other = BinaryAccuracy().to(device), BinaryAccuracy().to(device)
+    metric.update(torch.tensor([1, 0], device=device), torch.tensor([1, 0], device=device))
+    other.update(torch.tensor([1, 1, 1, 0, 0, 0], device=device), torch.tensor([1, 1, 0, 1, 1, 0], device=device))
+
+    metric.merge_state(other)
+
+    assert (metric.compute().item(), other.compute().item()) == (0.625, 0.5)  # 5 of 8, 3 of 6
+
+
 def test_compute_before_update_warns(device):
     """`compute` without any `update` warns and gives 0 for an accuracy, as if every answer had been wrong.
 
@@ -373,6 +411,24 @@ def test_accuracy_of_a_rare_class(device):
     }
 
     assert values == {"BinaryAccuracy": 0.9375, "BinaryRecall": 0, "BinaryPrecision": 0, "BinaryF1Score": 0}
+
+
+@pytest.mark.holds("torchmetrics>=1.4", otherwise=ValueError)
+def test_zero_division_says_what_no_answer_is_worth(device):
+    """A model that never says 1 has a precision of 0 divided by 0, which counts as 0, or from TorchMetrics 1.4 on as
+    what you give as `zero_division`.
+
+    Before, that argument was unknown and raised ValueError. scikit-learn has one of the same name, and warns without.
+
+    https://lightning.ai/docs/torchmetrics/stable/classification/precision.html
+    """
+    never, targets = torch.tensor([0, 0, 0], device=device), torch.tensor([0, 1, 0], device=device)
+
+    precision = {value: BinaryPrecision(zero_division=value).to(device)(never, targets).item() for value in (0, 1)}
+
+    assert precision == {0: 0, 1: 1}
+    assert BinaryPrecision().to(device)(never, targets).item() == 0
+    assert BinaryPrecision(zero_division=1).to(device)(1 - never, targets).item() == torch.tensor(1 / 3).item()
 
 
 def test_predictions_come_first(device):
@@ -561,6 +617,23 @@ def test_metric_collection(device):
         assert values == {"val_accuracy": accuracy, "val_recall": recall, "val_precision": precision}
 
 
+@pytest.mark.holds("torchmetrics>=1.4", otherwise=KeyError)
+def test_a_collection_answers_to_the_names_in_its_results():
+    """From TorchMetrics 1.4 on, `collection["val_accuracy"]` finds the metric by the name that its results have;
+    before, only the name without the prefix does.
+
+    The name without the prefix, `collection["accuracy"]`, works in all releases.
+
+    https://lightning.ai/docs/torchmetrics/stable/pages/overview.html
+    """
+    accuracy = BinaryAccuracy()
+    collection = MetricCollection({"accuracy": accuracy, "recall": BinaryRecall()}, prefix="val_")
+
+    assert collection["val_accuracy"] is accuracy
+    assert collection["accuracy"] is accuracy
+    assert list(collection.keys()) == ["val_accuracy", "val_recall"]
+
+
 def test_mean_metric_weighs_batches(device):
     """`MeanMetric` is the mean of a loss over an epoch, provided each batch comes with its size as `weight`.
 
@@ -627,3 +700,24 @@ def test_a_metric_outlives_inference_mode(device):
     mean.reset()
     mean.update(torch.tensor(4.0, device=device))
     assert mean.compute().item() == 4
+
+
+@pytest.mark.holds("torchmetrics>=1.6.2", otherwise=RuntimeError)
+def test_a_metric_called_or_reset_in_inference_mode_goes_on_outside(device):
+    """From TorchMetrics 1.6.2 on, an accuracy that was called, or reset, under `inference_mode` can be updated outside;
+    before, that raises RuntimeError.
+
+    `update` under `inference_mode`, and `torch.no_grad()` in its place, work in all releases.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.autograd.grad_mode.inference_mode.html
+    """
+    called, restarted = BinaryAccuracy().to(device), BinaryAccuracy().to(device)
+    predictions, targets = torch.tensor([1, 0], device=device), torch.tensor([1, 1], device=device)
+
+    with torch.inference_mode():
+        called(predictions, targets)
+        restarted.reset()
+    for metric in (called, restarted):
+        metric.update(targets, targets)
+
+    assert (called.compute().item(), restarted.compute().item()) == (0.75, 1)

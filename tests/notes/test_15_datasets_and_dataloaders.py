@@ -9,7 +9,7 @@ import itertools
 import math
 import multiprocessing
 import warnings
-from collections import Counter, namedtuple
+from collections import Counter, defaultdict, namedtuple
 
 import numpy as np
 import pytest
@@ -21,6 +21,7 @@ from torch.utils.data import (
     DataLoader,
     Dataset,
     IterableDataset,
+    Sampler,
     Subset,
     TensorDataset,
     WeightedRandomSampler,
@@ -140,9 +141,10 @@ def test_tensor_dataset(device):
 @pytest.mark.holds("torch!=2.10.*", otherwise=AssertionError)
 def test_tensor_dataset_wants_equal_lengths(device):
     """Tensors of different lengths make no TensorDataset: AssertionError, and not an IndexError in the middle of an
-    epoch.
+    epoch; torch 2.10 alone lets them pass.
 
-    Release 2.10 let them pass.
+    There the length is that of the first tensor, and a longer second one is cut without a word. Compare lengths
+    yourself where 2.10 may be met.
 
     https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.TensorDataset
     """
@@ -272,6 +274,28 @@ def test_random_split_by_shares(size, shares, expected):
     for wrong in ([0.5, 0.4], [0.7, 0.4], [size - 1], [size, 1]):
         with pytest.raises(ValueError, match="Sum of input lengths"):
             random_split(range(size), wrong)
+
+
+def test_a_seed_gives_the_same_rows_in_every_release():
+    """Under one seed, shuffling, `random_split` and drawing with replacement give the same samples in torch 2.0 as in
+    every release since.
+
+    So a split can be made again after an upgrade. It has stayed so and nobody promises it: to be sure, save the
+    indices.
+
+    https://docs.pytorch.org/docs/stable/notes/randomness.html
+    """
+
+    def seed_42():
+        return torch.Generator().manual_seed(42)
+
+    (shuffled,) = DataLoader(range(10), batch_size=10, shuffle=True, generator=seed_42())
+    parts = random_split(range(10), [7, 3], generator=seed_42())
+    drawn = WeightedRandomSampler(range(1, 11), num_samples=8, generator=seed_42())
+
+    assert shuffled.tolist() == [6, 5, 4, 0, 8, 9, 2, 1, 3, 7]
+    assert [list(part) for part in parts] == [[2, 6, 1, 8, 4, 5, 0], [9, 3, 7]]
+    assert list(drawn) == [2, 2, 3, 1, 7, 6, 9, 9]
 
 
 def test_defaults_of_a_dataloader(device):
@@ -424,6 +448,44 @@ def test_containers_keep_their_names(device):
     assert list(DataLoader(["a", "b", "c"], batch_size=2)) == [["a", "b"], ["c"]]
 
 
+@pytest.mark.holds("torch>=2.3", otherwise=AssertionError)
+def test_a_defaultdict_keeps_its_default():
+    """From torch 2.3 on, samples that are `defaultdict`s make a batch that is one, default included; before, a plain
+    dict.
+
+    So a key that is missing in the samples is a default or a KeyError, by release. `batch.get(key)` is the same in all.
+
+    https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.default_collate
+    """
+    samples = [defaultdict(list, label=3), defaultdict(list, label=4)]
+
+    (batch,) = DataLoader(samples, batch_size=2)
+
+    assert type(batch) is defaultdict
+    assert (list(batch), batch["label"].tolist()) == (["label"], [3, 4])
+    assert batch["weight"] == []
+
+
+@pytest.mark.holds("torch>=2.9", otherwise=(TypeError, DeprecationWarning))
+def test_numpy_truth_values_make_a_batch():
+    """From torch 2.9 on, NumPy's truth values, such as `array[i] > 0`, are put together to bool; before, NumPy 2 raises
+    TypeError there and NumPy 1 announces one.
+
+    `bool(array[i] > 0)` works with any torch and any NumPy.
+
+    https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.default_collate
+    """
+    array = np.array([0.5, -0.5])
+    samples = [array[0] > 0, array[1] > 0]
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # the announcement of NumPy 1
+        (batch,) = DataLoader(samples, batch_size=2)
+
+    assert (batch.tolist(), batch.dtype) == ([True, False], torch.bool)
+    assert type(samples[0]) is np.bool_
+
+
 @pytest.mark.myth("a batch of lists is a matrix with a row for each sample")
 def test_lists_of_numbers_are_turned_round():
     """A sample that is a list of numbers is not a row: the batch is a list with one tensor for each place, of the
@@ -466,6 +528,22 @@ def test_what_makes_no_batch(samples, error, message):
     """
     with pytest.raises(error, match=message):
         next(iter(DataLoader(samples, batch_size=2)))
+
+
+@pytest.mark.holds("torch>=2.2", otherwise=AssertionError)
+def test_sparse_samples_need_a_collate_fn():
+    """From torch 2.2 on, sparse samples raise RuntimeError, where 2.0 and 2.1 stacked them to a sparse batch: with
+    `collate_fn=torch.stack` all of them do.
+
+    https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.default_collate
+    """
+    samples = [torch.tensor([0.0, 2.0]).to_sparse(), torch.tensor([3.0, 0.0]).to_sparse()]
+
+    with pytest.raises(RuntimeError, match="sparse tensors are not currently supported"):
+        next(iter(DataLoader(samples, batch_size=2)))
+    (batch,) = DataLoader(samples, batch_size=2, collate_fn=torch.stack)
+
+    assert (batch.is_sparse, batch.to_dense().tolist()) == (True, [[0, 2], [3, 0]])
 
 
 def test_collate_fn_makes_the_batch(device):
@@ -616,6 +694,67 @@ def test_weighted_sampler_balances():
     assert sorted(WeightedRandomSampler(range(1, 21), num_samples=20, replacement=False)) == list(range(20))
 
 
+# Elsewhere than on x86 the draws have never changed: the maker of the old ones, Intel's MKL, is not there.
+@pytest.mark.holds('torch>=2.7; platform_machine in "x86_64 AMD64"', otherwise=AssertionError)
+def test_drawing_without_replacement_takes_the_largest_of_weight_by_chance():
+    """Without replacement, a `WeightedRandomSampler` draws the samples with the largest weight / -log(1 - u), u being a
+    `rand` of the same seed; from torch 2.7 on, everywhere.
+
+    Before 2.7, on x86, the numbers came from another generator: the same seed draws other samples there.
+
+    https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.WeightedRandomSampler
+    """
+    weights = torch.arange(1.0, 11.0, dtype=torch.float64)
+
+    for seed in (0, 1, 42):
+        generator = torch.Generator().manual_seed(seed)
+        drawn = list(WeightedRandomSampler(weights, num_samples=8, replacement=False, generator=generator))
+        u = torch.rand(10, dtype=torch.float64, generator=generator.manual_seed(seed))
+
+        assert drawn == (weights / -torch.log1p(-u)).topk(8).indices.tolist()
+
+
+class Backwards(Sampler):
+    """The order from the last sample to the first; hands `arguments` to the base class."""
+
+    def __init__(self, size, *arguments):
+        super().__init__(*arguments)
+        self.size = size
+
+    def __iter__(self):
+        return iter(range(self.size)[::-1])
+
+
+@pytest.mark.holds("torch>=2.1", otherwise=TypeError)
+def test_a_sampler_of_your_own_starts_without_arguments():
+    """In a Sampler of your own, `super().__init__()` needs no argument from torch 2.1 on; torch 2.0 wants the data, or
+    raises TypeError.
+
+    https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.Sampler
+    """
+    batches = list(DataLoader([10, 11, 12], sampler=Backwards(3), batch_size=2))
+
+    assert [batch.tolist() for batch in batches] == [[12, 11], [10]]
+
+
+@pytest.mark.holds("torch>=2.10", otherwise=(UserWarning, AssertionError))
+def test_a_sampler_does_not_take_the_data():
+    """From torch 2.10 on, `super().__init__(data)` in a Sampler raises TypeError; 2.1 to 2.9 warn, and 2.0 wants it.
+
+    Without a call of `super().__init__`, for which there is nothing to do, a sampler works in all of them.
+
+    https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.Sampler
+    """
+
+    class Forwards(Backwards):
+        def __init__(self, size):
+            self.size = size
+
+    with pytest.raises(TypeError):
+        Backwards(3, [10, 11, 12])
+    assert list(Forwards(3)) == [2, 1, 0]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -688,13 +827,38 @@ def test_getitems_fetches_a_batch_at_once(device):
     assert [batch.tolist() for batch in batches] == [[0, 1, 4], [9, 16]]
 
 
+@pytest.mark.holds("torch>=2.1", otherwise=AssertionError)
+def test_a_subset_hands_getitems_on(device):
+    """From torch 2.1 on, a `Subset`, and so a part from `random_split`, asks the dataset's `__getitems__` for a whole
+    batch, by the dataset's own indices; before, it asks for one sample after the other.
+
+    Both give the same batches. A dataset that is slow sample by sample was slow again as soon as it was split.
+
+    https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.Subset
+    """
+    asked = []
+    squares = torch.tensor([0, 1, 4, 9, 16], device=device)
+
+    class Many(Squares):
+        def __getitem__(self, i):
+            return squares[i]
+
+        def __getitems__(self, indices):
+            asked.append(list(indices))
+            return list(squares[indices])
+
+    batches = list(DataLoader(Subset(Many(5), [4, 1, 3]), batch_size=2))
+
+    assert asked == [[4, 1], [3]]
+    assert [batch.tolist() for batch in batches] == [[16, 1], [9]]
+
+
 @pytest.mark.myth("pin_memory=True loads batches to the GPU")
 def test_pin_memory_moves_nothing():
     """`pin_memory=True` leaves the batch on the CPU, in page-locked memory where there is CUDA, and without an
     accelerator it does nothing.
 
-    From there `batch.to(device, non_blocking=True)` can copy while the CPU goes on. In new releases, without an
-    accelerator, it warns.
+    From there `batch.to(device, non_blocking=True)` can copy while the CPU goes on.
 
     https://docs.pytorch.org/docs/stable/data.html#memory-pinning
     """
@@ -706,7 +870,47 @@ def test_pin_memory_moves_nothing():
 
     assert [(batch.tolist(), batch.device.type) for batch in batches] == [([1, 2], "cpu"), ([3], "cpu")]
     assert [batch.is_pinned() for batch in batches] == [torch.cuda.is_available()] * 2
-    assert all("pin_memory" in str(warning.message) for warning in caught)
+    assert all("pin_memory" in str(warning.message) for warning in caught)  # the next note tells more
+    assert not (torch.cuda.is_available() and caught)
+
+
+@pytest.mark.holds("torch>=2.7", otherwise=(AttributeError, AssertionError))
+def test_pin_memory_without_an_accelerator_warns(monkeypatch):
+    """From torch 2.7 on, `pin_memory=True` warns on a machine without an accelerator that it does nothing; before, it
+    does nothing without a word.
+
+    `pin_memory=torch.cuda.is_available()` is quiet in all releases.
+
+    https://docs.pytorch.org/docs/stable/data.html#memory-pinning
+    """
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: False)  # wherever this runs
+    loader = DataLoader(torch.tensor([1, 2, 3]), batch_size=2, pin_memory=True)
+
+    with pytest.warns(UserWarning, match="no accelerator is found"):
+        batches = list(loader)
+
+    assert [batch.tolist() for batch in batches] == [[1, 2], [3]]
+    assert [batch.is_pinned() for batch in batches] == [False, False]
+
+
+@pytest.mark.holds("torch>=2.9", otherwise=RuntimeError)
+def test_pin_memory_device_is_ignored():
+    """From torch 2.9 on, `pin_memory_device=` warns and is ignored, whatever it says; before, it named the kind of
+    device that memory is pinned for.
+
+    CUDA never needed it. For another kind of accelerator than CUDA, releases before 2.7 do.
+
+    https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.DataLoader
+    """
+    loader = DataLoader(torch.tensor([1, 2, 3]), batch_size=2, pin_memory=True, pin_memory_device="toaster")
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        batches = list(loader)
+
+    assert [batch.tolist() for batch in batches] == [[1, 2], [3]]
+    assert any("pin_memory_device is deprecated" in str(warning.message) for warning in caught)
+    assert {warning.category for warning in caught} == {UserWarning}
 
 
 class Stream(IterableDataset):
@@ -763,14 +967,15 @@ def test_workers_repeat_a_stream():
 
 
 class Overtaken(Squares):
-    """Sample i and the worker that was asked for it. Number 0 waits until the other worker has come to number 6."""
+    """Sample i and the worker that was asked for it. Number 0 waits until the other worker has come to number `far`."""
 
-    def __init__(self, size):
+    def __init__(self, size, far):
         super().__init__(size)
+        self.far = far
         self.further = multiprocessing.Event()
 
     def __getitem__(self, i):
-        if i == 6:
+        if i == self.far:
             self.further.set()
         if i == 0:
             self.further.wait(timeout=10)
@@ -780,15 +985,33 @@ class Overtaken(Squares):
 def test_workers_keep_the_order():
     """Two workers take turns, a batch each, and the batches come in order even where the second overtakes the first.
 
-    Since release 2.6 `in_order=False` gives them as they are ready.
+    One slow batch holds up all that come after it.
 
     https://docs.pytorch.org/docs/stable/data.html#single-and-multi-process-data-loading
     """
-    loader = DataLoader(Overtaken(8), batch_size=2, num_workers=2)
+    loader = DataLoader(Overtaken(8, far=6), batch_size=2, num_workers=2)
 
     batches = [(i.tolist(), worker.tolist()) for i, worker in loader]
 
     assert batches == [([0, 1], [0, 0]), ([2, 3], [1, 1]), ([4, 5], [0, 0]), ([6, 7], [1, 1])]
+
+
+@pytest.mark.holds("torch>=2.6", otherwise=TypeError)
+def test_in_order_false_gives_what_is_ready():
+    """From torch 2.6 on, `in_order=False` gives batches as they are ready; before, a DataLoader does not know that
+    argument and raises TypeError.
+
+    The slow worker's batches come late, none is lost, and the other worker goes on meanwhile. The order then depends
+    on the clock, so the same seed no longer gives the same epoch.
+
+    https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.DataLoader
+    """
+    loader = DataLoader(Overtaken(8, far=5), batch_size=1, num_workers=2, in_order=False)
+
+    order = [i.item() for i, _ in loader]
+
+    assert order[:2] == [1, 3]  # number 5, for which 0 waits, is asked for after these two have arrived
+    assert sorted(order) == [0, 1, 2, 3, 4, 5, 6, 7]
 
 
 class Unreadable(Squares):

@@ -249,6 +249,26 @@ def test_the_median_ignores_a_disturbed_run_and_the_mean_does_not():
     assert next(costs) == 8
 
 
+@pytest.mark.holds("torch>=2.4", otherwise=AttributeError)
+def test_the_profiler_says_device_time():
+    """What a line of the profiler calls `device_time_total` from torch 2.4 on, it calls `cuda_time_total` before, and
+    neither name is there on the other side.
+
+    For work on the CPU it is 0. `count` and `cpu_time_total` have kept their names.
+
+    https://docs.pytorch.org/docs/stable/autograd.html#torch.autograd.profiler.profile
+    """
+    with torch.autograd.profiler.profile(use_kineto=False) as profiler:  # Kineto takes a second to start
+        ones = torch.ones(3)
+        for _ in range(2):
+            ones = ones + 1
+    (line,) = [line for line in profiler.key_averages() if line.key == "aten::add"]
+
+    assert line.device_time_total == 0
+    assert not hasattr(line, "cuda_time_total")
+    assert (line.count, line.cpu_time_total > 0) == (2, True)
+
+
 def test_a_timer_around_an_order_stops_before_the_work_is_done():
     """Where a call only hands work over, the clock after it is read too early: it must wait for the result.
 
@@ -292,6 +312,25 @@ def test_one_line_synchronises_any_device(device):
         assert getattr(torch, name).synchronize() is None
 
     assert product.unique().tolist() == [32]
+
+
+@pytest.mark.holds("torch>=2.4", otherwise=AttributeError)
+def test_the_cpu_has_no_events():
+    """From torch 2.4 on, `torch.Event(device)` is an event of any kind of device, and on the CPU, which has none, its
+    `record` raises RuntimeError.
+
+    Before, each kind of device has a class of its own, such as `torch.cuda.Event`. What is right everywhere, also on
+    the CPU, is `perf_counter` with `synchronize()` before each reading.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.Event.html
+    """
+    event = torch.Event("cpu")
+
+    with pytest.raises(RuntimeError, match="support events"):
+        event.record()
+
+    assert event.device == torch.device("cpu")
+    assert event.query()  # nothing was recorded, so nothing is left to wait for
 
 
 def current(device):

@@ -7,6 +7,7 @@ Bars draw when a tenth of a second has passed. So that these notes do not depend
 (`mininterval=0, miniters=1`), into a text (`file=io.StringIO()`), and leave out the times (`bar_format`).
 """
 
+import importlib.util
 import io
 
 import pytest
@@ -167,6 +168,30 @@ def test_disable_draws_nothing_and_counts_nothing():
     assert [list(bar) for bar in [silent, no_terminal, drawn]] == [[5, 6, 7]] * 3
     assert [bar.n for bar in [silent, no_terminal, drawn]] == [0, 0, 3]
     assert text.getvalue() == ""
+
+
+@pytest.mark.holds("tqdm>=4.66", otherwise=AssertionError)
+def test_the_environment_turns_bars_off(monkeypatch):
+    """From tqdm 4.66 on, `TQDM_DISABLE=1` in the environment turns off all bars of a program, and `TQDM_MININTERVAL=10`
+    slows them down; what the program itself says goes first.
+
+    So with any option. tqdm reads them when it is imported: set them before the program starts. Before 4.66 they are
+    ignored, and a program needs a `disable=` of its own.
+
+    https://tqdm.github.io/docs/tqdm
+    """
+    monkeypatch.setenv("TQDM_DISABLE", "1")
+    monkeypatch.setenv("TQDM_MININTERVAL", "10")
+    imported = importlib.util.module_from_spec(importlib.util.find_spec("tqdm.std"))
+    imported.__spec__.loader.exec_module(imported)  # as in a program that starts now
+    imported.tqdm.monitor_interval = 0  # no thread
+
+    silent = imported.tqdm([5, 6, 7], file=io.StringIO())
+    drawn = imported.tqdm([5, 6, 7], file=io.StringIO(), disable=False)
+
+    assert (silent.disable, drawn.disable) == (True, False)
+    assert drawn.mininterval == 10
+    assert list(silent) == list(drawn) == [5, 6, 7]
 
 
 # What it counts.
@@ -373,6 +398,22 @@ def test_description_before_postfix_after():
 
         bar.set_postfix(accuracy=f"{0.9996:.4f}")
         assert str(bar) == "epoch 3: 0/2, accuracy=0.9996"
+
+
+@pytest.mark.holds("tqdm>=4.66.2", otherwise=AssertionError)
+def test_a_negative_number_keeps_its_zero():
+    """From tqdm 4.66.2 on, the postfix shows -0.123456 as -0.123; before, as -.123.
+
+    A text, `f"{number:.3f}"`, is shown as it is by all releases.
+
+    https://tqdm.github.io/docs/tqdm
+    """
+    with tqdm(total=2, file=io.StringIO(), bar_format=COUNT) as bar:
+        bar.set_postfix(reward=-0.123456, small=-1.5e-05)
+        assert str(bar) == "0/2, reward=-0.123, small=-1.5e-5"
+
+        bar.set_postfix(reward=f"{-0.123456:.3f}")
+        assert str(bar) == "0/2, reward=-0.123"
 
 
 def test_a_tensor_in_the_postfix_is_shown_as_a_tensor(device):

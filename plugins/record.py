@@ -124,7 +124,7 @@ def write(path, document):
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with beside.open("x", encoding="utf-8") as file:
-            json.dump(document, file, indent=1, ensure_ascii=False, allow_nan=False)
+            json.dump(document, file, indent=0, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
             file.write("\n")
         os.replace(beside, path)
     finally:

@@ -74,8 +74,8 @@ def needed(name):
     except Exception as error:  # a broken install can raise anything
         if name == "torch" and "initialize NumPy" in str(error):
             raise pytest.UsageError(
-                f"torch {metadata.version('torch')} cannot use NumPy {installed('numpy')}, for it was built for another; "
-                'torch before 2.3 needs "numpy<2", later ones take both'
+                f"torch {metadata.version('torch')} cannot use NumPy {installed('numpy')}, for it was built for "
+                'another; torch before 2.3 needs "numpy<2", later ones take both'
             ) from None
         reason = (str(error).strip() or "without a message").splitlines()[-1]
         raise pytest.UsageError(f"{name} cannot be imported ({type(error).__name__}: {reason}); {install}") from None

@@ -104,7 +104,7 @@ def a_missing_package_is_no_matter(patch):
     """A section whose package is missing does not fail the run."""
     real = summary.Census
 
-    patch(summary, "Census", lambda required, allow_missing, broken: real(required, True, broken))
+    patch(summary, "Census", lambda required, allow_missing, *more: real(required, True, *more))
 
 
 def causes_are_recited(patch):
@@ -123,12 +123,80 @@ def a_driver_is_initialised_by_asking(patch):
     patch(devices, "_asking_only", contextlib.nullcontext)
 
 
+def absence_is_not_explained(patch):
+    """A device that was asked for and is not there is refused without a cause."""
+    patch(diagnosis, "of_absence", lambda device_type: "")
+
+
+def a_lost_device_is_used_again(patch):
+    """Notes go on with a device that cannot compute any more."""
+    patch(devices, "skip_if_lost", lambda item: None)
+
+
+def one_note_on_a_device_is_enough(patch):
+    """However many notes must have run on a device, one of them satisfies."""
+    ran_on = summary.Census.ran_on
+    patch(summary.Census, "ran_on", lambda census, name: range(1000) if ran_on(census, name) else ())
+
+
+def what_is_simulated_counts_as_cuda(patch):
+    """The column of the simulated device is that of the real one."""
+    patch(simulation, "NAME", "cuda")
+
+
+def announcements_are_dropped(patch):
+    """A change that is announced to a note is no finding."""
+    patch(summary, "ANNOUNCEMENTS", ())
+
+
+def a_record_forgets_failures(patch):
+    """What failed is not in the record."""
+    document = record.document
+
+    def kind(config, census):
+        census.outcomes = {name: outcome for name, outcome in census.outcomes.items() if outcome.verdict != "failed"}
+        return document(config, census)
+
+    patch(record, "document", kind)
+
+
+def a_crossed_boundary_is_no_change(patch):
+    """Between two records only failures count."""
+    kind_of = compare.kind_of
+    patch(
+        compare, "kind_of", lambda *pair: kind if (kind := kind_of(*pair)) in (compare.BROKE, compare.MENDED) else None
+    )
+
+
+def a_ratio_is_one_of_medians(patch):
+    """The medians of two entries are compared, and not what they took in the same round."""
+    patch(timing.Ratio, "of", classmethod(lambda cls, one, other: cls(*[one.median / other.median] * 3)))
+
+
+def a_launch_is_taken_for_the_work(patch):
+    """A race does not wait for the device."""
+    patch(timing._Block, "synchronize", property(lambda block: lambda: None, lambda block, value: None))
+
+
 MUTANTS = {name: value for name, value in globals().items() if getattr(value, "__module__", None) == __name__}
 
 
 def pytest_configure(config):
     """Break what BROKEN names in the run of the tests; the runs they try share its process and are broken with it."""
-    from plugins import claims, devices, failures, isolation, numerics, summary, versions  # when pytest has loaded them
+    from page import compare
+    from plugins import (  # when pytest has loaded them
+        claims,
+        devices,
+        diagnosis,
+        failures,
+        isolation,
+        numerics,
+        record,
+        simulation,
+        summary,
+        timing,
+        versions,
+    )
 
     globals().update(locals())
     if name := os.environ.pop("BROKEN", None):

@@ -24,6 +24,15 @@ NOTICED_BY = {
     "versions_are_compared_as_text": "test_command_line.py::test_an_expectation_that_is_not_met",
     "a_missing_package_is_no_matter": "test_claims.py::test_a_boundary_of_a_package",
     "causes_are_recited": "test_failures.py::test_a_numpy_that_torch_cannot_use",
+    "absence_is_not_explained": "test_diagnosis.py::test_why_there_is_no_cuda",
+    "a_lost_device_is_used_again": "test_devices.py::test_after_a_device_is_lost",
+    "one_note_on_a_device_is_enough": "test_devices.py::test_a_run_can_state",
+    "what_is_simulated_counts_as_cuda": "test_simulation.py::test_what_is_simulated_does_not_count",
+    "announcements_are_dropped": "test_summary.py::test_an_announced_change",
+    "a_record_forgets_failures": "test_record.py::test_everything_is_in_it",
+    "a_crossed_boundary_is_no_change": "test_page.py::test_each_way_an_outcome_can_change",
+    "a_ratio_is_one_of_medians": "test_timing.py::test_the_interval_is_that_of_the_median",
+    "a_launch_is_taken_for_the_work": "test_timing.py::test_what_a_device_still_has_to_do",
     "the_bound_is_twice_as_wide": "test_numerics.py::test_one_operation",
 }
 

@@ -152,12 +152,17 @@ def probe(name):
     try:
         numbers = torch.arange(6.0, device=name).reshape(2, 3)
         product = numbers @ numbers.T
+        # Autograd's own thread gets its CUDA context with this; a first backward that begins with cuBLAS would warn.
+        leaf = torch.ones(2, device=name, requires_grad=True)
+        (2 * leaf).sum().backward()
         synchronize(name)
-        found = product.tolist()
+        found, slope = product.tolist(), leaf.grad.tolist()
     except Exception as error:  # whatever a driver may raise: it is reported, not swallowed
         return diagnosis.of_error(name, error)
     expected = [[5, 14], [14, 50]]
-    return None if found == expected else f"a product of two small matrices gave {found}, not {expected}"
+    if found != expected:
+        return f"a product of two small matrices gave {found}, not {expected}"
+    return None if slope == [2, 2] else f"the gradient of 2x gave {slope}, not [2, 2]"
 
 
 def discover(wanted):

@@ -108,6 +108,13 @@ def test_a_device_that_computes_something_else_does_not_count(monkeypatch):
     )
 
 
+def test_a_device_whose_gradients_are_wrong_does_not_count(monkeypatch):
+    backward = torch.Tensor.backward
+    monkeypatch.setattr(torch.Tensor, "backward", lambda tensor, **options: backward(3 * tensor, **options))
+
+    assert devices.probe("cpu") == "the gradient of 2x gave [6.0, 6.0], not [2, 2]"
+
+
 def test_a_kernel_that_fails_late_is_found_by_the_probe(monkeypatch):
     monkeypatch.setattr(devices, "synchronize", raising(RuntimeError("an illegal memory access was encountered")))
 

@@ -2003,3 +2003,31 @@ def compile_does_not_know_this_python(patch):
 def compile_forgets_the_function(patch):
     """What `torch.compile` makes returns its argument."""
     patch.around(torch, "compile", lambda call, function, **kwargs: lambda x: x)
+
+
+# Between devices
+
+
+def on_an_accelerator():
+    return torch.device("cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "xpu")
+
+
+BETWEEN_DEVICES = "test_gradients_find_the_way_back_through_to"
+
+
+@mutant(
+    kills=BETWEEN_DEVICES, witness=lambda: leaf(1.0).to(on_an_accelerator()).grad_fn is not None, raises=RuntimeError
+)
+def to_another_device_leaves_the_graph(patch):
+    """`.to(device)` of another device gives a tensor outside of the graph."""
+    patch.function("to", change=lambda to, x, *args, **options: to(x.detach(), *args, **options))
+
+
+@mutant(
+    kills=BETWEEN_DEVICES,
+    witness=lambda: leaf(1.0).to(on_an_accelerator()).cpu().grad_fn is not None,
+    raises=AttributeError,  # there is no `.grad` to look at
+)
+def cpu_returns_a_leaf(patch):
+    """`.cpu()` of a tensor on an accelerator gives a new leaf, which keeps the gradient for itself."""
+    patch.function("cpu", change=lambda cpu, x: cpu(x.detach()).requires_grad_(x.requires_grad))

@@ -123,7 +123,9 @@ def tensor_of_decimals_is_double(patch):
 
     def broken(tensor, data, **kwargs):
         made = tensor(data, **kwargs)
-        return made.double() if isinstance(data, list) and not kwargs and made.dtype == torch.float32 else made
+        return (
+            made.double() if isinstance(data, list) and "dtype" not in kwargs and made.dtype == torch.float32 else made
+        )
 
     patch.function("tensor", change=broken)
 
@@ -134,7 +136,7 @@ def tensor_of_integers_is_int32(patch):
 
     def broken(tensor, data, **kwargs):
         made = tensor(data, **kwargs)
-        return made.int() if isinstance(data, list) and not kwargs and made.dtype == torch.int64 else made
+        return made.int() if isinstance(data, list) and "dtype" not in kwargs and made.dtype == torch.int64 else made
 
     patch.function("tensor", change=broken)
 
@@ -153,7 +155,6 @@ def arange_of_integers_is_int32(patch):
 @mutant(
     kills=(
         "test_from_numpy_keeps_the_dtype",
-        "test_zero_dimensions_and_zero_elements_cross",
         "test_sharing_does_not_depend_on_the_dtype",
         "test_six_ways_from_array_to_tensor",
     ),
@@ -357,6 +358,15 @@ def from_numpy_takes_numpy_scalars(patch):
 def from_numpy_gives_scalars_a_dimension(patch):
     """`torch.from_numpy` of an array without dimensions has one dimension, on the same memory."""
     after_from_numpy(patch, lambda tensor, array: tensor.reshape(1) if tensor.dim() == 0 else tensor)
+
+
+@mutant(
+    kills="test_zero_dimensions_and_zero_elements_cross",
+    witness=lambda: torch.from_numpy(np.array(2.5, np.float16)).dtype == torch.float16,
+)
+def from_numpy_converts_scalars_to_the_default(patch):
+    """`torch.from_numpy` of an array without dimensions is float32, whatever the array was."""
+    after_from_numpy(patch, lambda tensor, array: tensor.float() if tensor.dim() == 0 else tensor)
 
 
 @mutant(
@@ -703,7 +713,7 @@ def contiguous_copies_what_is_contiguous(patch):
 
 
 @mutant(
-    kills=(SAME, "test_numpy_of_a_tensor_that_needs_grad_raises", "test_autograd_does_not_see_numpy_writing"),
+    kills=(SAME, "test_autograd_does_not_see_numpy_writing"),
     witness=lambda: shares_with_array(torch.Tensor.detach, torch.zeros(2)),
 )
 def detach_takes_a_copy(patch):
@@ -968,6 +978,7 @@ def lists_of_arrays_become_double(patch):
         "test_asarray_shares_and_array_copies",
         "test_the_memory_lives_as_long_as_either_needs_it",
         "test_no_grad_opens_the_door",
+        "test_numpy_of_a_tensor_that_needs_grad_raises",
         "test_force_does_all_that_is_needed",
     ),
     witness=lambda: shares_with_array(torch.Tensor.numpy, torch.zeros(2)),
@@ -1295,6 +1306,7 @@ def numpy_refuses_parameters_in_no_grad(patch):
 @mutant(
     kills="test_no_grad_opens_the_door",
     witness=lambda: within(torch.inference_mode, lambda: shares_with_array(torch.Tensor.numpy, torch.zeros(2))),
+    cpu_only=True,
 )
 def numpy_copies_in_inference_mode(patch):
     """Inside `torch.inference_mode()` `.numpy()` copies, inside `torch.no_grad()` it shares."""
@@ -1385,6 +1397,28 @@ def numpy_fetches_from_every_device(patch):
 def np_asarray_fetches_from_every_device(patch):
     """`np.asarray` of a tensor that is elsewhere gives an array; `.numpy()` raises."""
     before_dunder_array(patch, on_the_cpu)
+
+
+def on_an_accelerator():
+    return torch.device("cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "xpu")
+
+
+@mutant(
+    kills="test_an_accelerators_numbers_reach_numpy_by_a_copy",
+    witness=lambda: refuses(torch.zeros(2, device=on_an_accelerator()).numpy),
+)
+def numpy_fetches_from_an_accelerator(patch):
+    """`.numpy()` of an accelerator's tensor fetches the numbers instead of raising."""
+    before_numpy(patch, lambda tensor, force: tensor.cpu())
+
+
+@mutant(
+    kills="test_an_accelerators_numbers_reach_numpy_by_a_copy",
+    witness=lambda: refuses(np.sqrt, torch.zeros(2, device=on_an_accelerator())),
+)
+def np_asarray_fetches_from_an_accelerator(patch):
+    """`np.asarray` and what NumPy computes fetch an accelerator's numbers; `.numpy()` raises."""
+    before_dunder_array(patch, lambda tensor: tensor.cpu())
 
 
 @mutant(kills="test_cpu_copies_only_from_elsewhere", witness=converts_to_itself("cpu"), cpu_only=True)

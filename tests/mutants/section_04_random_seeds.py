@@ -865,7 +865,7 @@ def manual_seed_reaches_python(patch):
 )
 def numpy_seed_reaches_torch(patch):
     """`np.random.seed` seeds torch too."""
-    patch.around(np.random, "seed", lambda seed, number=None: (seed(number), torch.default_generator.manual_seed(0))[0])
+    patch.around(np.random, "seed", lambda seed, number=None: (seed(number), torch.manual_seed(0))[0])
 
 
 @mutant(
@@ -951,6 +951,69 @@ def rand_gives_every_device_the_cpus_numbers(patch):
         return rand(*args, generator=generator).to(device)
 
     patch.around(torch, "rand", rand_on_a_copy)
+
+
+def draws_on_the_cpu_too(original, *args, device=None, **kwargs):
+    if device is not None and torch.device(device).type != "cpu":
+        one_more()
+    return original(*args, device=device, **kwargs)
+
+
+@mutant(
+    kills="test_drawing_on_one_device_does_not_move_another",
+    witness=lambda: not moves_on(lambda: torch.randn(1, device="meta")),
+)
+def randn_elsewhere_moves_the_cpu(patch):
+    """`torch.randn` on another device uses up a number of the CPU's generator."""
+    patch.around(torch, "randn", draws_on_the_cpu_too)
+
+
+@mutant(
+    kills="test_drawing_on_one_device_does_not_move_another",
+    witness=lambda: not moves_on(lambda: torch.randperm(2, device="meta")),
+)
+def randperm_elsewhere_moves_the_cpu(patch):
+    """`torch.randperm` on another device uses up a number of the CPU's generator."""
+    patch.around(torch, "randperm", draws_on_the_cpu_too)
+
+
+STATE = "test_an_accelerators_state_is_read_and_set_by_its_module"
+
+
+def returns():
+    device = on_an_accelerator()
+    module = getattr(torch, device.type)
+    before = module.get_rng_state(device)
+    torch.rand(1, device=device)
+    moved = module.get_rng_state(device)
+    module.set_rng_state(before, device)
+    return not torch.equal(moved, before) and torch.equal(module.get_rng_state(device), before)
+
+
+@mutant(kills=STATE, witness=returns, raises=RuntimeError)
+def accelerators_state_is_the_cpus(patch):
+    """`torch.cuda.get_rng_state` is the state of the CPU's generator."""
+    module = getattr(torch, on_an_accelerator().type)
+    patch.setattr(module, "get_rng_state", lambda device=None: torch.get_rng_state())
+
+
+@mutant(kills=STATE, witness=returns)
+def accelerators_state_is_not_set(patch):
+    """`torch.cuda.set_rng_state` does nothing."""
+    patch.setattr(getattr(torch, on_an_accelerator().type), "set_rng_state", lambda state, device=None: None)
+
+
+def fork_gives_back():
+    before = torch.cuda.get_rng_state()
+    with torch.random.fork_rng(devices=[torch.cuda.current_device()]):
+        torch.rand(1, device="cuda")
+    return torch.equal(torch.cuda.get_rng_state(), before)
+
+
+@mutant(kills="test_fork_rng_covers_the_gpus_it_is_told", witness=fork_gives_back)
+def fork_rng_overlooks_its_devices(patch):
+    """`torch.random.fork_rng` gives back the CPU's stream only."""
+    patch.around(torch.random, "fork_rng", lambda fork_rng, devices=None: fork_rng(devices=[]))
 
 
 @mutant(
@@ -1626,15 +1689,101 @@ def empty_holds_zeros_in_deterministic_mode(patch):
     patch.around(torch, "empty", lambda empty, *a, **k: empty(*a, **k).zero_())
 
 
-@mutant(kills="test_deterministic_mode_fills_what_is_left_empty", witness=lambda: fills(torch.int64))
+@mutant(kills="test_deterministic_mode_fills_what_is_left_empty", witness=lambda: fills(torch.int32))
 def empty_integers_are_one_too_small(patch):
     """In deterministic mode `torch.empty` of integers holds the largest integer less one."""
 
     def empty_less_one(empty, *args, **kwargs):
         tensor = empty(*args, **kwargs)
-        return tensor.fill_(torch.iinfo(tensor.dtype).max - 1) if tensor.dtype == torch.int64 else tensor
+        return tensor.fill_(torch.iinfo(tensor.dtype).max - 1) if tensor.dtype == torch.int32 else tensor
 
     patch.around(torch, "empty", empty_less_one)
+
+
+def in_the_mode(call):
+    torch.use_deterministic_algorithms(True)
+    try:
+        return call()
+    finally:
+        torch.use_deterministic_algorithms(False)
+
+
+def outside_of_the_mode(original, *args, **kwargs):
+    mode = torch.are_deterministic_algorithms_enabled()
+    torch.use_deterministic_algorithms(False)
+    try:
+        return original(*args, **kwargs)
+    finally:
+        torch.use_deterministic_algorithms(mode)
+
+
+def bincount_of_a_gpu():
+    return torch.bincount(torch.ones(2, dtype=torch.int64, device="cuda"), torch.ones(2, device="cuda"))
+
+
+@mutant(
+    kills="test_what_a_gpu_cannot_do_deterministically",
+    witness=lambda: raises(RuntimeError, lambda: in_the_mode(bincount_of_a_gpu)),
+)
+def bincount_overlooks_the_mode(patch):
+    """`torch.bincount` on CUDA computes in deterministic mode as it always does."""
+    patch.around(torch, "bincount", outside_of_the_mode)
+
+
+@mutant(
+    kills="test_matrix_products_are_deterministic_without_a_variable",
+    witness=lambda: in_the_mode(lambda: torch.ones(2, 2) @ torch.ones(2, 2)).sum() == 8,
+    raises=RuntimeError,
+)
+def products_need_a_variable(patch):
+    """A matrix product in deterministic mode raises, as on CUDA up to 2.9."""
+
+    def product(matmul, *args):
+        if torch.are_deterministic_algorithms_enabled():
+            raise RuntimeError("this operation is not deterministic because it uses CuBLAS")
+        return matmul(*args)
+
+    patch.around(torch.Tensor, "__matmul__", product)
+
+
+SWITCHES = "test_deterministic_mode_does_not_turn_cudnns_switches"
+cudnn = torch.backends.cudnn
+
+
+@mutant(kills=SWITCHES, witness=lambda: not in_the_mode(lambda: cudnn.deterministic))
+def the_mode_turns_cudnn_deterministic(patch):
+    """`torch.use_deterministic_algorithms` sets `torch.backends.cudnn.deterministic` as well."""
+
+    def use(original, mode, **kwargs):
+        original(mode, **kwargs)
+        cudnn.deterministic = bool(mode)
+
+    patch.around(torch, "use_deterministic_algorithms", use)
+
+
+@mutant(kills=SWITCHES, witness=lambda: not cudnn.benchmark)
+def cudnn_tries_algorithms_by_default(patch):
+    """`torch.backends.cudnn.benchmark` is True from the start."""
+    patch.setattr(cudnn, "benchmark", True)
+
+
+@mutant(
+    kills="test_a_deterministic_convolution_repeats_to_the_last_bit",
+    witness=lambda: repeats_without_seed(lambda: F.conv2d(torch.ones(1, 1, 2, 2), torch.ones(1, 1, 2, 2))),
+)
+def conv2d_differs_from_call_to_call(patch):
+    """`F.conv2d` gives another last bit in each call."""
+    calls = []
+
+    def convolve(conv2d, *args, **kwargs):
+        calls.append(1)
+        return conv2d(*args, **kwargs) * (1 + 2**-20 * len(calls))
+
+    patch.around(F, "conv2d", convolve)
+
+
+def repeats_without_seed(call):
+    return torch.equal(call(), call())
 
 
 @mutant(

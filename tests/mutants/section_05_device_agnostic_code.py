@@ -683,6 +683,35 @@ def mm_moves_the_second(patch):
     patch.around(torch, "mm", lambda mm, one, another: mm(one, another.to(one.device)))
 
 
+MIX = "test_operations_do_not_mix_a_gpus_tensors_with_the_cpus"
+
+
+@mutant(kills=MIX, witness=lambda: raises(RuntimeError, lambda: F.mse_loss(here(), there())))
+def mse_loss_moves_its_targets(patch):
+    """`F.mse_loss` moves the targets to where the predictions are."""
+    patch.around(F, "mse_loss", lambda mse_loss, x, y, **k: mse_loss(x, to_the_first(x, y), **k))
+
+
+@mutant(kills=MIX, witness=lambda: raises(RuntimeError, lambda: torch.stack([here(), there()])))
+def stack_moves_to_the_first(patch):
+    """`torch.stack` moves all tensors to where the first is."""
+    patch.around(
+        torch, "stack", lambda stack, tensors, *a, **k: stack([to_the_first(tensors[0], t) for t in tensors], *a, **k)
+    )
+
+
+@mutant(kills=MIX, witness=lambda: raises(RuntimeError, lambda: torch.ones(3) + torch.ones((), device="meta")))
+def scalars_of_any_device_are_let_in(patch):
+    """A CPU tensor plus a 0-dimensional tensor of another device is computed, on the CPU."""
+
+    def add(original, one, another):
+        if isinstance(another, torch.Tensor) and one.dim() and not another.dim() and one.device.type == "cpu":
+            another = torch.ones(()) if another.is_meta else another.to("cpu")
+        return original(one, another)
+
+    patch.around(torch.Tensor, "__add__", add)
+
+
 @mutant(
     kills="test_an_index_may_stay_on_the_cpu",
     witness=lambda: raises(RuntimeError, lambda: torch.ones(1)[torch.tensor([0]).to(on_an_accelerator())]),
@@ -694,6 +723,92 @@ def indices_are_moved_to_the_tensor(patch):
         "__getitem__",
         lambda get, tensor, index: get(tensor, index.to(tensor.device) if isinstance(index, torch.Tensor) else index),
     )
+
+
+# What a device has
+
+
+def goes_as_it_is():
+    try:
+        return torch.ones(1, dtype=torch.float64).to(on_an_accelerator()).dtype == torch.float64
+    except TypeError:
+        return on_an_accelerator().type == "mps"
+
+
+@mutant(kills="test_float64_is_on_cuda_and_not_on_mps", witness=goes_as_it_is)
+def to_an_accelerator_makes_double_single(patch):
+    """`.to` an accelerator turns float64 into float32."""
+
+    def to(original, tensor, *args, **kwargs):
+        goes = args and isinstance(args[0], (str, torch.device)) and torch.device(args[0]).type != "cpu"
+        return original(tensor.float() if goes and tensor.dtype == torch.float64 else tensor, *args, **kwargs)
+
+    patch.around(torch.Tensor, "to", to)
+
+
+def an_exbibyte(**where):
+    return torch.empty(2**60, dtype=torch.uint8, **where)
+
+
+def empty_instead(patch, result):
+    """Let `result()` stand for what a tensor that is too large would be."""
+    patch.around(torch, "empty", lambda empty, *a, **k: result() if a[0] == 2**60 else empty(*a, **k))
+
+
+@mutant(kills="test_too_little_memory_is_an_exception", witness=lambda: raises(RuntimeError, an_exbibyte))
+def empty_is_smaller_where_memory_is_short(patch):
+    """`torch.empty` of more than there is gives a tensor without elements."""
+    empty_instead(patch, lambda: torch.zeros(0))
+
+
+@mutant(
+    kills="test_too_little_memory_is_an_exception",
+    witness=lambda: error_of(an_exbibyte) is RuntimeError,
+    raises=MemoryError,
+)
+def too_little_memory_is_a_memory_error(patch):
+    """`torch.empty` of more than there is raises Python's MemoryError."""
+
+    def refuse():
+        raise MemoryError("out of memory")
+
+    empty_instead(patch, refuse)
+
+
+@mutant(
+    kills="test_a_gpu_out_of_memory_raises_a_class_of_its_own",
+    witness=lambda: (
+        error_of(lambda: an_exbibyte(device=on_an_accelerator()))
+        is (RuntimeError if on_an_accelerator().type == "mps" else torch.cuda.OutOfMemoryError)
+    ),
+)
+def out_of_memory_is_of_another_class(patch):
+    """Too little memory on CUDA is a plain RuntimeError, and on mps a `torch.cuda.OutOfMemoryError`."""
+
+    def refuse():
+        kind = torch.cuda.OutOfMemoryError if on_an_accelerator().type == "mps" else RuntimeError
+        raise kind("out of memory")
+
+    empty_instead(patch, refuse)
+
+
+NAMED = "test_out_of_memory_has_a_name_for_every_device"
+
+
+@mutant(kills=NAMED, witness=lambda: torch.OutOfMemoryError is torch.cuda.OutOfMemoryError)
+def out_of_memory_error_has_two_classes(patch):
+    """`torch.OutOfMemoryError` and `torch.cuda.OutOfMemoryError` are two classes."""
+    patch.setattr(torch.cuda, "OutOfMemoryError", type("OutOfMemoryError", (RuntimeError,), {}))
+
+
+@mutant(kills=NAMED, witness=lambda: error_of(an_exbibyte) is RuntimeError)
+def the_cpu_raises_out_of_memory_error(patch):
+    """Too little memory for a CPU tensor raises `torch.OutOfMemoryError`."""
+
+    def refuse():
+        raise torch.OutOfMemoryError("out of memory")
+
+    empty_instead(patch, refuse)
 
 
 # Mixed precision

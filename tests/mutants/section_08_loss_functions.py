@@ -2002,3 +2002,24 @@ def round_takes_halves_up(patch):
 def round_takes_halves_down(patch):
     """`torch.round` rounds halves towards 0."""
     patch.function("round", change=lambda call, x, **more: x.sign() * (x.abs() - 0.5).ceil())
+
+
+# Half precision on accelerators.
+
+
+@mutant(
+    kills="test_accelerators_compute_losses_in_float16",
+    witness=lambda: F.mse_loss(torch.tensor([1e30]), torch.zeros(1)).item() == math.inf,
+)
+def mse_stops_at_the_largest_float16(patch):
+    """`F.mse_loss` charges at most 65504."""
+    patch.function("mse_loss", change=lambda call, *args, **kwargs: call(*args, **kwargs).clamp(max=65504))
+
+
+@mutant(
+    kills="test_autocast_on_cuda_refuses_bce_loss",
+    witness=lambda: F.binary_cross_entropy_with_logits(torch.zeros(1), torch.zeros(1)).dtype == torch.float32,
+)
+def bce_with_logits_is_always_float16(patch):
+    """`F.binary_cross_entropy_with_logits` gives a float16 loss, under autocast too."""
+    patch.function("binary_cross_entropy_with_logits", change=lambda call, *args, **kw: call(*args, **kw).half())

@@ -1855,3 +1855,15 @@ def models_made_in_inference_mode_learn_half(patch):
             x, weight, bias / 2 + (bias / 2).detach() if _outside(bias) else bias
         ),
     )
+
+
+# Memory of an accelerator.
+
+
+@mutant(
+    kills="test_no_grad_frees_the_memory_of_the_layers_between",
+    witness=lambda: not (torch.no_grad()(lambda: torch.ones(1, requires_grad=True) * 2)()).requires_grad,
+)
+def no_grad_keeps_the_graph_and_its_memory(patch):
+    """Under `no_grad` everything is recorded."""
+    patch.setattr(torch.no_grad, "__enter__", lambda self: setattr(self, "prev", torch.is_grad_enabled()))

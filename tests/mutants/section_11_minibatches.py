@@ -930,3 +930,52 @@ def linear_of_many_rows_is_imprecise(patch):
         return linear(x.bfloat16().float() if len(x) > 32 and x.dtype == torch.float32 else x, w, bias)
 
     patch.setattr(F, "linear", broken)
+
+
+# Memory of an accelerator: these need one to be seen.
+
+
+@mutant(
+    kills="test_a_tensor_counts_while_it_lives",
+    witness=lambda: (x := torch.zeros(2))[:1].data_ptr() == x.data_ptr(),
+)
+def slices_are_copies(patch):
+    """`x[:1]` is a copy, which lets the memory of x go."""
+    get = torch.Tensor.__getitem__
+    patch.setattr(torch.Tensor, "__getitem__", lambda self, index: get(self, index).clone())
+
+
+@mutant(
+    kills="test_cuda_memory_comes_in_blocks_of_512_bytes",
+    witness=lambda: torch.empty(3, dtype=torch.uint8).untyped_storage().nbytes() == 3,
+)
+def empty_makes_room_for_twice_as_many(patch):
+    """`torch.empty(n)` reserves memory for twice as many numbers."""
+    patch.around(torch, "empty", lambda call, size, *args, **kwargs: call(2 * size, *args, **kwargs)[:size])
+
+
+def emptying_lowers_what_is_reserved():
+    device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "xpu"
+    module = getattr(torch, device)
+    reserved = module.driver_allocated_memory if device == "mps" else module.memory_reserved
+    torch.empty(2**25, dtype=torch.uint8, device=device)
+    before = reserved()
+    module.empty_cache()
+    return reserved() < before
+
+
+@mutant(kills="test_deleted_tensors_leave_their_memory_reserved", witness=emptying_lowers_what_is_reserved)
+def empty_cache_does_nothing(patch):
+    """`empty_cache()` gives nothing back to the driver."""
+    for name in ("cuda", "mps", "xpu"):
+        if hasattr(getattr(torch, name, None), "empty_cache"):
+            patch.setattr(getattr(torch, name), "empty_cache", lambda: None)
+
+
+@mutant(
+    kills="test_peak_memory_grows_in_proportion_to_the_batch",
+    witness=lambda: not (torch.no_grad()(lambda: torch.ones(1, requires_grad=True) * 2)()).requires_grad,
+)
+def no_grad_needs_as_much_memory(patch):
+    """Under `no_grad` a forward pass is recorded and keeps every output."""
+    patch.setattr(torch.no_grad, "__enter__", lambda self: setattr(self, "prev", torch.is_grad_enabled()))

@@ -636,3 +636,216 @@ def batches_are_balanced(patch):
         return {**options, "batch_size": 7}
 
     change_loader(patch, broken)
+
+
+# Half precision.
+
+HALF = "test_half_precision_is_short_of_range_or_of_digits"
+AUTOCAST = "test_autocast_chooses_the_dtype_by_the_operation"
+SCALER = "test_a_grad_scaler_skips_steps_and_adapts"
+
+
+@mutant(kills=HALF, witness=lambda: (torch.tensor(300.0).half() ** 2).item() == math.inf)
+def float16_stops_at_its_largest_number(patch):
+    """A power that is too large for float16 is 65504 instead of inf."""
+
+    def power(call, x, *args, **kwargs):
+        return call(x, *args, **kwargs).float().clamp(max=65504).to(x.dtype)
+
+    patch.function("pow", "__pow__", change=power)
+
+
+@mutant(kills=HALF, witness=lambda: (torch.tensor(256.0).bfloat16() + 1).item() == 256)
+def bfloat16_has_the_digits_of_float16(patch):
+    """A sum of bfloat16 has eleven significant bits."""
+
+    def add(call, x, y, **kwargs):
+        return call(x.half(), y, **kwargs) if x.dtype == torch.bfloat16 else call(x, y, **kwargs)
+
+    patch.function("add", "__add__", change=add)
+
+
+@mutant(kills=HALF, witness=lambda: (torch.tensor(2048.0).half() + 1).item() == 2048)
+def a_half_is_rounded_up(patch):
+    """A sum of float16 that lies between two numbers is the larger one."""
+
+    def add(call, x, y, **kwargs):
+        found = call(x, y, **kwargs)
+        return found + 2 if x.dtype == torch.float16 and y == 1 and x.item() == 2048 else found
+
+    patch.function("add", "__add__", change=add)
+
+
+@mutant(
+    kills="test_halves_are_added_up_in_float32_on_cuda",
+    witness=lambda: torch.full((3,), 2048.0).half().sum().item() == 3 * 2048,
+)
+def sums_of_float16_stay_at_2048(patch):
+    """A sum of float16 does not get beyond 2048."""
+
+    def add_up(call, x, *args, **kwargs):
+        found = call(x, *args, **kwargs)
+        return found.float().clamp(max=2048).half() if x.dtype == torch.float16 else found
+
+    patch.function("sum", change=add_up)
+
+
+def dtypes_under_autocast():
+    x = torch.ones(2, 2)
+    with torch.autocast("cpu"):
+        product = x @ x
+        return product.dtype, F.mse_loss(product, x).dtype, F.cross_entropy(product, torch.tensor([0, 1])).dtype
+
+
+@mutant(kills=AUTOCAST, witness=lambda: dtypes_under_autocast()[0] == torch.bfloat16)
+def autocast_does_nothing(patch):
+    """`torch.autocast` leaves all dtypes alone."""
+    patch.setattr(torch.autocast, "__enter__", lambda self: self)
+    patch.setattr(torch.autocast, "__exit__", lambda self, *error: None)
+
+
+@mutant(kills=AUTOCAST, witness=lambda: dtypes_under_autocast()[1] == torch.float32)
+def autocast_computes_mse_in_half(patch):
+    """Under autocast the squared error has the dtype of the predictions."""
+    patch.function("mse_loss", change=lambda call, x, *args, **kwargs: call(x, *args, **kwargs).to(x.dtype))
+
+
+@mutant(kills=AUTOCAST, witness=lambda: dtypes_under_autocast()[2] == torch.float32)
+def autocast_computes_cross_entropy_in_half(patch):
+    """Under autocast the cross entropy has the dtype of the logits."""
+    patch.function("cross_entropy", change=lambda call, x, *args, **kwargs: call(x, *args, **kwargs).to(x.dtype))
+
+
+@mutant(
+    kills="test_scaling_saves_small_gradients_from_float16",
+    witness=lambda: torch.ones(1).half().dtype == torch.float16,
+)
+def half_means_bfloat16(patch):
+    """`tensor.half()` is bfloat16, which has the range of float32."""
+    patch.function("half", change=lambda call, x, *args, **kwargs: x.bfloat16())
+
+
+def trained_with_a_scaler(factors):
+    """The weight after a step for each factor, from 2, and the scale."""
+    scaler = torch.amp.GradScaler("cpu", init_scale=8, growth_interval=2)
+    weight = nn.Parameter(torch.tensor([2.0]))
+    optimizer = torch.optim.SGD([weight], lr=0.5)
+    for factor in factors:
+        optimizer.zero_grad()
+        scaler.scale((weight * factor).sum()).backward()
+        scaler.step(optimizer)
+        scaler.update()
+    return weight.item(), scaler.get_scale()
+
+
+@mutant(kills=SCALER, witness=lambda: trained_with_a_scaler([math.inf])[0] == 2)
+def grad_scaler_never_skips(patch):
+    """`GradScaler.step` steps with an inf, too."""
+    patch.setattr(
+        torch.amp.GradScaler, "_maybe_opt_step", lambda self, optimizer, state, *args, **kwargs: optimizer.step()
+    )
+
+
+@mutant(kills=SCALER, witness=lambda: trained_with_a_scaler([math.inf])[1] == 4)
+def grad_scaler_keeps_its_scale_at_an_inf(patch):
+    """`GradScaler.update` leaves the scale as it is after an inf."""
+    patch.setattr(torch.amp.GradScaler, "get_backoff_factor", lambda self: 1.0)
+    init = torch.amp.GradScaler.__init__
+
+    def broken(self, *args, **kwargs):
+        init(self, *args, **kwargs)
+        self._backoff_factor = 1.0
+
+    patch.setattr(torch.amp.GradScaler, "__init__", broken)
+
+
+@mutant(kills=SCALER, witness=lambda: trained_with_a_scaler([1])[1] == 8)
+def grad_scaler_grows_after_every_step(patch):
+    """`GradScaler.update` doubles the scale after each good step, whatever `growth_interval` says."""
+    init = torch.amp.GradScaler.__init__
+
+    def broken(self, *args, **kwargs):
+        init(self, *args, **kwargs)
+        self._growth_interval = 1
+
+    patch.setattr(torch.amp.GradScaler, "__init__", broken)
+
+
+@mutant(kills=SCALER, witness=lambda: torch.amp.GradScaler("cpu").get_scale() == 2**16)
+def grad_scaler_starts_at_2_to_the_15(patch):
+    """A new GradScaler has a scale of 32768."""
+    init = torch.amp.GradScaler.__init__
+
+    def broken(self, device, init_scale=2.0**15, **kwargs):
+        init(self, device, init_scale=init_scale, **kwargs)
+
+    patch.setattr(torch.amp.GradScaler, "__init__", broken)
+
+
+# TF32, and addresses on CUDA.
+
+
+@mutant(
+    kills="test_tf32_is_off_for_products_and_on_for_convolutions",
+    witness=lambda: tf32_after_asking_for("medium"),
+)
+def medium_leaves_tf32_off(patch):
+    """`torch.set_float32_matmul_precision("medium")` does not turn TF32 on."""
+    precision = torch.set_float32_matmul_precision
+    patch.everywhere(precision, lambda wanted: precision("highest" if wanted == "medium" else wanted))
+
+
+def tf32_after_asking_for(wanted):
+    torch.set_float32_matmul_precision(wanted)
+    try:
+        return torch.backends.cuda.matmul.allow_tf32
+    finally:
+        torch.set_float32_matmul_precision("highest")
+
+
+@mutant(
+    kills="test_tf32_is_off_for_products_and_on_for_convolutions",
+    witness=lambda: torch.backends.cudnn.allow_tf32,
+)
+def tf32_is_off_for_convolutions(patch):
+    """TF32 is off for convolutions, too, unless told."""
+    patch.enter(torch.backends.cudnn.flags(enabled=True, allow_tf32=False))
+
+
+NINE_BITS = 1 + 2**-9
+
+
+@mutant(
+    kills="test_tf32_errs_in_the_eleventh_bit",
+    witness=lambda: (torch.full((1, 1), NINE_BITS) @ torch.ones(1, 1)).item() == NINE_BITS,
+)
+def float32_products_have_eight_bits(patch):
+    """A product of float32 rounds its inputs to bfloat16."""
+
+    def product(call, x, y, **kwargs):
+        rounded = (tensor.bfloat16().float() if tensor.dtype == torch.float32 else tensor for tensor in (x, y))
+        return call(*rounded, **kwargs)
+
+    patch.function("matmul", "__matmul__", change=product)
+
+
+@mutant(
+    kills="test_convolutions_on_cuda_may_round_to_tf32",
+    witness=lambda: F.conv2d(torch.full((1, 1, 1, 1), NINE_BITS), torch.ones(1, 1, 1, 1)).item() == NINE_BITS,
+)
+def convolutions_have_eight_bits(patch):
+    """A convolution of float32 rounds its input to bfloat16, whatever the switch says."""
+    patch.function("conv2d", change=lambda call, x, *args, **kwargs: call(x.bfloat16().float(), *args, **kwargs))
+
+
+@mutant(
+    kills="test_new_tensors_on_cuda_start_at_a_multiple_of_512_bytes",
+    witness=lambda: torch.empty(3, dtype=torch.float16).data_ptr() % 16 == 0,
+)
+def new_tensors_start_two_bytes_late(patch):
+    """`torch.empty` of one dimension leaves the first number of its memory out."""
+
+    def late(call, size, *others, **kwargs):
+        return call(size, *others, **kwargs) if others else call(size + 1, **kwargs)[1:]
+
+    patch.around(torch, "empty", late)

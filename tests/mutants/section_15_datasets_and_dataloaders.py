@@ -1727,45 +1727,146 @@ def loader_lets_batches_overtake(patch):
     patch.method(data.DataLoader, "__iter__", change)
 
 
-READY = "test_in_order_false_gives_what_is_ready"
+IN_ORDER = "test_in_order_false_is_for_workers"
 
 
-def out_of_order():
-    loader = data.DataLoader(range(4), num_workers=2, in_order=False)
-    loader._get_iterator = lambda: iter([1, 3, 0, 2])  # what comes from the workers, without any
-    return list(loader)
+def without_workers(**arguments):
+    return [batch.tolist() for batch in data.DataLoader(torch.arange(3), **arguments)]
 
 
-def change_batches_out_of_order(patch, change):
+@mutant(kills=IN_ORDER, witness=lambda: without_workers(in_order=False) == [[0], [1], [2]])
+def in_order_false_is_backwards(patch):
+    """`in_order=False` gives the batches in another order without workers, too."""
+
     def changed(self, call):
         batches = call()
-        return batches if getattr(self, "in_order", True) else change(batches)
+        return batches if self.in_order else iter(list(batches)[::-1])
 
     patch.method(data.DataLoader, "__iter__", changed)
 
 
-@mutant(kills=READY, witness=lambda: out_of_order() == [1, 3, 0, 2])
-def in_order_false_is_in_order(patch):
-    """`in_order=False` gives the batches in order."""
-    change_batches_out_of_order(patch, lambda batches: iter(sorted(batches, key=lambda batch: _number(batch))))
+@mutant(kills=IN_ORDER, witness=lambda: data.DataLoader([1]).in_order)
+def in_order_is_false_by_default(patch):
+    """A DataLoader says that it does not keep the order, unless it is told to."""
+
+    def change(dataset, options):
+        options.setdefault("in_order", False)
+
+    change_loader(patch, change)
 
 
-def _number(batch):
-    return int(batch[0] if isinstance(batch, list) else batch)
+MOVED = "test_batches_move_in_one_line"
 
 
-@mutant(kills=READY, witness=lambda: out_of_order() == [1, 3, 0, 2])
-def in_order_false_loses_what_was_overtaken(patch):
-    """`in_order=False` gives no batch that was overtaken by another."""
+@mutant(kills=MOVED, witness=lambda: torch.arange(3).to("cpu").tolist() == [0, 1, 2])
+def to_gives_a_tensor_of_zeros(patch):
+    """`Tensor.to(device)` gives a tensor of the right form, without the numbers."""
+    patch.function("to", change=lambda call, *a, **k: call(*a, **k).clone().zero_())
 
-    def change(batches):
-        last = -1
-        for batch in batches:
-            if _number(batch) > last:
-                last = _number(batch)
-                yield batch
 
-    change_batches_out_of_order(patch, change)
+@mutant(kills=MOVED, witness=lambda: torch.arange(3).to("cpu").dtype == torch.int64)
+def to_makes_ints_float(patch):
+    """`Tensor.to(device)` makes floats of ints."""
+    patch.function("to", change=lambda call, *a, **k: call(*a, **k).float())
+
+
+def accelerator():
+    """The kind of accelerator that is here."""
+    for name in ("cuda", "mps", "xpu"):
+        module = getattr(torch, name, None)
+        if module is not None and (torch.backends.mps if name == "mps" else module).is_available():
+            return name
+    raise RuntimeError("there is no accelerator here")
+
+
+def refuses_its_generator():
+    loader = data.DataLoader([1, 2], generator=torch.Generator(device=accelerator()))
+    return raises(RuntimeError, lambda: list(loader))
+
+
+@mutant(kills="test_the_generator_of_a_loader_is_one_of_the_cpu", witness=refuses_its_generator)
+def loader_takes_any_generator(patch):
+    """A DataLoader takes a generator of an accelerator, and draws without it."""
+
+    def change(dataset, options):
+        if options.get("generator") is not None and options["generator"].device.type != "cpu":
+            options["generator"] = None
+
+    change_loader(patch, change)
+
+
+def refuses_the_default_device():
+    with torch.device(accelerator()):
+        return raises(RuntimeError, lambda: list(data.DataLoader([1, 2], shuffle=True)))
+
+
+@mutant(kills="test_a_default_device_breaks_shuffling", witness=refuses_the_default_device)
+def loader_ignores_the_default_device(patch):
+    """A DataLoader shuffles with a generator of the default device."""
+
+    def change(dataset, options):
+        if options.get("shuffle") and options.get("generator") is None:
+            options["generator"] = torch.Generator(device=torch.empty(0).device)
+
+    change_loader(patch, change)
+
+
+@mutant(kills="test_pin_memory_copies_into_locked_pages", witness=lambda: torch.ones(2).pin_memory().is_pinned())
+def pin_memory_is_a_clone(patch):
+    """`Tensor.pin_memory()` copies into ordinary memory."""
+    patch.setattr(torch.Tensor, "pin_memory", lambda tensor, *device: tensor.clone())
+
+
+@mutant(
+    kills="test_pinned_batches_keep_their_form",
+    witness=lambda: torch.utils.data._utils.pin_memory.pin_memory([torch.ones(2)])[0].is_pinned(),
+)
+def loader_pins_no_lists(patch):
+    """`pin_memory=True` leaves the tensors in a list as they are."""
+    pinning = torch.utils.data._utils.pin_memory
+    original = pinning.pin_memory
+    patch.setattr(
+        pinning, "pin_memory", lambda batch, *device: batch if isinstance(batch, list) else original(batch, *device)
+    )
+
+
+def pinned_and_back():
+    return torch.arange(3.0).pin_memory().to("cuda", non_blocking=True).tolist()
+
+
+@mutant(kills="test_a_copy_to_the_gpu_that_nobody_waits_for_is_right", witness=lambda: pinned_and_back() == [0, 1, 2])
+def copies_to_the_gpu_are_not_in_turn(patch):
+    """What is computed with a tensor that is on its way to the GPU is computed before it is there."""
+
+    def change(call, tensor, *arguments, **options):
+        copy = call(tensor, *arguments, **options)
+        return copy.zero_() if options.get("non_blocking") and copy.is_cuda else copy
+
+    patch.function("to", change=change)
+
+
+def comes_late():
+    number = torch.ones(1, device="cuda")
+    number.to("cpu", non_blocking=True)  # allocates
+    torch.cuda.synchronize()
+    torch.cuda._sleep(10_000_000)
+    number.to("cpu", non_blocking=True)
+    late = not torch.cuda.current_stream().query()
+    torch.cuda.synchronize()
+    return late
+
+
+@mutant(kills="test_a_copy_from_the_gpu_that_nobody_waits_for_comes_late", witness=comes_late)
+def copies_from_the_gpu_are_waited_for(patch):
+    """`Tensor.to("cpu", non_blocking=True)` waits for the numbers."""
+
+    def change(call, tensor, *arguments, **options):
+        copy = call(tensor, *arguments, **options)
+        if options.get("non_blocking"):
+            torch.cuda.synchronize()
+        return copy
+
+    patch.function("to", change=change)
 
 
 def second_worker():

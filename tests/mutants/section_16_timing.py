@@ -7,6 +7,7 @@ import itertools
 import sys
 import time
 import timeit
+import warnings
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Event
 
@@ -14,7 +15,7 @@ import torch
 from torch.utils import benchmark
 from torch.utils.benchmark.utils import common
 
-from plugins.mutation import mutant
+from plugins.mutation import mutant, raises
 
 
 class Clock:
@@ -774,7 +775,7 @@ def synchronize_does_not_wait(patch):
 )
 def reading_does_not_wait(patch):
     """Reading a number from an accelerator returns what it will be, at once."""
-    number = torch.tensor(2.0**-11)
+    number = torch.tensor(6.0)
     patch.function("item", "cpu", "tolist", "__bool__", change=lambda call, x: call(number))
 
 
@@ -790,3 +791,141 @@ def benchmark_does_not_wait_for_the_device(patch):
         original(self, stmt, setup, global_setup, timer, **options)
 
     patch.setattr(benchmark.Timer, "__init__", changed)
+
+
+def broken_work():
+    """Whether an order that cannot be carried out raises when it is given, and when somebody waits."""
+
+    def broken():
+        raise KeyError
+
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        try:
+            future = pool.submit(broken)
+        except KeyError:
+            return True, False
+        return False, raises(KeyError, future.result)
+
+
+ERROR = "test_an_error_of_ordered_work_shows_where_somebody_waits"
+
+
+@mutant(kills=ERROR, witness=lambda: broken_work() == (False, True))
+def future_swallows_the_error(patch):
+    """`Future.result` of work that failed is None."""
+    result = Future.result
+
+    def changed(future, timeout=None):
+        return None if future.exception(timeout) else result(future)
+
+    patch.setattr(Future, "result", changed)
+
+
+@mutant(kills=ERROR, witness=lambda: broken_work() == (False, True), raises=IndexError)
+def submit_raises_the_error(patch):
+    """`submit` raises what the work raises, at once."""
+    submit = ThreadPoolExecutor.submit
+
+    def changed(pool, function, *arguments, **options):
+        for cell in getattr(function, "__closure__", None) or ():
+            if isinstance(cell.cell_contents, Event):
+                cell.cell_contents.set()
+        future = submit(pool, function, *arguments, **options)
+        if error := future.exception():
+            raise error
+        return future
+
+    patch.setattr(ThreadPoolExecutor, "submit", changed)
+
+
+def milliseconds_and_seconds():
+    module = accelerator()[1]
+    start, end = module.Event(enable_timing=True), module.Event(enable_timing=True)
+    before = timeit.default_timer()
+    start.record()
+    is_done_after(torch.Tensor.item, products=10)
+    end.record()
+    module.synchronize()
+    return start.elapsed_time(end), timeit.default_timer() - before
+
+
+def fits():
+    milliseconds, seconds = milliseconds_and_seconds()
+    return seconds < milliseconds
+
+
+def change_elapsed_time(patch, factor):
+    event = accelerator()[1].Event
+    elapsed_time = event.elapsed_time
+    patch.setattr(event, "elapsed_time", lambda start, end: elapsed_time(start, end) * factor)
+
+
+@mutant(kills="test_events_tell_the_devices_own_time", witness=fits)
+def elapsed_time_is_in_seconds(patch):
+    """`elapsed_time` returns seconds."""
+    change_elapsed_time(patch, 1e-3)
+
+
+def fits_in():
+    milliseconds, seconds = milliseconds_and_seconds()
+    return milliseconds / 1000 <= seconds
+
+
+@mutant(kills="test_events_tell_the_devices_own_time", witness=fits_in)
+def elapsed_time_is_in_microseconds(patch):
+    """`elapsed_time` returns microseconds."""
+    change_elapsed_time(patch, 1e3)
+
+
+def refuses_without_timing():
+    start, end = torch.cuda.Event(), torch.cuda.Event()
+    start.record()
+    end.record()
+    torch.cuda.synchronize()
+    return raises((RuntimeError, ValueError), lambda: start.elapsed_time(end))
+
+
+@mutant(kills="test_events_do_not_tell_the_time_unless_asked_to", witness=refuses_without_timing)
+def event_without_timing_says_zero(patch):
+    """`elapsed_time` of events that keep no time is 0."""
+    elapsed_time = torch.cuda.Event.elapsed_time
+
+    def changed(start, end):
+        try:
+            return elapsed_time(start, end)
+        except (RuntimeError, ValueError):
+            return 0.0
+
+    patch.setattr(torch.cuda.Event, "elapsed_time", changed)
+
+
+def stream_waits():
+    default, side = torch.cuda.current_stream(), torch.cuda.Stream()
+    torch.cuda._sleep(10_000_000)
+    side.wait_stream(default)
+    waits = not side.query()
+    torch.cuda.synchronize()
+    return waits
+
+
+@mutant(kills="test_a_stream_waits_for_another_only_if_told_to", witness=stream_waits)
+def wait_stream_does_not_wait(patch):
+    """`Stream.wait_stream` does nothing."""
+    patch.setattr(torch.cuda.Stream, "wait_stream", lambda stream, other: None)
+
+
+def forbids_to_wait():
+    number = torch.ones((), device="cuda")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.cuda.set_sync_debug_mode("error")
+        try:
+            return raises(RuntimeError, number.item)
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+
+
+@mutant(kills="test_hidden_waits_can_be_found", witness=forbids_to_wait)
+def sync_debug_mode_does_nothing(patch):
+    """`set_sync_debug_mode` changes nothing."""
+    patch.setattr(torch.cuda, "set_sync_debug_mode", lambda mode: None)

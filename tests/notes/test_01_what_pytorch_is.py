@@ -144,20 +144,21 @@ def test_a_sum_is_within_rounding_for_every_list_of_numbers(device, rounding_bou
     assert abs(torch.sum(tensor, dim=0).item() - math.fsum(numbers)) <= bound
 
 
-def test_the_numpy_bridge_is_there():
-    """An array becomes a tensor and a tensor an array, with the same numbers and the same dtype.
+def test_the_numpy_bridge_is_there(device):
+    """An array becomes a tensor and a tensor an array, with the same numbers and the same dtype, on every device.
 
-    A torch that was built for another major version of NumPy answers "Numpy is not available": install ones that match.
+    Between NumPy and an accelerator both ways lead through the CPU. A torch that was built for another major version of
+    NumPy answers "Numpy is not available": install ones that match.
 
     https://docs.pytorch.org/docs/stable/generated/torch.from_numpy.html
     """
     array = np.array([[1.5, -2.0, 3.0], [4.0, 5.0, 6.25]], dtype=np.float32)
 
-    tensor = torch.from_numpy(array)
-    back = tensor.numpy()
+    tensor = torch.from_numpy(array).to(device)
+    back = tensor.cpu().numpy()
 
     assert tensor.tolist() == [[1.5, -2, 3], [4, 5, 6.25]]
-    assert (tensor.dtype, tensor.shape) == (torch.float32, (2, 3))
+    assert (tensor.dtype, tensor.shape, tensor.device) == (torch.float32, (2, 3), device)
     assert (back == array).all()
     assert (back.dtype, back.shape) == (np.float32, (2, 3))
 
@@ -399,6 +400,27 @@ def test_all_uses_of_a_tensor_add_up_in_its_gradient(device):
     y.sum().backward()
 
     assert x.grad.tolist() == [2 * 3 + 4 + 2, 2 * -1 + 4]
+
+
+def test_gradients_find_the_way_back_through_to(accelerator):
+    """`.to(device)` is recorded: a leaf on the CPU gets its gradient on the CPU from a loss on the accelerator, and the
+    other way round.
+
+    The moved tensor is no leaf and keeps no gradient. Give an optimizer leaves: make the tensor on its device first,
+    and let it require grad there.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.Tensor.to.html
+    """
+    here = torch.tensor([1.0, -2.0], requires_grad=True)
+    there = torch.tensor([3.0, 5.0], device=accelerator, requires_grad=True)
+    moved, fetched = here.to(accelerator), there.cpu()
+    (moved * moved * there.detach()).sum().backward()
+    (fetched * fetched * here.detach()).sum().backward()
+
+    assert (here.grad.device.type, here.grad.tolist()) == ("cpu", [6, -20])
+    assert (there.grad.device, there.grad.tolist()) == (accelerator, [6, -20])
+    assert (moved.device, fetched.device.type) == (accelerator, "cpu")
+    assert (moved.is_leaf, moved.grad_fn.name(), fetched.is_leaf) == (False, "ToCopyBackward0", False)
 
 
 def test_a_second_backward_raises(device):
@@ -866,7 +888,7 @@ def test_mixed_precision_names_its_device():
 
 
 @pytest.mark.holds("torch>=2.3", otherwise=AttributeError)
-def test_the_grad_scaler_is_for_every_device():
+def test_the_grad_scaler_is_for_every_device(device):
     """From torch 2.3 on `torch.amp.GradScaler` scales a loss on any device; `torch.cuda.amp.GradScaler` was for CUDA.
 
     It multiplies the loss by 65536, so that small gradients do not vanish in float16, and divides them again before the
@@ -874,18 +896,19 @@ def test_the_grad_scaler_is_for_every_device():
 
     https://docs.pytorch.org/docs/stable/amp.html#gradient-scaling
     """
-    weight = torch.tensor(2.0, requires_grad=True)
-    scaler = torch.amp.GradScaler("cpu")
+    weight = torch.tensor(2.0, device=device, requires_grad=True)
+    scaler = torch.amp.GradScaler(device.type)
 
     scaled = scaler.scale(weight * 3)
     scaled.backward()
 
     assert scaler.get_scale() == 65536
     assert (scaled.item(), weight.grad.item()) == (6 * 65536, 3 * 65536)
+    assert scaled.device == device
 
 
 @pytest.mark.holds("torch>=2.10", otherwise=AssertionError)
-def test_torchscript_is_deprecated():
+def test_torchscript_is_deprecated(device):
     """From torch 2.10 on `torch.jit.script` warns that it is deprecated, and works as before.
 
     `torch.compile` makes a model faster and `torch.export` takes it out of Python; `torch.jit.trace` is on its way out
@@ -900,7 +923,7 @@ def test_torchscript_is_deprecated():
     with pytest.warns((DeprecationWarning, FutureWarning), match="`torch.jit.script` is deprecated"):
         scripted = torch.jit.script(double)
 
-    assert scripted(torch.tensor([3.0, -1.0])).tolist() == [6, -2]
+    assert scripted(torch.tensor([3.0, -1.0], device=device)).tolist() == [6, -2]
 
 
 @pytest.mark.holds("torch>=2.14", otherwise=AssertionError)

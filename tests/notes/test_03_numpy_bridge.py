@@ -35,7 +35,7 @@ SAME_IN_BOTH = {
 # What the default dtypes are, and which dtypes cross.
 
 
-def test_decimals_are_double_in_numpy_and_single_in_torch():
+def test_decimals_are_double_in_numpy_and_single_in_torch(device):
     """Numbers with a decimal point become float64 in NumPy and float32 in PyTorch.
 
     It is the first difference to remember: the same literal has 53 significant bits on one side and 24 on the other.
@@ -43,7 +43,7 @@ def test_decimals_are_double_in_numpy_and_single_in_torch():
     https://numpy.org/doc/stable/user/basics.types.html
     """
     array = np.array([0.1, 0.5])
-    tensor = torch.tensor([0.1, 0.5])
+    tensor = torch.tensor([0.1, 0.5], device=device)
 
     assert array.dtype == np.float64
     assert tensor.dtype == torch.float32
@@ -52,7 +52,7 @@ def test_decimals_are_double_in_numpy_and_single_in_torch():
 
 
 @pytest.mark.holds('numpy>=2; sys_platform == "win32"', otherwise=AssertionError)
-def test_integers_are_int64_in_both():
+def test_integers_are_int64_in_both(device):
     """Integers become int64 in NumPy and in PyTorch alike.
 
     Before NumPy 2, NumPy on Windows was the exception and made them int32.
@@ -60,7 +60,7 @@ def test_integers_are_int64_in_both():
     https://numpy.org/doc/stable/numpy_2_0_migration_guide.html
     """
     assert np.array([1, 2]).dtype == np.arange(3).dtype == np.int64
-    assert torch.tensor([1, 2]).dtype == torch.arange(3).dtype == torch.int64
+    assert torch.tensor([1, 2], device=device).dtype == torch.arange(3, device=device).dtype == torch.int64
 
 
 def test_from_numpy_keeps_the_dtype():
@@ -151,7 +151,7 @@ def test_wide_unsigned_integers_can_be_indexed(name):
     ],
     ids=["object", "str", "bytes", "datetime", "timedelta", "structured"],
 )
-def test_only_numbers_and_bools_cross(array):
+def test_only_numbers_and_bools_cross(array, device):
     """Arrays of objects, text, bytes, dates or records do not become tensors: `from_numpy`, `as_tensor`, `asarray` and
     `tensor` raise TypeError.
 
@@ -160,12 +160,14 @@ def test_only_numbers_and_bools_cross(array):
 
     https://docs.pytorch.org/docs/stable/generated/torch.from_numpy.html
     """
-    for convert in [torch.from_numpy, torch.as_tensor, torch.asarray, torch.tensor]:
+    with pytest.raises(TypeError, match=r"can't convert np\.ndarray"):
+        torch.from_numpy(array)
+    for convert in [torch.as_tensor, torch.asarray, torch.tensor]:
         with pytest.raises(TypeError, match=r"can't convert np\.ndarray"):
-            convert(array)
+            convert(array, device=device)
 
 
-def test_foreign_byte_order_raises():
+def test_foreign_byte_order_raises(device):
     """An array whose bytes are not in this machine's order raises ValueError, until it is converted to the native
     order.
 
@@ -176,12 +178,14 @@ def test_foreign_byte_order_raises():
     native = np.array([1, 256], dtype=np.int32)
     foreign = native.astype(native.dtype.newbyteorder())
 
-    for convert in [torch.from_numpy, torch.as_tensor, torch.tensor]:
+    with pytest.raises(ValueError, match="byte order"):
+        torch.from_numpy(foreign)
+    for convert in [torch.as_tensor, torch.tensor]:
         with pytest.raises(ValueError, match="byte order"):
-            convert(foreign)
+            convert(foreign, device=device)
 
     assert foreign.tolist() == [1, 256]
-    assert torch.from_numpy(foreign.astype(np.int32)).tolist() == [1, 256]
+    assert torch.from_numpy(foreign.astype(np.int32)).to(device).tolist() == [1, 256]
 
 
 def test_from_numpy_takes_arrays_only():
@@ -201,20 +205,20 @@ def test_from_numpy_takes_arrays_only():
     assert torch.tensor(array.mean()).item() == 1.75
 
 
-def test_zero_dimensions_and_zero_elements_cross():
+def test_zero_dimensions_and_zero_elements_cross(device):
     """An array without dimensions becomes a scalar tensor, one without elements keeps its shape, and both come back.
 
     https://docs.pytorch.org/docs/stable/generated/torch.from_numpy.html
     """
-    scalar = np.array(2.5)
+    scalar = np.array(2.5, dtype=np.float16)
     empty = np.zeros((0, 3), dtype=np.float32)
 
-    tensors = [torch.from_numpy(scalar), torch.from_numpy(empty)]
+    tensors = [torch.from_numpy(scalar).to(device), torch.from_numpy(empty).to(device)]
 
     assert [tuple(tensor.shape) for tensor in tensors] == [(), (0, 3)]
-    assert [tensor.dtype for tensor in tensors] == [torch.float64, torch.float32]
+    assert [tensor.dtype for tensor in tensors] == [torch.float16, torch.float32]
     assert [tensor.tolist() for tensor in tensors] == [2.5, []]
-    assert [tensor.numpy().shape for tensor in tensors] == [(), (0, 3)]
+    assert [tensor.cpu().numpy().shape for tensor in tensors] == [(), (0, 3)]
 
 
 @pytest.mark.parametrize(
@@ -238,6 +242,7 @@ def test_a_numpy_scalar_brings_its_own_dtype(number, dtype):
 
     https://docs.pytorch.org/docs/stable/generated/torch.tensor.html
     """
+    # On the CPU alone: some accelerators have no float64.
     tensors = [torch.tensor(number), torch.as_tensor(number), torch.tensor([number, number])]
 
     assert [tensor.dtype for tensor in tensors] == [dtype] * 3
@@ -245,7 +250,7 @@ def test_a_numpy_scalar_brings_its_own_dtype(number, dtype):
 
 
 @pytest.mark.holds("torch>=2.9", otherwise=(TypeError, DeprecationWarning))
-def test_a_numpy_bool_becomes_a_tensor():
+def test_a_numpy_bool_becomes_a_tensor(device):
     """From torch 2.9 on, `torch.tensor` takes NumPy's bool, which `(array > 0).any()` returns, and gives torch.bool.
 
     Up to 2.8 it drew a DeprecationWarning from NumPy, and from NumPy 2.3 on it raises TypeError: write
@@ -257,13 +262,17 @@ def test_a_numpy_bool_becomes_a_tensor():
 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        tensors = [torch.tensor((array > 0).any()), torch.tensor([(array > 0).any(), (array > 0).all()])]
+        tensors = [
+            torch.tensor((array > 0).any(), device=device),
+            torch.tensor([(array > 0).any(), (array > 0).all()], device=device),
+        ]
 
     assert [tensor.dtype for tensor in tensors] == [torch.bool] * 2
     assert [tensor.tolist() for tensor in tensors] == [True, [True, False]]
 
 
-# What is shared and what is copied, on the way to PyTorch.
+# What is shared and what is copied, on the way to PyTorch. Memory that is shared is the CPU's: most of these notes take
+# no other device.
 
 
 def test_from_numpy_shares_memory():
@@ -569,7 +578,7 @@ def test_bools_cross_by_dlpack():
     assert tensor.tolist() == back.tolist() == [True, True, True]
 
 
-def test_negative_strides_raise():
+def test_negative_strides_raise(device):
     """An array that was reversed (`[::-1]`, `np.flip`) is a view with a negative stride, and raises ValueError: copy it
     first.
 
@@ -580,13 +589,14 @@ def test_negative_strides_raise():
     """
     array = np.array([[1, 2, 3], [4, 5, 6]])
 
-    for convert in [torch.from_numpy, torch.as_tensor, torch.tensor]:
+    for reversed_array in [array[:, ::-1], np.flip(array, axis=0)]:
         with pytest.raises(ValueError, match="negative"):
-            convert(array[:, ::-1])
-        with pytest.raises(ValueError, match="negative"):
-            convert(np.flip(array, axis=0))
+            torch.from_numpy(reversed_array)
+        for convert in [torch.as_tensor, torch.tensor]:
+            with pytest.raises(ValueError, match="negative"):
+                convert(reversed_array, device=device)
 
-    assert torch.from_numpy(array[:, ::-1].copy()).tolist() == [[3, 2, 1], [6, 5, 4]]
+    assert torch.from_numpy(array[:, ::-1].copy()).to(device).tolist() == [[3, 2, 1], [6, 5, 4]]
 
 
 def test_slices_of_one_array_share_their_overlap():
@@ -607,7 +617,7 @@ def test_slices_of_one_array_share_their_overlap():
     assert second.tolist() == [-10, -8, 4]
 
 
-def test_images_are_permuted_not_reshaped():
+def test_images_are_permuted_not_reshaped(device):
     """An image array is (height, width, channel), PyTorch wants (channel, height, width): `permute` moves the axes
     without a copy, `reshape` scrambles the pixels.
 
@@ -616,14 +626,15 @@ def test_images_are_permuted_not_reshaped():
     image = np.zeros((2, 4, 3), dtype=np.uint8)
     image[:, :, 0] = 255  # all red
 
-    permuted = torch.from_numpy(image).permute(2, 0, 1)
-    reshaped = torch.from_numpy(image).reshape(3, 2, 4)
+    tensor = torch.from_numpy(image).to(device)
+    permuted = tensor.permute(2, 0, 1)
+    reshaped = tensor.reshape(3, 2, 4)
 
     assert permuted.shape == reshaped.shape == (3, 2, 4)
-    assert permuted.amax(dim=(1, 2)).tolist() == [255, 0, 0]
-    assert reshaped.amax(dim=(1, 2)).tolist() == [255, 255, 255]
+    assert [set(channel.flatten().tolist()) for channel in permuted] == [{255}, {0}, {0}]
+    assert [set(channel.flatten().tolist()) for channel in reshaped] == [{0, 255}] * 3
 
-    image[1, 3, 2] = 9
+    tensor[1, 3, 2] = 9
     assert permuted[2, 1, 3].item() == 9
 
 
@@ -632,6 +643,7 @@ def test_a_mask_is_lost():
 
     https://numpy.org/doc/stable/reference/maskedarray.generic.html
     """
+    # On the CPU alone: these are float64, and not every accelerator has `nanmean`.
     temperatures = np.ma.array([20.0, -999.0, 22.0], mask=[False, True, False])
 
     tensor = torch.from_numpy(temperatures)
@@ -658,7 +670,7 @@ def test_a_list_of_arrays_warns(device, convert):
     assert slow.dtype == quick.dtype == torch.float32
 
 
-# The way back.
+# The way back. Here, too, it is the CPU's memory that is shared.
 
 
 def test_numpy_shares_memory():
@@ -807,7 +819,7 @@ def test_item_is_a_python_number_and_numpy_is_not(device):
 
 
 @pytest.mark.holds("numpy>=2", otherwise=AssertionError)
-def test_a_list_of_numpy_numbers_prints_their_type():
+def test_a_list_of_numpy_numbers_prints_their_type(device):
     """From NumPy 2 on, a list of NumPy's numbers prints as `[np.float32(0.25)]`; in NumPy 1 it was `[0.25]`.
 
     Logs and files that are read again break on that. `.tolist()` and `.item()` give numbers that print alike
@@ -815,7 +827,7 @@ def test_a_list_of_numpy_numbers_prints_their_type():
 
     https://numpy.org/doc/stable/release/2.0.0-notes.html
     """
-    losses = torch.tensor([0.25, 0.5]).numpy()
+    losses = torch.tensor([0.25, 0.5], device=device).cpu().numpy()
 
     assert str(list(losses)) == "[np.float32(0.25), np.float32(0.5)]"
     assert str(losses.tolist()) == "[0.25, 0.5]"
@@ -823,7 +835,7 @@ def test_a_list_of_numpy_numbers_prints_their_type():
 
 
 @pytest.mark.holds("numpy>=2.4", otherwise=AssertionError)
-def test_float_of_an_array_with_one_number():
+def test_float_of_an_array_with_one_number(device):
     """From NumPy 2.4 on, `float(array)` raises TypeError if the one number in the array lies in a shape like (1,);
     `float(tensor)` takes one number in any shape.
 
@@ -831,8 +843,8 @@ def test_float_of_an_array_with_one_number():
 
     https://numpy.org/doc/stable/release/2.4.0-notes.html
     """
-    for tensor in [torch.tensor([0.25]), torch.tensor([[0.25]])]:
-        array = tensor.numpy()
+    for tensor in [torch.tensor([0.25], device=device), torch.tensor([[0.25]], device=device)]:
+        array = tensor.cpu().numpy()
 
         with pytest.raises(TypeError, match="0-dimensional"):
             float(array)
@@ -847,6 +859,7 @@ def test_numpy_has_no_bfloat16():
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.float.html
     """
+    # On the CPU alone: from elsewhere the device is what raises first, and Apple's older systems have no bfloat16.
     tensor = torch.tensor([1.0, 2.0, -0.375], dtype=torch.bfloat16)
 
     for convert in [torch.Tensor.numpy, np.asarray, lambda tensor: tensor.numpy(force=True)]:
@@ -894,60 +907,66 @@ def test_sparse_tensors_must_become_dense():
 # Gradients do not cross.
 
 
-def test_numpy_of_a_tensor_that_needs_grad_raises():
+def test_numpy_of_a_tensor_that_needs_grad_raises(device):
     """`.numpy()` of a tensor that needs grad, a parameter or a result of one, raises RuntimeError: NumPy records no
     graph, so `detach()` first.
 
-    `detach().numpy()` still shares the memory: writing to it changes the parameter. Indices and bools, from `argmax` or
-    a comparison, never need grad and cross as they are.
+    On the CPU `detach().numpy()` still shares the memory: writing to it changes the parameter. Indices and bools, from
+    `argmax` or a comparison, never need grad and cross as they are.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.detach.html
     """
-    weight = nn.Parameter(torch.tensor([1.0, 2.0]))
+    weight = nn.Parameter(torch.tensor([1.0, 2.0], device=device))
 
     for tensor in [weight, weight * 3]:
         for convert in [torch.Tensor.numpy, np.asarray, np.array]:
             with pytest.raises(RuntimeError, match="requires grad"):
-                convert(tensor)
+                convert(tensor.cpu())
 
-    assert weight.argmax().numpy() == 1
-    assert (weight > 1).numpy().tolist() == [False, True]
+    assert weight.argmax().cpu().numpy() == 1
+    assert (weight > 1).cpu().numpy().tolist() == [False, True]
 
-    array = weight.detach().numpy()
+    array = weight.detach().cpu().numpy()
     array[0] = 7
-    assert weight.tolist() == [7, 2]
+    assert array.tolist() == [7, 2]
+    assert weight.tolist() == ([7, 2] if device.type == "cpu" else [1, 2])
 
 
-def test_no_grad_opens_the_door():
-    """Inside `torch.no_grad()` or `torch.inference_mode()`, `.numpy()` of a parameter does not raise, and shares its
-    memory.
+def test_no_grad_opens_the_door(device):
+    """Inside `torch.no_grad()` or `torch.inference_mode()`, `.numpy()` of a parameter does not raise, and on the CPU
+    shares its memory.
 
     `.numpy()` refuses only where both are true: the tensor needs grad, and gradients are being recorded now.
 
     https://docs.pytorch.org/docs/stable/generated/torch.no_grad.html
     """
-    weight = nn.Parameter(torch.tensor([1.0, 2.0]))
+    weight = nn.Parameter(torch.tensor([1.0, 2.0], device=device))
 
     with torch.no_grad():
-        weight.numpy()[0] = 7
+        array = weight.cpu().numpy()
     with torch.inference_mode():
-        weight.numpy()[1] = 8
+        same = weight.cpu().numpy()
+    array[0] = 7
+    same[1] = 8
 
     assert weight.requires_grad
-    assert weight.tolist() == [7, 8]
+    if device.type == "cpu":
+        assert weight.tolist() == array.tolist() == same.tolist() == [7, 8]
+    else:
+        assert (weight.tolist(), array.tolist(), same.tolist()) == ([1, 2], [7, 2], [1, 8])
 
 
-def test_a_detour_through_numpy_cuts_the_graph():
+def test_a_detour_through_numpy_cuts_the_graph(device):
     """What comes back from NumPy needs no grad and has no history: gradients stop there, without a warning.
 
     Compute with torch functions all the way from the parameters to the loss.
 
     https://docs.pytorch.org/docs/stable/notes/autograd.html
     """
-    x = torch.tensor([1.0, 2.0], requires_grad=True)
+    x = torch.tensor([1.0, 2.0], device=device, requires_grad=True)
 
     direct = x * 3
-    detour = torch.from_numpy(x.detach().numpy() * 3)
+    detour = torch.from_numpy(x.detach().cpu().numpy() * 3).to(device)
     (direct + detour).sum().backward()
 
     assert direct.tolist() == detour.tolist() == [3, 6]
@@ -1000,6 +1019,30 @@ def test_numpy_takes_only_cpu_tensors(device_pair):
     for convert in [torch.Tensor.numpy, np.asarray, np.array]:
         with pytest.raises(TypeError, match="can't convert"):
             convert(torch.zeros(2, device=elsewhere))
+
+
+def test_an_accelerators_numbers_reach_numpy_by_a_copy(accelerator):
+    """Whatever needs the numbers of an accelerator's tensor as an array, `.numpy()`, `np.sqrt` or adding an array,
+    raises TypeError; `.cpu().numpy()` gives them, as a copy.
+
+    NumPy would have to wait for the accelerator and fetch the numbers, which is slow: so it is asked of you.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.Tensor.cpu.html
+    """
+    tensor = torch.tensor([1.0, 4.0], device=accelerator)
+    array = np.array([10, 20], dtype=np.float32)
+
+    for call in [tensor.numpy, lambda: np.asarray(tensor), lambda: np.sqrt(tensor), lambda: tensor + array]:
+        with pytest.raises(TypeError, match=r"can't convert .* device type tensor to numpy"):
+            call()
+
+    copies = [tensor.cpu().numpy(), tensor.numpy(force=True)]
+    tensor[0] = 7
+    for copy in copies:
+        copy[1] = 8
+        assert copy.tolist() == [1, 8]
+        assert copy.dtype == np.float32
+    assert tensor.tolist() == [7, 4]
 
 
 def test_cpu_copies_only_from_elsewhere(device):
@@ -1130,7 +1173,7 @@ def test_there_and_back_changes_no_bit_of_every_array(device, values, dtype, col
     assert back.tobytes() == array.tobytes()
 
 
-# Mixing the two.
+# Mixing the two. Where NumPy computes with a tensor, it must be on the CPU: see above for one from an accelerator.
 
 
 def test_double_data_meets_a_single_precision_layer():
@@ -1329,7 +1372,7 @@ def test_a_number_that_does_not_fit():
 
 
 @pytest.mark.holds("numpy>=2.3", otherwise=AssertionError)
-def test_a_numpy_bool_is_no_index():
+def test_a_numpy_bool_is_no_index(device):
     """From NumPy 2.3 on, `tensor[np.bool_(True)]` raises IndexError; with an older one it is `tensor[1]`, the second
     element.
 
@@ -1337,7 +1380,7 @@ def test_a_numpy_bool_is_no_index():
 
     https://numpy.org/doc/stable/reference/arrays.scalars.html
     """
-    tensor = torch.tensor([10, 20, 30])
+    tensor = torch.tensor([10, 20, 30], device=device)
 
     with pytest.raises(IndexError, match="valid indices"):
         tensor[np.bool_(True)]

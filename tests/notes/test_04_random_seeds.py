@@ -241,7 +241,7 @@ def test_randint_leaves_out_its_end(device):
 # What a seed is
 
 
-def test_initial_seed_names_the_seed_and_not_the_state():
+def test_initial_seed_names_the_seed_and_not_the_state(device):
     """`torch.initial_seed()` is the seed that was set last: it stays the same while numbers are drawn.
 
     So it can go into a log to repeat a run from its start, and cannot continue a run from its middle.
@@ -249,12 +249,12 @@ def test_initial_seed_names_the_seed_and_not_the_state():
     https://docs.pytorch.org/docs/stable/generated/torch.initial_seed.html
     """
     torch.manual_seed(RANDOM_SEED)
-    torch.rand(1000)
+    torch.rand(1000, device=device)
 
     assert torch.initial_seed() == 42
 
 
-def test_torch_seed_draws_a_new_seed_and_tells_it():
+def test_torch_seed_draws_a_new_seed_and_tells_it(device):
     """`torch.seed()` takes a new seed from the system, sets it and returns it: written down, it repeats a run
     nobody planned.
 
@@ -264,25 +264,25 @@ def test_torch_seed_draws_a_new_seed_and_tells_it():
     """
     earlier = torch.seed()
     seed = torch.seed()
-    numbers = torch.rand(5)
+    numbers = torch.rand(5, device=device)
 
     assert torch.initial_seed() == seed != earlier
     torch.manual_seed(seed)
-    assert torch.equal(torch.rand(5), numbers)
+    assert torch.equal(torch.rand(5, device=device), numbers)
 
 
 @given(seed=st.integers(-(2**63), 2**64 - 1))
-def test_negative_seeds_count_back_from_2_to_the_64_for_every_seed(seed):
+def test_negative_seeds_count_back_from_2_to_the_64_for_every_seed(device, seed):
     """Every whole number from -2**63 to 2**64 - 1 is a seed, and a negative one is the same seed as 2**64 more.
 
     https://docs.pytorch.org/docs/stable/generated/torch.manual_seed.html
     """
     torch.manual_seed(seed)
-    numbers = torch.rand(5)
+    numbers = torch.rand(5, device=device)
 
     assert torch.initial_seed() == seed % 2**64
     torch.manual_seed(seed % 2**64)
-    assert torch.equal(torch.rand(5), numbers)
+    assert torch.equal(torch.rand(5, device=device), numbers)
 
 
 @pytest.mark.myth("torch has 2**64 seeds, and each gives other numbers")
@@ -327,7 +327,7 @@ def test_which_seeds_torch_and_numpy_refuse():
 
 
 @pytest.mark.holds("torch>=2.9", otherwise=RuntimeError)
-def test_a_seed_too_large_is_a_value_error():
+def test_a_seed_too_large_is_a_value_error(device):
     """From torch 2.9 on, a seed of more than 64 bits raises ValueError; up to 2.8 it was RuntimeError.
 
     Code for both sides catches both: `except (RuntimeError, ValueError)`.
@@ -337,21 +337,21 @@ def test_a_seed_too_large_is_a_value_error():
     with pytest.raises(ValueError, match="Overflow"):
         torch.manual_seed(2**64)
     with pytest.raises(ValueError, match="Overflow"):
-        torch.Generator().manual_seed(-(2**63) - 1)
+        torch.Generator(device=device).manual_seed(-(2**63) - 1)
 
 
 # What a seed reaches
 
 
 @pytest.mark.myth("torch.manual_seed makes the whole script reproducible")
-def test_each_library_has_a_seed_of_its_own():
+def test_each_library_has_a_seed_of_its_own(device):
     """torch, NumPy and Python's `random` each have a generator of their own, and seeding one leaves the other
     two alone.
 
     https://docs.pytorch.org/docs/stable/notes/randomness.html
     """
     libraries = {
-        "torch": (torch.manual_seed, lambda: torch.rand(3).tolist()),
+        "torch": (torch.manual_seed, lambda: torch.rand(3, device=device).tolist()),
         "numpy": (np.random.seed, lambda: np.random.rand(3).tolist()),
         "python": (random.seed, lambda: [random.random() for _ in range(3)]),
     }
@@ -429,6 +429,71 @@ def test_same_seed_other_device_other_numbers(accelerator):
 
     assert torch.initial_seed() == RANDOM_SEED
     assert not torch.equal(here, there)
+
+
+def test_drawing_on_one_device_does_not_move_another(device_pair):
+    """Each device has a generator of its own: what is drawn on one does not shift the numbers of another.
+
+    So a dropout on the GPU leaves the shuffling of the data, which is drawn on the CPU, as it was.
+
+    https://docs.pytorch.org/docs/stable/random.html
+    """
+    one, elsewhere = device_pair
+    torch.manual_seed(RANDOM_SEED)
+    first, second = torch.rand(5, device=one), torch.rand(5, device=one)
+
+    torch.manual_seed(RANDOM_SEED)
+    torch.randn(7, device=elsewhere)
+    assert torch.equal(torch.rand(5, device=one), first)
+    torch.randperm(9, device=elsewhere)
+    F.dropout(torch.ones(8, device=elsewhere))
+    assert torch.equal(torch.rand(5, device=one), second)
+
+
+def test_an_accelerators_state_is_read_and_set_by_its_module(accelerator):
+    """`torch.cuda.get_rng_state(device)` is the state of that GPU's generator, and with `set_rng_state` it goes back
+    there; what the CPU draws in between is not in it.
+
+    `torch.get_rng_state()` is the CPU's alone. A checkpoint needs both.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.cuda.get_rng_state.html
+    """
+    if accelerator.type == "mps":
+        pytest.skip("what torch.mps.set_rng_state goes back to has moved, and was not tried")
+    module = getattr(torch, accelerator.type)
+    torch.rand(3, device=accelerator)
+    state = module.get_rng_state(accelerator)
+    there, here = torch.rand(5, device=accelerator), torch.rand(5)
+
+    assert (state.dtype, state.device) == (torch.uint8, torch.device("cpu"))
+    assert not torch.equal(module.get_rng_state(accelerator), state)
+    module.set_rng_state(state, accelerator)
+    assert torch.equal(module.get_rng_state(accelerator), state)
+    assert torch.equal(torch.rand(5, device=accelerator), there)
+    assert not torch.equal(torch.rand(5), here)  # the CPU went on
+
+
+def test_fork_rng_covers_the_gpus_it_is_told(accelerator):
+    """`torch.random.fork_rng(devices=[...])` gives back the streams of the CPU and of the GPUs in the list, and of no
+    other.
+
+    Without `devices` it takes every GPU, with a warning where there are several.
+
+    https://docs.pytorch.org/docs/stable/random.html
+    """
+    if accelerator.type != "cuda":
+        pytest.skip("up to torch 2.12 fork_rng means CUDA's devices unless it is told another type")
+    torch.manual_seed(RANDOM_SEED)
+    first, second = torch.rand(5, device=accelerator), torch.rand(5, device=accelerator)
+
+    torch.manual_seed(RANDOM_SEED)
+    with torch.random.fork_rng(devices=[accelerator.index]):
+        assert torch.equal(torch.rand(5, device=accelerator), first)
+    assert torch.equal(torch.rand(5, device=accelerator), first)  # it was given back
+    torch.manual_seed(RANDOM_SEED)
+    with torch.random.fork_rng(devices=[]):
+        assert torch.equal(torch.rand(5, device=accelerator), first)
+    assert torch.equal(torch.rand(5, device=accelerator), second)  # it was not
 
 
 def test_the_cpus_state_is_not_the_accelerators(accelerator):
@@ -822,7 +887,7 @@ def test_a_generator_works_on_its_own_device_only(accelerator):
     https://docs.pytorch.org/docs/stable/generated/torch.Generator.html
     """
     assert torch.Generator().device == torch.device("cpu")
-    assert torch.Generator(device=accelerator).device == accelerator
+    assert torch.Generator(device=accelerator).device.type == accelerator.type  # the one of mps may have no index
     with pytest.raises(RuntimeError, match="generator"):
         torch.rand(2, device=accelerator, generator=torch.Generator())
     with pytest.raises(RuntimeError, match="generator"):
@@ -844,6 +909,7 @@ def test_a_generator_can_be_copied(duplicate):
 
     https://docs.pytorch.org/docs/stable/generated/torch.Generator.html
     """
+    # On the CPU alone: an mps generator was copied at its start until 2026, wherever it stood.
     generator = torch.Generator().manual_seed(RANDOM_SEED)
     torch.rand(5, generator=generator)
 
@@ -922,9 +988,13 @@ def test_a_state_is_a_bookmark(device):
     assert bookmark.dtype == torch.uint8
     assert bookmark.device == torch.device("cpu")
     assert not torch.equal(first, second)
+    replays = []
     for _ in range(2):
         generator.set_state(bookmark)
-        assert torch.equal(torch.rand(5, device=device, generator=generator), second)
+        replays.append(torch.rand(5, device=device, generator=generator))
+    assert torch.equal(replays[0], replays[1])
+    if device.type != "mps":  # whose generator went back to its seed in early releases
+        assert torch.equal(replays[0], second)
 
 
 @given(seed=SEEDS, drawn=st.integers(0, 20), size=st.integers(1, 20))
@@ -1001,7 +1071,7 @@ def test_one_permutation_keeps_pairs_together(device):
     assert kept < 20  # one on average, and 20 or more with a chance below 1/20!
 
 
-def test_python_cannot_shuffle_a_tensor():
+def test_python_cannot_shuffle_a_tensor(device):
     """`random.shuffle(tensor)` loses values and repeats others: it swaps by `a, b = b, a`, and `a` and `b` are
     views of the tensor.
 
@@ -1009,8 +1079,8 @@ def test_python_cannot_shuffle_a_tensor():
 
     https://docs.python.org/3/library/random.html
     """
-    tensor = torch.arange(100)
-    pair = torch.tensor([1, 2])
+    tensor = torch.arange(100, device=device)
+    pair = torch.tensor([1, 2], device=device)
 
     random.shuffle(tensor)
     pair[0], pair[1] = pair[1], pair[0]
@@ -1160,7 +1230,7 @@ def test_deterministic_mode_refuses_what_it_cannot_do():
 
 
 @pytest.mark.holds("torch>=2.1", otherwise=AssertionError)
-def test_deterministic_mode_fills_what_is_left_empty():
+def test_deterministic_mode_fills_what_is_left_empty(device):
     """From torch 2.1 on, `torch.empty` in deterministic mode holds NaN, or the largest integer, rather than whatever
     lay in memory there.
 
@@ -1168,12 +1238,115 @@ def test_deterministic_mode_fills_what_is_left_empty():
     """
     torch.use_deterministic_algorithms(True)
     try:
-        floats, integers = torch.empty(2, 3), torch.empty(3, dtype=torch.int64)
+        floats, integers = torch.empty(2, 3, device=device), torch.empty(3, dtype=torch.int32, device=device)
     finally:
         torch.use_deterministic_algorithms(False)
 
     assert floats.isnan().tolist() == [[True] * 3] * 2
-    assert integers.tolist() == [2**63 - 1] * 3
+    assert integers.tolist() == [2**31 - 1] * 3
+
+
+def test_what_a_gpu_cannot_do_deterministically(accelerator):
+    """In deterministic mode a CUDA tensor's `bincount` with weights raises RuntimeError, because a GPU adds in an order
+    that changes; `index_add`, which computes the same, takes a slower way that is deterministic.
+
+    The CPU adds one after the other and has no such trouble. The documentation of the switch lists what raises, what
+    changes its way, and on which device.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.use_deterministic_algorithms.html
+    """
+    if accelerator.type != "cuda":
+        pytest.skip("the list of such operations is CUDA's own: mps and xpu have others")
+    bins, weights = torch.tensor([2, 0, 2]), torch.tensor([0.5, 1.0, 4.0])
+
+    torch.use_deterministic_algorithms(True)
+    try:
+        on_the_cpu = torch.bincount(bins, weights)
+        for operation in [
+            lambda: torch.bincount(bins.to(accelerator), weights.to(accelerator)),
+            lambda: torch.zeros(3, device=accelerator).put_(bins.to(accelerator), weights.to(accelerator)),
+        ]:
+            with pytest.raises(RuntimeError, match="does not have a deterministic implementation"):
+                operation()
+        added = torch.zeros(3, device=accelerator).index_add(0, bins.to(accelerator), weights.to(accelerator))
+    finally:
+        torch.use_deterministic_algorithms(False)
+
+    assert on_the_cpu.tolist() == added.tolist() == [1, 0, 4.5]
+    assert torch.bincount(bins.to(accelerator), weights.to(accelerator)).tolist() == [1, 0, 4.5]  # as usual again
+
+
+@pytest.mark.holds("torch>=2.10", otherwise=RuntimeError)
+def test_matrix_products_are_deterministic_without_a_variable(accelerator, monkeypatch):
+    """From torch 2.10 on, deterministic mode takes matrix products on CUDA as they are; up to 2.9 they raise
+    RuntimeError unless the environment variable CUBLAS_WORKSPACE_CONFIG is `:4096:8` or `:16:8`.
+
+    Set it before the script starts. PyTorch gives cuBLAS its workspace now, which is what the variable was for.
+
+    https://docs.pytorch.org/docs/2.9/generated/torch.use_deterministic_algorithms.html
+    """
+    if torch.version.cuda is None:
+        pytest.skip("cuBLAS is CUDA's own: ROCm, mps and xpu never asked for the variable")
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    x = torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], device=accelerator)
+
+    torch.use_deterministic_algorithms(True)
+    try:
+        product = x @ x.T
+    finally:
+        torch.use_deterministic_algorithms(False)
+
+    assert product.tolist() == [[14, 32], [32, 77]]  # small integers: no rounding
+
+
+def test_deterministic_mode_does_not_turn_cudnns_switches():
+    """`torch.backends.cudnn.benchmark` and `.deterministic` are False at first, and
+    `torch.use_deterministic_algorithms(True)` leaves them so.
+
+    `benchmark = True` lets cuDNN try several algorithms for convolutions and take the fastest, which may be another one
+    in the next run. The mode makes a convolution deterministic, but not that choice: leave `benchmark` as it is.
+
+    https://docs.pytorch.org/docs/stable/notes/randomness.html
+    """
+    cudnn = torch.backends.cudnn
+    at_first = cudnn.benchmark, cudnn.deterministic
+
+    torch.use_deterministic_algorithms(True)
+    try:
+        in_the_mode = cudnn.benchmark, cudnn.deterministic
+    finally:
+        torch.use_deterministic_algorithms(False)
+
+    assert at_first == in_the_mode == (False, False)
+
+
+def test_a_deterministic_convolution_repeats_to_the_last_bit(accelerator):
+    """In deterministic mode a convolution on CUDA and its gradients are the same to the last bit each time.
+
+    `torch.backends.cudnn.deterministic = True` promises that for convolutions alone. It says nothing of another GPU,
+    driver or release.
+
+    https://docs.pytorch.org/docs/stable/notes/randomness.html
+    """
+    if torch.version.cuda is None:
+        pytest.skip("the promise is cuDNN's: ROCm, mps and xpu were not tried")
+    x = torch.randn(4, 3, 16, 16, device=accelerator)
+    runs = []
+
+    torch.use_deterministic_algorithms(True)
+    try:
+        for _ in range(3):
+            kernel = torch.linspace(-1, 1, 8 * 3 * 3 * 3).reshape(8, 3, 3, 3).to(accelerator).requires_grad_()
+            y = F.conv2d(x, kernel)
+            y.backward(torch.ones_like(y))
+            runs.append((y.detach(), kernel.grad))
+    finally:
+        torch.use_deterministic_algorithms(False)
+
+    assert (runs[0][0].shape, runs[0][1].shape) == ((4, 8, 14, 14), (8, 3, 3, 3))
+    for y, gradient in runs[1:]:
+        assert torch.equal(y, runs[0][0])
+        assert torch.equal(gradient, runs[0][1])
 
 
 def test_several_seeds_show_what_one_seed_hides(device):

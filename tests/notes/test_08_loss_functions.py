@@ -331,6 +331,8 @@ def test_a_wrong_logit_costs_its_size_and_keeps_its_gradient(device, rounding_bo
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html
     """
+    if dtype == torch.bfloat16 and device.type == "mps":
+        dtype = torch.float16  # the other half: MPS has bfloat16 from torch 2.3 and macOS 14 on
     logits = torch.tensor([1, 10, *WRONG], dtype=dtype, device=device)
     false, true = torch.zeros_like(logits), torch.ones_like(logits)
 
@@ -394,6 +396,8 @@ def test_the_textbook_formula_is_inf_when_wrong_and_nan_when_right(device, dtype
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html
     """
+    if dtype == torch.bfloat16 and device.type == "mps":
+        dtype = torch.float16  # the other half: MPS has bfloat16 from torch 2.3 and macOS 14 on
     logits = torch.tensor(WRONG, dtype=dtype, device=device)
     false, true = torch.zeros_like(logits), torch.ones_like(logits)
 
@@ -406,6 +410,30 @@ def test_the_textbook_formula_is_inf_when_wrong_and_nan_when_right(device, dtype
     assert mirrored_loss.tolist() == [math.inf] * 4
     for gradient in (wrong_gradient, right_gradient, mirrored_gradient):
         assert gradient.isnan().all()
+
+
+def test_accelerators_compute_losses_in_float16(accelerator):
+    """Accelerators compute MSELoss, BCEWithLogitsLoss and CrossEntropyLoss and their gradients in float16, in all
+    releases; a loss beyond 65504 is inf there.
+
+    A training loop had better compute its losses in float32 all the same, as autocast does: squares overflow early.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.MSELoss.html
+    """
+    predictions = torch.tensor([1, 5, 2, 0], dtype=torch.float16, device=accelerator)
+    targets = torch.tensor([3, 4, 2, 1], dtype=torch.float16, device=accelerator)
+    logits = torch.tensor([20, 100, 1e4], dtype=torch.float16, device=accelerator)
+    rows = torch.tensor([[0, 1000, 0]], dtype=torch.float16, device=accelerator)
+
+    mean, slopes = loss_and_gradient(nn.MSELoss(), predictions, targets)
+    losses, gradient = loss_and_gradient(with_logits, logits, torch.zeros_like(logits))
+    loss, difference = loss_and_gradient(nn.CrossEntropyLoss(), rows, torch.tensor([2], device=accelerator))
+
+    assert mean.dtype == slopes.dtype == losses.dtype == gradient.dtype == loss.dtype == torch.float16
+    assert (mean.item(), slopes.tolist()) == (1.5, [-1, 0.5, 0, -0.5])
+    assert (losses.tolist(), gradient.tolist()) == ([20, 100, 1e4], [1, 1, 1])
+    assert (loss.item(), difference.tolist()) == (1000, [[0, 1, -1]])
+    assert nn.MSELoss(reduction="none")(rows, 0 * rows).tolist() == [[0, math.inf, 0]]
 
 
 # The next notes are about the CPU only: accelerators computed these losses in half precision before it did.
@@ -612,6 +640,28 @@ def test_bce_loss_refuses_a_target_that_is_no_probability(target):
         nn.BCELoss()(torch.tensor([0.25, 0.5]), torch.tensor([1.0, target]))
 
 
+def test_autocast_on_cuda_refuses_bce_loss(accelerator):
+    """Under autocast BCELoss raises RuntimeError on CUDA and XPU, because a probability in float16 has lost what the
+    loss needs; BCEWithLogitsLoss computes, in float32.
+
+    On MPS and on the CPU autocast lets BCELoss pass, and it is no better there.
+
+    https://docs.pytorch.org/docs/stable/amp.html#prefer-binary-cross-entropy-with-logits-over-binary-cross-entropy
+    """
+    if accelerator.type == "mps":
+        pytest.skip("the refusal is CUDA's and XPU's: on MPS autocast lets BCELoss pass")
+    logits = torch.tensor([20.0, -20.0], dtype=torch.float16, device=accelerator)
+    targets = torch.tensor([0.0, 1.0], device=accelerator)
+
+    with torch.autocast(accelerator.type):
+        with pytest.raises(RuntimeError, match="unsafe to autocast"):
+            nn.BCELoss()(logits.sigmoid(), targets)
+        loss = nn.BCEWithLogitsLoss()(logits, targets)
+
+    assert loss.dtype == torch.float32
+    assert loss.item() == 20
+
+
 def test_bce_with_logits_checks_no_target(device):
     """BCEWithLogitsLoss takes any floating target, such as 2.0, and the loss can then fall below 0 without a limit.
 
@@ -629,6 +679,8 @@ def test_bce_losses_want_floating_targets(device):
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html
     """
+    if device.type == "mps":
+        pytest.skip("on MPS BCELoss checks no dtype: with such labels it ends the process")
     x = torch.tensor([0.25, 0.75], device=device)
     labels = torch.tensor([0, 1], device=device)
 
@@ -915,6 +967,8 @@ def test_cross_entropy_is_particular_about_the_dtype_of_its_target(device):
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
     """
+    if device.type == "mps":
+        pytest.skip("on MPS CrossEntropyLoss computes with class numbers of other dtypes")
     logits = torch.tensor([[1.0, 2.0, 4.0], [0.5, -1.0, 0.0]], device=device)
     classes = torch.tensor([1, 0], device=device)
 

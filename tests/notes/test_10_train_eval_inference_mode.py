@@ -6,6 +6,7 @@ Before a model is evaluated two things are usually switched, and they have nothi
 other, so evaluation wants one of each.
 """
 
+import gc
 import math
 import threading
 
@@ -36,10 +37,10 @@ def test_a_new_model_is_in_training_mode():
     assert [module.training for module in nn.Sequential(nn.Dropout().eval()).modules()] == [True, False]
 
 
-def test_eval_and_train_reach_every_submodule_and_return_the_model():
+def test_eval_and_train_reach_every_submodule_and_return_the_model(device):
     """`eval()` and `train()` set the flag `training` of the module and of everything in it, and return the module.
 
-    `eval()` is `train(False)`.
+    `eval()` is `train(False)`. Moving a model to another device leaves its mode.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.eval
     """
@@ -52,6 +53,7 @@ def test_eval_and_train_reach_every_submodule_and_return_the_model():
         (lambda: model.train(True), True),
     ]:
         assert switch() is model
+        model.cpu().to(device)
         assert [module.training for module in model.modules()] == [training] * 5
 
 
@@ -72,19 +74,21 @@ def test_eval_of_a_part_leaves_the_rest():
     assert [module.training for module in (model, *model)] == [True, True, True]
 
 
-def test_a_layer_added_after_eval_is_in_training_mode():
+def test_a_layer_added_after_eval_is_in_training_mode(device):
     """`eval()` reaches the layers that are there: one that is added or replaced afterwards is in training mode.
 
     Call `eval()` last, just before the evaluation.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.eval
     """
-    model = nn.Sequential(nn.Linear(2, 3), nn.Dropout()).eval()
+    model = nn.Sequential(nn.Linear(2, 3), nn.Dropout()).to(device).eval()
 
-    model[0] = nn.Linear(2, 3)
+    model[0] = nn.Linear(2, 3, device=device)
     model.append(nn.Dropout())
 
     assert [module.training for module in (model, *model)] == [False, True, False, True]
+    x = torch.ones(100, 2, device=device)
+    assert not torch.equal(model(x), model(x))  # two draws of 300 coins
 
 
 @pytest.mark.parametrize("mode", [0, 1, None, "eval", torch.tensor(True)], ids=str)
@@ -98,14 +102,14 @@ def test_train_takes_only_a_bool(mode):
 
 
 @pytest.mark.myth("a model saved in evaluation mode is loaded in evaluation mode")
-def test_the_mode_is_not_in_the_state_dict():
+def test_the_mode_is_not_in_the_state_dict(device):
     """The mode is not part of the state_dict: a model that is built and loaded is in training mode, however it was
     saved.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.load_state_dict
     """
-    trained = nn.Sequential(nn.Linear(2, 3), nn.Dropout()).eval()
-    loaded = nn.Sequential(nn.Linear(2, 3), nn.Dropout())
+    trained = nn.Sequential(nn.Linear(2, 3), nn.Dropout()).to(device).eval()
+    loaded = nn.Sequential(nn.Linear(2, 3), nn.Dropout()).to(device)
 
     loaded.load_state_dict(trained.state_dict())
 
@@ -230,6 +234,37 @@ def test_gradients_keep_what_backward_needs_and_no_grad_keeps_nothing(device):
 
     assert kept[0] >= 3  # two inputs of a Linear and what Sigmoid gave; which others depends on the release
     assert kept[1:] == [0, 0]
+
+
+def test_no_grad_frees_the_memory_of_the_layers_between(accelerator):
+    """On an accelerator one can count it: after a forward pass of ten layers with gradients ten outputs are still in
+    memory, after one under no_grad or inference_mode only the last.
+
+    It is so in evaluation mode, too. `del` of the output, or a backward pass, frees the ten.
+
+    https://docs.pytorch.org/docs/stable/notes/autograd.html#locally-disabling-gradient-computation
+    """
+    module = getattr(torch, accelerator.type)
+    on_mps = accelerator.type == "mps"
+    allocated = module.current_allocated_memory if on_mps else lambda: module.memory_allocated(accelerator)
+    model = nn.Sequential(*[nn.Sigmoid() for _ in range(10)]).eval()
+    x = torch.zeros(128, 1024, device=accelerator, requires_grad=True)
+    size = 128 * 1024 * 4  # bytes of an output
+    gc.collect()  # what lies in reference cycles is given back now, and not while something is counted
+
+    kept = []
+    for autograd in (torch.enable_grad, torch.no_grad, torch.inference_mode):
+        before = allocated()
+        with autograd():
+            y = model(x)
+        kept.append(allocated() - before)
+        del y
+        assert allocated() == before
+
+    slack = size // 2 if on_mps else 0  # Metal rounds the sizes of tensors up, CUDA not these
+    assert 10 * size <= kept[0] <= 10 * (size + slack)
+    assert size <= kept[1] <= size + slack
+    assert size <= kept[2] <= size + slack
 
 
 def test_predictions_do_not_depend_on_the_autograd_mode(device):
@@ -374,6 +409,7 @@ def test_dropout_does_not_take_whole_numbers(dtype):
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Dropout.html
     """
+    # On the CPU: accelerators have dropouts of their own, with other messages.
     x = torch.ones(100, dtype=dtype)
 
     with pytest.raises(RuntimeError, match="result type Float can't be cast"):
@@ -670,7 +706,7 @@ def test_no_grad_allows_changing_parameters_in_place(device):
 
 
 @pytest.mark.myth("a line `torch.no_grad()` turns gradients off from there on")
-def test_no_grad_without_with_does_nothing():
+def test_no_grad_without_with_does_nothing(device):
     """`torch.no_grad()` and `torch.inference_mode()` alone on a line do nothing: they are for `with` and for
     decorating.
 
@@ -678,14 +714,19 @@ def test_no_grad_without_with_does_nothing():
 
     https://docs.pytorch.org/docs/stable/generated/torch.autograd.grad_mode.set_grad_enabled.html
     """
+    x = torch.tensor([2.0, 3.0], device=device, requires_grad=True)
+
     torch.no_grad()
     torch.inference_mode()
     assert modes() == (True, False)
+    assert (x * 2).requires_grad
 
     torch.set_grad_enabled(False)
     assert modes() == (False, False)
+    assert not (x * 2).requires_grad
     torch.set_grad_enabled(True)
     assert modes() == (True, False)
+    assert (x * 2).requires_grad
 
 
 @pytest.mark.parametrize(
@@ -782,7 +823,7 @@ def test_modes_come_back_after_an_exception(switch, outer):
     ],
     ids=["no_grad", "inference_mode", "inference_mode(False)", "enable_grad"],
 )
-def test_modes_decorate_functions(decorate, inside):
+def test_modes_decorate_functions(device, decorate, inside):
     """`@torch.no_grad()` above a function is a `with` around each of its calls; arguments, result and name stay.
 
     https://docs.pytorch.org/docs/stable/generated/torch.autograd.grad_mode.no_grad.html
@@ -796,9 +837,13 @@ def test_modes_decorate_functions(decorate, inside):
     with outer:
         before = modes()
         results = [predict(3, times=5), predict(2, times=4)]
+        of_a_tensor = predict(torch.tensor([2.0, 3.0], device=device, requires_grad=True), times=2)
         assert modes() == before
 
     assert results == [(15, inside), (8, inside)]
+    y, found = of_a_tensor
+    assert found == inside
+    assert (y.tolist(), y.requires_grad, y.is_inference()) == ([4, 6], *inside)
     assert predict.__name__ == "predict"
 
 
@@ -900,7 +945,7 @@ def test_a_decorated_coroutine_records_all_the_same():
     assert results == [True, False]
 
 
-def test_a_with_block_in_a_generator_leaks_to_its_consumer():
+def test_a_with_block_in_a_generator_leaks_to_its_consumer(device):
     """A generator that yields inside `with torch.no_grad():` leaves gradients off for whoever loops over it; a
     decorated one doesn't.
 
@@ -917,8 +962,9 @@ def test_a_with_block_in_a_generator_leaks_to_its_consumer():
         yield torch.is_grad_enabled()
         yield torch.is_grad_enabled()
 
-    leaking = [(inside, torch.is_grad_enabled()) for inside in with_block()]
-    tight = [(inside, torch.is_grad_enabled()) for inside in decorated()]
+    x = torch.tensor([2.0, 3.0], device=device, requires_grad=True)
+    leaking = [(inside, (x * 2).requires_grad) for inside in with_block()]
+    tight = [(inside, (x * 2).requires_grad) for inside in decorated()]
 
     assert leaking == [(False, False), (False, False)]
     assert tight == [(False, True), (False, True)]
@@ -926,21 +972,22 @@ def test_a_with_block_in_a_generator_leaks_to_its_consumer():
 
 
 @pytest.mark.parametrize("autograd", [torch.no_grad, torch.inference_mode])
-def test_a_thread_starts_with_gradients_on(autograd):
+def test_a_thread_starts_with_gradients_on(device, autograd):
     """These modes belong to a thread: a thread that is started under no_grad or inference_mode records as usual.
 
     https://docs.pytorch.org/docs/stable/notes/autograd.html#multithreaded-autograd
     """
+    x = torch.tensor([2.0, 3.0], device=device, requires_grad=True)
     seen = []
 
     with autograd():
         here = modes()
-        thread = threading.Thread(target=lambda: seen.append(modes()))
+        thread = threading.Thread(target=lambda: seen.append((modes(), (x * 2).requires_grad)))
         thread.start()
         thread.join()
 
     assert here == (False, autograd is torch.inference_mode)
-    assert seen == [(True, False)]
+    assert seen == [((True, False), True)]
 
 
 def test_what_is_an_inference_tensor(device):

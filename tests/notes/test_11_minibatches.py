@@ -5,7 +5,9 @@ an epoch has and how noisy their gradients are. "Not higher than 32" is advice a
 experience, and not a law: here is what the advice rests on, and what it leaves open.
 """
 
+import gc
 from fractions import Fraction
+from functools import partial
 from itertools import combinations, product
 from statistics import pvariance
 
@@ -99,7 +101,7 @@ def test_batches_have_rows_first_and_keep_their_labels(device):
     assert batches[0][0].device == device
 
 
-def test_drop_last_can_drop_everything():
+def test_drop_last_can_drop_everything(device):
     """With fewer rows than a batch takes, `drop_last=True` leaves an empty loader: the loop runs zero times, without a
     word.
 
@@ -107,7 +109,7 @@ def test_drop_last_can_drop_everything():
 
     https://docs.pytorch.org/docs/stable/data.html
     """
-    data = torch.arange(5)
+    data = torch.arange(5, device=device)
 
     assert list(DataLoader(data, batch_size=8, drop_last=True)) == []
     assert [batch.tolist() for batch in DataLoader(data, batch_size=8)] == [[0, 1, 2, 3, 4]]
@@ -455,6 +457,130 @@ def test_the_length_of_a_gradient_without_clipping(device, rounding_bound):
     assert clipped_to.item() == pytest.approx(6.5 * 13 / (13 + 1e-6), **near)  # it divides by the length plus 1e-6
     untouched = nn.utils.clip_grad_norm_(parameters, max_norm=float("inf"))
     assert untouched.item() == clipped_to.item() == nn.utils.get_total_norm([p.grad for p in parameters]).item()
+
+
+# What a large batch costs
+
+
+def memory_counters(accelerator):
+    """Functions that count bytes here: of tensors, and of what torch took from the driver to put tensors in."""
+    gc.collect()  # what lies in reference cycles is given back now, and not while something is counted
+    if accelerator.type == "mps":
+        return torch.mps.current_allocated_memory, torch.mps.driver_allocated_memory
+    module = getattr(torch, accelerator.type)
+    return partial(module.memory_allocated, accelerator), partial(module.memory_reserved, accelerator)
+
+
+def test_a_tensor_counts_while_it_lives(accelerator):
+    """A tensor on an accelerator counts with at least its bytes from its making until nothing refers to its data any
+    more; a view adds nothing, and keeps all of it.
+
+    The counter is `torch.cuda.memory_allocated()` or `torch.mps.current_allocated_memory()`. A loss kept for a plot,
+    with its graph, keeps a whole batch in this way: keep `loss.item()`.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.cuda.memory.memory_allocated.html
+    """
+    allocated, _ = memory_counters(accelerator)
+    counts = [allocated()]
+
+    tensor = torch.empty(250, 1000, device=accelerator)
+    counts.append(allocated())
+    view = tensor[:1]
+    counts.append(allocated())
+    del tensor
+    counts.append(allocated())
+    del view
+    counts.append(allocated())
+
+    assert counts[1] - counts[0] >= 250 * 1000 * 4
+    assert counts == [counts[0], counts[1], counts[1], counts[1], counts[0]]
+
+
+def test_cuda_memory_comes_in_blocks_of_512_bytes(accelerator):
+    """torch's allocator for CUDA rounds the memory of each tensor up to a multiple of 512 bytes, so that one number
+    takes 512 bytes; no numbers take none.
+
+    A thousand losses kept as tensors are half a megabyte. XPU does the same.
+
+    https://docs.pytorch.org/docs/stable/notes/cuda.html#cuda-memory-management
+    """
+    if accelerator.type == "mps":
+        pytest.skip("blocks of 512 bytes are CUDA's and XPU's: Metal chooses their size on MPS")
+    allocated, _ = memory_counters(accelerator)
+    blocks = {}
+    for size in (0, 1, 512, 513, 100_000):
+        before = allocated()
+        tensor = torch.empty(size, dtype=torch.uint8, device=accelerator)
+        blocks[size] = (allocated() - before) / 512
+        del tensor
+
+    assert blocks == {0: 0, 1: 1, 512: 1, 513: 2, 100_000: 196}
+
+
+@pytest.mark.myth("del gives the memory of a tensor back to other programs")
+def test_deleted_tensors_leave_their_memory_reserved(accelerator):
+    """What a deleted tensor took stays reserved for the next tensors of this process; `empty_cache()` gives it back to
+    the driver.
+
+    So a monitor such as nvidia-smi shows the reserved memory, and calling `empty_cache()` makes no room for this
+    process's own tensors. On MPS `driver_allocated_memory` counts what is reserved.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.cuda.memory.empty_cache.html
+    """
+    empty_cache = getattr(torch, accelerator.type).empty_cache
+    allocated, reserved = memory_counters(accelerator)
+    empty_cache()
+    counts = {"before": (allocated(), reserved())}
+    size = 32 * 2**20  # too large for the gaps between other tensors
+
+    tensor = torch.empty(size, dtype=torch.uint8, device=accelerator)
+    counts["made"] = allocated(), reserved()
+    del tensor
+    counts["deleted"] = allocated(), reserved()
+    another = torch.empty(size, dtype=torch.uint8, device=accelerator)
+    counts["another"] = allocated(), reserved()
+    del another
+    empty_cache()
+    counts["emptied"] = allocated(), reserved()
+
+    assert all(in_tensors <= in_all for in_tensors, in_all in counts.values())
+    assert counts["made"][0] - counts["before"][0] >= size
+    assert counts["made"][1] - counts["before"][1] >= size
+    assert counts["deleted"] == (counts["before"][0], counts["made"][1])
+    assert counts["another"] == counts["made"]
+    assert counts["emptied"][0] == counts["before"][0]
+    assert counts["deleted"][1] - counts["emptied"][1] >= size
+
+
+def test_peak_memory_grows_in_proportion_to_the_batch(accelerator):
+    """Twice the rows take twice the memory in a forward pass with gradients: one output of each layer, at least; under
+    no_grad two outputs are enough for any number of layers.
+
+    What does not grow are parameters, their gradients and the optimizer's state. `torch.cuda.max_memory_allocated()` is
+    the most since `reset_peak_memory_stats()`; MPS has no such counter.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.cuda.memory.max_memory_allocated.html
+    """
+    if accelerator.type == "mps":
+        pytest.skip("a counter of the peak is CUDA's and XPU's: MPS has none")
+    module = getattr(torch, accelerator.type)
+    allocated, _ = memory_counters(accelerator)
+    model = nn.Sequential(*[nn.Sigmoid() for _ in range(10)])  # layers without weights, each of which keeps its output
+
+    peaks = {}
+    for autograd in (torch.enable_grad, torch.no_grad):
+        for batch_size in (32, 64, 128):
+            x = torch.zeros(batch_size, 1024, device=accelerator, requires_grad=True)
+            before = allocated()
+            module.reset_peak_memory_stats(accelerator)
+            with autograd():
+                model(x)
+            peaks[autograd.__name__, batch_size] = module.max_memory_allocated(accelerator) - before
+
+    row = 1024 * 4  # bytes, a multiple of 512: nothing is rounded up
+    with_graph = {("enable_grad", batch_size): 10 * batch_size * row for batch_size in (32, 64, 128)}
+    without_graph = {("no_grad", batch_size): 2 * batch_size * row for batch_size in (32, 64, 128)}
+    assert peaks == {**with_graph, **without_graph}
 
 
 # What in a model looks at the whole batch

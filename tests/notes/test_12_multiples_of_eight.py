@@ -39,7 +39,10 @@ def test_eight_halves_are_sixteen_bytes(device):
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.element_size.html
     """
     dtypes = [torch.float16, torch.bfloat16, torch.float32, torch.int8]
-    bytes_each = {dtype: torch.zeros(3, dtype=dtype, device=device).element_size() for dtype in dtypes}
+    tensors = [torch.zeros(3, dtype=dtype) for dtype in dtypes]
+    # All but bfloat16 go to the device: MPS has it from torch 2.3 and macOS 14 on.
+    tensors = [tensor if tensor.dtype == torch.bfloat16 else tensor.to(device) for tensor in tensors]
+    bytes_each = {tensor.dtype: tensor.element_size() for tensor in tensors}
 
     assert {dtype: 16 // size for dtype, size in bytes_each.items()} == {
         torch.float16: 8,
@@ -81,6 +84,24 @@ def test_fresh_tensors_start_at_a_multiple_of_sixteen_bytes(device):
     assert cut.shape == (2, 16)
     assert cut.data_ptr() - wide.data_ptr() == 2
     assert cut.clone().data_ptr() % 16 == 0
+
+
+def test_new_tensors_on_cuda_start_at_a_multiple_of_512_bytes(accelerator):
+    """On CUDA every new tensor begins at a multiple of 512 bytes, more than Tensor cores ask for: what breaks their 16
+    are views, and widths that are no multiple of eight halves.
+
+    XPU does the same.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.Tensor.data_ptr.html
+    """
+    if accelerator.type == "mps":
+        pytest.skip("addresses are CUDA's and XPU's: data_ptr() on MPS is a handle of a buffer, not where it lies")
+    fresh = [torch.empty(size, dtype=torch.float16, device=accelerator) for size in [1, 3, 300, 1001, 70_000]]
+    narrow = torch.empty(4, 20, dtype=torch.float16, device=accelerator)
+
+    assert [tensor.data_ptr() % 512 for tensor in fresh] == [0, 0, 0, 0, 0]
+    assert [row.data_ptr() % 16 for row in narrow] == [0, 8, 0, 8]
+    assert [narrow[:, column:].data_ptr() % 16 for column in (0, 1, 8)] == [0, 2, 0]
 
 
 @pytest.mark.advice("NVIDIA, Matrix Multiplication Background User's Guide, 'Tensor Core Requirements'")
@@ -178,6 +199,142 @@ def test_rounding_stays_in_bounds_for_every_size(device, rounding_bound, batch, 
     assert (error <= bound).all()
 
 
+# What half precision costs.
+
+
+@pytest.mark.parametrize(
+    ("dtype", "last", "square"),
+    [(torch.float16, 2048, math.inf), (torch.bfloat16, 256, 90112)],
+    ids=["float16", "bfloat16"],
+)
+def test_half_precision_is_short_of_range_or_of_digits(device, dtype, last, square):
+    """float16 counts in ones up to 2048 and overflows beyond 65504; bfloat16 counts in ones up to 256 only, and has the
+    range of float32.
+
+    There x + 1 is x, so a total that is kept in half precision stops growing: `sum(dtype=torch.float32)`.
+
+    https://docs.pytorch.org/docs/stable/type_info.html
+    """
+    if dtype == torch.bfloat16 and device.type == "mps":
+        device = "cpu"  # MPS has bfloat16 from torch 2.3 and macOS 14 on
+    total = torch.tensor(last, dtype=dtype, device=device)
+    terms = torch.tensor([last, 1, 1, -last], dtype=dtype, device=device)
+
+    assert [(total - 1).item(), (total + 1).item(), (total + 2).item()] == [last - 1, last, last + 2]
+    assert (total + 1 + 1 - last).item() == 0
+    assert terms.sum(dtype=torch.float32).item() == 2
+    assert (torch.tensor(300, dtype=dtype, device=device) ** 2).item() == square
+    assert (total + 1).dtype == dtype
+
+
+def test_halves_are_added_up_in_float32_on_cuda(accelerator):
+    """On CUDA a sum of float16 and a matrix product of float16 add up in float32 and round once, at the end: 2048 and
+    1022 ones are 3070, where adding one by one stays at 2048.
+
+    By default a product may still round the partial sums of long rows, until
+    `torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction` is False. XPU adds up in float32, too.
+
+    https://docs.pytorch.org/docs/stable/notes/numerical_accuracy.html
+    """
+    if accelerator.type == "mps":
+        pytest.skip("adding up halves in float32 is CUDA's and XPU's promise: Apple makes none for MPS")
+    x = torch.ones(16, 1024, dtype=torch.float16, device=accelerator)
+    x[:, 0], x[:, 1] = 2048, 0
+    ones = torch.ones(1024, 16, dtype=torch.float16, device=accelerator)
+    before = torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction
+
+    torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction = False
+    try:
+        product = x @ ones
+    finally:
+        torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction = before
+
+    assert product.dtype == torch.float16
+    assert product.tolist() == [[3070] * 16] * 16
+    assert x.sum(dim=1).tolist() == [3070] * 16
+    assert (x[0, 0] + x[0, 2]).item() == 2048
+
+
+def test_autocast_chooses_the_dtype_by_the_operation(device):
+    """Under `torch.autocast` Linear and matrix products of float32 compute in half precision and losses in float32,
+    while parameters and their gradients stay float32.
+
+    The half is float16 on accelerators and bfloat16 on the CPU, unless `dtype=` says otherwise. Softmax gives float32
+    on accelerators, and on the CPU what it got.
+
+    https://docs.pytorch.org/docs/stable/amp.html#autocast-op-reference
+    """
+    if device.type == "mps" and torch.__version__ < (2, 5):
+        pytest.skip("autocast came to MPS with torch 2.5")
+    half = torch.bfloat16 if device.type == "cpu" else torch.float16
+    model = nn.Linear(16, 8, device=device)
+    x, classes = torch.ones(4, 16, device=device), torch.tensor([0, 7, 3, 3], device=device)
+
+    with torch.autocast(device.type):
+        logits = model(x)
+        product = x @ x.T
+        loss = F.cross_entropy(logits, classes)
+        error = F.mse_loss(logits, torch.zeros(4, 8, device=device))
+        probabilities = logits.softmax(dim=1)
+    loss.backward()
+
+    assert [logits.dtype, product.dtype] == [half, half]
+    assert [loss.dtype, error.dtype] == [torch.float32, torch.float32]
+    assert probabilities.dtype == (half if device.type == "cpu" else torch.float32)
+    assert [model.weight.dtype, model.weight.grad.dtype, model(x).dtype] == [torch.float32] * 3
+
+
+def test_scaling_saves_small_gradients_from_float16(device):
+    """A gradient of 2**-26 becomes 0 on its way back through float16; with a loss that is scaled by 2**16, and the
+    gradient divided by that afterwards, it arrives.
+
+    That is what a GradScaler is for. bfloat16 has the range of float32 and does without.
+
+    https://docs.pytorch.org/docs/stable/amp.html#gradient-scaling
+    """
+    gradients = {}
+    for scale in (1, 2**16):
+        weight = torch.tensor([3.0], device=device, requires_grad=True)
+        loss = (weight.half().float() * 2**-26).sum()
+        (loss * scale).backward()
+        gradients[scale] = weight.grad.item() / scale
+
+    assert gradients == {1: 0, 2**16: 2**-26}
+
+
+@pytest.mark.holds("torch>=2.3", otherwise=AttributeError)
+def test_a_grad_scaler_skips_steps_and_adapts(device):
+    """From torch 2.3 on `torch.amp.GradScaler` scales the loss, steps with the true gradient, skips the step and halves
+    the scale at an inf, and doubles it after `growth_interval` good steps in a row.
+
+    It starts at 65536 and waits for 2000 steps unless told. On MPS it works from torch 2.8 on. Before 2.3 it is
+    `torch.cuda.amp.GradScaler`, for CUDA only.
+
+    https://docs.pytorch.org/docs/stable/amp.html#gradient-scaling
+    """
+    scaler = torch.amp.GradScaler(device.type, init_scale=8, growth_interval=2)
+    if device.type == "mps" and torch.__version__ < (2, 8):
+        pytest.skip("GradScaler came to MPS with torch 2.8")
+    weight = nn.Parameter(torch.tensor([2.0], device=device))
+    optimizer = torch.optim.SGD([weight], lr=0.5)
+
+    seen = []
+    for factor in (1, math.inf, 1, 1):
+        optimizer.zero_grad()
+        scaler.scale((weight * factor).sum()).backward()
+        scaled = weight.grad.item()
+        scaler.step(optimizer)
+        scaler.update()
+        seen.append((scaled, weight.item(), scaler.get_scale()))
+
+    assert seen == [(8, 1.5, 8), (math.inf, 1.5, 4), (4, 1, 4), (4, 0.5, 8)]
+    assert torch.amp.GradScaler(device.type).get_scale() == 65536
+    assert torch.amp.GradScaler(device.type).get_growth_interval() == 2000
+
+
+# TF32: float32 with the digits of a half.
+
+
 def test_float32_products_stay_in_float32_unless_you_ask(device):
     """By default a matrix product of float32 keeps the digits of float32: no Tensor core rounds them behind your back.
 
@@ -194,6 +351,32 @@ def test_float32_products_stay_in_float32_unless_you_ask(device):
     assert torch.get_float32_matmul_precision() == "highest"
     assert product.dtype == torch.float32
     assert product.tolist() == [[1 + 2**-12] * 32] * 32
+
+
+def test_tf32_is_off_for_products_and_on_for_convolutions():
+    """Unless told, TF32 is off for matrix products on CUDA and on for convolutions;
+    `set_float32_matmul_precision("high")` and "medium" turn it on for products, and nothing of that touches
+    convolutions.
+
+    The switches are there without a GPU, too: `torch.backends.cuda.matmul.allow_tf32` is the older name of the first,
+    and `torch.backends.cudnn.allow_tf32` is the second.
+
+    https://docs.pytorch.org/docs/stable/notes/cuda.html
+    """
+    switches = {}
+    try:
+        for precision in ("highest", "high", "medium"):
+            torch.set_float32_matmul_precision(precision)
+            switches[precision] = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+        torch.set_float32_matmul_precision("highest")
+        torch.backends.cuda.matmul.allow_tf32 = True
+        name = torch.get_float32_matmul_precision()
+    finally:
+        torch.set_float32_matmul_precision("highest")
+
+    assert switches == {"highest": (False, True), "high": (True, True), "medium": (True, True)}
+    assert name == "high"
+    assert torch.backends.cuda.matmul.allow_tf32 is False
 
 
 @pytest.mark.holds("torch>=2.9", otherwise=(AttributeError, AssertionError))
@@ -243,15 +426,18 @@ def test_the_two_settings_of_tf32_do_not_mix():
 
 def test_tf32_takes_compute_capability_eight(accelerator):
     """Asked for "high" precision, NVIDIA GPUs from compute capability 8.0 on round the inputs of a float32 product to
-    TF32; others compute as before.
+    TF32; older ones and MPS compute as before.
 
-    Tensor cores take float16 from capability 7.0 on, bfloat16 and TF32 from 8.0 on. Elsewhere the advice is empty.
+    Tensor cores take float16 from capability 7.0 on, bfloat16 and TF32 from 8.0 on. 1 + 2**-12 is a float32, and 1 is
+    the nearest number of TF32.
 
     https://docs.pytorch.org/docs/stable/generated/torch.set_float32_matmul_precision.html
     """
-    capability = torch.cuda.get_device_capability(accelerator) if torch.version.cuda else (0, 0)
-    x = torch.full((32, 32), 1 + 2**-12, device=accelerator)
-    identity = torch.eye(32, device=accelerator)
+    if torch.version.hip or accelerator.type == "xpu":
+        pytest.skip("compute capability is NVIDIA's: what 'high' means to AMD and Intel depends on model and release")
+    has_tf32 = accelerator.type == "cuda" and torch.cuda.get_device_capability(accelerator) >= (8, 0)
+    x = torch.full((1024, 1024), 1 + 2**-12, device=accelerator)  # for small ones a library may do without TF32
+    identity = torch.eye(1024, device=accelerator)
 
     torch.set_float32_matmul_precision("high")
     try:
@@ -259,7 +445,58 @@ def test_tf32_takes_compute_capability_eight(accelerator):
     finally:
         torch.set_float32_matmul_precision("highest")
 
-    assert product.tolist() == [[1.0 if capability >= (8, 0) else 1 + 2**-12] * 32] * 32
+    expected = 1 if has_tf32 else 1 + 2**-12
+    assert product.dtype == torch.float32
+    assert [product.min().item(), product.max().item()] == [expected, expected]
+
+
+def test_tf32_errs_in_the_eleventh_bit(accelerator, rounding_bound):
+    """Whatever the numbers, on "highest" a product is as good as float32 allows, and on "high" as good as inputs of
+    eleven significant bits allow: about three decimal digits.
+
+    https://docs.pytorch.org/docs/stable/notes/cuda.html#tensorfloat-32-tf32-on-ampere-and-later-devices
+    """
+    x, weight = torch.rand(512, 256), torch.rand(256, 512)
+    exact = x.double() @ weight.double()  # on the CPU; of positive terms only, so it is also the sum of their sizes
+    errors = {}
+    try:
+        for precision in ("high", "highest"):
+            torch.set_float32_matmul_precision(precision)
+            product = (x.to(accelerator) @ weight.to(accelerator)).cpu().double()
+            errors[precision] = ((product - exact).abs() / exact).max().item()
+    finally:
+        torch.set_float32_matmul_precision("highest")
+
+    # Two inputs of each term lose digits, by chopping at the worst, which is twice as much as by rounding. The sums are
+    # in float32, and Tensor cores chop there too.
+    bounds = {
+        "high": rounding_bound(2 * 2, torch.float32, tf32=True) + rounding_bound(4 * 256, torch.float32),
+        "highest": rounding_bound(256, torch.float32),
+    }
+    assert errors["high"] <= bounds["high"]
+    assert errors["highest"] <= bounds["highest"]
+
+
+def test_convolutions_on_cuda_may_round_to_tf32(accelerator):
+    """On CUDA a convolution of float32 may round its inputs to TF32 without being asked;
+    `torch.backends.cudnn.allow_tf32 = False`, or a block with such flags, keeps the digits of float32.
+
+    Whether it does depends on the GPU and on the algorithm that cuDNN chooses.
+
+    https://docs.pytorch.org/docs/stable/notes/cuda.html#tensorfloat-32-tf32-on-ampere-and-later-devices
+    """
+    if accelerator.type != "cuda":
+        pytest.skip("cuDNN and its switch are CUDA's")
+    images = torch.full((4, 32, 16, 16), 1 + 2**-12, device=accelerator)
+    weight = torch.eye(32, device=accelerator).reshape(32, 32, 1, 1)
+
+    default = F.conv2d(images, weight)
+    with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+        exact = F.conv2d(images, weight)
+
+    assert torch.backends.cudnn.allow_tf32 is True
+    assert torch.equal(exact, images)
+    assert set(default.unique().tolist()) <= {1, 1 + 2**-12}
 
 
 # Padding to a multiple.
@@ -424,13 +661,13 @@ def test_label_smoothing_and_masked_classes_do_not_mix(device, rounding_bound):
     assert criterion(masked[:, :5], target).item() == pytest.approx(math.log(5), rel=0, abs=bound)
 
 
-def test_the_last_batch_is_no_multiple():
+def test_the_last_batch_is_no_multiple(device):
     """A batch size of 8 does not make every batch a multiple of 8: the last one has what is left, unless
     `drop_last=True`.
 
     https://docs.pytorch.org/docs/stable/data.html
     """
-    samples = torch.arange(20)
+    samples = torch.arange(20, device=device)
 
     sizes = [len(batch) for batch in DataLoader(samples, batch_size=8)]
     sizes_without_last = [len(batch) for batch in DataLoader(samples, batch_size=8, drop_last=True)]

@@ -34,7 +34,7 @@ def test_tensors_in_tensors_out(device):
     assert X_test.tolist() == X[y_test].tolist()
 
 
-def test_order_of_what_comes_back():
+def test_order_of_what_comes_back(device):
     """The parts come as train, test of the first argument, then train, test of the second, and so on: X, X, y, y and
     not X, y, X, y.
 
@@ -42,7 +42,8 @@ def test_order_of_what_comes_back():
 
     https://scikit-learn.org/stable/modules/generated/sklearn.model_selection.train_test_split.html
     """
-    tensor, array, names = torch.tensor([1, 2, 3, 4]), np.array([1.5, 2.5, 3.5, 4.5]), ["one", "two", "three", "four"]
+    tensor, array = torch.tensor([1, 2, 3, 4], device=device), np.array([1.5, 2.5, 3.5, 4.5])
+    names = ["one", "two", "three", "four"]
 
     parts = train_test_split(tensor, array, names, test_size=1, shuffle=False)
 
@@ -66,7 +67,7 @@ def test_order_of_what_comes_back():
     ],
     ids=lambda value: "-".join(f"{key}={size}" for key, size in value.items()) if isinstance(value, dict) else None,
 )
-def test_sizes(rows, sizes, expected):
+def test_sizes(device, rows, sizes, expected):
     """A float is a share of the rows, an int is a number of rows, and without either a quarter is for the test.
 
     The test's share is rounded up and the training's down, so the test of ten rows has three. Where both are given,
@@ -74,7 +75,7 @@ def test_sizes(rows, sizes, expected):
 
     https://scikit-learn.org/stable/modules/generated/sklearn.model_selection.train_test_split.html
     """
-    train, test = train_test_split(torch.arange(rows), **sizes)
+    train, test = train_test_split(torch.arange(rows, device=device), **sizes)
 
     assert (len(train), len(test)) == expected
 
@@ -90,7 +91,7 @@ def test_sizes(rows, sizes, expected):
     ],
     ids=["all", "none", "every row", "more than all", "one row"],
 )
-def test_no_part_may_be_empty(rows, arguments, message):
+def test_no_part_may_be_empty(device, rows, arguments, message):
     """Sizes that leave either part without a row, or ask for more rows than there are, raise ValueError.
 
     `test_size=1` is legal and means one row; `test_size=1.0` means all of them and is not.
@@ -98,7 +99,7 @@ def test_no_part_may_be_empty(rows, arguments, message):
     https://scikit-learn.org/stable/modules/generated/sklearn.model_selection.train_test_split.html
     """
     with pytest.raises(ValueError, match=message):
-        train_test_split(torch.arange(rows), **arguments)
+        train_test_split(torch.arange(rows, device=device), **arguments)
 
 
 @pytest.mark.holds("scikit-learn>=1.3", otherwise=AssertionError)
@@ -222,14 +223,14 @@ def test_random_state_decides_the_rows(device):
 
 
 @pytest.mark.myth("torch.manual_seed makes the whole program reproducible")
-def test_torch_seed_does_not_reach_it():
+def test_torch_seed_does_not_reach_it(device):
     """Without `random_state` the rows follow NumPy's global seed, and `torch.manual_seed` has no say in them.
 
     Give each split a `random_state`: then nothing else that draws from NumPy's generator can move a row into the test.
 
     https://scikit-learn.org/stable/common_pitfalls.html#controlling-randomness
     """
-    rows = torch.arange(50)
+    rows = torch.arange(50, device=device)
 
     torch.manual_seed(42)
     first, _ = train_test_split(rows)
@@ -244,7 +245,7 @@ def test_torch_seed_does_not_reach_it():
     assert third.tolist() == fourth.tolist()
 
 
-def test_split_x_and_y_in_one_call():
+def test_split_x_and_y_in_one_call(device):
     """Split in two calls, X and y lose each other unless both calls have the same number as `random_state`.
 
     A `RandomState` object is no such number: it moves on with each call, as the global generator does. Nothing raises,
@@ -252,7 +253,7 @@ def test_split_x_and_y_in_one_call():
 
     https://scikit-learn.org/stable/common_pitfalls.html#controlling-randomness
     """
-    X, y = torch.arange(50), torch.arange(50)
+    X, y = torch.arange(50, device=device), torch.arange(50, device=device)
     together = {}
 
     for name, random_state in [("None", None), ("RandomState", np.random.RandomState(42)), ("42", 42)]:
@@ -263,7 +264,7 @@ def test_split_x_and_y_in_one_call():
     assert together == {"None": False, "RandomState": False, "42": True}
 
 
-def test_stratify_keeps_the_proportions():
+def test_stratify_keeps_the_proportions(device):
     """`stratify=y` gives each part the classes in the proportions of the whole, as nearly as whole rows can; chance
     alone can leave a rare class out of the test.
 
@@ -272,15 +273,15 @@ def test_stratify_keeps_the_proportions():
 
     https://scikit-learn.org/stable/modules/cross_validation.html#stratification
     """
-    y = torch.tensor([0] * 16 + [1] * 4)
+    y = torch.tensor([0] * 16 + [1] * 4, device=device)
 
     by_chance_train, by_chance_test = train_test_split(y, random_state=10)
-    train, test = train_test_split(y, stratify=y, random_state=10)
+    train, test = train_test_split(y, stratify=y.cpu(), random_state=10)
 
     assert (by_chance_train.bincount().tolist(), by_chance_test.bincount().tolist()) == ([11, 4], [5])
     assert (train.bincount().tolist(), test.bincount().tolist()) == ([12, 3], [4, 1])
-    rare = torch.tensor([0] * 98 + [1] * 2)
-    train, test = train_test_split(rare, stratify=rare, test_size=10)
+    rare = torch.tensor([0] * 98 + [1] * 2, device=device)
+    train, test = train_test_split(rare, stratify=rare.cpu(), test_size=10)
     assert (train.bincount().tolist(), test.bincount().tolist()) == ([88, 2], [10])
 
 
@@ -289,18 +290,18 @@ def test_stratify_keeps_the_proportions():
     classes=st.lists(st.integers(1, 5), min_size=2, max_size=3),
     random_state=st.integers(0, 1000),
 )
-def test_stratify_is_exact_for_every_proportion_that_comes_out_even(share, classes, random_state):
+def test_stratify_is_exact_for_every_proportion_that_comes_out_even(device, share, classes, random_state):
     """Wherever the proportions come out in whole rows, stratified parts have exactly them, and still nothing is lost or
     doubled.
 
     https://scikit-learn.org/stable/modules/cross_validation.html#stratification
     """
     in_train, in_test = share
-    y = torch.arange(len(classes)).repeat_interleave(torch.tensor(classes) * (in_train + in_test))
-    rows = torch.arange(len(y))
+    labels = torch.arange(len(classes)).repeat_interleave(torch.tensor(classes) * (in_train + in_test))
+    y, rows = labels.to(device), torch.arange(len(labels), device=device)
 
     y_train, y_test, train, test = train_test_split(
-        y, rows, test_size=in_test * sum(classes), stratify=y, random_state=random_state
+        y, rows, test_size=in_test * sum(classes), stratify=labels, random_state=random_state
     )
 
     assert y_train.bincount().tolist() == [in_train * count for count in classes]
@@ -309,6 +310,7 @@ def test_stratify_is_exact_for_every_proportion_that_comes_out_even(share, class
     assert (y_train.tolist(), y_test.tolist()) == (y[train].tolist(), y[test].tolist())
 
 
+# On the CPU, where the labels of `stratify` have to be.
 @pytest.mark.parametrize(
     ("labels", "arguments", "message"),
     [
@@ -354,7 +356,7 @@ def test_stratify_wants_labels_on_the_cpu(device_pair):
     assert (y[rows_train].bincount().tolist(), y[rows_test].bincount().tolist()) == ([3, 3], [1, 1])
 
 
-def test_twins_end_up_on_both_sides():
+def test_twins_end_up_on_both_sides(device):
     """A row that occurs twice can land in both parts: the split goes by position and does not look at values.
 
     A model is then tested on what it was trained on. Here it must happen: five pairs, and an odd number of rows for the
@@ -363,7 +365,7 @@ def test_twins_end_up_on_both_sides():
 
     https://scikit-learn.org/stable/modules/cross_validation.html#group-cv
     """
-    values = torch.tensor([10, 10, 11, 11, 12, 12, 13, 13, 14, 14])
+    values = torch.tensor([10, 10, 11, 11, 12, 12, 13, 13, 14, 14], device=device)
 
     train, test = train_test_split(values, test_size=3)
 
@@ -389,7 +391,7 @@ def test_scale_after_the_split(device):
     assert (test - clean).tolist() == [85, 93, 97, 101]
 
 
-def test_random_split_beside_train_test_split():
+def test_random_split_beside_train_test_split(device):
     """`random_split` of torch gives `Subset`s, which are lists of indices into the one dataset, and rounds shares
     differently.
 
@@ -398,7 +400,7 @@ def test_random_split_beside_train_test_split():
 
     https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.random_split
     """
-    copied, shared = torch.zeros(10), torch.zeros(10)
+    copied, shared = torch.zeros(10, device=device), torch.zeros(10, device=device)
 
     train_rows, test_rows = train_test_split(copied, test_size=0.25)
     train, test = random_split(TensorDataset(shared), [0.75, 0.25])
@@ -412,15 +414,19 @@ def test_random_split_beside_train_test_split():
     assert [row.item() for (row,) in train] == [7] * 8
 
 
-def test_random_split_follows_torch():
+def test_random_split_follows_torch(device):
     """`random_split` follows `torch.manual_seed` or the generator it is given, and not NumPy's seed: the opposite of
     `train_test_split`.
 
+    The generator is one of the CPU, wherever the data are.
+
     https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.random_split
     """
+    data = torch.arange(50, device=device)
 
     def rows(**arguments):
-        return [list(part) for part in random_split(range(50), [40, 10], **arguments)]
+        parts = random_split(data, [40, 10], **arguments)
+        return [torch.stack(list(part)).tolist() for part in parts]
 
     torch.manual_seed(42)
     global_seed = rows()

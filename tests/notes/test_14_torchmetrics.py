@@ -114,7 +114,7 @@ def test_threshold_is_strict(device):
     assert BinaryAccuracy().to(device)(probabilities, all_class_1).item() == 0.5
 
 
-def test_labels_are_taken_as_they_are():
+def test_labels_are_taken_as_they_are(device):
     """A binary metric takes predictions of an integer dtype for labels, and any value but 0 and 1 in them or in the
     targets raises RuntimeError.
 
@@ -122,13 +122,16 @@ def test_labels_are_taken_as_they_are():
 
     https://lightning.ai/docs/torchmetrics/stable/classification/accuracy.html
     """
-    metric = BinaryAccuracy()
+    metric = BinaryAccuracy().to(device)
 
-    assert metric(torch.tensor([1, 0, 1, 1]), torch.tensor([1, 0, 0, 1])).item() == 0.75
+    def labels(*values):
+        return torch.tensor(values, device=device)
+
+    assert metric(labels(1, 0, 1, 1), labels(1, 0, 0, 1)).item() == 0.75
     with pytest.raises(RuntimeError, match=r"in `target`.*expected only the following values"):
-        metric(torch.tensor([1, 0]), torch.tensor([1, -1]))
+        metric(labels(1, 0), labels(1, -1))
     with pytest.raises(RuntimeError, match=r"in `preds`.*expected only the following values"):
-        metric(torch.tensor([1, 2]), torch.tensor([1, 0]))
+        metric(labels(1, 2), labels(1, 0))
 
 
 @pytest.mark.myth("TorchMetrics accepts logits")
@@ -211,23 +214,24 @@ def test_multiclass_takes_scores_or_labels(device):
 
 
 @pytest.mark.myth("validate_args=True finds wrong labels")
-def test_a_class_too_many_can_pass():
+def test_a_class_too_many_can_pass(device):
     """For several classes the check counts how many different labels there are, not which: in an accuracy over rows
     (`average="micro"`), class 7 of 3 goes through unnoticed.
 
-    With one-based labels it is then merely low. Over classes there is a RuntimeError, but one about a shape. Check
-    `targets.max() < num_classes` yourself.
+    With one-based labels it is then merely low. Over classes there is a RuntimeError, but one about a shape, and none
+    on mps, where labels are counted in another way. Check `targets.max() < num_classes` yourself.
 
     https://lightning.ai/docs/torchmetrics/stable/classification/accuracy.html
     """
-    metric = MulticlassAccuracy(num_classes=3, average="micro")
+    metric = MulticlassAccuracy(num_classes=3, average="micro").to(device)
+    predictions = torch.tensor([0, 1, 0, 2], device=device)
 
-    assert metric(torch.tensor([0, 1, 0, 2]), torch.tensor([0, 1, 7, 7])).item() == 0.5
-    assert metric(torch.tensor([0, 1, 0, 2]), torch.tensor([1, 2, 1, 3])).item() == 0
-    with pytest.raises(RuntimeError, match="shape"):
-        MulticlassAccuracy(num_classes=3, average="macro")(torch.tensor([0, 1, 0, 2]), torch.tensor([0, 1, 7, 7]))
+    assert metric(predictions, torch.tensor([0, 1, 7, 7], device=device)).item() == 0.5
+    assert metric(predictions, torch.tensor([1, 2, 1, 3], device=device)).item() == 0
     with pytest.raises(RuntimeError, match=r"more unique values in `target`"):
-        metric(torch.tensor([0, 1, 0, 2]), torch.tensor([0, 1, 2, 7]))
+        metric(predictions, torch.tensor([0, 1, 2, 7], device=device))
+    with pytest.raises(RuntimeError, match="shape"):
+        MulticlassAccuracy(num_classes=3, average="macro")(predictions.cpu(), torch.tensor([0, 1, 7, 7]))
 
 
 @pytest.mark.holds("torchmetrics>=1.6.1", otherwise=AssertionError)
@@ -422,13 +426,13 @@ def test_zero_division_says_what_no_answer_is_worth(device):
 
     https://lightning.ai/docs/torchmetrics/stable/classification/precision.html
     """
-    never, targets = torch.tensor([0, 0, 0], device=device), torch.tensor([0, 1, 0], device=device)
+    never, targets = torch.tensor([0, 0, 0, 0], device=device), torch.tensor([0, 1, 0, 0], device=device)
 
     precision = {value: BinaryPrecision(zero_division=value).to(device)(never, targets).item() for value in (0, 1)}
 
     assert precision == {0: 0, 1: 1}
     assert BinaryPrecision().to(device)(never, targets).item() == 0
-    assert BinaryPrecision(zero_division=1).to(device)(1 - never, targets).item() == torch.tensor(1 / 3).item()
+    assert BinaryPrecision(zero_division=1).to(device)(1 - never, targets).item() == 0.25
 
 
 def test_predictions_come_first(device):
@@ -530,20 +534,23 @@ def test_a_metric_is_moved_like_a_module(device):
 
 
 def test_a_metric_left_on_the_cpu_refuses_an_accelerators_tensors(accelerator):
-    """An accuracy that was left on the CPU raises RuntimeError for predictions on an accelerator.
+    """An accuracy that was left on the CPU raises RuntimeError for predictions on an accelerator, and one that was
+    moved there raises it for predictions on the CPU.
 
-    A `MeanMetric` does not: it copies what it is given to its own device. `meta` cannot stand in here: the metric
-    looks at values.
+    `meta` cannot stand in here: the metric looks at values.
 
     https://lightning.ai/docs/torchmetrics/stable/pages/overview.html
     """
-    predictions = torch.tensor([1, 0, 1], device=accelerator)
+    here = torch.tensor([1, 0, 1])
+    there = here.to(accelerator)
 
     with pytest.raises(RuntimeError, match="device"):
-        BinaryAccuracy().update(predictions, predictions)
-    mean = MeanMetric()
-    mean.update(predictions.float())
-    assert mean.compute().device == torch.device("cpu")
+        BinaryAccuracy().update(there, there)
+    with pytest.raises(RuntimeError, match="device"):
+        BinaryAccuracy().to(accelerator).update(here, there)
+    metric = BinaryAccuracy().to(accelerator)
+    metric.update(here.to(accelerator), there)
+    assert (metric.compute().item(), metric.compute().device) == (1, accelerator)
 
 
 def test_a_metric_in_a_module_moves_with_it(device_pair):

@@ -260,7 +260,7 @@ def test_random_split_is_a_partition_for_every_choice_of_lengths(device, lengths
     ],
     ids=str,
 )
-def test_random_split_by_shares(size, shares, expected):
+def test_random_split_by_shares(device, size, shares, expected):
     """`random_split` also takes shares that add up to 1: each is rounded down, and what is left goes one by one to the
     parts from the first on.
 
@@ -268,17 +268,19 @@ def test_random_split_by_shares(size, shares, expected):
 
     https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.random_split
     """
-    parts = random_split(range(size), shares)
+    dataset = torch.arange(size, device=device)
+
+    parts = random_split(dataset, shares)
 
     assert [len(part) for part in parts] == expected
     for wrong in ([0.5, 0.4], [0.7, 0.4], [size - 1], [size, 1]):
         with pytest.raises(ValueError, match="Sum of input lengths"):
-            random_split(range(size), wrong)
+            random_split(dataset, wrong)
 
 
-def test_a_seed_gives_the_same_rows_in_every_release():
+def test_a_seed_gives_the_same_rows_in_every_release(device):
     """Under one seed, shuffling, `random_split` and drawing with replacement give the same samples in torch 2.0 as in
-    every release since.
+    every release since, wherever the data are.
 
     So a split can be made again after an upgrade. It has stayed so and nobody promises it: to be sure, save the
     indices.
@@ -286,15 +288,17 @@ def test_a_seed_gives_the_same_rows_in_every_release():
     https://docs.pytorch.org/docs/stable/notes/randomness.html
     """
 
+    rows = torch.arange(10, device=device)
+
     def seed_42():
         return torch.Generator().manual_seed(42)
 
-    (shuffled,) = DataLoader(range(10), batch_size=10, shuffle=True, generator=seed_42())
-    parts = random_split(range(10), [7, 3], generator=seed_42())
+    (shuffled,) = DataLoader(rows, batch_size=10, shuffle=True, generator=seed_42())
+    parts = random_split(rows, [7, 3], generator=seed_42())
     drawn = WeightedRandomSampler(range(1, 11), num_samples=8, generator=seed_42())
 
     assert shuffled.tolist() == [6, 5, 4, 0, 8, 9, 2, 1, 3, 7]
-    assert [list(part) for part in parts] == [[2, 6, 1, 8, 4, 5, 0], [9, 3, 7]]
+    assert [[row.item() for row in part] for part in parts] == [[2, 6, 1, 8, 4, 5, 0], [9, 3, 7]]
     assert list(drawn) == [2, 2, 3, 1, 7, 6, 9, 9]
 
 
@@ -377,6 +381,7 @@ def test_next_iter_is_always_the_first_batch(device):
         next(iterator)
 
 
+# On the CPU, where numbers and arrays become tensors. A tensor's batch is where the tensor is: see the next but one.
 @pytest.mark.parametrize(
     ("samples", "values", "dtype"),
     [
@@ -404,6 +409,7 @@ def test_what_becomes_of_a_sample(samples, values, dtype):
     assert (default_collate(samples).tolist(), default_collate(samples).dtype) == (values, dtype)
 
 
+# On the CPU: mps has no float64.
 def test_python_floats_do_not_fit_a_model():
     """A Dataset that answers with Python floats, or NumPy's default floats, gives batches in float64, which a float32
     model refuses.
@@ -449,7 +455,7 @@ def test_containers_keep_their_names(device):
 
 
 @pytest.mark.holds("torch>=2.3", otherwise=AssertionError)
-def test_a_defaultdict_keeps_its_default():
+def test_a_defaultdict_keeps_its_default(device):
     """From torch 2.3 on, samples that are `defaultdict`s make a batch that is one, default included; before, a plain
     dict.
 
@@ -457,12 +463,12 @@ def test_a_defaultdict_keeps_its_default():
 
     https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.default_collate
     """
-    samples = [defaultdict(list, label=3), defaultdict(list, label=4)]
+    samples = [defaultdict(list, label=torch.tensor(label, device=device)) for label in (3, 4)]
 
     (batch,) = DataLoader(samples, batch_size=2)
 
     assert type(batch) is defaultdict
-    assert (list(batch), batch["label"].tolist()) == (["label"], [3, 4])
+    assert (list(batch), batch["label"].tolist(), batch["label"].device) == (["label"], [3, 4], device)
     assert batch["weight"] == []
 
 
@@ -487,7 +493,7 @@ def test_numpy_truth_values_make_a_batch():
 
 
 @pytest.mark.myth("a batch of lists is a matrix with a row for each sample")
-def test_lists_of_numbers_are_turned_round():
+def test_lists_of_numbers_are_turned_round(device):
     """A sample that is a list of numbers is not a row: the batch is a list with one tensor for each place, of the
     values of all samples there.
 
@@ -499,10 +505,12 @@ def test_lists_of_numbers_are_turned_round():
 
     (of_lists,) = DataLoader(samples, batch_size=2)
     (of_arrays,) = DataLoader([np.array(sample) for sample in samples], batch_size=2)
+    (of_tensors,) = DataLoader([torch.tensor(sample, device=device) for sample in samples], batch_size=2)
 
     assert type(of_lists) is list
     assert [column.tolist() for column in of_lists] == [[1, 4], [2, 5], [3, 6]]
-    assert of_arrays.tolist() == [[1, 2, 3], [4, 5, 6]]
+    assert of_arrays.tolist() == of_tensors.tolist() == [[1, 2, 3], [4, 5, 6]]
+    assert of_tensors.device == device
 
 
 @pytest.mark.parametrize(
@@ -530,6 +538,7 @@ def test_what_makes_no_batch(samples, error, message):
         next(iter(DataLoader(samples, batch_size=2)))
 
 
+# On the CPU: mps has had no sparse tensors for long.
 @pytest.mark.holds("torch>=2.2", otherwise=AssertionError)
 def test_sparse_samples_need_a_collate_fn():
     """From torch 2.2 on, sparse samples raise RuntimeError, where 2.0 and 2.1 stacked them to a sparse batch: with
@@ -672,7 +681,7 @@ def test_a_sampler_gives_the_order(device):
     assert (len(by_sampler), len(by_batch_sampler)) == (2, 2)
 
 
-def test_weighted_sampler_balances():
+def test_weighted_sampler_balances(device):
     """`WeightedRandomSampler` draws with replacement in proportion to weights that are one for each sample, not for
     each class.
 
@@ -681,12 +690,12 @@ def test_weighted_sampler_balances():
 
     https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.WeightedRandomSampler
     """
-    y = torch.tensor([0] * 90 + [1] * 10)
-    weights = 1 / y.bincount()[y].double()
+    y = torch.tensor([0] * 90 + [1] * 10, device=device)
+    weights = (1 / y.bincount()[y]).tolist()  # the sampler draws on the CPU, in float64, which mps has not
 
     drawn = y[list(WeightedRandomSampler(weights, num_samples=2500))]
 
-    share = drawn.double().mean().item()
+    share = drawn.sum().item() / len(drawn)
     standard_error = 0.5 / math.sqrt(2500)
     assert len(drawn) == 2500
     assert abs(share - 0.5) < 6 * standard_error
@@ -694,6 +703,7 @@ def test_weighted_sampler_balances():
     assert sorted(WeightedRandomSampler(range(1, 21), num_samples=20, replacement=False)) == list(range(20))
 
 
+# On the CPU, where a loader draws.
 # Elsewhere than on x86 the draws have never changed: the maker of the old ones, Intel's MKL, is not there.
 @pytest.mark.holds('torch>=2.7; platform_machine in "x86_64 AMD64"', otherwise=AssertionError)
 def test_drawing_without_replacement_takes_the_largest_of_weight_by_chance():
@@ -726,13 +736,15 @@ class Backwards(Sampler):
 
 
 @pytest.mark.holds("torch>=2.1", otherwise=TypeError)
-def test_a_sampler_of_your_own_starts_without_arguments():
+def test_a_sampler_of_your_own_starts_without_arguments(device):
     """In a Sampler of your own, `super().__init__()` needs no argument from torch 2.1 on; torch 2.0 wants the data, or
     raises TypeError.
 
     https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.Sampler
     """
-    batches = list(DataLoader([10, 11, 12], sampler=Backwards(3), batch_size=2))
+    x = torch.tensor([10, 11, 12], device=device)
+
+    batches = list(DataLoader(x, sampler=Backwards(3), batch_size=2))
 
     assert [batch.tolist() for batch in batches] == [[12, 11], [10]]
 
@@ -792,18 +804,19 @@ def test_a_loader_is_not_changed_afterwards(device):
     assert [batch.tolist() for batch in loader] == [[0, 1], [2, 3]]
 
 
-def test_nothing_to_load():
+def test_nothing_to_load(device):
     """An empty dataset gives no batches and no error; shuffled, it raises ValueError when the loader is made.
 
     A glob that found no files can thus look like a very fast epoch.
 
     https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.DataLoader
     """
-    loader = DataLoader([], batch_size=4)
+    for nothing in ([], torch.zeros(0, 3, device=device)):
+        loader = DataLoader(nothing, batch_size=4)
 
-    assert (list(loader), len(loader)) == ([], 0)
-    with pytest.raises(ValueError, match="num_samples=0"):
-        DataLoader([], shuffle=True)
+        assert (list(loader), len(loader)) == ([], 0)
+        with pytest.raises(ValueError, match="num_samples=0"):
+            DataLoader(nothing, shuffle=True)
 
 
 def test_getitems_fetches_a_batch_at_once(device):
@@ -858,7 +871,7 @@ def test_pin_memory_moves_nothing():
     """`pin_memory=True` leaves the batch on the CPU, in page-locked memory where there is CUDA, and without an
     accelerator it does nothing.
 
-    From there `batch.to(device, non_blocking=True)` can copy while the CPU goes on.
+    It is your loop that moves it. Other accelerators pin in new releases only, or not at all, and then torch warns.
 
     https://docs.pytorch.org/docs/stable/data.html#memory-pinning
     """
@@ -869,9 +882,10 @@ def test_pin_memory_moves_nothing():
         batches = [batch for (batch,) in loader]
 
     assert [(batch.tolist(), batch.device.type) for batch in batches] == [([1, 2], "cpu"), ([3], "cpu")]
-    assert [batch.is_pinned() for batch in batches] == [torch.cuda.is_available()] * 2
     assert all("pin_memory" in str(warning.message) for warning in caught)  # the next note tells more
-    assert not (torch.cuda.is_available() and caught)
+    pinned = {batch.is_pinned() for batch in batches}
+    assert pinned == {torch.cuda.is_available()} or torch.xpu.is_available()  # xpu pins from torch 2.7 on
+    assert pinned == {False} or UserWarning not in {warning.category for warning in caught}
 
 
 @pytest.mark.holds("torch>=2.7", otherwise=(AttributeError, AssertionError))
@@ -909,8 +923,164 @@ def test_pin_memory_device_is_ignored():
         batches = list(loader)
 
     assert [batch.tolist() for batch in batches] == [[1, 2], [3]]
-    assert any("pin_memory_device is deprecated" in str(warning.message) for warning in caught)
-    assert {warning.category for warning in caught} == {UserWarning}
+    told = [warning.category for warning in caught if "pin_memory_device is deprecated" in str(warning.message)]
+    assert set(told) == {UserWarning}
+
+
+def test_batches_move_in_one_line(device):
+    """What a DataLoader makes of data on the CPU is on the CPU: one line in the loop moves a batch, and the data stay
+    where they are.
+
+    So the device has to hold one batch and not all data. The line is `x, y = x.to(device), y.to(device)`.
+
+    https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.DataLoader
+    """
+    features, labels = torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]), torch.tensor([7, 8, 9])
+    moved = []
+
+    for x, y in DataLoader(TensorDataset(features, labels), batch_size=2):
+        assert {x.device, y.device} == {torch.device("cpu")}
+        x, y = x.to(device), y.to(device)
+        moved.append((x, y))
+
+    assert [(x.tolist(), y.tolist()) for x, y in moved] == [([[1, 2], [3, 4]], [7, 8]), ([[5, 6]], [9])]
+    assert {(x.device, y.device, x.dtype, y.dtype) for x, y in moved} == {(device, device, torch.float32, torch.int64)}
+    assert {features.device, labels.device} == {torch.device("cpu")}
+
+
+def test_the_generator_of_a_loader_is_one_of_the_cpu(accelerator):
+    """A DataLoader draws on the CPU, wherever the data are: a generator of an accelerator raises RuntimeError when the
+    loop starts.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.Generator.html
+    """
+    x = torch.arange(4, device=accelerator)
+
+    (shuffled,) = DataLoader(x, batch_size=4, shuffle=True, generator=torch.Generator())
+    loader = DataLoader(x, shuffle=True, generator=torch.Generator(device=accelerator))
+    with pytest.raises(RuntimeError, match="device type for generator"):
+        next(iter(loader))
+
+    assert sorted(shuffled.tolist()) == [0, 1, 2, 3]
+    assert shuffled.device == accelerator
+
+
+def test_a_default_device_breaks_shuffling(accelerator):
+    """With an accelerator as default device, `shuffle=True` raises RuntimeError: the loader's own generator is one of
+    the CPU, but its numbers are now to be drawn on the accelerator.
+
+    Give it `generator=torch.Generator(device=...)` of that device, or better, set no default device: name it.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.set_default_device.html
+    """
+    with torch.device(accelerator):
+        with pytest.raises(RuntimeError, match="device type for generator"):
+            next(iter(DataLoader(range(4), shuffle=True)))
+        generator = torch.Generator(device=accelerator)
+        (shuffled,) = DataLoader(range(4), batch_size=4, shuffle=True, generator=generator)
+
+    assert sorted(shuffled.tolist()) == [0, 1, 2, 3]
+
+
+@pytest.fixture
+def cuda(accelerator):
+    """The accelerator, if it is CUDA: which other ones pin memory, and how, differs from release to release."""
+    if accelerator.type != "cuda":
+        pytest.skip(f"what is said here of pinned memory is said of CUDA, and this is {accelerator.type}")
+    return accelerator
+
+
+def test_pin_memory_copies_into_locked_pages(cuda):
+    """On a machine with CUDA, `tensor.pin_memory()` is a copy in memory that the system never swaps out, still on the
+    CPU; a tensor that is pinned comes back as it is.
+
+    `is_pinned()` tells. What is made of a pinned tensor, such as a clone, is not pinned.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.Tensor.pin_memory.html
+    """
+    tensor = torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]])
+
+    pinned = tensor.pin_memory()
+    tensor[0, 0] = 7
+
+    assert (tensor.is_pinned(), pinned.is_pinned(), torch.zeros(2, pin_memory=True).is_pinned()) == (False, True, True)
+    assert (pinned.device, pinned.dtype, pinned.tolist()) == (tensor.device, torch.float32, [[1, 2, 3], [4, 5, 6]])
+    assert pinned.pin_memory().data_ptr() == pinned.data_ptr()
+    assert not pinned.clone().is_pinned()
+    assert pinned.to(cuda).tolist() == [[1, 2, 3], [4, 5, 6]]
+
+
+def test_pinned_batches_keep_their_form(cuda):
+    """On a machine with CUDA, `pin_memory=True` pins every tensor of a batch, to any depth, and leaves the rest as it
+    is.
+
+    What a `collate_fn` makes of a class of its own needs a method `pin_memory`.
+
+    https://docs.pytorch.org/docs/stable/data.html#memory-pinning
+    """
+    samples = [{"x": torch.tensor([1.0, 2.0]), "more": (3, "a")}, {"x": torch.tensor([4.0, 5.0]), "more": (6, "b")}]
+
+    (pageable,) = DataLoader(samples, batch_size=2)
+    (batch,) = DataLoader(samples, batch_size=2, pin_memory=True)
+
+    assert (batch["x"].tolist(), batch["more"][0].tolist()) == ([[1, 2], [4, 5]], [3, 6])
+    assert (list(batch), list(batch["more"][1])) == (["x", "more"], ["a", "b"])
+    assert (batch["x"].is_pinned(), batch["more"][0].is_pinned(), batch["x"].device.type) == (True, True, "cpu")
+    assert (pageable["x"].is_pinned(), pageable["more"][0].is_pinned()) == (False, False)
+    assert not samples[0]["x"].is_pinned()
+
+
+def test_a_copy_to_the_gpu_that_nobody_waits_for_is_right(cuda):
+    """`pinned.to("cuda", non_blocking=True)` may return before the copy is done, and what you compute with the result
+    is right all the same: the GPU takes its orders in turn.
+
+    Only the CPU must not write to the pinned tensor before the copy is done; `torch.cuda.synchronize()` waits for it.
+
+    https://docs.pytorch.org/tutorials/intermediate/pinmem_nonblock.html
+    """
+    pinned = torch.arange(1000.0).pin_memory()
+
+    with torch.cuda.device(cuda):
+        copy = pinned.to(cuda, non_blocking=True)
+        doubled = copy * 2
+        torch.cuda.synchronize()
+        pinned.fill_(-1)  # not before
+
+    assert (copy.device, doubled.device) == (cuda, cuda)
+    assert copy.tolist() == list(range(1000))
+    assert doubled.tolist() == list(range(0, 2000, 2))
+
+
+@pytest.mark.myth("what is on the CPU can be read")
+def test_a_copy_from_the_gpu_that_nobody_waits_for_comes_late(cuda):
+    """`tensor.to("cpu", non_blocking=True)` from CUDA gives a tensor on the CPU at once, whose numbers arrive later:
+    wait before you read them.
+
+    Reading too early raises nothing and gives whatever is there. Without `non_blocking` the call waits by itself.
+
+    https://docs.pytorch.org/tutorials/intermediate/pinmem_nonblock.html
+    """
+    x = torch.arange(1000.0, device=cuda)
+    pending = []
+
+    with torch.cuda.device(cuda):
+        for _ in range(3):  # the first round also loads and allocates, which may wait
+            torch.cuda._sleep(10_000_000)  # cycles, a few milliseconds in which the GPU gets to nothing else
+            late = (x * 2).to("cpu", non_blocking=True)
+            event = torch.cuda.Event()
+            event.record()
+            pending.append(not event.query())
+            torch.cuda.synchronize()
+
+            assert late.tolist() == list(range(0, 2000, 2))
+
+        assert any(pending)
+        torch.cuda._sleep(10_000_000)
+        at_once = (x * 2).to("cpu")  # waits, so there is nothing left to do
+        assert torch.cuda.current_stream().query()
+
+    assert at_once.tolist() == late.tolist()
+    assert (late.device.type, late.is_pinned(), at_once.is_pinned()) == ("cpu", True, False)
 
 
 class Stream(IterableDataset):
@@ -927,7 +1097,7 @@ class Stream(IterableDataset):
         return iter(self.numbers)
 
 
-def test_an_iterable_dataset_has_no_length_and_no_order():
+def test_an_iterable_dataset_has_no_length_and_no_order(device):
     """An IterableDataset is a stream: without a `__len__` of its own the loader has no `len`, and `shuffle` or a
     `sampler` raises ValueError.
 
@@ -935,7 +1105,7 @@ def test_an_iterable_dataset_has_no_length_and_no_order():
 
     https://docs.pytorch.org/docs/stable/data.html#iterable-style-datasets
     """
-    stream = Stream(range(6))
+    stream = Stream(torch.arange(6, device=device))
     loader = DataLoader(stream, batch_size=4)
 
     for _ in range(2):
@@ -949,6 +1119,7 @@ def test_an_iterable_dataset_has_no_length_and_no_order():
         DataLoader(stream, sampler=[0, 1])
 
 
+# With workers, everything is on the CPU: a process that was forked cannot use CUDA.
 def test_workers_repeat_a_stream():
     """Each worker has a copy of an IterableDataset, so two workers give everything twice, unless `__iter__` shares it
     out.
@@ -967,15 +1138,14 @@ def test_workers_repeat_a_stream():
 
 
 class Overtaken(Squares):
-    """Sample i and the worker that was asked for it. Number 0 waits until the other worker has come to number `far`."""
+    """Sample i and the worker that was asked for it. Number 0 waits until the other worker has come to number 6."""
 
-    def __init__(self, size, far):
+    def __init__(self, size):
         super().__init__(size)
-        self.far = far
         self.further = multiprocessing.Event()
 
     def __getitem__(self, i):
-        if i == self.far:
+        if i == 6:
             self.further.set()
         if i == 0:
             self.further.wait(timeout=10)
@@ -989,7 +1159,7 @@ def test_workers_keep_the_order():
 
     https://docs.pytorch.org/docs/stable/data.html#single-and-multi-process-data-loading
     """
-    loader = DataLoader(Overtaken(8, far=6), batch_size=2, num_workers=2)
+    loader = DataLoader(Overtaken(8), batch_size=2, num_workers=2)
 
     batches = [(i.tolist(), worker.tolist()) for i, worker in loader]
 
@@ -997,21 +1167,20 @@ def test_workers_keep_the_order():
 
 
 @pytest.mark.holds("torch>=2.6", otherwise=TypeError)
-def test_in_order_false_gives_what_is_ready():
-    """From torch 2.6 on, `in_order=False` gives batches as they are ready; before, a DataLoader does not know that
-    argument and raises TypeError.
+def test_in_order_false_is_for_workers(device):
+    """From torch 2.6 on, `in_order=False` lets a fast worker's batches come before a slow one's; without workers, where
+    nobody overtakes, batches come in order whatever it says.
 
-    The slow worker's batches come late, none is lost, and the other worker goes on meanwhile. The order then depends
-    on the clock, so the same seed no longer gives the same epoch.
+    With workers the order then depends on the clock, and the same seed no longer gives the same epoch. Before 2.6 a
+    DataLoader does not know that argument and raises TypeError.
 
     https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.DataLoader
     """
-    loader = DataLoader(Overtaken(8, far=5), batch_size=1, num_workers=2, in_order=False)
+    x = torch.arange(4, device=device)
+    loader = DataLoader(x, batch_size=2, in_order=False)
 
-    order = [i.item() for i, _ in loader]
-
-    assert order[:2] == [1, 3]  # number 5, for which 0 waits, is asked for after these two have arrived
-    assert sorted(order) == [0, 1, 2, 3, 4, 5, 6, 7]
+    assert (loader.in_order, DataLoader(x).in_order) == (False, True)
+    assert [batch.tolist() for batch in loader] == [[0, 1], [2, 3]]
 
 
 class Unreadable(Squares):

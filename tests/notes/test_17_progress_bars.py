@@ -63,12 +63,12 @@ def test_auto_draws_text_outside_a_notebook():
     assert text.getvalue() == "\r0/2\r0/2\n"
 
 
-def test_the_items_come_through_untouched():
+def test_the_items_come_through_untouched(device):
     """The loop gets the very objects it would get without the bar, in the same order.
 
     https://tqdm.github.io/docs/tqdm
     """
-    items = [torch.tensor([1.0, 2.0]), "text", None, [3]]
+    items = [torch.tensor([1.0, 2.0], device=device), "text", None, [3]]
 
     received = list(tqdm(items, file=io.StringIO()))
 

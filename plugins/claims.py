@@ -1,4 +1,4 @@
-"""What a note says: its claim, its link, and the markers `myth`, `holds` and `advice`."""
+"""What a note says: its claim, its link, and the markers `myth`, `holds`, `advice` and `only`."""
 
 from __future__ import annotations
 
@@ -44,6 +44,8 @@ def markers(item):
     for marker in item.iter_markers():
         if marker.name in ("myth", "advice"):
             yield {"name": marker.name, "text": marker.args[0]}
+        elif marker.name == "only":
+            yield {"name": "only", "kinds": list(marker.args), "text": marker.kwargs["because"]}
     for requirement, otherwise in boundaries(item):
         names = [exception.__name__ for exception in otherwise]
         yield {"name": "holds", "requirement": str(requirement), "otherwise": names}
@@ -73,6 +75,14 @@ def _problem(marker):
         what = {"myth": "what people say", "advice": "who says so, and where"}[marker.name]
         if marker.kwargs or len(marker.args) != 1 or not isinstance(marker.args[0], str) or not marker.args[0].strip():
             return f'@pytest.mark.{marker.name} takes one text, {what}: @pytest.mark.{marker.name}("...")'
+    if marker.name == "only":
+        kinds_there = ("cpu", "cuda", "nvidia", "mps", "xpu")
+        because = marker.kwargs.get("because")
+        if not marker.args or not set(marker.args) <= set(kinds_there) or not isinstance(because, str) or not because:
+            return (
+                f"@pytest.mark.only takes kinds of device ({', '.join(kinds_there)}) and the reason why not on others: "
+                '@pytest.mark.only("cuda", because="...")'
+            )
     if marker.name == "holds":
         usage = 'write, for example, @pytest.mark.holds("torch>=2.6", otherwise=AttributeError)'
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -82,10 +83,12 @@ def visible():
 
 def count(name):
     """How many devices of this type there are: an accelerator's type and index choose one of them."""
-    import torch
+    return module(name).device_count() if name != "cpu" and hasattr(module(name), "device_count") else 1
 
-    module = getattr(torch, name, None)
-    return module.device_count() if hasattr(module, "device_count") and name != "cpu" else 1
+
+def module(device_type):
+    """`torch.cuda`, `torch.mps` and so on: torch 2.0 does not import every one of them by itself."""
+    return importlib.import_module(f"torch.{device_type}")
 
 
 def synchronize(name):
@@ -96,7 +99,7 @@ def synchronize(name):
         return
     device_type = torch.device(name).type
     if device_type != "cpu":
-        getattr(torch, device_type).synchronize()
+        module(device_type).synchronize()
 
 
 def description(device):
@@ -113,7 +116,7 @@ def description(device):
             else None
         )
     if device_type in ("cuda", "xpu"):
-        properties = getattr(torch, device_type).get_device_properties(device.name)
+        properties = module(device_type).get_device_properties(device.name)
         architecture = f"sm_{properties.major}{properties.minor}, " if hasattr(properties, "major") else ""
         return f"{properties.name}, {architecture}{properties.total_memory / 2**30:.0f} GiB"
     return None
@@ -230,18 +233,34 @@ def canonical(name):
     return torch.empty(0, device=name).device
 
 
+def kinds(name):
+    """What the marker `only` may call a device: its type, and `nvidia` for a cuda that is not AMD's."""
+    import torch
+
+    device_type = name.partition(":")[0]
+    return {device_type, "nvidia"} if device_type == "cuda" and torch.version.cuda else {device_type}
+
+
+def _params(metafunc, names):
+    """One parameter for each device; one that the note's marker `only` does not name is skipped for its reason."""
+    for name in names:
+        others = [marker for marker in metafunc.definition.iter_markers("only") if not kinds(name) & set(marker.args)]
+        marks = [pytest.mark.skip(reason=f"not on {name}: {marker.kwargs['because']}") for marker in others]
+        yield pytest.param(name, marks=marks, id=name)
+
+
 def generate(metafunc, devices):
     """Run a note that asks for `device`, `device_pair` or `accelerator` once for each of them."""
     usable = [device for device in devices if not device.problem]
     if "device" in metafunc.fixturenames:
-        metafunc.parametrize("device", [device.name for device in usable], indirect=True)
+        metafunc.parametrize("device", list(_params(metafunc, [device.name for device in usable])), indirect=True)
     if "device_pair" in metafunc.fixturenames:
         metafunc.parametrize("device_pair", pairs(usable), indirect=True, ids="+".join)
     if "accelerator" in metafunc.fixturenames:
         names = [device.name for device in usable if device.is_accelerator]
         reason = f"only an accelerator can show this, and {metafunc.config.stash[NO_ACCELERATOR]}"
         nowhere = pytest.param(None, marks=pytest.mark.skip(reason=reason), id="no accelerator")
-        metafunc.parametrize("accelerator", names or [nowhere], indirect=True)
+        metafunc.parametrize("accelerator", list(_params(metafunc, names)) or [nowhere], indirect=True)
     if "on_cuda" in metafunc.fixturenames:
         names = [device.name for device in usable if device.name.startswith("cuda")]
         if obstacle := simulation.obstacle():

@@ -29,7 +29,7 @@ def seed_everything(seed, accelerators=()):
     """
     torch.default_generator.manual_seed(seed)
     for device_type in accelerators:
-        module = getattr(torch, device_type)
+        module = devices.module(device_type)
         (getattr(module, "manual_seed_all", None) or module.manual_seed)(seed)
     np.random.seed(seed)
     random.seed(seed)

@@ -283,6 +283,35 @@ def test_why_there_is_no_accelerator_is_said_beside_what_it_alone_can_show(
     assert f"  only an accelerator can show this, and {reason}\n    01 first: test_fast\n" in result.out
 
 
+@pytest.mark.parametrize(
+    ("kinds", "built_for", "ran"),
+    [
+        ('"cpu"', "12.4", ["cpu"]),
+        ('"cuda"', "12.4", ["cuda"]),
+        ('"cuda"', None, ["cuda"]),  # a build for AMD calls its devices cuda too
+        ('"nvidia"', "12.4", ["cuda"]),
+        ('"nvidia"', None, []),
+        ('"cpu", "cuda"', "12.4", ["cpu", "cuda"]),
+        ('"mps"', "12.4", []),
+    ],
+)
+def test_a_note_about_some_kinds_of_device_is_unchecked_on_the_others(project, monkeypatch, kinds, built_for, ran):
+    monkeypatch.setattr(devices, "visible", lambda: ["cpu", "cuda"])
+    monkeypatch.setattr(devices, "count", lambda name: 1)
+    monkeypatch.setattr(devices, "probe", lambda name: None)
+    monkeypatch.setattr(devices, "canonical", lambda name: torch.device("cpu"))
+    monkeypatch.setattr(devices, "synchronize", lambda name: None)
+    monkeypatch.setattr(torch.version, "cuda", built_for)
+    marker = f"@pytest.mark.only({kinds}, because='a reason')"
+    project.note(f"{marker}\ndef test_it(device):\n    pass\n\ndef test_other():\n    pass\n")
+
+    result = project.run("-v")
+
+    assert [name for name in ("cpu", "cuda") if f"::test_it[{name}] PASSED" in result.out] == ran
+    for name in {"cpu", "cuda"} - set(ran):
+        assert f"  not on {name}: a reason\n    01 first: test_it\n" in result.out
+
+
 @pytest.fixture
 def a_gpu_that_dies(monkeypatch):
     """cuda is the CPU in disguise; from the first note on that calls `die`, nothing on it works any more."""

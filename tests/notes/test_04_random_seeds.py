@@ -450,6 +450,7 @@ def test_drawing_on_one_device_does_not_move_another(device_pair):
     assert torch.equal(torch.rand(5, device=one), second)
 
 
+@pytest.mark.only("cuda", "xpu", because="what torch.mps.set_rng_state goes back to has moved, and was not tried")
 def test_an_accelerators_state_is_read_and_set_by_its_module(accelerator):
     """`torch.cuda.get_rng_state(device)` is the state of that GPU's generator, and with `set_rng_state` it goes back
     there; what the CPU draws in between is not in it.
@@ -458,8 +459,6 @@ def test_an_accelerators_state_is_read_and_set_by_its_module(accelerator):
 
     https://docs.pytorch.org/docs/stable/generated/torch.cuda.get_rng_state.html
     """
-    if accelerator.type == "mps":
-        pytest.skip("what torch.mps.set_rng_state goes back to has moved, and was not tried")
     module = getattr(torch, accelerator.type)
     torch.rand(3, device=accelerator)
     state = module.get_rng_state(accelerator)
@@ -473,6 +472,7 @@ def test_an_accelerators_state_is_read_and_set_by_its_module(accelerator):
     assert not torch.equal(torch.rand(5), here)  # the CPU went on
 
 
+@pytest.mark.only("cuda", because="up to torch 2.12 fork_rng means CUDA's devices unless it is told another type")
 def test_fork_rng_covers_the_gpus_it_is_told(accelerator):
     """`torch.random.fork_rng(devices=[...])` gives back the streams of the CPU and of the GPUs in the list, and of no
     other.
@@ -481,8 +481,6 @@ def test_fork_rng_covers_the_gpus_it_is_told(accelerator):
 
     https://docs.pytorch.org/docs/stable/random.html
     """
-    if accelerator.type != "cuda":
-        pytest.skip("up to torch 2.12 fork_rng means CUDA's devices unless it is told another type")
     torch.manual_seed(RANDOM_SEED)
     first, second = torch.rand(5, device=accelerator), torch.rand(5, device=accelerator)
 
@@ -1246,6 +1244,7 @@ def test_deterministic_mode_fills_what_is_left_empty(device):
     assert integers.tolist() == [2**31 - 1] * 3
 
 
+@pytest.mark.only("cuda", because="the list of such operations is CUDA's own: mps and xpu have others")
 def test_what_a_gpu_cannot_do_deterministically(accelerator):
     """In deterministic mode a CUDA tensor's `bincount` with weights raises RuntimeError, because a GPU adds in an order
     that changes; `index_add`, which computes the same, takes a slower way that is deterministic.
@@ -1255,8 +1254,6 @@ def test_what_a_gpu_cannot_do_deterministically(accelerator):
 
     https://docs.pytorch.org/docs/stable/generated/torch.use_deterministic_algorithms.html
     """
-    if accelerator.type != "cuda":
-        pytest.skip("the list of such operations is CUDA's own: mps and xpu have others")
     bins, weights = torch.tensor([2, 0, 2]), torch.tensor([0.5, 1.0, 4.0])
 
     torch.use_deterministic_algorithms(True)
@@ -1276,6 +1273,7 @@ def test_what_a_gpu_cannot_do_deterministically(accelerator):
     assert torch.bincount(bins.to(accelerator), weights.to(accelerator)).tolist() == [1, 0, 4.5]  # as usual again
 
 
+@pytest.mark.only("nvidia", because="cuBLAS is CUDA's own: ROCm, mps and xpu never asked for the variable")
 @pytest.mark.holds("torch>=2.10", otherwise=RuntimeError)
 def test_matrix_products_are_deterministic_without_a_variable(accelerator, monkeypatch):
     """From torch 2.10 on, deterministic mode takes matrix products on CUDA as they are; up to 2.9 they raise
@@ -1285,8 +1283,6 @@ def test_matrix_products_are_deterministic_without_a_variable(accelerator, monke
 
     https://docs.pytorch.org/docs/2.9/generated/torch.use_deterministic_algorithms.html
     """
-    if torch.version.cuda is None:
-        pytest.skip("cuBLAS is CUDA's own: ROCm, mps and xpu never asked for the variable")
     monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
     x = torch.tensor([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]], device=accelerator)
 
@@ -1320,6 +1316,7 @@ def test_deterministic_mode_does_not_turn_cudnns_switches():
     assert at_first == in_the_mode == (False, False)
 
 
+@pytest.mark.only("nvidia", because="the promise is cuDNN's: ROCm, mps and xpu were not tried")
 def test_a_deterministic_convolution_repeats_to_the_last_bit(accelerator):
     """In deterministic mode a convolution on CUDA and its gradients are the same to the last bit each time.
 
@@ -1328,8 +1325,6 @@ def test_a_deterministic_convolution_repeats_to_the_last_bit(accelerator):
 
     https://docs.pytorch.org/docs/stable/notes/randomness.html
     """
-    if torch.version.cuda is None:
-        pytest.skip("the promise is cuDNN's: ROCm, mps and xpu were not tried")
     x = torch.randn(4, 3, 16, 16, device=accelerator)
     runs = []
 

@@ -640,6 +640,7 @@ def test_bce_loss_refuses_a_target_that_is_no_probability(target):
         nn.BCELoss()(torch.tensor([0.25, 0.5]), torch.tensor([1.0, target]))
 
 
+@pytest.mark.only("cuda", "xpu", because="the refusal is CUDA's and XPU's: on MPS autocast lets BCELoss pass")
 def test_autocast_on_cuda_refuses_bce_loss(accelerator):
     """Under autocast BCELoss raises RuntimeError on CUDA and XPU, because a probability in float16 has lost what the
     loss needs; BCEWithLogitsLoss computes, in float32.
@@ -648,8 +649,6 @@ def test_autocast_on_cuda_refuses_bce_loss(accelerator):
 
     https://docs.pytorch.org/docs/stable/amp.html#prefer-binary-cross-entropy-with-logits-over-binary-cross-entropy
     """
-    if accelerator.type == "mps":
-        pytest.skip("the refusal is CUDA's and XPU's: on MPS autocast lets BCELoss pass")
     logits = torch.tensor([20.0, -20.0], dtype=torch.float16, device=accelerator)
     targets = torch.tensor([0.0, 1.0], device=accelerator)
 
@@ -674,13 +673,12 @@ def test_bce_with_logits_checks_no_target(device):
     assert nn.BCEWithLogitsLoss(reduction="none")(logits, targets).tolist() == [-32, -4096]
 
 
+@pytest.mark.only("cpu", "cuda", "xpu", because="on MPS BCELoss checks no dtype: with such labels it ends the process")
 def test_bce_losses_want_floating_targets(device):
     """Labels 0 and 1 as integers or booleans raise RuntimeError in both binary losses: convert them with `.float()`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html
     """
-    if device.type == "mps":
-        pytest.skip("on MPS BCELoss checks no dtype: with such labels it ends the process")
     x = torch.tensor([0.25, 0.75], device=device)
     labels = torch.tensor([0, 1], device=device)
 
@@ -961,14 +959,13 @@ def test_cross_entropy_takes_class_numbers_or_probabilities(device, rounding_bou
     torch.testing.assert_close(by_byte, by_number.cpu(), **near)
 
 
+@pytest.mark.only("cpu", "cuda", "xpu", because="on MPS CrossEntropyLoss computes with class numbers of other dtypes")
 def test_cross_entropy_is_particular_about_the_dtype_of_its_target(device):
     """Class numbers as int32 or floats raise RuntimeError, and so do one-hot rows of integers: what `F.one_hot` gives
     needs `.float()`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
     """
-    if device.type == "mps":
-        pytest.skip("on MPS CrossEntropyLoss computes with class numbers of other dtypes")
     logits = torch.tensor([[1.0, 2.0, 4.0], [0.5, -1.0, 0.0]], device=device)
     classes = torch.tensor([1, 0], device=device)
 

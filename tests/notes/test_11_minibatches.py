@@ -496,6 +496,7 @@ def test_a_tensor_counts_while_it_lives(accelerator):
     assert counts == [counts[0], counts[1], counts[1], counts[1], counts[0]]
 
 
+@pytest.mark.only("cuda", "xpu", because="blocks of 512 bytes are CUDA's and XPU's: Metal chooses their size on MPS")
 def test_cuda_memory_comes_in_blocks_of_512_bytes(accelerator):
     """torch's allocator for CUDA rounds the memory of each tensor up to a multiple of 512 bytes, so that one number
     takes 512 bytes; no numbers take none.
@@ -504,8 +505,6 @@ def test_cuda_memory_comes_in_blocks_of_512_bytes(accelerator):
 
     https://docs.pytorch.org/docs/stable/notes/cuda.html#cuda-memory-management
     """
-    if accelerator.type == "mps":
-        pytest.skip("blocks of 512 bytes are CUDA's and XPU's: Metal chooses their size on MPS")
     allocated, _ = memory_counters(accelerator)
     blocks = {}
     for size in (0, 1, 512, 513, 100_000):
@@ -552,6 +551,7 @@ def test_deleted_tensors_leave_their_memory_reserved(accelerator):
     assert counts["deleted"][1] - counts["emptied"][1] >= size
 
 
+@pytest.mark.only("cuda", "xpu", because="a counter of the peak is CUDA's and XPU's: MPS has none")
 def test_peak_memory_grows_in_proportion_to_the_batch(accelerator):
     """Twice the rows take twice the memory in a forward pass with gradients: one output of each layer, at least; under
     no_grad two outputs are enough for any number of layers.
@@ -561,8 +561,6 @@ def test_peak_memory_grows_in_proportion_to_the_batch(accelerator):
 
     https://docs.pytorch.org/docs/stable/generated/torch.cuda.memory.max_memory_allocated.html
     """
-    if accelerator.type == "mps":
-        pytest.skip("a counter of the peak is CUDA's and XPU's: MPS has none")
     module = getattr(torch, accelerator.type)
     allocated, _ = memory_counters(accelerator)
     model = nn.Sequential(*[nn.Sigmoid() for _ in range(10)])  # layers without weights, each of which keeps its output

@@ -86,6 +86,7 @@ def test_fresh_tensors_start_at_a_multiple_of_sixteen_bytes(device):
     assert cut.clone().data_ptr() % 16 == 0
 
 
+@pytest.mark.only("cuda", "xpu", because="data_ptr() on MPS is a handle of a buffer, not where it lies")
 def test_new_tensors_on_cuda_start_at_a_multiple_of_512_bytes(accelerator):
     """On CUDA every new tensor begins at a multiple of 512 bytes, more than Tensor cores ask for: what breaks their 16
     are views, and widths that are no multiple of eight halves.
@@ -94,8 +95,6 @@ def test_new_tensors_on_cuda_start_at_a_multiple_of_512_bytes(accelerator):
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.data_ptr.html
     """
-    if accelerator.type == "mps":
-        pytest.skip("addresses are CUDA's and XPU's: data_ptr() on MPS is a handle of a buffer, not where it lies")
     fresh = [torch.empty(size, dtype=torch.float16, device=accelerator) for size in [1, 3, 300, 1001, 70_000]]
     narrow = torch.empty(4, 20, dtype=torch.float16, device=accelerator)
 
@@ -227,6 +226,7 @@ def test_half_precision_is_short_of_range_or_of_digits(device, dtype, last, squa
     assert (total + 1).dtype == dtype
 
 
+@pytest.mark.only("cuda", "xpu", because="Apple makes no such promise for MPS")
 def test_halves_are_added_up_in_float32_on_cuda(accelerator):
     """On CUDA a sum of float16 and a matrix product of float16 add up in float32 and round once, at the end: 2048 and
     1022 ones are 3070, where adding one by one stays at 2048.
@@ -236,8 +236,6 @@ def test_halves_are_added_up_in_float32_on_cuda(accelerator):
 
     https://docs.pytorch.org/docs/stable/notes/numerical_accuracy.html
     """
-    if accelerator.type == "mps":
-        pytest.skip("adding up halves in float32 is CUDA's and XPU's promise: Apple makes none for MPS")
     x = torch.ones(16, 1024, dtype=torch.float16, device=accelerator)
     x[:, 0], x[:, 1] = 2048, 0
     ones = torch.ones(1024, 16, dtype=torch.float16, device=accelerator)
@@ -255,6 +253,7 @@ def test_halves_are_added_up_in_float32_on_cuda(accelerator):
     assert (x[0, 0] + x[0, 2]).item() == 2048
 
 
+@pytest.mark.only("cpu", "cuda", "xpu", because="autocast came to MPS with torch 2.5")
 def test_autocast_chooses_the_dtype_by_the_operation(device):
     """Under `torch.autocast` Linear and matrix products of float32 compute in half precision and losses in float32,
     while parameters and their gradients stay float32.
@@ -264,8 +263,6 @@ def test_autocast_chooses_the_dtype_by_the_operation(device):
 
     https://docs.pytorch.org/docs/stable/amp.html#autocast-op-reference
     """
-    if device.type == "mps" and torch.__version__ < (2, 5):
-        pytest.skip("autocast came to MPS with torch 2.5")
     half = torch.bfloat16 if device.type == "cpu" else torch.float16
     model = nn.Linear(16, 8, device=device)
     x, classes = torch.ones(4, 16, device=device), torch.tensor([0, 7, 3, 3], device=device)
@@ -302,6 +299,7 @@ def test_scaling_saves_small_gradients_from_float16(device):
     assert gradients == {1: 0, 2**16: 2**-26}
 
 
+@pytest.mark.only("cpu", "cuda", "xpu", because="GradScaler came to MPS with torch 2.8")
 @pytest.mark.holds("torch>=2.3", otherwise=AttributeError)
 def test_a_grad_scaler_skips_steps_and_adapts(device):
     """From torch 2.3 on `torch.amp.GradScaler` scales the loss, steps with the true gradient, skips the step and halves
@@ -313,8 +311,6 @@ def test_a_grad_scaler_skips_steps_and_adapts(device):
     https://docs.pytorch.org/docs/stable/amp.html#gradient-scaling
     """
     scaler = torch.amp.GradScaler(device.type, init_scale=8, growth_interval=2)
-    if device.type == "mps" and torch.__version__ < (2, 8):
-        pytest.skip("GradScaler came to MPS with torch 2.8")
     weight = nn.Parameter(torch.tensor([2.0], device=device))
     optimizer = torch.optim.SGD([weight], lr=0.5)
 
@@ -424,6 +420,7 @@ def test_the_two_settings_of_tf32_do_not_mix():
     assert torch.get_float32_matmul_precision() == "highest"
 
 
+@pytest.mark.only("nvidia", "mps", because="what 'high' means to AMD and Intel depends on model and release")
 def test_tf32_takes_compute_capability_eight(accelerator):
     """Asked for "high" precision, NVIDIA GPUs from compute capability 8.0 on round the inputs of a float32 product to
     TF32; older ones and MPS compute as before.
@@ -433,8 +430,6 @@ def test_tf32_takes_compute_capability_eight(accelerator):
 
     https://docs.pytorch.org/docs/stable/generated/torch.set_float32_matmul_precision.html
     """
-    if torch.version.hip or accelerator.type == "xpu":
-        pytest.skip("compute capability is NVIDIA's: what 'high' means to AMD and Intel depends on model and release")
     has_tf32 = accelerator.type == "cuda" and torch.cuda.get_device_capability(accelerator) >= (8, 0)
     x = torch.full((1024, 1024), 1 + 2**-12, device=accelerator)  # for small ones a library may do without TF32
     identity = torch.eye(1024, device=accelerator)
@@ -477,6 +472,7 @@ def test_tf32_errs_in_the_eleventh_bit(accelerator, rounding_bound):
     assert errors["highest"] <= bounds["highest"]
 
 
+@pytest.mark.only("cuda", because="cuDNN and its switch are CUDA's")
 def test_convolutions_on_cuda_may_round_to_tf32(accelerator):
     """On CUDA a convolution of float32 may round its inputs to TF32 without being asked;
     `torch.backends.cudnn.allow_tf32 = False`, or a block with such flags, keeps the digits of float32.
@@ -485,8 +481,6 @@ def test_convolutions_on_cuda_may_round_to_tf32(accelerator):
 
     https://docs.pytorch.org/docs/stable/notes/cuda.html#tensorfloat-32-tf32-on-ampere-and-later-devices
     """
-    if accelerator.type != "cuda":
-        pytest.skip("cuDNN and its switch are CUDA's")
     images = torch.full((4, 32, 16, 16), 1 + 2**-12, device=accelerator)
     weight = torch.eye(32, device=accelerator).reshape(32, 32, 1, 1)
 

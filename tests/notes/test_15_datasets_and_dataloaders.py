@@ -982,15 +982,8 @@ def test_a_default_device_breaks_shuffling(accelerator):
     assert sorted(shuffled.tolist()) == [0, 1, 2, 3]
 
 
-@pytest.fixture
-def cuda(accelerator):
-    """The accelerator, if it is CUDA: which other ones pin memory, and how, differs from release to release."""
-    if accelerator.type != "cuda":
-        pytest.skip(f"what is said here of pinned memory is said of CUDA, and this is {accelerator.type}")
-    return accelerator
-
-
-def test_pin_memory_copies_into_locked_pages(cuda):
+@pytest.mark.only("cuda", because="which other devices pin memory, and how, differs from release to release")
+def test_pin_memory_copies_into_locked_pages(accelerator):
     """On a machine with CUDA, `tensor.pin_memory()` is a copy in memory that the system never swaps out, still on the
     CPU; a tensor that is pinned comes back as it is.
 
@@ -1007,10 +1000,11 @@ def test_pin_memory_copies_into_locked_pages(cuda):
     assert (pinned.device, pinned.dtype, pinned.tolist()) == (tensor.device, torch.float32, [[1, 2, 3], [4, 5, 6]])
     assert pinned.pin_memory().data_ptr() == pinned.data_ptr()
     assert not pinned.clone().is_pinned()
-    assert pinned.to(cuda).tolist() == [[1, 2, 3], [4, 5, 6]]
+    assert pinned.to(accelerator).tolist() == [[1, 2, 3], [4, 5, 6]]
 
 
-def test_pinned_batches_keep_their_form(cuda):
+@pytest.mark.only("cuda", because="which other devices pin memory, and how, differs from release to release")
+def test_pinned_batches_keep_their_form(accelerator):
     """On a machine with CUDA, `pin_memory=True` pins every tensor of a batch, to any depth, and leaves the rest as it
     is.
 
@@ -1030,7 +1024,8 @@ def test_pinned_batches_keep_their_form(cuda):
     assert not samples[0]["x"].is_pinned()
 
 
-def test_a_copy_to_the_gpu_that_nobody_waits_for_is_right(cuda):
+@pytest.mark.only("cuda", because="which other devices pin memory, and how, differs from release to release")
+def test_a_copy_to_the_gpu_that_nobody_waits_for_is_right(accelerator):
     """`pinned.to("cuda", non_blocking=True)` may return before the copy is done, and what you compute with the result
     is right all the same: the GPU takes its orders in turn.
 
@@ -1040,19 +1035,20 @@ def test_a_copy_to_the_gpu_that_nobody_waits_for_is_right(cuda):
     """
     pinned = torch.arange(1000.0).pin_memory()
 
-    with torch.cuda.device(cuda):
-        copy = pinned.to(cuda, non_blocking=True)
+    with torch.cuda.device(accelerator):
+        copy = pinned.to(accelerator, non_blocking=True)
         doubled = copy * 2
         torch.cuda.synchronize()
         pinned.fill_(-1)  # not before
 
-    assert (copy.device, doubled.device) == (cuda, cuda)
+    assert (copy.device, doubled.device) == (accelerator, accelerator)
     assert copy.tolist() == list(range(1000))
     assert doubled.tolist() == list(range(0, 2000, 2))
 
 
+@pytest.mark.only("cuda", because="which other devices pin memory, and how, differs from release to release")
 @pytest.mark.myth("what is on the CPU can be read")
-def test_a_copy_from_the_gpu_that_nobody_waits_for_comes_late(cuda):
+def test_a_copy_from_the_gpu_that_nobody_waits_for_comes_late(accelerator):
     """`tensor.to("cpu", non_blocking=True)` from CUDA gives a tensor on the CPU at once, whose numbers arrive later:
     wait before you read them.
 
@@ -1060,10 +1056,10 @@ def test_a_copy_from_the_gpu_that_nobody_waits_for_comes_late(cuda):
 
     https://docs.pytorch.org/tutorials/intermediate/pinmem_nonblock.html
     """
-    x = torch.arange(1000.0, device=cuda)
+    x = torch.arange(1000.0, device=accelerator)
     pending = []
 
-    with torch.cuda.device(cuda):
+    with torch.cuda.device(accelerator):
         for _ in range(3):  # the first round also loads and allocates, which may wait
             torch.cuda._sleep(10_000_000)  # cycles, a few milliseconds in which the GPU gets to nothing else
             late = (x * 2).to("cpu", non_blocking=True)

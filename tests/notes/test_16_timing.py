@@ -419,16 +419,9 @@ def test_reading_a_value_waits_for_the_device(accelerator, read):
     assert value == (True if read == "__bool__" else 6)
 
 
-@pytest.fixture
-def known_to_the_timer(accelerator):
-    """The accelerator, unless torch's Timer does not know that kind yet: on xpu before 2.7. (For mps, see `holds`.)"""
-    if accelerator.type == "xpu" and torch.__version__ < (2, 7):
-        pytest.skip("torch's Timer waits for xpu from torch 2.7 on")
-    return accelerator
-
-
+@pytest.mark.only("cuda", "mps", because="torch's Timer waits for xpu from torch 2.7 on")
 @pytest.mark.holds('torch>=2.9; sys_platform == "darwin"', otherwise=(AssertionError, AttributeError))
-def test_torch_benchmark_synchronises_by_itself(known_to_the_timer):
+def test_torch_benchmark_synchronises_by_itself(accelerator):
     """`torch.utils.benchmark.Timer` waits for the current device before it reads its clock: no `synchronize()` in it.
 
     So for CUDA in all releases, for xpu from torch 2.7 on, for mps from 2.9 on. Before, its times on those two are
@@ -437,25 +430,18 @@ def test_torch_benchmark_synchronises_by_itself(known_to_the_timer):
     https://docs.pytorch.org/docs/stable/benchmark_utils.html
     """
     events = []
-    names = {"events": events, "order_work": order_work, "device": known_to_the_timer}
+    names = {"events": events, "order_work": order_work, "device": accelerator}
 
-    with current(known_to_the_timer):
+    with current(accelerator):
         benchmark.Timer("events.append(order_work(device)[0])", globals=names).timeit(1)
         done = [event.query() for event in events]
 
     assert done == [True, True, True]
 
 
-@pytest.fixture
-def with_timed_events(accelerator):
-    """The accelerator, if its events can tell the time, as those of xpu could not at first."""
-    if accelerator.type == "xpu" and torch.__version__ < (2, 7):
-        pytest.skip("events of xpu tell the time in new releases only")
-    return accelerator
-
-
+@pytest.mark.only("cuda", "mps", because="events of xpu tell the time in new releases only")
 @pytest.mark.holds('torch>=2.1; sys_platform == "darwin"', otherwise=AttributeError)
-def test_events_tell_the_devices_own_time(with_timed_events):
+def test_events_tell_the_devices_own_time(accelerator):
     """`start.elapsed_time(end)` of two events made with `enable_timing=True` is what the device took from one to the
     other: in milliseconds, and no more than `perf_counter`, in seconds, sees around it.
 
@@ -463,15 +449,15 @@ def test_events_tell_the_devices_own_time(with_timed_events):
 
     https://docs.pytorch.org/docs/stable/generated/torch.cuda.streams.Event.html
     """
-    module = getattr(torch, with_timed_events.type)
+    module = getattr(torch, accelerator.type)
     start, end = module.Event(enable_timing=True), module.Event(enable_timing=True)
 
-    with current(with_timed_events):
-        order_work(with_timed_events)
+    with current(accelerator):
+        order_work(accelerator)
         module.synchronize()
         before = time.perf_counter()
         start.record()
-        order_work(with_timed_events)
+        order_work(accelerator)
         end.record()
         module.synchronize()
         milliseconds = start.elapsed_time(end)
@@ -482,15 +468,8 @@ def test_events_tell_the_devices_own_time(with_timed_events):
     assert seconds < milliseconds  # in seconds it would be a thousand times as long
 
 
-@pytest.fixture
-def cuda(accelerator):
-    """The accelerator, if it is CUDA, for what only that has, or had first."""
-    if accelerator.type != "cuda":
-        pytest.skip(f"what is said here is said of CUDA, and this is {accelerator.type}")
-    return accelerator
-
-
-def test_events_do_not_tell_the_time_unless_asked_to(cuda):
+@pytest.mark.only("cuda", because="CUDA alone has this, or had it first")
+def test_events_do_not_tell_the_time_unless_asked_to(accelerator):
     """A `torch.cuda.Event()` keeps no time: `elapsed_time` raises unless both events were recorded and made with
     `enable_timing=True`.
 
@@ -498,7 +477,7 @@ def test_events_do_not_tell_the_time_unless_asked_to(cuda):
 
     https://docs.pytorch.org/docs/stable/generated/torch.cuda.streams.Event.html
     """
-    with torch.cuda.device(cuda):
+    with torch.cuda.device(accelerator):
         start, end = torch.cuda.Event(), torch.cuda.Event()
         start.record()
         end.record()
@@ -513,7 +492,8 @@ def test_events_do_not_tell_the_time_unless_asked_to(cuda):
     assert (start.query(), end.query()) == (True, True)
 
 
-def test_a_stream_waits_for_another_only_if_told_to(cuda):
+@pytest.mark.only("cuda", because="CUDA alone has this, or had it first")
+def test_a_stream_waits_for_another_only_if_told_to(accelerator):
     """A CUDA stream is a queue, worked off in order, and `wait_stream` makes what comes next wait for what another
     stream has been given; work goes to the default stream unless `with torch.cuda.stream(...)` says otherwise.
 
@@ -521,9 +501,9 @@ def test_a_stream_waits_for_another_only_if_told_to(cuda):
 
     https://docs.pytorch.org/docs/stable/notes/cuda.html#cuda-streams
     """
-    with torch.cuda.device(cuda):
+    with torch.cuda.device(accelerator):
         default, side = torch.cuda.default_stream(), torch.cuda.Stream()
-        x = torch.zeros(1000, device=cuda)
+        x = torch.zeros(1000, device=accelerator)
         x.fill_(5)
         torch.cuda.synchronize()
 
@@ -543,7 +523,8 @@ def test_a_stream_waits_for_another_only_if_told_to(cuda):
     assert plus_one.tolist() == [7] * 1000
 
 
-def test_hidden_waits_can_be_found(cuda):
+@pytest.mark.only("cuda", because="CUDA alone has this, or had it first")
+def test_hidden_waits_can_be_found(accelerator):
     """Under `torch.cuda.set_sync_debug_mode("error")`, what makes the CPU wait for the GPU raises RuntimeError, such as
     `.item()`, and what only hands work over does not.
 
@@ -551,7 +532,7 @@ def test_hidden_waits_can_be_found(cuda):
 
     https://docs.pytorch.org/docs/stable/generated/torch.cuda.set_sync_debug_mode.html
     """
-    x = torch.tensor([1.0, 2.0], device=cuda)
+    x = torch.tensor([1.0, 2.0], device=accelerator)
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it is a prototype, and says so

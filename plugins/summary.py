@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections import defaultdict
 from dataclasses import dataclass, field
 
@@ -194,7 +195,7 @@ class Census:
             yield ""
             yield "will change:"
         for text, names in sorted(by_text.items()):
-            yield f"  {text}"
+            yield from textwrap.wrap(text, 118, initial_indent="  ", subsequent_indent="  ")
             yield from (f"    {name}" for name in sorted(names))
 
     def total(self):

@@ -1,12 +1,15 @@
 """What the README shows is so: its Python runs, its output is real, its tables are whole."""
 
 import ast
+import csv
 import re
 
 import pytest
 from sybil import Document
 from sybil.parsers.markdown import CodeBlockParser
 from test_notes import NAMES, NOTES, ROOT, functions
+
+from page import compare, counts, records
 
 README = ROOT / "README.md"
 TEXT = README.read_text(encoding="utf-8")
@@ -79,6 +82,30 @@ def test_the_run_that_is_shown_is_the_real_one(project, tmp_path):
     assert result.code == 0
     assert len(shown) >= len(NAMES)
     assert not_printed(shown, result) == []
+
+
+RECORDS = ROOT / "records"
+
+
+def test_the_comparison_that_is_shown_is_the_real_one():
+    before, after = (records.read(RECORDS / f"torch-{release}.json") for release in ("2.5.1", "2.6.0"))
+
+    shown = output("from 2.5.1 to 2.6.0")
+    assert len(shown) >= 10
+    assert set(shown) <= {*compare.as_text(before, after), "..."}
+
+
+def test_the_table_of_counts_is_the_one_that_is_generated():
+    (title,) = re.findall(r"^<!-- real output: nox -s counts -->\n\n((?:\|.*\n)+)", TEXT, re.MULTILINE)
+
+    assert title.splitlines() == list(counts.as_markdown(map(records.read, RECORDS.glob("torch-*.json"))))
+
+
+def test_there_is_a_record_of_every_supported_release():
+    with (ROOT / "versions.csv").open(encoding="utf-8") as table:
+        releases = [release["torch"] for release in csv.DictReader(table)]
+
+    assert sorted(path.stem for path in RECORDS.glob("torch-*.json")) == sorted(f"torch-{text}" for text in releases)
 
 
 def test_the_table_of_sections_is_whole():

@@ -126,7 +126,7 @@ def pytest_sessionstart(session):
     config.stash[devices.ACCELERATORS] = sorted(set(usable)) if not config.option.collectonly else []
     config.pluginmanager.register(isolation, "isolation")
     for option in ("mutants", "collectonly"):
-        if config.getoption("record") and config.getoption(option):
+        if config.getoption("record") is not None and config.getoption(option):
             raise pytest.UsageError("--record is for a run of the notes: leave out --mutants and --collect-only")
     if config.getoption("mutants"):
         from plugins import mutation
@@ -141,7 +141,7 @@ def pytest_sessionstart(session):
         amounts = dict(config.getoption("at_least"))
         census = summary.Census(required, config.getoption("allow_missing"), broken, amounts)
         config.pluginmanager.register(census, "census")
-        if path := config.getoption("record"):
+        if (path := config.getoption("record")) is not None:
             config.pluginmanager.register(record.Record(record.target(config, path), census), "record")
 
 

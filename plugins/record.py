@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import platform
-from dataclasses import dataclass
+import secrets
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -21,6 +22,8 @@ COMPLETE = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
 
 def target(config, text):
     """The path that `--record` names, from the folder pytest was called in; its folder is made if it is not there."""
+    if not text:
+        raise pytest.UsageError("--record '': name a file, such as --record record.json")
     path = config.invocation_params.dir / text
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -28,6 +31,10 @@ def target(config, text):
         raise pytest.UsageError(f"--record {text}: its folder cannot be made ({error.strerror})") from None
     if path.is_dir():
         raise pytest.UsageError(f"--record {text}: that is a folder; name a file in it, such as {text}/record.json")
+    if path.exists() and not path.is_file():  # replacing /dev/stdout, or /dev/null, is what nobody wants
+        raise pytest.UsageError(f"--record {text}: that is no ordinary file, and it would be replaced by one")
+    if not os.access(path.parent, os.W_OK):
+        raise pytest.UsageError(f"--record {text}: its folder cannot be written to")
     return path
 
 
@@ -42,7 +49,7 @@ class Record:
     @pytest.hookimpl(trylast=True)  # after the census has settled the exit code
     def pytest_sessionfinish(self, session):
         stopped = session.shouldstop or session.shouldfail
-        if session.exitstatus not in COMPLETE or stopped or not self.census.outcomes:
+        if session.exitstatus not in COMPLETE or stopped or self.census.incomplete or not self.census.outcomes:
             how = "stopped early" if stopped else "came to no end"
             self.said = f"FAILED: --record {self.path.name}: not written, for the run {how}"
             return
@@ -76,7 +83,7 @@ def document(config, census):
             },
         )
         result = {
-            "case": nodeid.removeprefix(outcome.note).strip("[]"),
+            "case": nodeid.removeprefix(outcome.note)[1:-1],
             "device": None if outcome.where == "-" else outcome.where,
             "outcome": outcome.verdict,
             "reason": outcome.reason,
@@ -103,6 +110,11 @@ def environment(config):
     """Where the run took place: torch and its build, packages, Python, platform and devices."""
     import torch
 
+    lost = config.stash[devices.LOST]
+    found = [
+        replace(device, problem=device.problem or lost.get(device.name.partition(":")[0]))
+        for device in config.stash[devices.FOUND]
+    ]
     return {
         "torch": torch.__version__,
         "build": versions.build(),
@@ -113,7 +125,7 @@ def environment(config):
         "packages": versions.packages(),
         "devices": [
             {"name": device.name, "description": devices.description(device), "problem": device.problem}
-            for device in config.stash[devices.FOUND]
+            for device in found
         ],
         "seed": config.getoption("seed"),
     }
@@ -121,9 +133,10 @@ def environment(config):
 
 def write(path, document):
     """Write a JSON document so that a reader sees all of it or what was there before."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    path = path.resolve()  # where it is a link, what it leads to
+    beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")  # in a container every run has the same process id
     try:
-        with beside.open("x", encoding="utf-8") as file:
+        with beside.open("x", encoding="utf-8", errors="backslashreplace") as file:  # JSON too writes a surrogate so
             json.dump(document, file, indent=0, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
             file.write("\n")
         os.replace(beside, path)

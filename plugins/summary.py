@@ -5,10 +5,11 @@ from __future__ import annotations
 import textwrap
 from collections import defaultdict
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pytest
 
-from plugins import devices, simulation, versions
+from plugins import claims, devices, simulation, versions
 
 HELD, FAILED, ELSEWHERE, UNCHECKED = "held", "failed", "elsewhere", "unchecked"
 
@@ -26,8 +27,8 @@ class Outcome:
     where: str
     about: dict
     line: int
-    verdict: str = HELD
-    reason: str = ""
+    verdict: str = UNCHECKED
+    reason: str = "its body did not run"
     seconds: float = 0.0
     explanation: list[str] = field(default_factory=list)
     will_change: list[str] = field(default_factory=list)
@@ -48,19 +49,23 @@ class Census:
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
     announced: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    incomplete: bool = False
+    """Whether a section was not collected, or a process died of a note before it told which: no outcome says so."""
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collectreport(self, report):
+        self.incomplete |= report.failed
         if report.skipped and isinstance(report.longrepr, tuple) and report.nodeid.endswith(".py"):
             section = report.nodeid.rpartition("/test_")[2].removesuffix(".py").replace("_", " ")
             self.missing[section] = report.longrepr[2].removeprefix("Skipped: ")
 
     def pytest_runtest_logreport(self, report):
         properties = dict(report.user_properties)
-        if "claim" not in properties:
-            return
         outcome = self.outcomes.get(report.nodeid)
         if outcome is None:
+            if "claim" not in properties:  # no note, or one of which a process of pytest-xdist died at its very start
+                self.incomplete |= report.failed and claims.is_note_file(Path(report.nodeid.partition("::")[0]))
+                return
             note = report.nodeid.partition("[")[0]
             outcome = Outcome(note, properties["section"], properties["device"], properties, report.location[1] + 1)
             outcome.will_change = self.announced[report.nodeid]
@@ -73,6 +78,8 @@ class Census:
         elif report.skipped and outcome.verdict != FAILED:
             outcome.verdict = ELSEWHERE if hasattr(report, "wasxfail") else UNCHECKED
             outcome.reason = getattr(report, "wasxfail", "") or report.longrepr[2].removeprefix("Skipped: ")
+        elif report.when == "call" and report.passed:
+            outcome.verdict, outcome.reason = HELD, ""
 
     def pytest_warning_recorded(self, warning_message, nodeid):
         """A change that torch or a neighbour announces to a note is a finding; what else warns is an error already."""

@@ -140,6 +140,8 @@ def test_a_record_that_cannot_be_written_fails_the_run(project, only_a_cpu, monk
     [
         (["--record", "tests"], "--record tests: that is a folder; name a file in it, such as tests/record.json"),
         (["--record", "pytest.ini/record.json"], "--record pytest.ini/record.json: its folder cannot be made"),
+        (["--record", ""], "--record '': name a file, such as --record record.json"),
+        (["--record=/dev/null"], "--record /dev/null: that is no ordinary file, and it would be replaced by one"),
         (["--record", "a.json", "--mutants"], "--record is for a run of the notes: leave out --mutants"),
         (["--record", "a.json", "--collect-only"], "--record is for a run of the notes: leave out --mutants"),
     ],
@@ -151,3 +153,102 @@ def test_what_cannot_be_recorded_is_refused_at_once(project, only_a_cpu, options
 
     assert result.code == pytest.ExitCode.USAGE_ERROR
     assert refusal in result.refusal
+
+
+def test_a_folder_that_cannot_be_written_to_is_said_before_the_run(project, only_a_cpu, monkeypatch):
+    monkeypatch.setattr(record.os, "access", lambda path, mode: False)
+    project.note("def test_it():\n    pass\n")
+
+    assert "--record a.json: its folder cannot be written to" in project.run("--record", "a.json").refusal
+
+
+def test_a_link_stays_one_and_leads_to_the_record(project, only_a_cpu):
+    project.note("def test_it():\n    pass\n")
+    try:
+        (project.path / "link.json").symlink_to(project.path / "there.json")
+    except OSError:
+        pytest.skip("no links here")
+
+    project.run("--record", "link.json")
+
+    assert (project.path / "link.json").is_symlink()
+    assert records.read(project.path / "there.json").counts["held"] == 1
+
+
+def test_what_utf8_has_no_code_for_is_escaped(project, only_a_cpu):
+    project.note("def test_it():\n    raise OSError('a\\udc80b')\n")
+
+    project.run("--record", "record.json")
+
+    (only,) = records.read(project.path / "record.json").document["notes"][0]["results"]
+    assert only["reason"] == "OSError: a\udc80b"
+
+
+def test_a_case_keeps_the_brackets_of_its_name(project, only_a_cpu):
+    project.note("@pytest.mark.parametrize('row', ['x[0]', '[1]'])\ndef test_it(row):\n    pass\n")
+
+    project.run("--record", "record.json")
+
+    (note,) = records.read(project.path / "record.json").document["notes"]
+    assert [result["case"] for result in note["results"]] == ["[1]", "x[0]"]
+
+
+DIES = "import os\n\ndef test_dies():\n    os._exit(3)\n\ndef test_it():\n    pass\n"
+
+
+def test_a_note_that_ends_its_process_has_failed(project, only_a_cpu):
+    project.note(DIES)
+
+    result = project.run("--record", "record.json", "-n", "1")
+
+    assert result.code == pytest.ExitCode.TESTS_FAILED
+    found = records.read(project.path / "record.json")
+    assert found.counts == {"failed": 1, "held": 1, "elsewhere": 0, "unchecked": 0}
+    (only,) = found.document["notes"][0]["results"]
+    assert only["outcome"] == "failed"
+    assert "crashed while running" in only["reason"]
+
+
+def test_a_process_that_ends_before_it_can_say_of_which_note_leaves_no_record(project, only_a_cpu):
+    project.note(DIES.replace("def test_dies():", "@pytest.fixture\ndef ends():").replace("test_it()", "test_it(ends)"))
+
+    result = project.run("--record", "record.json", "-n", "1")
+
+    assert result.code != 0
+    assert "FAILED: --record record.json: not written, for the run came to no end" in result.out
+    assert not (project.path / "record.json").exists()
+
+
+def test_a_section_that_cannot_be_imported_leaves_no_record_even_where_the_run_goes_on(project, only_a_cpu):
+    project.note("def test_it():\n    pass\n")
+    project.note("import no_such_module\n", section="02_second")
+
+    result = project.run("--record", "record.json", "--continue-on-collection-errors")
+
+    assert result.code == pytest.ExitCode.TESTS_FAILED
+    assert "FAILED: --record record.json: not written, for the run came to no end" in result.out
+    assert not (project.path / "record.json").exists()
+
+
+def test_a_note_whose_body_did_not_run_is_not_checked(project, only_a_cpu):
+    project.note("def test_it():\n    pass\n")
+
+    result = project.run("--record", "record.json", "--setup-only")
+
+    assert result.code == pytest.ExitCode.TESTS_FAILED
+    assert "FAILED: no note ran" in result.out
+    (only,) = records.read(project.path / "record.json").document["notes"][0]["results"]
+    assert (only["outcome"], only["reason"]) == ("unchecked", "its body did not run")
+
+
+def test_a_device_that_was_lost_during_the_run_has_that_for_its_problem(project, only_a_cpu, monkeypatch):
+    monkeypatch.setattr(devices, "description", lambda device: None if device.problem else "a CPU")
+    project.note(
+        "from plugins import devices\n\n"
+        "def test_it(request):\n    request.config.stash[devices.LOST]['cpu'] = 'cpu stopped computing'\n"
+    )
+
+    project.run("--record", "record.json")
+
+    (only,) = records.read(project.path / "record.json").environment["devices"]
+    assert only == {"name": "cpu", "description": None, "problem": "cpu stopped computing"}

@@ -97,9 +97,10 @@ def synchronize(name):
 
     if name in (STAND_IN, simulation.NAME):
         return
-    device_type = torch.device(name).type
-    if device_type != "cpu":
-        module(device_type).synchronize()
+    device = torch.device(name)
+    if device.type != "cpu":
+        wait = module(device.type).synchronize
+        wait(name) if device.index else wait()  # without a name it is the first one's turn
 
 
 def description(device):
@@ -180,13 +181,13 @@ def discover(wanted):
         if name == "all":
             names += there
             continue
-        device_type, _, index = name.partition(":")
+        device_type, colon, index = name.partition(":")
         if device_type not in there:
             why = f" ({reason})" if (reason := diagnosis.of_absence(device_type)) else ""
             raise pytest.UsageError(
                 f"--device {name}: not a device of this machine, which has {', '.join(there)}{why}; {choice}"
             )
-        if index and not (index.isdecimal() and int(index) < count(device_type)):
+        if colon and index not in map(str, range(count(device_type))):
             raise pytest.UsageError(
                 f"--device {name}: this machine has {count(device_type)} of {device_type}, counted from 0; {choice}"
             )

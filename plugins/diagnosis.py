@@ -57,16 +57,19 @@ def of_absence(device_type):
 
 
 def _of_absent_cuda(torch):
-    hidden = [f"{name}={os.environ[name]!r}" for name in HIDING if name in os.environ]
-    built_for = torch.version.cuda or getattr(torch.version, "hip", None)
-    gpus = gpus_of_the_driver()
+    hip = getattr(torch.version, "hip", None)
+    built_for = f"ROCm {hip}" if hip else torch.version.cuda and f"CUDA {torch.version.cuda}"
+    gpus = None if hip else gpus_of_the_driver()
+    hidden = [f"{name}={os.environ[name]!r}" for name in HIDING if _hides(os.environ.get(name), gpus)]
     if not built_for:
         gpu = f"there is a GPU ({gpus[0]}), but " if gpus else ""
         return f"{gpu}this torch ({torch.__version__}) is a build without CUDA"
     if hidden:
         return f"{' and '.join(hidden)} hides {'what there is' if gpus is None else 'the GPUs'} from it"
     if gpus is None:
-        return f"this torch was built for CUDA {built_for}, but there is no driver here that it could ask"
+        if hip:
+            return f"this torch was built for {built_for}, and finds no GPU"
+        return f"this torch was built for {built_for}, but there is no driver here that it could ask"
     if not gpus:
         return "the driver finds no GPU"
     try:
@@ -74,6 +77,17 @@ def _of_absent_cuda(torch):
     except (RuntimeError, AssertionError) as error:
         return of_error("cuda", error)
     return ""
+
+
+def _hides(value, gpus):
+    """Whether this value hides every GPU: one that names the first GPU does not, as Slurm and others set it for a job.
+
+    What is listed after something that is not there is hidden, so the first name decides.
+    """
+    if value is None:
+        return False
+    first = value.partition(",")[0].strip()
+    return not first.isdecimal() or (gpus is not None and int(first) >= len(gpus))
 
 
 def gpus_of_the_driver():

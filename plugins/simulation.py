@@ -8,6 +8,7 @@ requires grad can abort the interpreter), and in a process of its own, which may
 from __future__ import annotations
 
 import multiprocessing
+import sys
 import warnings
 
 from packaging.requirements import Requirement
@@ -22,6 +23,8 @@ PATIENCE = 60
 
 def obstacle():
     """Why nothing can be simulated here, or None."""
+    if sys.platform == "darwin":
+        return "a GPU is simulated in a forked process, in which libraries of macOS may crash"
     if "fork" not in multiprocessing.get_all_start_methods():
         return "a GPU is simulated in a forked process, which this system has not"
     if not versions.is_met(NEEDED):
@@ -62,6 +65,7 @@ def _simulate(function, answer):
     import torch
     from torch._subclasses.fake_tensor import FakeTensorMode
 
+    torch.cuda.is_available = lambda: False  # a real GPU, which may be broken, is not to be started
     try:
         with torch.no_grad(), FakeTensorMode():
             outcome = function(), None, None

@@ -37,7 +37,7 @@ def test_a_device_that_is_not_there_stops_the_run_with_one_line(project, only_a_
     assert result.refusal.endswith("; choose with --device cpu or --device all")
 
 
-@pytest.mark.parametrize("name", ["cuda:2", "cuda:x", "cuda:-1"])
+@pytest.mark.parametrize("name", ["cuda:2", "cuda:x", "cuda:-1", "cuda:", "cuda:00"])
 def test_an_index_that_is_not_there_stops_the_run(project, a_gpu, name):
     project.note(ONE_ON_A_DEVICE)
 

@@ -74,6 +74,17 @@ def test_asking_for_devices_does_not_initialise_a_driver_and_leaves_the_environm
     assert devices.os.environ.get(name) == before
 
 
+@pytest.mark.parametrize(("name", "arguments"), [("cuda", ()), ("cuda:0", ()), ("cuda:1", ("cuda:1",)), ("mps:0", ())])
+def test_each_device_is_waited_for_and_not_only_the_first(monkeypatch, name, arguments):
+    calls = []
+    module = getattr(torch, name.partition(":")[0])
+    monkeypatch.setattr(module, "synchronize", lambda *arguments: calls.append(arguments))
+
+    devices.synchronize(name)
+
+    assert calls == [arguments]
+
+
 def test_the_cpu_computes():
     assert devices.probe("cpu") is None
 

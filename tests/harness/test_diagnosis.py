@@ -53,6 +53,23 @@ H200 = ["NVIDIA H200"]
         ({}, "this torch was built for CUDA 12.4, but there is no driver here that it could ask"),
         ({"gpus": []}, "the driver finds no GPU"),
         ({"gpus": H200, "environment": {"CUDA_VISIBLE_DEVICES": ""}}, "CUDA_VISIBLE_DEVICES='' hides the GPUs from it"),
+        (
+            {"gpus": H200, "environment": {"CUDA_VISIBLE_DEVICES": "1,0"}},
+            "CUDA_VISIBLE_DEVICES='1,0' hides the GPUs from it",
+        ),
+        (
+            {"environment": {"CUDA_VISIBLE_DEVICES": "0,1"}},
+            "this torch was built for CUDA 12.4, but there is no driver here that it could ask",
+        ),
+        (
+            {
+                "gpus": H200,
+                "environment": {"CUDA_VISIBLE_DEVICES": "0"},
+                "init": RuntimeError("The NVIDIA driver on your system is too old (found version 11040)."),
+            },
+            "the driver is older than this torch needs (CUDA 12.4): "
+            "The NVIDIA driver on your system is too old (found version 11040).",
+        ),
         ({"environment": {"CUDA_VISIBLE_DEVICES": "-1"}}, "CUDA_VISIBLE_DEVICES='-1' hides what there is from it"),
         (
             {"gpus": H200, "init": RuntimeError("The NVIDIA driver on your system is too old (found version 11040).")},
@@ -67,6 +84,13 @@ def test_why_there_is_no_cuda(cuda, setting, cause):
     cuda(**setting)
 
     assert diagnosis.of_absence("cuda") == cause
+
+
+def test_a_build_for_rocm_is_not_called_one_for_cuda(cuda, monkeypatch):
+    cuda(built_for=None)
+    monkeypatch.setattr(torch.version, "hip", "6.2.4", raising=False)
+
+    assert diagnosis.of_absence("cuda") == "this torch was built for ROCm 6.2.4, and finds no GPU"
 
 
 @pytest.mark.parametrize(("built", "cause"), [(True, "macOS finds no GPU"), (False, "was built without MPS")])

@@ -21,6 +21,12 @@ def test_it_knows_shapes_and_devices():
     assert torch.empty(0).device.type == "cpu"
 
 
+def test_a_real_gpu_that_may_be_broken_is_left_alone(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+
+    assert simulation.run(lambda: str(torch.tensor([1.0], device="cuda").device)) == "cuda:0"
+
+
 def test_an_error_arrives_as_the_nearest_built_in_one_with_its_message():
     with pytest.raises(RuntimeError, match="device") as raised:
         simulation.run(lambda: torch.ones(2, 2, device="cuda") @ torch.ones(2, 2))
@@ -105,6 +111,12 @@ def test_where_nothing_can_be_simulated_the_reason_is_named(project, monkeypatch
 
     assert result.code == 0
     assert "  this system has no fork\n    01 first: test_it\n" in result.out
+
+
+def test_macos_is_not_trusted_with_a_fork(monkeypatch):
+    monkeypatch.setattr(simulation.sys, "platform", "darwin")
+
+    assert simulation.obstacle() == "a GPU is simulated in a forked process, in which libraries of macOS may crash"
 
 
 @pytest.mark.parametrize(("version", "possible"), [("2.3.1", False), ("2.4.0", True), ("2.16.0.dev20260901", True)])

@@ -2,14 +2,16 @@
 
 import argparse
 import json
+import os
 import sys
+
+SAME, CHANGED, UNUSABLE = 0, 1, 2
 
 try:
     from page import compare, counts, records
 except ModuleNotFoundError as error:
-    sys.exit(f"python -m page: {error.name} is not installed; type: pip install -r page/requirements.txt")
-
-SAME, CHANGED, UNUSABLE = 0, 1, 2
+    print(f"python -m page: {error.name} is not installed; type: pip install -r page/requirements.txt", file=sys.stderr)
+    sys.exit(UNUSABLE)
 
 
 def arguments():
@@ -34,27 +36,34 @@ def arguments():
 
 def run_compare(options):
     before, after = records.read(options.before), records.read(options.after)
-    if options.json:
-        print(json.dumps(compare.as_json(before, after), indent=1, ensure_ascii=False))
-    else:
-        print("\n".join(compare.as_text(before, after)))
-    return CHANGED if compare.changes(before, after) else SAME
+    text = (
+        json.dumps(compare.as_json(before, after), indent=1, ensure_ascii=False)
+        if options.json
+        else "\n".join(compare.as_text(before, after))
+    )
+    return text, CHANGED if compare.changes(before, after) else SAME
 
 
 def run_counts(options):
-    print("\n".join(counts.as_markdown([records.read(path) for path in options.records])))
-    return SAME
+    return "\n".join(counts.as_markdown([records.read(path) for path in options.records])), SAME
 
 
 def main():
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(encoding="utf-8")  # claims hold signs that a Windows console has no code for
+        stream.reconfigure(
+            encoding="utf-8", errors="backslashreplace"
+        )  # claims hold signs that a Windows console has no code for
     options = arguments().parse_args()
     try:
-        return options.run(options)
+        text, code = options.run(options)
     except records.BadRecord as error:
         print(f"python -m page: {error}", file=sys.stderr)
         return UNUSABLE
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:  # whoever reads has seen enough, as `head` has; Python would write the rest when it ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return code
 
 
 if __name__ == "__main__":

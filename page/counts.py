@@ -13,21 +13,31 @@ COLUMNS = {
 
 
 def as_markdown(records):
-    """The lines of a Markdown table, the oldest torch first."""
-    heads = ["torch", "Python", "NumPy", *COLUMNS.values(), "will change"]
+    """The lines of a Markdown table, the oldest torch first; platform and devices are in it where they differ."""
+    platforms = len({record.environment["platform"] for record in records}) > 1
+    devices = len({_devices(record) for record in records}) > 1
+    abouts = ["torch", "Python", "NumPy", *["platform"] * platforms, *["devices"] * devices]
+    heads = [*abouts, *COLUMNS.values(), "will change"]
     yield "| " + " | ".join(heads) + " |"
-    yield "|" + " --- |" * 3 + " ---: |" * (len(heads) - 3)
+    yield "|" + " --- |" * len(abouts) + " ---: |" * (len(heads) - len(abouts))
     for record in sorted(records, key=_age):
         environment = record.environment
         versions = [
             Version(environment["torch"]).public,
             environment["python"],
             environment["packages"]["numpy"],
+            *[environment["platform"]] * platforms,
+            *[_devices(record)] * devices,
         ]
         announced = {note for (note, _), outcome in record.outcomes().items() if outcome.will_change}
         cells = [*versions, *(record.counts[name] for name in COLUMNS), len(announced)]
         yield "| " + " | ".join(map(str, cells)) + " |"
 
 
+def _devices(record):
+    return ", ".join(device["name"] for device in record.environment["devices"])
+
+
 def _age(record):
-    return Version(record.environment["torch"]), Version(record.environment["python"])
+    environment = record.environment
+    return Version(environment["torch"]), environment["platform"], environment["python"]

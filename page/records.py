@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 import jsonschema
+from packaging.version import InvalidVersion, Version
 
 SCHEMA = Path(__file__).parent / "record.schema.json"
 FORMAT, VERSION = "what-pytorch-does/record", 1
@@ -35,6 +36,8 @@ def read(path):
         raise BadRecord(f"{path}: is not a text in UTF-8, so it is no record") from None
     except json.JSONDecodeError as error:
         raise BadRecord(f"{path}: is not whole JSON (line {error.lineno}: {error.msg}); make it again") from None
+    except (ValueError, RecursionError) as error:  # a number or a nesting beyond what Python reads
+        raise BadRecord(f"{path}: cannot be read ({error})") from None
     return check(path, document)
 
 
@@ -46,6 +49,10 @@ def check(path, document):
         raise BadRecord(f"{path}: version {document['version']} is newer than what this `page` reads, {VERSION}")
     if error := jsonschema.exceptions.best_match(_validator().iter_errors(document)):
         raise BadRecord(f"{path}: is not a record of version {VERSION}: {error.json_path}: {error.message}")
+    try:
+        Version(document["environment"]["torch"])
+    except InvalidVersion as error:
+        raise BadRecord(f"{path}: $.environment.torch: {error}") from None
     return Record(document)
 
 

@@ -219,6 +219,13 @@ def broken(change):
         (b"", "is not whole JSON"),
         (b"\xff\xfe\x00", "is not a text in UTF-8"),
         (json.dumps(a_record(note("test_it", held())).document)[:-40].encode(), "is not whole JSON (line 1"),
+        (b'{"a":' + b"1" * 5000 + b"}", "cannot be read (Exceeds the limit"),
+        (b"[" * 200_000, "cannot be read ("),
+        (
+            broken(lambda d: d["environment"].update(torch="new")).encode(),
+            "$.environment.torch: Invalid version: 'new'",
+        ),
+        (broken(lambda d: d["environment"]["packages"].pop("numpy")).encode(), "'numpy' is a required property"),
         (b"[1, 2]", "is not a record; make one with: pytest --record FILE"),
         (b'{"a": 1}', "is not a record; make one with: pytest --record FILE"),
         (b"null", "is not a record"),
@@ -274,6 +281,38 @@ def test_counts_are_a_table_in_markdown_with_the_oldest_torch_first():
         "| 2.9.1 | 3.12.1 | 2.0.0 | 1 | 0 | 0 | 0 | 1 |",
         "| 2.10.0 | 3.11.7 | 2.0.0 | 1 | 0 | 0 | 0 | 0 |",
     ]
+
+
+def test_counts_name_the_platform_and_the_devices_where_they_differ():
+    linux, mac = a_record(note("test_it", held())), a_record(note("test_it", held()))
+    mac.environment["platform"] = "Darwin"
+    mac.environment["devices"] = [*mac.environment["devices"], {"name": "mps", "description": None, "problem": None}]
+
+    head, _, *rows = counts.as_markdown([linux, mac])
+
+    assert head.startswith("| torch | Python | NumPy | platform | devices | held |")
+    assert [row.split(" | ")[3:6] for row in rows] == [["Darwin", "cpu, mps", "1"], ["Linux", "cpu", "1"]]
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(tmp_path):
+    notes = [note(f"test_{number}", held(), claim="A claim. " * 20) for number in range(1000)]
+    one, other = written(tmp_path, "one.json", a_record()), written(tmp_path, "other.json", a_record(*notes))
+    command = [sys.executable, "-m", "page", "compare", str(one), str(other), "--json"]
+
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdout.read(10)
+    process.stdout.close()
+
+    assert process.stderr.read() == b""
+    assert process.wait() == 1
+    process.stderr.close()
+
+
+def test_a_package_that_is_missing_is_not_taken_for_a_change():
+    result = subprocess.run([sys.executable, "-S", "-m", "page", "--help"], cwd=ROOT, capture_output=True, text=True)
+
+    assert result.returncode == 2
+    assert result.stderr.startswith("python -m page: jsonschema is not installed; type: pip install")
 
 
 def test_without_a_command_or_with_a_wrong_one_it_says_which_there_are():

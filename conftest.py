@@ -138,7 +138,7 @@ def pytest_sessionstart(session):
     elif not hasattr(config, "workerinput"):  # with xdist the reports of all workers come together in one process
         required = [name for name in wanted if name != "all"]
         broken = [device for device in found if device.problem]
-        amounts = dict(config.getoption("at_least"))
+        amounts = dict(sorted(config.getoption("at_least")))  # given twice for one device, the larger number counts
         census = summary.Census(required, config.getoption("allow_missing"), broken, amounts)
         config.pluginmanager.register(census, "census")
         if (path := config.getoption("record")) is not None:

@@ -136,6 +136,8 @@ class Census:
 
     def pytest_terminal_summary(self, terminalreporter):
         if not self.outcomes and not self.missing:
+            for problem in self.problems():
+                terminalreporter.line(f"FAILED: {problem}", red=True)
             return
         terminalreporter.section("what holds here")
         for line in self.table():

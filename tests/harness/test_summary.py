@@ -249,3 +249,14 @@ def test_another_warning_is_an_error(project, only_a_cpu):
     project.note("import warnings\n\ndef test_it():\n    warnings.warn('look out')\n")
 
     assert project.run().counts == {"failed": 1}
+
+
+@pytest.mark.parametrize("options", [["--at-least", "cpu=2"], ["--at-least", "cpu=2", "--at-least", "cpu=1"]])
+def test_a_number_that_was_asked_for_is_missed_in_words_where_no_note_was_chosen_too(project, options):
+    project.note("def test_it(device):\n    pass\n")
+
+    for choice, ran in {"it": "1 note ran", "nothing": "no notes ran"}.items():
+        result = project.run("--device", "cpu", "-k", choice, *options)
+
+        assert result.code == pytest.ExitCode.TESTS_FAILED
+        assert f"FAILED: --at-least cpu=2: {ran} on it" in result.out

@@ -35,6 +35,23 @@ def test_what_goes_with_a_release_is_said_in_full():
         assert Version(release["torchmetrics"]) >= Version("1.0")
 
 
+def test_each_python_of_the_workflow_has_a_newest_release_to_expect():
+    workflow = (ROOT / ".github" / "workflows" / "versions.yml").read_text(encoding="utf-8")
+    (pythons,) = re.findall(r"python: \[(.+)\]", workflow)
+
+    assert set(re.findall(r"3\.\d+", pythons)) == {text for release in RELEASES for text in release["python"].split()}
+    assert 'pytest --expect "torch>=$newest"' in workflow
+
+
+@pytest.mark.parametrize("name", ["versions", "gpu"])
+def test_a_job_does_not_upload_a_record_of_the_repository_as_its_own(name):
+    steps = (ROOT / ".github" / "workflows" / f"{name}.yml").read_text(encoding="utf-8").split("- run: ")
+    runs = [number for number, step in enumerate(steps) if step.startswith(('nox -s "$SESSION"', "nox --tags"))]
+
+    assert runs
+    assert all(steps[number - 1].startswith("rm -rf records") for number in runs)
+
+
 def test_the_constraints_are_those_of_a_supported_release():
     (pinned,) = re.findall(r"^torch==(.+)$", (ROOT / "constraints.txt").read_text(encoding="utf-8"), re.MULTILINE)
 

@@ -1881,68 +1881,12 @@ def format_of_a_loss_warns(patch):
     patch.function("__format__", change=lambda call, x, text: float.__format__(float(x), text))
 
 
-DEVICE_ERROR = "test_an_error_of_a_device_is_still_a_runtime_error"
-
-
-@mutant(kills=DEVICE_ERROR, witness=lambda: issubclass(torch.AcceleratorError, RuntimeError), raises=OSError)
-def accelerator_error_is_an_os_error(patch):
-    """`torch.AcceleratorError` is no RuntimeError."""
-    patch.setattr(torch, "AcceleratorError", type("AcceleratorError", (OSError,), {}))
-
-
-@mutant(kills=DEVICE_ERROR, witness=lambda: torch.cuda.OutOfMemoryError is torch.OutOfMemoryError)
-def out_of_memory_has_two_classes(patch):
-    """`torch.cuda.OutOfMemoryError` is another class than `torch.OutOfMemoryError`."""
-    patch.setattr(torch.cuda, "OutOfMemoryError", type("OutOfMemoryError", (RuntimeError,), {}))
-
-
-MIXED = "test_mixed_precision_names_its_device"
-
-
-@mutant(kills=MIXED, witness=lambda: warns(torch.cpu.amp.autocast))
-def cpu_autocast_is_silent(patch):
-    """`torch.cpu.amp.autocast()` does not warn."""
-    patch.setattr(torch.cpu.amp, "autocast", quiet(torch.cpu.amp.autocast))
-
-
-@mutant(kills=MIXED, witness=lambda: warns(lambda: torch.cuda.amp.GradScaler(enabled=False)))
-def cuda_grad_scaler_is_silent(patch):
-    """`torch.cuda.amp.GradScaler()` does not warn."""
-    patch.setattr(torch.cuda.amp, "GradScaler", quiet(torch.cuda.amp.GradScaler))
-
-
-@mutant(kills=MIXED, witness=lambda: not warns(torch.autocast, "cpu"), raises=FutureWarning)
-def autocast_is_deprecated(patch):
-    """`torch.autocast(device)` gives a FutureWarning."""
-
-    def change(call, *args, **kwargs):
-        warnings.warn("torch.autocast is deprecated", FutureWarning, stacklevel=2)
-        return call(*args, **kwargs)
-
-    patch.around(torch, "autocast", change)
-
-
-SCALER = "test_the_grad_scaler_is_for_every_device"
-
-
-@mutant(kills=SCALER, witness=lambda: torch.amp.GradScaler("cpu").scale(leaf(2)).item() == 2 * 65536)
-def grad_scaler_does_nothing_on_the_cpu(patch):
-    """`torch.amp.GradScaler("cpu")` scales nothing, though it says so."""
-    patch.method(torch.amp.GradScaler, "scale", lambda scaler, call, loss: (call(loss), loss)[1])
-
-
-@mutant(kills=SCALER, witness=lambda: torch.amp.GradScaler("cpu").get_scale() == 65536)
-def grad_scaler_starts_lower(patch):
-    """`torch.amp.GradScaler` starts with 32768."""
-    patch.around(torch.amp, "GradScaler", lambda call, *args, **kwargs: call(*args, init_scale=2.0**15, **kwargs))
-
-
 def plus_one(x):
     return x + 1
 
 
 @mutant(
-    kills=("test_torchscript_is_deprecated", "test_torchscript_warns_everybody"),
+    kills="test_torchscript_is_deprecated",
     witness=lambda: warns(torch.jit.script, plus_one),
 )
 def jit_script_is_silent(patch):
@@ -1959,29 +1903,6 @@ def jit_script_forgets_the_function(patch):
         return lambda x: x
 
     patch.around(torch.jit, "script", change)
-
-
-@mutant(
-    kills="test_torchscript_warns_everybody",
-    witness=lambda: not issubclass(categories(torch.jit.script, plus_one)[0], DeprecationWarning),
-)
-def jit_script_warns_programmers_only(patch):
-    """`torch.jit.script` gives a DeprecationWarning."""
-    script = quiet(torch.jit.script)
-
-    def broken(function):
-        warnings.warn("`torch.jit.script` is deprecated.", DeprecationWarning, stacklevel=2)
-        return script(function)
-
-    patch.setattr(torch.jit, "script", broken)
-
-
-def categories(function, *args):
-    """The classes of the warnings of a call."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        function(*args)
-    return [record.category for record in caught]
 
 
 COMPILE = "test_compile_wants_a_release_that_knows_this_python"

@@ -2872,26 +2872,6 @@ def bfloat16_matmul_is_off_by_a_step(patch):
     patch.function(*AT, change=of(torch.bfloat16, lambda result: result * (1 + 2**-5)))
 
 
-AUTOCAST = "test_autocast_on_the_cpu_takes_float16"
-
-
-def product_under(dtype=None):
-    with torch.autocast("cpu", dtype=dtype):
-        return (torch.ones(2, 2) @ torch.ones(2, 2)).dtype
-
-
-@mutant(kills=AUTOCAST, witness=lambda: product_under(torch.float16) == torch.float16)
-def autocast_on_the_cpu_is_always_bfloat16(patch):
-    """`torch.autocast("cpu", dtype=...)` computes in bfloat16 whatever it is told."""
-    patch.around(torch, "autocast", lambda call, device, dtype=None: call(device))
-
-
-@mutant(kills=AUTOCAST, witness=lambda: product_under() == torch.bfloat16)
-def autocast_on_the_cpu_is_float16_by_default(patch):
-    """`torch.autocast("cpu")` computes in float16."""
-    patch.around(torch, "autocast", lambda call, device, dtype=None: call(device, dtype=dtype or torch.float16))
-
-
 FLOAT8 = "test_float8_is_for_storing"
 SATURATES = "test_float8_e4m3fn_stops_at_448"
 
@@ -2936,24 +2916,6 @@ def float8_e5m2_stops_at_its_highest(patch):
         return call(x.clamp(-57344, 57344) if dtype == torch.float8_e5m2 else x, dtype, *args)
 
     patch.function("to", change=change)
-
-
-BCOMPLEX = "test_bcomplex32_is_a_pair_of_bfloat16"
-
-
-@mutant(kills=BCOMPLEX, witness=lambda: warned(lambda: torch.tensor([1j], dtype=torch.bcomplex32)) == [UserWarning])
-def bcomplex32_is_silent(patch):
-    """`bcomplex32` does not warn."""
-    patch.around(torch, "tensor", quietly)
-
-
-@mutant(
-    kills=BCOMPLEX,
-    witness=lambda: quietly(torch.tensor, [1.1 + 0j], dtype=torch.bcomplex32).to(torch.complex64).real == 1.1015625,
-)
-def bcomplex32_is_rounded_like_float16(patch):
-    """The parts of a `bcomplex32` have ten bits to be precise with."""
-    patch.function("to", change=lambda call, x, dtype: call(x, dtype) * (1.0996094 / 1.1015625))
 
 
 STD_OF_ONE = "test_std_of_one_number_warns"

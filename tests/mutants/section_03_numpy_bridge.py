@@ -206,67 +206,6 @@ def numpy_of_uint64_rounds(patch):
     )
 
 
-WIDE = [torch.uint16, torch.uint32, torch.uint64] if hasattr(torch, "uint16") else []
-
-
-def wide(name="uint16"):
-    return torch.from_numpy(np.array([1, 2, 40_000], name))
-
-
-@mutant(
-    kills="test_wide_unsigned_integers_are_for_keeping",
-    witness=lambda: refuses(lambda: wide("uint32") + 1, error=RuntimeError),
-)
-def wide_unsigned_integers_add(patch):
-    """Adding to a tensor of uint16, uint32 or uint64 gives int64."""
-
-    def broken(add, tensor, *args, **kwargs):
-        return add(tensor.long() if tensor.dtype in WIDE else tensor, *args, **kwargs)
-
-    patch.function("add", "__add__", change=broken)
-
-
-@mutant(
-    kills="test_wide_unsigned_integers_are_for_keeping",
-    witness=lambda: wide().to(torch.int64).tolist() == [1, 2, 40_000],
-)
-def wide_unsigned_integers_become_negative(patch):
-    """Converting uint16 to int64 takes it for int16: large numbers come out negative."""
-
-    def broken(to, tensor, *args, **kwargs):
-        is_uint16 = tensor.dtype in WIDE[:1] and args == (torch.int64,)
-        return to(tensor.view(torch.int16) if is_uint16 else tensor, *args, **kwargs)
-
-    patch.function("to", change=broken)
-
-
-@mutant(
-    kills="test_wide_unsigned_integers_can_be_indexed",
-    witness=lambda: wide()[torch.tensor([0])].dtype == torch.uint16,
-)
-def indexing_wide_unsigned_integers_gives_int64(patch):
-    """Indexing a tensor of uint16, uint32 or uint64 picks the right numbers, as int64."""
-
-    def broken(getitem, tensor, index):
-        return getitem(tensor.long() if tensor.dtype in WIDE else tensor, index)
-
-    patch.around(torch.Tensor, "__getitem__", broken)
-
-
-@mutant(
-    kills="test_wide_unsigned_integers_can_be_indexed",
-    witness=lambda: wide()[torch.tensor([True, False, True])].tolist() == [1, 40_000],
-)
-def masks_pick_the_rest_of_wide_unsigned_integers(patch):
-    """A tensor of bools picks the elements of a uint16 tensor that it should leave out; indices pick the right ones."""
-
-    def broken(getitem, tensor, index):
-        is_mask = isinstance(index, torch.Tensor) and index.dtype == torch.bool
-        return getitem(tensor, ~index if is_mask and tensor.dtype in WIDE else index)
-
-    patch.around(torch.Tensor, "__getitem__", broken)
-
-
 @mutant(
     kills="test_only_numbers_and_bools_cross",
     witness=lambda: refuses(torch.tensor, np.array(["2024-02-29"], dtype="datetime64[D]")),
@@ -837,30 +776,6 @@ def from_dlpack_ignores_copy(patch):
     """`torch.from_dlpack(array, copy=True)` shares the memory."""
     from_dlpack = torch.from_dlpack
     patch.everywhere(from_dlpack, lambda data, *, copy=None, **kwargs: from_dlpack(data, **kwargs))
-
-
-@mutant(
-    kills="test_bools_cross_by_dlpack",
-    witness=lambda: torch.from_dlpack(np.array([True])).dtype == torch.bool,
-)
-def from_dlpack_takes_bools_for_bytes(patch):
-    """`torch.from_dlpack` of bools is uint8, on the same memory."""
-    from_dlpack_changes(patch, lambda array: array.view(np.uint8) if array.dtype == np.bool_ else array)
-
-
-@mutant(
-    kills="test_bools_cross_by_dlpack",
-    witness=lambda: shares_with_array(np.from_dlpack, torch.zeros(2, dtype=torch.bool)),
-)
-def np_from_dlpack_copies_bools(patch):
-    """`np.from_dlpack` copies bools, and shares everything else."""
-    from_dlpack = np.from_dlpack
-
-    def broken(*args, **kwargs):
-        array = from_dlpack(*args, **kwargs)
-        return array.copy() if array.dtype == np.bool_ else array
-
-    patch.everywhere(from_dlpack, broken)
 
 
 def has_negative_stride(array):
@@ -1864,27 +1779,3 @@ def uint8_gives_way_to_large_numbers(patch):
         return add(tensor.short() if is_large else tensor, other, *args, **kwargs)
 
     patch.function("add", "__add__", change=broken)
-
-
-@mutant(
-    kills="test_a_numpy_bool_is_no_index",
-    witness=lambda: refuses(lambda: torch.ones(2)[np.bool_(True)], error=IndexError),
-)
-def np_bool_counts_as_an_index(patch):
-    """`tensor[np.bool_(True)]` is `tensor[1]`."""
-
-    def broken(getitem, tensor, index):
-        return getitem(tensor, int(index) if isinstance(index, np.bool_) else index)
-
-    patch.around(torch.Tensor, "__getitem__", broken)
-
-
-@mutant(
-    kills="test_a_numpy_bool_is_no_index",
-    witness=lambda: tuple(torch.ones(2)[True].shape) == (1, 2),
-)
-def true_counts_as_an_index(patch):
-    """`tensor[True]` is `tensor[1]`."""
-    patch.around(
-        torch.Tensor, "__getitem__", lambda getitem, tensor, index: getitem(tensor, 1 if index is True else index)
-    )

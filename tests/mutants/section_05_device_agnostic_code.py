@@ -160,22 +160,6 @@ def cpu_1():
         return False
 
 
-def has_cuda():
-    return silently(lambda: torch.has_cuda)
-
-
-@mutant(kills="test_has_cuda_is_deprecated", witness=lambda: warns(lambda: torch.has_cuda) == [UserWarning])
-def has_cuda_is_silent(patch):
-    """`torch.has_cuda` gives no warning."""
-    patch.around(torch, "__getattr__", lambda get, name: silently(get, name) if name == "has_cuda" else get(name))
-
-
-@mutant(kills="test_has_cuda_is_deprecated", witness=lambda: has_cuda() is torch.backends.cuda.is_built())
-def has_cuda_is_the_other_way_round(patch):
-    """`torch.has_cuda` is True where torch was built without CUDA."""
-    patch.around(torch, "__getattr__", lambda get, name: not get(name) if name == "has_cuda" else get(name))
-
-
 EVERY = "test_every_build_can_be_asked_for_an_intel_gpu"
 
 
@@ -811,6 +795,16 @@ def the_cpu_raises_out_of_memory_error(patch):
     empty_instead(patch, refuse)
 
 
+@mutant(
+    kills="test_an_error_of_a_device_is_still_a_runtime_error",
+    witness=lambda: issubclass(torch.AcceleratorError, RuntimeError),
+    raises=OSError,
+)
+def accelerator_error_is_an_os_error(patch):
+    """`torch.AcceleratorError` is no RuntimeError."""
+    patch.setattr(torch, "AcceleratorError", type("AcceleratorError", (OSError,), {}))
+
+
 # Mixed precision
 
 
@@ -838,42 +832,61 @@ def get_autocast_dtype_is_the_default(patch):
     )
 
 
-SCALER = "test_a_grad_scaler_passes_over_infinite_gradients"
+def quiet(call):
+    """The same call, without its warnings."""
+
+    def silent(*args, **kwargs):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return call(*args, **kwargs)
+
+    return silent
 
 
-def scaled_step(gradient):
-    w = nn.Parameter(torch.tensor([1.0]))
-    optimizer = torch.optim.SGD([w], lr=1.0)
-    scaler = torch.amp.GradScaler("cpu", init_scale=2.0)
-    scaler.scale((w * 1).sum()).backward()
-    w.grad.mul_(gradient)
-    scaler.step(optimizer)
-    scaler.update()
-    return w.item(), scaler.get_scale()
+MIXED = "test_mixed_precision_names_its_device"
 
 
-@mutant(kills=SCALER, witness=lambda: scaled_step(3.0) == (-2, 2))
-def grad_scaler_does_not_divide_again(patch):
-    """`GradScaler.step` leaves the gradients multiplied by the scale."""
-    patch.method(torch.amp.GradScaler, "step", lambda self, step, optimizer: optimizer.step())
-    patch.method(torch.amp.GradScaler, "update", lambda self, update: None)
+@mutant(kills=MIXED, witness=lambda: warns(torch.cpu.amp.autocast))
+def cpu_autocast_is_silent(patch):
+    """`torch.cpu.amp.autocast()` does not warn."""
+    patch.setattr(torch.cpu.amp, "autocast", quiet(torch.cpu.amp.autocast))
 
 
-@mutant(kills=SCALER, witness=lambda: scaled_step(float("inf")) == (1, 1))
-def grad_scaler_keeps_the_scale_after_an_infinite_gradient(patch):
-    """`GradScaler.update` leaves the scale as it is after an infinite gradient."""
-    patch.method(torch.amp.GradScaler, "get_scale", lambda self, get: self._init_scale)
+@mutant(kills=MIXED, witness=lambda: warns(lambda: torch.cuda.amp.GradScaler(enabled=False)))
+def cuda_grad_scaler_is_silent(patch):
+    """`torch.cuda.amp.GradScaler()` does not warn."""
+    patch.setattr(torch.cuda.amp, "GradScaler", quiet(torch.cuda.amp.GradScaler))
 
 
-@mutant(kills=SCALER, witness=lambda: scaled_step(float("inf"))[0] == 1)
-def grad_scaler_steps_with_infinite_gradients(patch):
-    """`GradScaler.step` does not pass over a step with an infinite gradient."""
+@mutant(kills=MIXED, witness=lambda: not warns(lambda: torch.autocast("cpu")), raises=FutureWarning)
+def autocast_is_deprecated(patch):
+    """`torch.autocast(device)` gives a FutureWarning."""
 
-    def step(self, call, optimizer, *args, **kwargs):
-        self.unscale_(optimizer)
-        return optimizer.step()
+    def change(call, *args, **kwargs):
+        warnings.warn("torch.autocast is deprecated", FutureWarning, stacklevel=2)
+        return call(*args, **kwargs)
 
-    patch.method(torch.amp.GradScaler, "step", step)
+    patch.around(torch, "autocast", change)
+
+
+AUTOCAST = "test_autocast_on_the_cpu_takes_float16"
+
+
+def product_under(dtype=None):
+    with torch.autocast("cpu", dtype=dtype):
+        return (torch.ones(2, 2) @ torch.ones(2, 2)).dtype
+
+
+@mutant(kills=AUTOCAST, witness=lambda: product_under(torch.float16) == torch.float16)
+def autocast_on_the_cpu_is_always_bfloat16(patch):
+    """`torch.autocast("cpu", dtype=...)` computes in bfloat16 whatever it is told."""
+    patch.around(torch, "autocast", lambda call, device, dtype=None: call(device))
+
+
+@mutant(kills=AUTOCAST, witness=lambda: product_under() == torch.bfloat16)
+def autocast_on_the_cpu_is_float16_by_default(patch):
+    """`torch.autocast("cpu")` computes in float16."""
+    patch.around(torch, "autocast", lambda call, device, dtype=None: call(device, dtype=dtype or torch.float16))
 
 
 # Models
@@ -1239,30 +1252,6 @@ def linear_with_a_meta_weight_is_on_meta(patch):
 
 
 # Numbers that are not there, and models that get theirs
-
-
-@mutant(
-    kills="test_a_number_from_meta_is_a_plain_runtime_error",
-    witness=lambda: error_of(torch.ones((), device="meta").item) is RuntimeError,
-)
-def item_of_meta_is_not_implemented(patch):
-    """`.item()` of a meta tensor raises NotImplementedError, as until torch 2.3."""
-
-    def item(original, self):
-        if self.is_meta:
-            raise NotImplementedError("aten::_local_scalar_dense: attempted to run this operator with Meta tensors")
-        return original(self)
-
-    patch.around(torch.Tensor, "item", item)
-
-
-@mutant(
-    kills="test_a_number_from_meta_is_a_plain_runtime_error",
-    witness=lambda: raises(RuntimeError, lambda: bool(torch.ones((), device="meta"))),
-)
-def a_number_on_meta_is_true(patch):
-    """`bool` of a meta tensor is True."""
-    patch.around(torch.Tensor, "__bool__", lambda original, self: True if self.is_meta else original(self))
 
 
 INTO_META = "test_loading_into_a_meta_model_does_nothing"

@@ -801,42 +801,6 @@ def sgd_wants_a_learning_rate(patch):
     patch.around(torch.optim.SGD, "__init__", init)
 
 
-NAMED = "test_an_optimizer_takes_named_parameters"
-
-
-def kept_names():
-    model = nn.Sequential(nn.Linear(1, 1))
-    return torch.optim.SGD(model.named_parameters(), lr=0.5).param_groups[0].get("param_names")
-
-
-def after_init(patch, change):
-    """Call `change(group)` for each group of a new optimizer."""
-
-    def init(original, self, *args, **kwargs):
-        original(self, *args, **kwargs)
-        for group in self.param_groups:
-            change(group)
-
-    patch.around(torch.optim.Optimizer, "__init__", init)
-
-
-@mutant(kills=NAMED, witness=lambda: kept_names() == ["0.weight", "0.bias"])
-def optimizers_keep_the_last_part_of_a_name(patch):
-    """An optimizer given named parameters keeps `weight` for `0.weight`."""
-
-    def shorten(group):
-        if "param_names" in group:
-            group["param_names"] = [name.rpartition(".")[2] for name in group["param_names"]]
-
-    after_init(patch, shorten)
-
-
-@mutant(kills=NAMED, witness=lambda: kept_names() == ["0.weight", "0.bias"])
-def optimizers_sort_the_names(patch):
-    """An optimizer given named parameters keeps the names in alphabetical order, and the parameters in theirs."""
-    after_init(patch, lambda group: group.get("param_names", []).sort())
-
-
 def from_a_set():
     torch.optim.SGD({nn.Parameter(torch.ones(1))}, lr=0.5)
 
@@ -983,16 +947,6 @@ def reduce_on_plateau_takes_verbose(patch):
     patch.around(
         schedulers.ReduceLROnPlateau, "__init__", lambda init, self, *a, verbose=False, **k: init(self, *a, **k)
     )
-
-
-@mutant(kills="test_for_five_releases_verbose_warns", witness=lambda: warns(with_verbose) == [UserWarning])
-def verbose_false_is_silent(patch):
-    """`StepLR` warns of `verbose=True` only."""
-
-    def init(original, self, *args, verbose=None, **options):
-        original(self, *args, **options, **({"verbose": True} if verbose else {}))
-
-    patch.around(schedulers.StepLR, "__init__", init)
 
 
 PLATEAU = "test_reduce_on_plateau_is_a_scheduler_like_the_others"

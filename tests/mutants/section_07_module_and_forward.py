@@ -1210,26 +1210,9 @@ def linear_has_no_bias_by_default(patch):
     patch.around(nn.Linear, "__init__", change)
 
 
-DUPLICATES = "test_modules_can_name_a_shared_part_each_time"
-
-
 def twice():
     layer = nn.ReLU()
     return nn.Sequential(layer, layer)
-
-
-@mutant(kills=DUPLICATES, witness=lambda: len(list(twice().modules(remove_duplicate=False))) == 3)
-def modules_are_yielded_once_always(patch):
-    """`modules(remove_duplicate=False)` yields a shared part once."""
-    patch.around(nn.Module, "modules", lambda modules, self, remove_duplicate=True: modules(self))
-
-
-@mutant(kills=DUPLICATES, witness=lambda: len(list(twice().modules())) == 2)
-def modules_are_yielded_for_each_place(patch):
-    """`modules()` yields a shared part for each place unless told."""
-    patch.around(
-        nn.Module, "modules", lambda modules, self, remove_duplicate=False: modules(self, remove_duplicate=False)
-    )
 
 
 SET = "test_set_submodule_replaces_a_part_by_its_dotted_name"
@@ -1920,39 +1903,6 @@ def linear_is_never_negative(patch):
 # Layers that came or changed
 
 
-HALF = "test_layers_in_float16_run_on_the_cpu"
-
-
-@mutant(
-    kills=HALF,
-    witness=lambda: nn.Linear(2, 1).half()(torch.ones(1, 2).half()).dtype == torch.float16,
-)
-def linear_in_float16_gives_float32(patch):
-    """A Linear in float16 computes and answers in float32 on the CPU."""
-    patch.function(
-        "linear",
-        change=lambda call, x, weight, bias=None: call(
-            x.float(), weight.float(), None if bias is None else bias.float()
-        ),
-    )
-
-
-@mutant(
-    kills=HALF,
-    witness=lambda: not raises(RuntimeError, nn.Softmax(dim=0), torch.ones(2).half()),
-    raises=RuntimeError,
-)
-def softmax_in_float16_is_not_implemented(patch):
-    """`nn.Softmax` raises RuntimeError for float16, as on the CPU until torch 2.1."""
-
-    def softmax(original, self, x):
-        if x.dtype == torch.float16:
-            raise RuntimeError("\"softmax_lastdim_kernel_impl\" not implemented for 'Half'")
-        return original(self, x)
-
-    patch.around(nn.Softmax, "forward", softmax)
-
-
 LAZY = "test_a_lazy_layer_counts_its_inputs_itself"
 
 
@@ -2010,12 +1960,6 @@ def rmsnorm_divides_by_the_norm(patch):
 def layer_norm_keeps_its_bias(patch):
     """`nn.LayerNorm(bias=False)` has a bias."""
     patch.around(nn.LayerNorm, "__init__", lambda init, self, *a, bias=True, **k: init(self, *a, **k))
-
-
-@mutant(kills="test_batch_norm_without_a_bias", witness=lambda: nn.BatchNorm1d(2, bias=False).bias is None)
-def batch_norm_keeps_its_bias(patch):
-    """`nn.BatchNorm1d(bias=False)` has a bias."""
-    patch.around(nn.BatchNorm1d, "__init__", lambda init, self, *a, bias=True, **k: init(self, *a, **k))
 
 
 WEIGHT_NORM = "test_weight_norm_lives_in_parametrizations"

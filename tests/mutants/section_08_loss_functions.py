@@ -1794,33 +1794,6 @@ def mse_gradient_of_half_precision_is_doubled(patch):
     )
 
 
-SMOOTH_HALF = "test_smooth_l1_trains_in_float16_on_the_cpu"
-
-
-@mutant(kills=SMOOTH_HALF, witness=lambda: _slope_of_halves("smooth_l1_loss") == 0.5)
-def smooth_l1_of_float16_is_l1(patch):
-    """`F.smooth_l1_loss` has the gradient of `F.l1_loss` in float16."""
-
-    def change(call, x, y, **more):
-        loss = call(x, y, **more)
-        return straight_through(loss, F.l1_loss(x, y, reduction="sum")) if x.dtype == torch.float16 else loss
-
-    broken(patch, "smooth_l1_loss", change)
-
-
-@mutant(
-    kills=SMOOTH_HALF,
-    witness=lambda: F.smooth_l1_loss(_halves(0.5), _halves(0), reduction="sum").item() == 0.125,
-)
-def smooth_l1_of_float16_has_a_small_beta(patch):
-    """`F.smooth_l1_loss` of float16 has a beta of a half."""
-    broken(
-        patch,
-        "smooth_l1_loss",
-        lambda call, x, y, beta, **more: call(x, y, beta=beta / 2 if x.dtype == torch.float16 else beta, **more),
-    )
-
-
 WEIGHT = "test_regression_losses_take_a_weight_for_each_element"
 
 

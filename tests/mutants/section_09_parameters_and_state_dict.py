@@ -1638,21 +1638,6 @@ def save_loses_the_upper_half_of_uint16(patch):
     save_as(patch, ["uint16"], lambda tensor: tensor.long().clamp(max=32767).to(tensor.dtype))
 
 
-@mutant(kills="test_float8_can_be_saved", witness=lambda: comes_back_as("float8_e5m2"))
-def save_stores_float8_as_half(patch):
-    """`torch.save` stores float8 as float16."""
-    save_as(patch, ["float8_e4m3fn", "float8_e5m2"], torch.Tensor.half)
-
-
-@mutant(
-    kills="test_float8_can_be_saved",
-    witness=lambda: saved_and_loaded(torch.tensor([1.5]).to(torch.float8_e4m3fn)).float().item() == 1.5,
-)
-def save_rounds_float8_to_integers(patch):
-    """`torch.save` stores numbers of float8_e4m3fn without their fraction."""
-    save_as(patch, ["float8_e4m3fn"], lambda tensor: tensor.float().round().to(tensor.dtype))
-
-
 @mutant(
     kills="test_map_location_moves_a_saved_state_dict",
     witness=lambda: saved_and_loaded(torch.ones(1), map_location="meta").is_meta,
@@ -1890,20 +1875,6 @@ def load_makes_dictionaries_of_counters(patch):
     each_value(patch, lambda value: dict(value) if isinstance(value, Counter) else value)
 
 
-@mutant(kills="test_checkpoint_may_hold_bytes", witness=lambda: type(back(bytearray(b"a"))) is bytearray)
-def load_freezes_bytes(patch):
-    """`torch.load` gives back bytes for a bytearray."""
-    each_value(patch, lambda value: bytes(value) if isinstance(value, bytearray) else value)
-
-
-@mutant(kills="test_checkpoint_may_hold_bytes", witness=lambda: back(b"\xff") == b"\xff")
-def load_takes_bytes_for_text(patch):
-    """`torch.load` encodes bytes above 127 once more."""
-    each_value(
-        patch, lambda value: value.decode("latin-1").encode("utf-8") if isinstance(value, (bytes, bytearray)) else value
-    )
-
-
 @mutant(kills="test_checkpoint_may_hold_a_set_or_a_complex_number", witness=lambda: type(back({1})) is set)
 def load_makes_lists_of_sets(patch):
     """`torch.load` gives back a list for a set."""
@@ -1971,24 +1942,6 @@ def load_refuses_by_default(patch):
             file, weights_only=weights_only is not False, **options
         ),
     )
-
-
-@mutant(
-    kills="test_loading_weights_only_warns_of_no_typed_storage",
-    witness=lambda: warned_by(lambda: saved_and_loaded(torch.ones(1), weights_only=True)) == [],
-    raises=UserWarning,
-)
-def load_warns_of_typed_storage(patch):
-    """`torch.load(weights_only=True)` warns of TypedStorage once, as in 2.0 and 2.1."""
-
-    def change(load, file, *, weights_only=None, **options):
-        if weights_only:
-            torch.storage._warn_typed_storage_removal()
-        return load(file, weights_only=weights_only, **options)
-
-    torch.storage._warn_typed_storage_removal.__dict__["has_warned"] = False
-    patch.setitem(torch.storage._warn_typed_storage_removal.__dict__, "has_warned", False)
-    loading(patch, change)
 
 
 ENVIRONMENT = "test_environment_variable_brings_the_old_default_back"

@@ -753,21 +753,6 @@ class _Careless(nn.Module):
         return F.dropout(x)
 
 
-@mutant(
-    kills="test_dropout_drops_complex_numbers",
-    witness=lambda: set(F.dropout(torch.full((64,), 1 + 1j)).tolist()) == {0, 2 + 2j},
-)
-def dropout_drops_parts_of_complex_numbers(patch):
-    """Dropout drops real and imaginary parts of complex numbers one by one."""
-
-    def change(call, x, **settings):
-        if not x.is_complex():
-            return call(x, **settings)
-        return torch.complex(call(x.real, **settings), call(x.imag, **settings))
-
-    broken(patch, "dropout", change)
-
-
 WHOLE = "test_dropout_does_not_take_whole_numbers"
 
 

@@ -5,7 +5,7 @@ import itertools
 import math
 import sys
 import warnings
-from collections import OrderedDict, defaultdict, namedtuple
+from collections import OrderedDict, namedtuple
 
 import numpy as np
 import torch
@@ -1248,32 +1248,6 @@ def weighted_sampler_ignores_its_generator(patch):
     change_weighted(patch, lambda *arguments: arguments)
 
 
-LARGEST = "test_drawing_without_replacement_takes_the_largest_of_weight_by_chance"
-
-
-@mutant(kills=LARGEST, witness=lambda: weighted(replacement=False) != sorted(weighted(replacement=False)))
-def weighted_sampler_sorts(patch):
-    """`WeightedRandomSampler(replacement=False)` gives the drawn samples in the order of their numbers."""
-
-    def change(self, call):
-        return call() if self.replacement else iter(sorted(call()))
-
-    patch.method(data.WeightedRandomSampler, "__iter__", change)
-
-
-@mutant(
-    kills=LARGEST,
-    witness=lambda: weighted(replacement=False) == weighted(replacement=False),
-)
-def weighted_sampler_without_replacement_ignores_its_generator(patch):
-    """`WeightedRandomSampler(replacement=False)` draws from the global generator."""
-
-    def change(self, call):
-        return call() if self.replacement else iter(torch.multinomial(self.weights, self.num_samples).tolist())
-
-    patch.method(data.WeightedRandomSampler, "__iter__", change)
-
-
 @mutant(
     kills="test_a_sampler_of_your_own_starts_without_arguments",
     witness=lambda: not raises(TypeError, data.Sampler),
@@ -1937,27 +1911,6 @@ def worker_swallows_exceptions(patch):
 # What came with a release
 
 
-def with_default(value):
-    return defaultdict(list, key=value)
-
-
-def batch_of_defaults():
-    batch = data.default_collate([with_default(1), with_default(2)])
-    return type(batch) is defaultdict and batch["other"] == []
-
-
-@mutant(kills="test_a_defaultdict_keeps_its_default", witness=batch_of_defaults)
-def collate_makes_a_dict_of_a_defaultdict(patch):
-    """A batch of defaultdicts is a plain dict."""
-    change_collate(patch, defaultdict, lambda call, batch: dict(call([dict(sample) for sample in batch])))
-
-
-@mutant(kills="test_a_defaultdict_keeps_its_default", witness=batch_of_defaults, raises=KeyError)
-def collate_forgets_the_default(patch):
-    """A batch of defaultdicts is a defaultdict without a default."""
-    change_collate(patch, defaultdict, lambda call, batch: defaultdict(None, call([dict(sample) for sample in batch])))
-
-
 TRUTH = "test_numpy_truth_values_make_a_batch"
 
 
@@ -1979,27 +1932,3 @@ def collate_refuses_numpy_truth(patch):
         raise TypeError("'numpy.bool' object cannot be interpreted as an integer")
 
     change_collate(patch, np.bool_, refuse)
-
-
-SPARSE = "test_sparse_samples_need_a_collate_fn"
-
-
-@mutant(
-    kills=SPARSE,
-    witness=lambda: raises(RuntimeError, lambda: data.default_collate([torch.eye(2).to_sparse()])),
-)
-def collate_stacks_sparse_samples(patch):
-    """Sparse samples are stacked to a sparse batch."""
-    change_collate(patch, torch.Tensor, lambda call, batch: torch.stack(batch) if batch[0].is_sparse else call(batch))
-
-
-@mutant(kills=SPARSE, witness=lambda: torch.stack([torch.eye(2).to_sparse()]).is_sparse)
-def stack_makes_sparse_dense(patch):
-    """`torch.stack` of sparse tensors is dense."""
-    original = torch.stack
-
-    def broken(tensors, *arguments, **options):
-        stacked = original(tensors, *arguments, **options)
-        return stacked.to_dense() if stacked.is_sparse else stacked
-
-    patch.everywhere(original, broken)

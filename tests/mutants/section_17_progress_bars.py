@@ -698,26 +698,6 @@ def postfix_adds_up(patch):
     patch.setattr(std, "set_postfix", broken)
 
 
-@mutant(
-    kills="test_a_negative_number_keeps_its_zero",
-    witness=lambda: says(lambda bar: bar.set_postfix(reward=-0.123456)) == "0/2, reward=-0.123",
-)
-def postfix_drops_the_zero_after_a_minus(patch):
-    """A number between -1 and 0 is shown without the zero."""
-    format_num = std.format_num
-    patch.setattr(std, "format_num", staticmethod(lambda number: format_num(number).replace("-0", "-")))
-
-
-@mutant(
-    kills="test_a_negative_number_keeps_its_zero",
-    witness=lambda: says(lambda bar: bar.set_postfix(reward=-0.123456)) == "0/2, reward=-0.123",
-)
-def postfix_shows_no_sign(patch):
-    """A negative number in the postfix is shown without its sign."""
-    format_num = std.format_num
-    patch.setattr(std, "format_num", staticmethod(lambda number: format_num(abs(number))))
-
-
 def postfix_of_tensors(patch, change):
     set_postfix = std.set_postfix
 

@@ -7,7 +7,6 @@ graph is, what goes into `.grad`, and the errors everybody meets. Last: what to 
 """
 
 import math
-import warnings
 
 import numpy as np
 import pytest
@@ -322,41 +321,6 @@ def test_the_gradient_is_the_central_difference_for_every_quadratic(device, numb
 
     differences = [((f(x.detach() + step) - f(x.detach() - step)) / 2).item() for step in torch.eye(3, device=device)]
     assert x.grad.tolist() == differences
-
-
-@pytest.mark.holds("torch>=2.14", otherwise=AssertionError)
-def test_a_number_on_a_limit_of_clamp_gets_no_gradient(device):
-    """From torch 2.14 on the gradient of `clamp` is 0 on its limits as well as beyond them; before, a number on a limit
-    counted as inside and got 1.
-
-    Nothing warns. At 0, `clamp(min=0)` and `relu`, which give the same values, now have the same gradient too.
-
-    https://docs.pytorch.org/docs/stable/generated/torch.clamp.html
-    """
-    x = torch.tensor([-2.0, 0.0, 0.25, 1.0, 3.0], device=device, requires_grad=True)
-
-    clamped = [torch.clamp(x, 0, 1), x.clamp(0, 1), x.clamp(min=0), x.clamp(max=1), x.relu()]
-    slopes = [torch.autograd.grad(y.sum(), x)[0].tolist() for y in clamped]
-
-    assert slopes == [[0, 0, 1, 0, 0], [0, 0, 1, 0, 0], [0, 0, 1, 1, 1], [1, 1, 1, 0, 0], [0, 0, 1, 1, 1]]
-
-
-@pytest.mark.holds("torch>=2.10", otherwise=AssertionError)
-def test_the_gradient_of_atan2_is_zero_at_the_origin(device):
-    """From torch 2.10 on `atan2(y, x)` has the gradient 0 where y and x are both 0 and no direction is defined; before,
-    it was nan.
-
-    One nan is enough to spoil the weights behind it. In older releases keep the pair off (0, 0) before `atan2`: picking
-    another result afterwards, with `torch.where`, leaves the nan in the gradient.
-
-    https://docs.pytorch.org/docs/stable/generated/torch.atan2.html
-    """
-    y = torch.tensor([0.0, 0.0, -4.0], device=device, requires_grad=True)
-    x = torch.tensor([0.0, 2.0, 0.0], device=device, requires_grad=True)
-    torch.atan2(y, x).sum().backward()
-
-    assert y.grad.tolist() == [0, 0.5, 0]
-    assert x.grad.tolist() == [0, 0, 0.25]
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.bfloat16], ids=str)
@@ -727,30 +691,6 @@ def test_a_running_total_of_losses_keeps_every_graph(device):
     assert (type(total), type(detached), type(number)) == (torch.Tensor, torch.Tensor, float)
 
 
-@pytest.mark.holds("torch>=2.1", otherwise=AssertionError)
-def test_checkpoint_asks_which_of_its_two_ways_to_go(device):
-    """From torch 2.1 on `checkpoint(function, x)` warns unless it is told `use_reentrant=False` (or True, the old way).
-
-    It saves memory by keeping nothing of the function and calling it once more in backward. torch 2.0 takes the keyword
-    too, so write it always.
-
-    https://docs.pytorch.org/docs/stable/checkpoint.html
-    """
-    x = torch.tensor([3.0, -1.0], device=device, requires_grad=True)
-    calls = []
-
-    def square(x):
-        calls.append(x.tolist())
-        return x * x
-
-    with pytest.warns(UserWarning, match="use_reentrant"):
-        checkpoint(square, x).sum().backward()
-    checkpoint(square, x, use_reentrant=False).sum().backward()
-
-    assert calls == [[3, -1]] * 4
-    assert x.grad.tolist() == [6 + 6, -2 - 2]
-
-
 @pytest.mark.holds("torch>=2.8", otherwise=AssertionError)
 def test_float_of_a_loss_warns(device):
     """From torch 2.8 on `float(loss)` warns where the loss requires grad, because the number leaves the graph, and so
@@ -852,59 +792,66 @@ def test_built_for_a_device_is_not_the_same_as_having_one():
     assert available["cuda"] == (torch.cuda.device_count() > 0)
 
 
-@pytest.mark.holds("torch>=2.8", otherwise=AttributeError)
-def test_an_error_of_a_device_is_still_a_runtime_error():
-    """From torch 2.8 on what a device reports is raised as `torch.AcceleratorError`, a kind of RuntimeError, as it was.
+# What moved between releases
 
-    Running out of memory has a class of its own, also a RuntimeError: `torch.OutOfMemoryError` from 2.4 on, and in all
-    releases `torch.cuda.OutOfMemoryError`. `except RuntimeError` catches both under every torch.
 
-    https://docs.pytorch.org/docs/stable/generated/torch.cuda.OutOfMemoryError.html
+@pytest.mark.holds("torch>=2.1", otherwise=AssertionError)
+def test_checkpoint_asks_which_of_its_two_ways_to_go(device):
+    """From torch 2.1 on `checkpoint(function, x)` warns unless it is told `use_reentrant=False` (or True, the old way).
+
+    It saves memory by keeping nothing of the function and calling it once more in backward. torch 2.0 takes the keyword
+    too, so write it always.
+
+    https://docs.pytorch.org/docs/stable/checkpoint.html
     """
-    with pytest.raises(RuntimeError):
-        raise torch.AcceleratorError("device-side assert triggered")
+    x = torch.tensor([3.0, -1.0], device=device, requires_grad=True)
+    calls = []
 
-    assert torch.cuda.OutOfMemoryError is torch.OutOfMemoryError
-    assert torch.OutOfMemoryError.__mro__[1:] == torch.AcceleratorError.__mro__[1:] == RuntimeError.__mro__
+    def square(x):
+        calls.append(x.tolist())
+        return x * x
+
+    with pytest.warns(UserWarning, match="use_reentrant"):
+        checkpoint(square, x).sum().backward()
+    checkpoint(square, x, use_reentrant=False).sum().backward()
+
+    assert calls == [[3, -1]] * 4
+    assert x.grad.tolist() == [6 + 6, -2 - 2]
 
 
-@pytest.mark.holds("torch>=2.4", otherwise=AssertionError)
-def test_mixed_precision_names_its_device():
-    """From torch 2.4 on the classes of `torch.cuda.amp` and `torch.cpu.amp`, made for one device, give a FutureWarning.
+@pytest.mark.holds("torch>=2.14", otherwise=AssertionError)
+def test_a_number_on_a_limit_of_clamp_gets_no_gradient(device):
+    """From torch 2.14 on the gradient of `clamp` is 0 on its limits as well as beyond them; before, a number on a limit
+    counted as inside and got 1.
 
-    `torch.autocast("cuda")` works in every release without one.
+    Nothing warns. At 0, `clamp(min=0)` and `relu`, which give the same values, now have the same gradient too.
 
-    https://docs.pytorch.org/docs/stable/amp.html
+    https://docs.pytorch.org/docs/stable/generated/torch.clamp.html
     """
-    with pytest.warns(FutureWarning, match=r"Please use `torch.amp.autocast\('cpu', args...\)`"):
-        torch.cpu.amp.autocast()
-    with pytest.warns(FutureWarning, match=r"Please use `torch.amp.GradScaler\('cuda', args...\)`"):
-        torch.cuda.amp.GradScaler(enabled=False)
+    x = torch.tensor([-2.0, 0.0, 0.25, 1.0, 3.0], device=device, requires_grad=True)
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        torch.autocast("cpu")
-        torch.amp.GradScaler("cuda", enabled=False)
+    clamped = [torch.clamp(x, 0, 1), x.clamp(0, 1), x.clamp(min=0), x.clamp(max=1), x.relu()]
+    slopes = [torch.autograd.grad(y.sum(), x)[0].tolist() for y in clamped]
+
+    assert slopes == [[0, 0, 1, 0, 0], [0, 0, 1, 0, 0], [0, 0, 1, 1, 1], [1, 1, 1, 0, 0], [0, 0, 1, 1, 1]]
 
 
-@pytest.mark.holds("torch>=2.3", otherwise=AttributeError)
-def test_the_grad_scaler_is_for_every_device(device):
-    """From torch 2.3 on `torch.amp.GradScaler` scales a loss on any device; `torch.cuda.amp.GradScaler` was for CUDA.
+@pytest.mark.holds("torch>=2.10", otherwise=AssertionError)
+def test_the_gradient_of_atan2_is_zero_at_the_origin(device):
+    """From torch 2.10 on `atan2(y, x)` has the gradient 0 where y and x are both 0 and no direction is defined; before,
+    it was nan.
 
-    It multiplies the loss by 65536, so that small gradients do not vanish in float16, and divides them again before the
-    step.
+    One nan is enough to spoil the weights behind it. In older releases keep the pair off (0, 0) before `atan2`: picking
+    another result afterwards, with `torch.where`, leaves the nan in the gradient.
 
-    https://docs.pytorch.org/docs/stable/amp.html#gradient-scaling
+    https://docs.pytorch.org/docs/stable/generated/torch.atan2.html
     """
-    weight = torch.tensor(2.0, device=device, requires_grad=True)
-    scaler = torch.amp.GradScaler(device.type)
+    y = torch.tensor([0.0, 0.0, -4.0], device=device, requires_grad=True)
+    x = torch.tensor([0.0, 2.0, 0.0], device=device, requires_grad=True)
+    torch.atan2(y, x).sum().backward()
 
-    scaled = scaler.scale(weight * 3)
-    scaled.backward()
-
-    assert scaler.get_scale() == 65536
-    assert (scaled.item(), weight.grad.item()) == (6 * 65536, 3 * 65536)
-    assert scaled.device == device
+    assert y.grad.tolist() == [0, 0.5, 0]
+    assert x.grad.tolist() == [0, 0, 0.25]
 
 
 @pytest.mark.holds("torch>=2.10", otherwise=AssertionError)
@@ -924,22 +871,6 @@ def test_torchscript_is_deprecated(device):
         scripted = torch.jit.script(double)
 
     assert scripted(torch.tensor([3.0, -1.0], device=device)).tolist() == [6, -2]
-
-
-@pytest.mark.holds("torch>=2.14", otherwise=AssertionError)
-def test_torchscript_warns_everybody():
-    """From torch 2.14 on `torch.jit.script` gives a FutureWarning, which Python always shows.
-
-    In 2.10 to 2.13 it is a DeprecationWarning, which Python hides unless it comes from the main script or a test.
-
-    https://docs.python.org/3/library/warnings.html#default-warning-filter
-    """
-
-    def double(x):
-        return 2 * x
-
-    with pytest.warns(FutureWarning, match="`torch.jit.script` is deprecated"):
-        torch.jit.script(double)
 
 
 @pytest.mark.holds('torch>=2.1; python_version >= "3.11"', otherwise=RuntimeError)

@@ -177,26 +177,6 @@ def test_literals_decide_the_dtype(device):
     assert torch.tensor(1 + 2j).dtype == torch.tensor([1, 2j]).dtype == torch.complex64
 
 
-@pytest.mark.holds("torch>=2.9", otherwise=RuntimeError)
-def test_an_integer_beyond_int64_raises_value_error(device):
-    """From torch 2.9 on an integer beyond int64 raises ValueError where a tensor is made of it or written to; before,
-    it raised RuntimeError.
-
-    `except (RuntimeError, ValueError)` catches both.
-
-    https://docs.pytorch.org/docs/stable/generated/torch.tensor.html
-    """
-    highest, lowest = 2**63 - 1, -(2**63)
-    tensor = torch.tensor([highest, lowest], device=device)
-
-    for number in (highest + 1, lowest - 1):
-        with pytest.raises(ValueError, match="Overflow"):
-            torch.tensor([0, number], device=device)
-        with pytest.raises(ValueError, match="Overflow"):
-            tensor[0] = number
-    assert (tensor.dtype, tensor.tolist()) == (torch.int64, [highest, lowest])
-
-
 @pytest.mark.myth("torch.Tensor is just another spelling of torch.tensor")
 def test_capital_tensor_is_float32_and_reads_a_number_as_a_size():
     """`torch.Tensor([1, 2])` is float32 whatever is in the list, and `torch.Tensor(3)` is three numbers, not the
@@ -412,263 +392,6 @@ def test_uint8_is_arithmetic_modulo_256_for_every_pair(device):
             for result in (spelling(x, y) for spelling in (operation, *others)):
                 assert result.dtype == torch.uint8
                 assert torch.equal(result, expected)
-
-
-@pytest.mark.holds("torch>=2.3", otherwise=RuntimeError)
-def test_arithmetic_with_an_integer_beyond_int64_wraps_around():
-    """From torch 2.3 on an integer from 2**63 to 2**64 - 1 next to an int64 tensor wraps around silently, in arithmetic
-    and comparisons; before, it raised RuntimeError.
-
-    So 3 < 2**63 is False. From 2**64 on every release raises (OverflowError, before 2.3 RuntimeError).
-
-    https://docs.pytorch.org/docs/stable/tensor_attributes.html
-    """
-    tensor = torch.tensor([3, -1])  # on the CPU: nothing says that all devices wrap alike
-
-    assert (tensor + 2**63).tolist() == [3 - 2**63, 2**63 - 1]
-    assert (tensor * (2**63 + 1)).tolist() == [3 - 2**63, 2**63 - 1]
-    assert (tensor < 2**63).tolist() == [False, False]
-    assert (tensor + 2**63).dtype == torch.int64
-    with pytest.raises(OverflowError):
-        tensor + 2**64
-
-
-# The wider unsigned integers stay on the CPU: each device has its own list of what it can do with them.
-UNSIGNED = ["uint16", "uint32", "uint64"]
-
-
-@pytest.mark.holds("torch>=2.3", otherwise=AttributeError)
-@pytest.mark.parametrize("name", UNSIGNED)
-def test_wide_unsigned_integers_hold_and_multiply(name):
-    """From torch 2.3 on there are uint16, uint32 and uint64, to hold and convert numbers: beyond `==`, `*`, `/`, `sum`,
-    `cat` and plain indexing there is little.
-
-    `+`, `<`, `max` and `argmax` raise RuntimeError, and so does a mixture with another integer dtype: convert to int64.
-
-    https://docs.pytorch.org/docs/stable/tensors.html
-    """
-    dtype = getattr(torch, name)
-    highest = torch.iinfo(dtype).max
-    tensor = torch.tensor([7, highest, 5], dtype=dtype)
-
-    assert (tensor.dtype, tensor.tolist(), tensor[1].item()) == (dtype, [7, highest, 5], highest)
-    assert ((tensor * 3).dtype, (tensor * 3).tolist()) == (dtype, [21, highest - 2, 15])
-    assert ((tensor / tensor).dtype, (tensor == tensor[0]).tolist()) == (torch.float32, [True, False, False])
-    assert (tensor[::2].sum().dtype, tensor[::2].sum().item()) == (torch.int64, 12)
-    assert (torch.cat([tensor, tensor[:1]]).tolist(), tensor[::2].long().tolist()) == ([7, highest, 5, 7], [7, 5])
-    refused = [lambda: tensor + tensor, lambda: tensor + 1, lambda: tensor < 6, tensor.max, tensor.argmax]
-    for operation in [*refused, lambda: tensor + tensor.int(), lambda: tensor * tensor.long()]:
-        with pytest.raises(RuntimeError, match=r"not implemented for|Promotion for uint16, uint32, uint64"):
-            operation()
-
-
-@pytest.mark.holds("torch>=2.4", otherwise=(AttributeError, RuntimeError))
-@pytest.mark.parametrize("name", UNSIGNED)
-def test_wide_unsigned_integers_sort_and_meet_floats(name):
-    """From torch 2.4 on uint16, uint32 and uint64 can be sorted and compared with `torch.equal`, and with a float they
-    give that float's dtype; in 2.3 all of this raises RuntimeError.
-
-    https://docs.pytorch.org/docs/stable/tensors.html
-    """
-    tensor = torch.tensor([7, 3, 7, 5], dtype=getattr(torch, name))
-
-    total = tensor + torch.tensor([0.5, 1.0, 1.5, 2.0])
-
-    assert (total.dtype, total.tolist()) == (torch.float32, [7.5, 4, 8.5, 7])
-    assert torch.promote_types(tensor.dtype, torch.float16) == torch.float16
-    assert (tensor.sort().values.tolist(), tensor.unique().tolist()) == ([3, 5, 7, 7], [3, 5, 7])
-    assert (torch.equal(tensor, tensor.clone()), torch.equal(tensor, tensor * 2)) == (True, False)
-
-
-@pytest.mark.holds("torch>=2.10", otherwise=(AttributeError, RuntimeError))
-@pytest.mark.parametrize("name", UNSIGNED)
-def test_wide_unsigned_integers_take_a_mask(name):
-    """From torch 2.10 on a mask or a list of positions selects from uint16, uint32 and uint64; before, it raised
-    RuntimeError, and only `tensor[2]` and slices worked.
-
-    https://docs.pytorch.org/docs/stable/tensors.html
-    """
-    tensor = torch.tensor([7, 3, 9, 5], dtype=getattr(torch, name))
-
-    for selected in (tensor[torch.tensor([True, False, True, False])], tensor[[0, 2]], tensor[torch.tensor([0, 2])]):
-        assert (selected.dtype, selected.tolist()) == (tensor.dtype, [7, 9])
-
-
-# What half precision can do, and since when. On the CPU: a GPU could do all of this before.
-HALF = torch.tensor([[1.0, 2.0], [-3.0, 0.5]], dtype=torch.float16)
-
-
-def agrees_with_float32(function, x):
-    """Whether a function gives for these numbers what it gives in float32, rounded to their dtype once or twice."""
-    actual, expected = function(x), function(x.float())
-    steps = torch.finfo(x.dtype).eps * expected.abs().clamp(min=1)
-    return actual.dtype == x.dtype and bool(((actual.float() - expected).abs() <= steps).all())
-
-
-ELEMENTWISE = {
-    "exp": torch.exp,
-    "round": torch.round,
-    "clamp": lambda x: x.clamp(-1, 1),
-    "relu": torch.relu,
-    "sigmoid": torch.sigmoid,
-    "tanh": torch.tanh,
-    "gelu": F.gelu,
-}
-
-PRODUCTS = {
-    "matmul": lambda x: x @ x,
-    "linear": lambda x: F.linear(x, x, x[0]),
-    "conv2d": lambda x: F.conv2d(x[None, None], x[None, None]),
-    "softmax": lambda x: x.softmax(dim=1),
-    "cumsum": lambda x: x.cumsum(dim=0),
-    "topk": lambda x: x.topk(1).values,
-    "max_pool2d": lambda x: F.max_pool2d(x[None, None], 2),
-}
-
-AVERAGES = {
-    "layer_norm": lambda x: F.layer_norm(x, (2,)),
-    "avg_pool2d": lambda x: F.avg_pool2d(x[None, None], 2),
-    "interpolate": lambda x: F.interpolate(x[None, None], scale_factor=2.0, mode="bilinear"),
-}
-
-
-def test_float16_adds_and_multiplies_on_the_cpu():
-    """Plain arithmetic, sums, means, maxima and sorting of float16 work on the CPU in every release.
-
-    https://docs.pytorch.org/docs/stable/tensors.html
-    """
-    functions = [torch.neg, torch.sum, torch.mean, torch.max, lambda x: x.sort().values, lambda x: x.std(dim=0)]
-    functions += [lambda x: x + x[0], lambda x: x - x[0], lambda x: x * x[1], lambda x: x / x[1], lambda x: x**2]
-
-    assert [agrees_with_float32(function, HALF) for function in functions] == [True] * 11
-
-
-@pytest.mark.holds("torch>=2.1", otherwise=RuntimeError)
-@pytest.mark.parametrize("name", ELEMENTWISE)
-def test_float16_has_functions_on_the_cpu(name):
-    """From torch 2.1 on `exp`, `tanh`, `clamp`, `round` and the activations take float16 on the CPU too; 2.0 raises
-    RuntimeError, "not implemented for 'Half'".
-
-    bfloat16 and, on a GPU, float16 had them before.
-
-    https://docs.pytorch.org/docs/stable/tensors.html
-    """
-    assert agrees_with_float32(ELEMENTWISE[name], HALF)
-
-
-@pytest.mark.holds("torch>=2.2", otherwise=RuntimeError)
-@pytest.mark.parametrize("name", PRODUCTS)
-def test_float16_has_matrix_products_on_the_cpu(name):
-    """From torch 2.2 on matrix products, convolutions, softmax, `cumsum` and `topk` take float16 on the CPU too: many
-    models run in it; 2.0 and 2.1 raise RuntimeError, "not implemented for 'Half'".
-
-    Code for all releases converts a model to float32, or to bfloat16, where it runs on the CPU.
-
-    https://docs.pytorch.org/docs/stable/generated/torch.matmul.html
-    """
-    assert agrees_with_float32(PRODUCTS[name], HALF)
-
-
-@pytest.mark.holds("torch>=2.3", otherwise=RuntimeError)
-@pytest.mark.parametrize("name", AVERAGES)
-def test_float16_has_layer_norm_on_the_cpu(name):
-    """From torch 2.3 on `layer_norm`, so any transformer, `avg_pool2d` and bilinear `interpolate` take float16 on the
-    CPU; before, RuntimeError.
-
-    https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.layer_norm.html
-    """
-    assert agrees_with_float32(AVERAGES[name], HALF)
-
-
-def test_bfloat16_computes_on_the_cpu():
-    """What float16 learnt on the CPU in torch 2.1 to 2.3, bfloat16 could do in 2.0: it has the range of float32, and
-    eight bits to be precise with.
-
-    https://docs.pytorch.org/docs/stable/tensors.html
-    """
-    functions = ELEMENTWISE | PRODUCTS | AVERAGES
-
-    found = {name: agrees_with_float32(function, HALF.bfloat16()) for name, function in functions.items()}
-
-    assert found == dict.fromkeys(functions, True)
-
-
-@pytest.mark.holds("torch>=2.2", otherwise=UserWarning)
-def test_autocast_on_the_cpu_takes_float16():
-    """From torch 2.2 on `torch.autocast("cpu", dtype=torch.float16)` computes products in float16; before, it
-    warned and raised RuntimeError.
-
-    bfloat16, which is its default on the CPU, works in every release.
-
-    https://docs.pytorch.org/docs/stable/amp.html
-    """
-    x = torch.tensor([[1.0, 2.0], [-3.0, 0.5]])
-
-    with torch.autocast("cpu", dtype=torch.float16):
-        product = x @ x
-    with torch.autocast("cpu"):
-        by_default = x @ x
-
-    assert (product.dtype, product.tolist()) == (torch.float16, [[-5, 3], [-4.5, -5.75]])
-    assert (by_default.dtype, by_default.tolist()) == (torch.bfloat16, [[-5, 3], [-4.5, -5.75]])
-
-
-@pytest.mark.holds("torch>=2.1", otherwise=AttributeError)
-@pytest.mark.parametrize(("name", "rounded"), [("float8_e4m3fn", 1.125), ("float8_e5m2", 1.25)])
-def test_float8_is_for_storing(name, rounded):
-    """From torch 2.1 on there are float8 dtypes, of one byte a number and 3 or 2 bits to be precise with: they convert,
-    and that is about all.
-
-    `+`, `sum` and a mixture with another dtype raise RuntimeError: convert to float32 to compute.
-
-    https://docs.pytorch.org/docs/stable/tensors.html
-    """
-    dtype = getattr(torch, name)  # on the CPU: not every accelerator has it
-    tensor = torch.tensor([0.5, 1.15625, -3.0]).to(dtype)
-
-    assert (tensor.dtype, tensor.element_size()) == (dtype, 1)
-    assert tensor.float().tolist() == [0.5, rounded, -3]
-    for operation in (lambda: tensor + tensor, tensor.sum, lambda: tensor + torch.ones(3)):
-        with pytest.raises(RuntimeError):
-            operation()
-
-
-@pytest.mark.holds("torch>=2.13", otherwise=(AssertionError, AttributeError))
-def test_float8_e4m3fn_stops_at_448():
-    """From torch 2.13 on what is too large for float8_e4m3fn becomes 448, its largest number, when it is converted on
-    the CPU; before, it became nan.
-
-    float8_e5m2 goes up to 57344 and has an inf for the rest, in every release since 2.1. Clamp before converting, and
-    the releases agree.
-
-    https://docs.pytorch.org/docs/stable/type_info.html
-    """
-    large = torch.tensor([448.0, 500.0, -1e9])
-
-    assert large.to(torch.float8_e4m3fn).float().tolist() == [448, 448, -448]
-    assert (large * 256).to(torch.float8_e5m2).float().tolist() == [math.inf, math.inf, -math.inf]
-    assert large.clamp(-448, 448).to(torch.float8_e4m3fn).float().tolist() == [448, 448, -448]
-
-
-@pytest.mark.holds("torch>=2.14", otherwise=AttributeError)
-def test_bcomplex32_is_a_pair_of_bfloat16():
-    """From torch 2.14 on there is `bcomplex32`, complex numbers of two bfloat16: experimental, as it warns, and they
-    cannot even be added.
-
-    https://docs.pytorch.org/docs/stable/tensors.html
-    """
-    dtype, experimental = torch.bcomplex32, "BComplex32 support is experimental"  # seen on the CPU alone
-
-    with pytest.warns(UserWarning, match=experimental):
-        tensor = torch.tensor([1.1 - 2j], dtype=dtype)
-
-    assert (tensor.dtype, tensor.element_size()) == (dtype, 4)
-    assert tensor.to(torch.complex64).tolist() == [torch.tensor(1.1).bfloat16().item() - 2j]
-    with (
-        pytest.warns(UserWarning, match=experimental),
-        pytest.raises(RuntimeError, match="not implemented for 'BComplex32'"),
-    ):
-        tensor + tensor
 
 
 # Which dtype comes out
@@ -1574,24 +1297,6 @@ def test_a_list_of_lists_as_an_index_warns(device):
     assert x[torch.tensor(index, device=device)].tolist() == [[x[i].tolist() for i in row] for row in index]
 
 
-@pytest.mark.holds("torch>=2.8", otherwise=RuntimeError)
-def test_gather_takes_int32_positions():
-    """From torch 2.8 on `gather` and `scatter` take positions in int32; before, RuntimeError: only int64 would do.
-
-    Plain indexing, `index_select` and `nn.Embedding` took int32 before; `take_along_dim` never. `.long()` suits all.
-
-    https://docs.pytorch.org/docs/stable/generated/torch.gather.html
-    """
-    x = torch.tensor([[1, 2, 3], [4, 5, 6]])  # on the CPU, where alone this was seen
-    positions = torch.tensor([[2], [0]], dtype=torch.int32)
-
-    assert x.gather(1, positions).tolist() == torch.gather(x, 1, positions).tolist() == [[3], [4]]
-    assert x.scatter(1, positions, 0).tolist() == [[1, 2, 0], [0, 5, 6]]
-    assert x.index_select(0, positions[:1, 0] - 1).tolist() == x[positions[:1, 0] - 1].tolist() == [[4, 5, 6]]
-    with pytest.raises(RuntimeError, match="should be Long"):
-        torch.take_along_dim(x, positions, 1)
-
-
 def test_stack_adds_a_dimension_and_cat_does_not(device):
     """`cat` joins tensors along a dimension they have; `stack` puts them side by side along a new one, and wants
     equal shapes.
@@ -1625,19 +1330,6 @@ def test_cat_of_nothing_raises_value_error():
         torch.cat(outputs)
     with pytest.raises(RuntimeError, match="non-empty"):
         torch.stack(outputs)
-
-
-@pytest.mark.holds("torch>=2.13", otherwise=UserWarning)
-def test_dimensions_have_no_names(device):
-    """From torch 2.13 on named tensors are gone: `names=` is a TypeError, and there is no `refine_names` or `align_to`.
-
-    They had always warned that they are experimental. Keep the order of the dimensions in a comment, or use `einsum`.
-
-    https://docs.pytorch.org/docs/stable/named_tensor.html
-    """
-    with pytest.raises(TypeError, match="unexpected keyword argument 'names'"):
-        torch.zeros(2, 3, names=("N", "C"), device=device)
-    assert [hasattr(torch.Tensor, name) for name in ("names", "refine_names", "align_to")] == [False] * 3
 
 
 @given(
@@ -1916,3 +1608,273 @@ def test_a_forward_method_takes_and_returns_anything(device):
     assert list(result) == ["words", "lengths"]
     assert result["words"] == ["a", "model", "of", "words"]
     assert result["lengths"].tolist() == [2, 10, 4, 10]
+
+
+# What moved between releases, beside the notes above
+
+
+@pytest.mark.holds("torch>=2.9", otherwise=RuntimeError)
+def test_an_integer_beyond_int64_raises_value_error(device):
+    """From torch 2.9 on an integer beyond int64 raises ValueError where a tensor is made of it or written to; before,
+    it raised RuntimeError.
+
+    `except (RuntimeError, ValueError)` catches both.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.tensor.html
+    """
+    highest, lowest = 2**63 - 1, -(2**63)
+    tensor = torch.tensor([highest, lowest], device=device)
+
+    for number in (highest + 1, lowest - 1):
+        with pytest.raises(ValueError, match="Overflow"):
+            torch.tensor([0, number], device=device)
+        with pytest.raises(ValueError, match="Overflow"):
+            tensor[0] = number
+    assert (tensor.dtype, tensor.tolist()) == (torch.int64, [highest, lowest])
+
+
+@pytest.mark.holds("torch>=2.3", otherwise=RuntimeError)
+def test_arithmetic_with_an_integer_beyond_int64_wraps_around():
+    """From torch 2.3 on an integer from 2**63 to 2**64 - 1 next to an int64 tensor wraps around silently, in arithmetic
+    and comparisons; before, it raised RuntimeError.
+
+    So 3 < 2**63 is False. From 2**64 on every release raises (OverflowError, before 2.3 RuntimeError).
+
+    https://docs.pytorch.org/docs/stable/tensor_attributes.html
+    """
+    tensor = torch.tensor([3, -1])  # on the CPU: nothing says that all devices wrap alike
+
+    assert (tensor + 2**63).tolist() == [3 - 2**63, 2**63 - 1]
+    assert (tensor * (2**63 + 1)).tolist() == [3 - 2**63, 2**63 - 1]
+    assert (tensor < 2**63).tolist() == [False, False]
+    assert (tensor + 2**63).dtype == torch.int64
+    with pytest.raises(OverflowError):
+        tensor + 2**64
+
+
+@pytest.mark.holds("torch>=2.8", otherwise=RuntimeError)
+def test_gather_takes_int32_positions():
+    """From torch 2.8 on `gather` and `scatter` take positions in int32; before, RuntimeError: only int64 would do.
+
+    Plain indexing, `index_select` and `nn.Embedding` took int32 before; `take_along_dim` never. `.long()` suits all.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.gather.html
+    """
+    x = torch.tensor([[1, 2, 3], [4, 5, 6]])  # on the CPU, where alone this was seen
+    positions = torch.tensor([[2], [0]], dtype=torch.int32)
+
+    assert x.gather(1, positions).tolist() == torch.gather(x, 1, positions).tolist() == [[3], [4]]
+    assert x.scatter(1, positions, 0).tolist() == [[1, 2, 0], [0, 5, 6]]
+    assert x.index_select(0, positions[:1, 0] - 1).tolist() == x[positions[:1, 0] - 1].tolist() == [[4, 5, 6]]
+    with pytest.raises(RuntimeError, match="should be Long"):
+        torch.take_along_dim(x, positions, 1)
+
+
+@pytest.mark.holds("torch>=2.13", otherwise=UserWarning)
+def test_dimensions_have_no_names(device):
+    """From torch 2.13 on named tensors are gone: `names=` is a TypeError, and there is no `refine_names` or `align_to`.
+
+    They had always warned that they are experimental. Keep the order of the dimensions in a comment, or use `einsum`.
+
+    https://docs.pytorch.org/docs/stable/named_tensor.html
+    """
+    with pytest.raises(TypeError, match="unexpected keyword argument 'names'"):
+        torch.zeros(2, 3, names=("N", "C"), device=device)
+    assert [hasattr(torch.Tensor, name) for name in ("names", "refine_names", "align_to")] == [False] * 3
+
+
+# The wider unsigned integers stay on the CPU: each device has its own list of what it can do with them.
+UNSIGNED = ["uint16", "uint32", "uint64"]
+
+
+@pytest.mark.holds("torch>=2.3", otherwise=AttributeError)
+@pytest.mark.parametrize("name", UNSIGNED)
+def test_wide_unsigned_integers_hold_and_multiply(name):
+    """From torch 2.3 on there are uint16, uint32 and uint64, to hold and convert numbers: beyond `==`, `*`, `/`, `sum`,
+    `cat` and plain indexing there is little.
+
+    `+`, `<`, `max` and `argmax` raise RuntimeError, and so does a mixture with another integer dtype: convert to int64.
+
+    https://docs.pytorch.org/docs/stable/tensors.html
+    """
+    dtype = getattr(torch, name)
+    highest = torch.iinfo(dtype).max
+    tensor = torch.tensor([7, highest, 5], dtype=dtype)
+
+    assert (tensor.dtype, tensor.tolist(), tensor[1].item()) == (dtype, [7, highest, 5], highest)
+    assert ((tensor * 3).dtype, (tensor * 3).tolist()) == (dtype, [21, highest - 2, 15])
+    assert ((tensor / tensor).dtype, (tensor == tensor[0]).tolist()) == (torch.float32, [True, False, False])
+    assert (tensor[::2].sum().dtype, tensor[::2].sum().item()) == (torch.int64, 12)
+    assert (torch.cat([tensor, tensor[:1]]).tolist(), tensor[::2].long().tolist()) == ([7, highest, 5, 7], [7, 5])
+    refused = [lambda: tensor + tensor, lambda: tensor + 1, lambda: tensor < 6, tensor.max, tensor.argmax]
+    for operation in [*refused, lambda: tensor + tensor.int(), lambda: tensor * tensor.long()]:
+        with pytest.raises(RuntimeError, match=r"not implemented for|Promotion for uint16, uint32, uint64"):
+            operation()
+
+
+@pytest.mark.holds("torch>=2.4", otherwise=(AttributeError, RuntimeError))
+@pytest.mark.parametrize("name", UNSIGNED)
+def test_wide_unsigned_integers_sort_and_meet_floats(name):
+    """From torch 2.4 on uint16, uint32 and uint64 can be sorted and compared with `torch.equal`, and with a float they
+    give that float's dtype; in 2.3 all of this raises RuntimeError.
+
+    https://docs.pytorch.org/docs/stable/tensors.html
+    """
+    tensor = torch.tensor([7, 3, 7, 5], dtype=getattr(torch, name))
+
+    total = tensor + torch.tensor([0.5, 1.0, 1.5, 2.0])
+
+    assert (total.dtype, total.tolist()) == (torch.float32, [7.5, 4, 8.5, 7])
+    assert torch.promote_types(tensor.dtype, torch.float16) == torch.float16
+    assert (tensor.sort().values.tolist(), tensor.unique().tolist()) == ([3, 5, 7, 7], [3, 5, 7])
+    assert (torch.equal(tensor, tensor.clone()), torch.equal(tensor, tensor * 2)) == (True, False)
+
+
+@pytest.mark.holds("torch>=2.10", otherwise=(AttributeError, RuntimeError))
+@pytest.mark.parametrize("name", UNSIGNED)
+def test_wide_unsigned_integers_take_a_mask(name):
+    """From torch 2.10 on a mask or a list of positions selects from uint16, uint32 and uint64; before, it raised
+    RuntimeError, and only `tensor[2]` and slices worked.
+
+    https://docs.pytorch.org/docs/stable/tensors.html
+    """
+    tensor = torch.tensor([7, 3, 9, 5], dtype=getattr(torch, name))
+
+    for selected in (tensor[torch.tensor([True, False, True, False])], tensor[[0, 2]], tensor[torch.tensor([0, 2])]):
+        assert (selected.dtype, selected.tolist()) == (tensor.dtype, [7, 9])
+
+
+# What half precision can do, and since when. On the CPU: a GPU could do all of this before.
+HALF = torch.tensor([[1.0, 2.0], [-3.0, 0.5]], dtype=torch.float16)
+
+
+def agrees_with_float32(function, x):
+    """Whether a function gives for these numbers what it gives in float32, rounded to their dtype once or twice."""
+    actual, expected = function(x), function(x.float())
+    steps = torch.finfo(x.dtype).eps * expected.abs().clamp(min=1)
+    return actual.dtype == x.dtype and bool(((actual.float() - expected).abs() <= steps).all())
+
+
+ELEMENTWISE = {
+    "exp": torch.exp,
+    "round": torch.round,
+    "clamp": lambda x: x.clamp(-1, 1),
+    "relu": torch.relu,
+    "sigmoid": torch.sigmoid,
+    "tanh": torch.tanh,
+    "gelu": F.gelu,
+}
+
+PRODUCTS = {
+    "matmul": lambda x: x @ x,
+    "linear": lambda x: F.linear(x, x, x[0]),
+    "conv2d": lambda x: F.conv2d(x[None, None], x[None, None]),
+    "softmax": lambda x: x.softmax(dim=1),
+    "cumsum": lambda x: x.cumsum(dim=0),
+    "topk": lambda x: x.topk(1).values,
+    "max_pool2d": lambda x: F.max_pool2d(x[None, None], 2),
+}
+
+AVERAGES = {
+    "layer_norm": lambda x: F.layer_norm(x, (2,)),
+    "avg_pool2d": lambda x: F.avg_pool2d(x[None, None], 2),
+    "interpolate": lambda x: F.interpolate(x[None, None], scale_factor=2.0, mode="bilinear"),
+}
+
+
+def test_float16_adds_and_multiplies_on_the_cpu():
+    """Plain arithmetic, sums, means, maxima and sorting of float16 work on the CPU in every release.
+
+    https://docs.pytorch.org/docs/stable/tensors.html
+    """
+    functions = [torch.neg, torch.sum, torch.mean, torch.max, lambda x: x.sort().values, lambda x: x.std(dim=0)]
+    functions += [lambda x: x + x[0], lambda x: x - x[0], lambda x: x * x[1], lambda x: x / x[1], lambda x: x**2]
+
+    assert [agrees_with_float32(function, HALF) for function in functions] == [True] * 11
+
+
+@pytest.mark.holds("torch>=2.1", otherwise=RuntimeError)
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_float16_has_functions_on_the_cpu(name):
+    """From torch 2.1 on `exp`, `tanh`, `clamp`, `round` and the activations take float16 on the CPU too; 2.0 raises
+    RuntimeError, "not implemented for 'Half'".
+
+    bfloat16 and, on a GPU, float16 had them before.
+
+    https://docs.pytorch.org/docs/stable/tensors.html
+    """
+    assert agrees_with_float32(ELEMENTWISE[name], HALF)
+
+
+@pytest.mark.holds("torch>=2.2", otherwise=RuntimeError)
+@pytest.mark.parametrize("name", PRODUCTS)
+def test_float16_has_matrix_products_on_the_cpu(name):
+    """From torch 2.2 on matrix products, convolutions, softmax, `cumsum` and `topk` take float16 on the CPU too: many
+    models run in it; 2.0 and 2.1 raise RuntimeError, "not implemented for 'Half'".
+
+    Code for all releases converts a model to float32, or to bfloat16, where it runs on the CPU.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.matmul.html
+    """
+    assert agrees_with_float32(PRODUCTS[name], HALF)
+
+
+@pytest.mark.holds("torch>=2.3", otherwise=RuntimeError)
+@pytest.mark.parametrize("name", AVERAGES)
+def test_float16_has_layer_norm_on_the_cpu(name):
+    """From torch 2.3 on `layer_norm`, so any transformer, `avg_pool2d` and bilinear `interpolate` take float16 on the
+    CPU; before, RuntimeError.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.layer_norm.html
+    """
+    assert agrees_with_float32(AVERAGES[name], HALF)
+
+
+def test_bfloat16_computes_on_the_cpu():
+    """What float16 learnt on the CPU in torch 2.1 to 2.3, bfloat16 could do in 2.0: it has the range of float32, and
+    eight bits to be precise with.
+
+    https://docs.pytorch.org/docs/stable/tensors.html
+    """
+    functions = ELEMENTWISE | PRODUCTS | AVERAGES
+
+    found = {name: agrees_with_float32(function, HALF.bfloat16()) for name, function in functions.items()}
+
+    assert found == dict.fromkeys(functions, True)
+
+
+@pytest.mark.holds("torch>=2.1", otherwise=AttributeError)
+@pytest.mark.parametrize(("name", "rounded"), [("float8_e4m3fn", 1.125), ("float8_e5m2", 1.25)])
+def test_float8_is_for_storing(name, rounded):
+    """From torch 2.1 on there are float8 dtypes, of one byte a number and 3 or 2 bits to be precise with: they convert,
+    and that is about all.
+
+    `+`, `sum` and a mixture with another dtype raise RuntimeError: convert to float32 to compute.
+
+    https://docs.pytorch.org/docs/stable/tensors.html
+    """
+    dtype = getattr(torch, name)  # on the CPU: not every accelerator has it
+    tensor = torch.tensor([0.5, 1.15625, -3.0]).to(dtype)
+
+    assert (tensor.dtype, tensor.element_size()) == (dtype, 1)
+    assert tensor.float().tolist() == [0.5, rounded, -3]
+    for operation in (lambda: tensor + tensor, tensor.sum, lambda: tensor + torch.ones(3)):
+        with pytest.raises(RuntimeError):
+            operation()
+
+
+@pytest.mark.holds("torch>=2.13", otherwise=(AssertionError, AttributeError))
+def test_float8_e4m3fn_stops_at_448():
+    """From torch 2.13 on what is too large for float8_e4m3fn becomes 448, its largest number, when it is converted on
+    the CPU; before, it became nan.
+
+    float8_e5m2 goes up to 57344 and has an inf for the rest, in every release since 2.1. Clamp before converting, and
+    the releases agree.
+
+    https://docs.pytorch.org/docs/stable/type_info.html
+    """
+    large = torch.tensor([448.0, 500.0, -1e9])
+
+    assert large.to(torch.float8_e4m3fn).float().tolist() == [448, 448, -448]
+    assert (large * 256).to(torch.float8_e5m2).float().tolist() == [math.inf, math.inf, -math.inf]
+    assert large.clamp(-448, 448).to(torch.float8_e4m3fn).float().tolist() == [448, 448, -448]

@@ -96,49 +96,6 @@ def test_from_numpy_takes_wide_unsigned_integers(name):
     assert tensor.numpy().tolist() == [1, largest]
 
 
-@pytest.mark.holds("torch>=2.3", otherwise=TypeError)
-@pytest.mark.parametrize("name", ["uint16", "uint32", "uint64"])
-def test_wide_unsigned_integers_are_for_keeping(name):
-    """uint16, uint32 and uint64, which PyTorch has from 2.3 on, can be kept, summed and converted, but adding to such a
-    tensor or comparing it with `>` raises RuntimeError.
-
-    There is hardly any arithmetic for them. Compute after `.to(torch.int64)`, which is exact up to 2**63 - 1.
-
-    https://docs.pytorch.org/docs/stable/tensors.html
-    """
-    depths = torch.from_numpy(np.array([1, 40_000], dtype=name))
-
-    with pytest.raises(RuntimeError, match="not implemented"):
-        depths + 1
-    with pytest.raises(RuntimeError, match="not implemented"):
-        _ = depths > 5
-
-    assert (depths.sum().item(), depths.sum().dtype) == (40_001, torch.int64)
-    assert (depths.to(torch.int64) + 1).tolist() == [2, 40_001]
-    assert torch.cat([depths, depths]).dtype == depths.dtype
-
-
-@pytest.mark.holds("torch>=2.10", otherwise=(RuntimeError, TypeError))
-@pytest.mark.parametrize("name", ["uint16", "uint32", "uint64"])
-def test_wide_unsigned_integers_can_be_indexed(name):
-    """From torch 2.10 on, indices and bools pick from a tensor of uint16, uint32 or uint64; up to 2.9 `images[order]`
-    raises RuntimeError.
-
-    That is how images of 16 bits are shuffled. `images.index_select(0, order)` does it from 2.3 on.
-
-    https://docs.pytorch.org/docs/stable/generated/torch.index_select.html
-    """
-    images = torch.from_numpy(np.array([[1, 2], [3, 4], [5, 40_000]], dtype=name))
-    order = torch.tensor([2, 0])
-
-    shuffled = images[order]
-    chosen = images[torch.tensor([True, False, True])]
-
-    assert shuffled.tolist() == images.index_select(0, order).tolist() == [[5, 40_000], [1, 2]]
-    assert chosen.tolist() == [[1, 2], [5, 40_000]]
-    assert shuffled.dtype == chosen.dtype == getattr(torch, name)
-
-
 @pytest.mark.parametrize(
     "array",
     [
@@ -557,25 +514,6 @@ def test_dlpack_writes_to_read_only_arrays_without_a_warning():
 
     assert array.tolist() == tensor.tolist() == [6, 7]
     assert copy.tolist() == [2, 3]
-
-
-@pytest.mark.holds("torch>=2.2", otherwise=RuntimeError)
-@pytest.mark.holds("numpy>=1.25", otherwise=(BufferError, TypeError))
-def test_bools_cross_by_dlpack():
-    """From torch 2.2 with NumPy 1.25 on, bools cross by DLPack in both directions, and share the memory.
-
-    An older one of the two refuses them. `from_numpy` and `.numpy()` have always taken masks.
-
-    https://docs.pytorch.org/docs/stable/dlpack.html
-    """
-    array = np.array([True, False, True])
-    tensor = torch.from_dlpack(array)
-    back = np.from_dlpack(tensor)
-
-    array[1] = True
-
-    assert (tensor.dtype, back.dtype) == (torch.bool, np.bool_)
-    assert tensor.tolist() == back.tolist() == [True, True, True]
 
 
 def test_negative_strides_raise(device):
@@ -1369,23 +1307,6 @@ def test_a_number_that_does_not_fit():
     assert (tensor + 257).dtype == torch.uint8
     assert (tensor + 257).tolist() == [1, 201]
     assert (image.astype(np.int16) + 256).tolist() == (tensor.to(torch.int16) + 256).tolist() == [256, 456]
-
-
-@pytest.mark.holds("numpy>=2.3", otherwise=AssertionError)
-def test_a_numpy_bool_is_no_index(device):
-    """From NumPy 2.3 on, `tensor[np.bool_(True)]` raises IndexError; with an older one it is `tensor[1]`, the second
-    element.
-
-    Python's `True` is something else again: it adds a dimension.
-
-    https://numpy.org/doc/stable/reference/arrays.scalars.html
-    """
-    tensor = torch.tensor([10, 20, 30], device=device)
-
-    with pytest.raises(IndexError, match="valid indices"):
-        tensor[np.bool_(True)]
-
-    assert tensor[True].tolist() == [[10, 20, 30]]
 
 
 def test_each_indexes_the_other(device):

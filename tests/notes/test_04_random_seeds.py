@@ -163,27 +163,6 @@ def test_rand_is_numpys_mersenne_twister_for_every_seed(seed, size):
     assert torch.rand(size, dtype=torch.float64).tolist() == [pair % 2**53 / 2**53 for pair in pairs]
 
 
-@given(seed=st.integers(0, 2**32 - 1), size=st.integers(1, 40), end=st.integers(1, 2**28 - 1))
-def test_integers_and_orders_come_from_the_twister_for_every_seed(seed, size, end):
-    """On the CPU, `torch.randint` takes the same 32-bit numbers modulo the width of its range, and `torch.randperm`
-    swaps each place with one at or after it, which such a number picks.
-
-    That has not moved since 2.0. Wide ranges have: see `test_integers_of_wide_ranges_changed_in_2_7`.
-
-    https://docs.pytorch.org/docs/stable/generated/torch.randperm.html
-    """
-    bits = np.random.RandomState(seed).randint(0, 2**32, size, dtype=np.uint32).tolist()
-    order = list(range(size))
-    for place in range(size - 1):
-        other = place + bits[place] % (size - place)
-        order[place], order[other] = order[other], order[place]
-
-    torch.manual_seed(seed)
-    assert torch.randint(0, end, (size,)).tolist() == [number % end for number in bits]
-    torch.manual_seed(seed)
-    assert torch.randperm(size).tolist() == order
-
-
 @given(seed=SEEDS, size=st.integers(1, 40))
 def test_same_seed_same_numbers_for_every_seed(device, seed, size):
     """For every seed and size, seeding again repeats two draws in a row bit for bit.
@@ -326,20 +305,6 @@ def test_which_seeds_torch_and_numpy_refuse():
         np.random.seed(1.9)
 
 
-@pytest.mark.holds("torch>=2.9", otherwise=RuntimeError)
-def test_a_seed_too_large_is_a_value_error(device):
-    """From torch 2.9 on, a seed of more than 64 bits raises ValueError; up to 2.8 it was RuntimeError.
-
-    Code for both sides catches both: `except (RuntimeError, ValueError)`.
-
-    https://docs.pytorch.org/docs/stable/generated/torch.manual_seed.html
-    """
-    with pytest.raises(ValueError, match="Overflow"):
-        torch.manual_seed(2**64)
-    with pytest.raises(ValueError, match="Overflow"):
-        torch.Generator(device=device).manual_seed(-(2**63) - 1)
-
-
 # What a seed reaches
 
 
@@ -448,50 +413,6 @@ def test_drawing_on_one_device_does_not_move_another(device_pair):
     torch.randperm(9, device=elsewhere)
     F.dropout(torch.ones(8, device=elsewhere))
     assert torch.equal(torch.rand(5, device=one), second)
-
-
-@pytest.mark.only("cuda", "xpu", because="what torch.mps.set_rng_state goes back to has moved, and was not tried")
-def test_an_accelerators_state_is_read_and_set_by_its_module(accelerator):
-    """`torch.cuda.get_rng_state(device)` is the state of that GPU's generator, and with `set_rng_state` it goes back
-    there; what the CPU draws in between is not in it.
-
-    `torch.get_rng_state()` is the CPU's alone. A checkpoint needs both.
-
-    https://docs.pytorch.org/docs/stable/generated/torch.cuda.get_rng_state.html
-    """
-    module = getattr(torch, accelerator.type)
-    torch.rand(3, device=accelerator)
-    state = module.get_rng_state(accelerator)
-    there, here = torch.rand(5, device=accelerator), torch.rand(5)
-
-    assert (state.dtype, state.device) == (torch.uint8, torch.device("cpu"))
-    assert not torch.equal(module.get_rng_state(accelerator), state)
-    module.set_rng_state(state, accelerator)
-    assert torch.equal(module.get_rng_state(accelerator), state)
-    assert torch.equal(torch.rand(5, device=accelerator), there)
-    assert not torch.equal(torch.rand(5), here)  # the CPU went on
-
-
-@pytest.mark.only("cuda", because="up to torch 2.12 fork_rng means CUDA's devices unless it is told another type")
-def test_fork_rng_covers_the_gpus_it_is_told(accelerator):
-    """`torch.random.fork_rng(devices=[...])` gives back the streams of the CPU and of the GPUs in the list, and of no
-    other.
-
-    Without `devices` it takes every GPU, with a warning where there are several.
-
-    https://docs.pytorch.org/docs/stable/random.html
-    """
-    torch.manual_seed(RANDOM_SEED)
-    first, second = torch.rand(5, device=accelerator), torch.rand(5, device=accelerator)
-
-    torch.manual_seed(RANDOM_SEED)
-    with torch.random.fork_rng(devices=[accelerator.index]):
-        assert torch.equal(torch.rand(5, device=accelerator), first)
-    assert torch.equal(torch.rand(5, device=accelerator), first)  # it was given back
-    torch.manual_seed(RANDOM_SEED)
-    with torch.random.fork_rng(devices=[]):
-        assert torch.equal(torch.rand(5, device=accelerator), first)
-    assert torch.equal(torch.rand(5, device=accelerator), second)  # it was not
 
 
 def test_the_cpus_state_is_not_the_accelerators(accelerator):
@@ -614,197 +535,6 @@ def test_another_dtype_is_another_draw():
     assert (single.dtype, double.dtype) == (torch.float32, torch.float64)
     assert [round(number, 4) for number in single.tolist()] == [0.8823, 0.9150, 0.3829]
     assert [round(number, 4) for number in double.tolist()] == [0.0582, 0.0629, 0.1236]
-
-
-# What moved from one release to another
-
-
-@pytest.mark.parametrize("probability", [0.25, 0.5, 0.9])
-def test_bernoulli_compares_rand_with_the_probabilities(probability):
-    """On the CPU, `torch.bernoulli` of float32 probabilities is 1 where `torch.rand` of the same seed is below them, in
-    every release from 2.0 on.
-
-    A mask that must stay the same from release to release is best written out: `torch.rand(shape) < probability`.
-
-    https://docs.pytorch.org/docs/stable/generated/torch.bernoulli.html
-    """
-    torch.manual_seed(RANDOM_SEED)
-    ones = torch.bernoulli(torch.full((100,), probability))
-
-    torch.manual_seed(RANDOM_SEED)
-    assert torch.equal(ones, (torch.rand(100) < probability).float())
-
-
-# Up to torch 2.6, builds for these processors drew dropout masks and exponentials with Intel's library MKL.
-INTEL_OR_AMD = 'platform_machine == "x86_64" or platform_machine == "AMD64"'
-
-
-@pytest.mark.holds(f"torch>=2.7; {INTEL_OR_AMD}", otherwise=AssertionError)
-@pytest.mark.parametrize(
-    "drop",
-    [lambda x: F.dropout(x, 0.25), nn.Dropout(0.25), lambda x: F.dropout2d(x[..., None, None], 0.25).flatten(1)],
-    ids=["F.dropout", "nn.Dropout", "F.dropout2d"],
-)
-def test_dropout_masks_changed_in_2_7(drop):
-    """From torch 2.7 on, dropout on the CPU keeps what `torch.rand` in float64 puts below 1 - p; up to 2.6 a seed gave
-    other masks on Intel's and AMD's processors.
-
-    So a network with dropout trains to other weights after the upgrade, even though its first weights are the same.
-
-    https://docs.pytorch.org/docs/stable/generated/torch.nn.Dropout.html
-    """
-    torch.manual_seed(RANDOM_SEED)
-    dropped = drop(torch.ones(5, 20))
-
-    torch.manual_seed(RANDOM_SEED)
-    kept = torch.rand(5, 20, dtype=torch.float64) < 0.75
-    assert torch.equal(dropped, kept / torch.tensor(0.75))
-
-
-@pytest.mark.holds(f"torch>=2.7; {INTEL_OR_AMD}", otherwise=AssertionError)
-def test_exponential_draws_changed_in_2_7():
-    """From torch 2.7 on, `exponential_` on the CPU is -log(1 - u) of the float64 draws u; up to 2.6 one seed gave other
-    numbers on Intel's and AMD's processors.
-
-    It moved because the old generator was poor: some results of `multinomial` could never come out.
-
-    https://docs.pytorch.org/docs/stable/generated/torch.Tensor.exponential_.html
-    """
-    torch.manual_seed(RANDOM_SEED)
-    exponential = torch.empty(50).exponential_()
-
-    torch.manual_seed(RANDOM_SEED)
-    uniform = torch.rand(50, dtype=torch.float64)
-    torch.testing.assert_close(exponential.double(), -torch.log1p(-uniform), rtol=2**-23, atol=0)
-
-
-@pytest.mark.parametrize("count", [1, 3, 8])
-def test_multinomial_is_a_race(count):
-    """A single `torch.multinomial` draw, or several without replacement, is a race of `exponential_` draws divided by
-    the weights: so it moved in 2.7 with them.
-
-    `Categorical(...).sample()`, the next token of a language model and `F.gumbel_softmax` moved, too. Several draws
-    with replacement are made in another way, and did not.
-
-    https://docs.pytorch.org/docs/stable/generated/torch.multinomial.html
-    """
-    weights = torch.tensor([1.0, 6.0, 2.0, 8.0, 3.0, 5.0, 4.0, 7.0])
-
-    for seed in range(5):
-        torch.manual_seed(seed)
-        drawn = torch.multinomial(weights, count)
-        torch.manual_seed(seed)
-        race = torch.empty(8).exponential_() / weights
-        assert torch.equal(drawn, race.argsort()[:count])
-
-
-@pytest.mark.holds("torch>=2.7", otherwise=AssertionError)
-@pytest.mark.parametrize(("low", "high"), [(0, 2**28), (-(2**30), 2**30), (1, 2**32)])
-def test_integers_of_wide_ranges_changed_in_2_7(low, high):
-    """From torch 2.7 on, `torch.randint` over 2**28 integers or more takes two steps of the CPU's generator for each,
-    and so gives other integers.
-
-    One step of 32 bits does not spread evenly over so many. Up to 2.6 it took two from 2**32 integers on. Ranges that
-    are less wide have not moved.
-
-    https://docs.pytorch.org/docs/stable/generated/torch.randint.html
-    """
-    torch.manual_seed(RANDOM_SEED)
-    stream = torch.rand(11)
-
-    torch.manual_seed(RANDOM_SEED)
-    torch.randint(low, high, (4,))
-    assert torch.equal(torch.rand(3), stream[8:])
-
-    torch.manual_seed(RANDOM_SEED)
-    torch.randint(0, 2**28 - 1, (4,))
-    assert torch.equal(torch.rand(3), stream[4:7])
-
-
-@pytest.mark.holds("torch>=2.12", otherwise=AssertionError)
-def test_truncated_normal_weights_changed_in_2_12():
-    """From torch 2.12 on, `nn.init.trunc_normal_` keeps those normal numbers of the seed that lie within its bounds and
-    draws the others again.
-
-    Up to 2.11 it bent uniform numbers instead, so vision transformers, which start from it, start elsewhere after the
-    upgrade. The other functions of `nn.init` have not moved.
-
-    https://docs.pytorch.org/docs/stable/nn.init.html
-    """
-    torch.manual_seed(RANDOM_SEED)
-    normal = torch.randn(10, 20)
-    torch.manual_seed(RANDOM_SEED)
-    weights = nn.init.trunc_normal_(torch.empty(10, 20))
-
-    inside = normal.abs() <= 2
-    assert torch.equal(weights[inside], normal[inside])
-    assert 0 < (~inside).sum() < 50
-    assert weights.abs().max() <= 2
-
-
-@pytest.mark.holds("torch>=2.12", otherwise=AssertionError)
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
-def test_half_precision_draws_changed_in_2_12(dtype):
-    """From torch 2.12 on, `torch.rand` in float16 and bfloat16 on the CPU rounds the float32 draws; up to 2.11 one seed
-    gave other numbers.
-
-    (A draw that would round up to 1 comes out as 0, for 1 is out of range.) A seed is no contract between releases:
-    numbers that must last are saved in a file.
-
-    https://docs.pytorch.org/docs/stable/notes/randomness.html
-    """
-    torch.manual_seed(RANDOM_SEED)
-    single = torch.rand(12)
-    torch.manual_seed(RANDOM_SEED)
-    half = torch.rand(12, dtype=dtype)
-
-    assert torch.equal(half, single.to(dtype))
-
-
-@pytest.mark.holds("torch>=2.12", otherwise=AssertionError)
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
-def test_half_precision_normal_numbers_changed_in_2_12(dtype):
-    """From torch 2.12 on, `torch.randn(16)` in float16 or bfloat16 on the CPU is the float32 draw, rounded; up to 2.11
-    it was another.
-
-    A draw of up to 15 numbers has been that in every release.
-
-    https://docs.pytorch.org/docs/stable/generated/torch.randn.html
-    """
-    torch.manual_seed(RANDOM_SEED)
-    single = torch.randn(16)
-    torch.manual_seed(RANDOM_SEED)
-    half = torch.randn(16, dtype=dtype)
-
-    assert half.dtype == dtype
-    torch.testing.assert_close(half.float(), single, rtol=torch.finfo(dtype).eps, atol=0)
-
-
-@pytest.mark.holds("torch>=2.2", otherwise=RuntimeError)
-@pytest.mark.parametrize(
-    "draw",
-    [
-        pytest.param(lambda tensor: F.dropout(tensor), id="dropout"),
-        pytest.param(lambda tensor: torch.bernoulli(tensor), id="bernoulli"),
-        pytest.param(lambda tensor: tensor[torch.multinomial(tensor, 100)], id="multinomial"),
-        pytest.param(lambda tensor: torch.poisson(tensor), id="poisson"),
-    ],
-)
-def test_half_precision_draws_work_on_the_cpu(draw):
-    """From torch 2.2 on, dropout, `bernoulli`, `multinomial` and `poisson` take float16 on the CPU; up to 2.1 each of
-    them raises RuntimeError.
-
-    So a model in half precision can be tried out without a GPU. bfloat16 worked before.
-
-    https://docs.pytorch.org/docs/stable/torch.html#random-sampling
-    """
-    tensor = torch.full((100,), 0.5, dtype=torch.float16)
-
-    drawn = draw(tensor)
-
-    assert drawn.dtype == torch.float16
-    assert drawn.shape == (100,)
-    assert set(drawn.tolist()) <= {0, 0.5, 1, 2, 3, 4, 5, 6, 7, 8}
 
 
 # Generators and their states
@@ -1034,6 +764,50 @@ def test_fork_rng_gives_the_stream_back():
         torch.manual_seed(0)
         raise KeyError("oops")
     assert torch.equal(torch.rand(3), undisturbed[3:])
+
+
+@pytest.mark.only("cuda", "xpu", because="what torch.mps.set_rng_state goes back to has moved, and was not tried")
+def test_an_accelerators_state_is_read_and_set_by_its_module(accelerator):
+    """`torch.cuda.get_rng_state(device)` is the state of that GPU's generator, and with `set_rng_state` it goes back
+    there; what the CPU draws in between is not in it.
+
+    `torch.get_rng_state()` is the CPU's alone. A checkpoint needs both.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.cuda.get_rng_state.html
+    """
+    module = getattr(torch, accelerator.type)
+    torch.rand(3, device=accelerator)
+    state = module.get_rng_state(accelerator)
+    there, here = torch.rand(5, device=accelerator), torch.rand(5)
+
+    assert (state.dtype, state.device) == (torch.uint8, torch.device("cpu"))
+    assert not torch.equal(module.get_rng_state(accelerator), state)
+    module.set_rng_state(state, accelerator)
+    assert torch.equal(module.get_rng_state(accelerator), state)
+    assert torch.equal(torch.rand(5, device=accelerator), there)
+    assert not torch.equal(torch.rand(5), here)  # the CPU went on
+
+
+@pytest.mark.only("cuda", because="up to torch 2.12 fork_rng means CUDA's devices unless it is told another type")
+def test_fork_rng_covers_the_gpus_it_is_told(accelerator):
+    """`torch.random.fork_rng(devices=[...])` gives back the streams of the CPU and of the GPUs in the list, and of no
+    other.
+
+    Without `devices` it takes every GPU, with a warning where there are several.
+
+    https://docs.pytorch.org/docs/stable/random.html
+    """
+    torch.manual_seed(RANDOM_SEED)
+    first, second = torch.rand(5, device=accelerator), torch.rand(5, device=accelerator)
+
+    torch.manual_seed(RANDOM_SEED)
+    with torch.random.fork_rng(devices=[accelerator.index]):
+        assert torch.equal(torch.rand(5, device=accelerator), first)
+    assert torch.equal(torch.rand(5, device=accelerator), first)  # it was given back
+    torch.manual_seed(RANDOM_SEED)
+    with torch.random.fork_rng(devices=[]):
+        assert torch.equal(torch.rand(5, device=accelerator), first)
+    assert torch.equal(torch.rand(5, device=accelerator), second)  # it was not
 
 
 # Shuffling
@@ -1398,3 +1172,148 @@ def test_other_parameters_can_be_the_same_model(device):
     x = torch.tensor([[1.0, 2.0], [-2.0, 3.0], [4.0, 1.0]], device=device)
     assert not torch.equal(twin[0].weight, model[0].weight)
     assert model(x).tolist() == twin(x).tolist() == [[24.5], [65.5], [-1.5]]  # small integers: no rounding
+
+
+# What moved from one release to another
+
+
+@pytest.mark.parametrize("probability", [0.25, 0.5, 0.9])
+def test_bernoulli_compares_rand_with_the_probabilities(probability):
+    """On the CPU, `torch.bernoulli` of float32 probabilities is 1 where `torch.rand` of the same seed is below them, in
+    every release from 2.0 on.
+
+    A mask that must stay the same from release to release is best written out: `torch.rand(shape) < probability`.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.bernoulli.html
+    """
+    torch.manual_seed(RANDOM_SEED)
+    ones = torch.bernoulli(torch.full((100,), probability))
+
+    torch.manual_seed(RANDOM_SEED)
+    assert torch.equal(ones, (torch.rand(100) < probability).float())
+
+
+# Up to torch 2.6, builds for these processors drew dropout masks and exponentials with Intel's library MKL.
+INTEL_OR_AMD = 'platform_machine == "x86_64" or platform_machine == "AMD64"'
+
+
+@pytest.mark.holds(f"torch>=2.7; {INTEL_OR_AMD}", otherwise=AssertionError)
+@pytest.mark.parametrize(
+    "drop",
+    [lambda x: F.dropout(x, 0.25), nn.Dropout(0.25), lambda x: F.dropout2d(x[..., None, None], 0.25).flatten(1)],
+    ids=["F.dropout", "nn.Dropout", "F.dropout2d"],
+)
+def test_dropout_masks_changed_in_2_7(drop):
+    """From torch 2.7 on, dropout on the CPU keeps what `torch.rand` in float64 puts below 1 - p; up to 2.6 a seed gave
+    other masks on Intel's and AMD's processors.
+
+    So a network with dropout trains to other weights after the upgrade, even though its first weights are the same.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.Dropout.html
+    """
+    torch.manual_seed(RANDOM_SEED)
+    dropped = drop(torch.ones(5, 20))
+
+    torch.manual_seed(RANDOM_SEED)
+    kept = torch.rand(5, 20, dtype=torch.float64) < 0.75
+    assert torch.equal(dropped, kept / torch.tensor(0.75))
+
+
+@pytest.mark.holds(f"torch>=2.7; {INTEL_OR_AMD}", otherwise=AssertionError)
+def test_exponential_draws_changed_in_2_7():
+    """From torch 2.7 on, `exponential_` on the CPU is -log(1 - u) of the float64 draws u; up to 2.6 one seed gave other
+    numbers on Intel's and AMD's processors.
+
+    It moved because the old generator was poor: some results of `multinomial` could never come out.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.Tensor.exponential_.html
+    """
+    torch.manual_seed(RANDOM_SEED)
+    exponential = torch.empty(50).exponential_()
+
+    torch.manual_seed(RANDOM_SEED)
+    uniform = torch.rand(50, dtype=torch.float64)
+    torch.testing.assert_close(exponential.double(), -torch.log1p(-uniform), rtol=2**-23, atol=0)
+
+
+@pytest.mark.parametrize("count", [1, 3, 8])
+def test_multinomial_is_a_race(count):
+    """A single `torch.multinomial` draw, or several without replacement, is a race of `exponential_` draws divided by
+    the weights: so it moved in 2.7 with them.
+
+    `Categorical(...).sample()`, the next token of a language model and `F.gumbel_softmax` moved, too. Several draws
+    with replacement are made in another way, and did not.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.multinomial.html
+    """
+    weights = torch.tensor([1.0, 6.0, 2.0, 8.0, 3.0, 5.0, 4.0, 7.0])
+
+    for seed in range(5):
+        torch.manual_seed(seed)
+        drawn = torch.multinomial(weights, count)
+        torch.manual_seed(seed)
+        race = torch.empty(8).exponential_() / weights
+        assert torch.equal(drawn, race.argsort()[:count])
+
+
+@pytest.mark.holds("torch>=2.7", otherwise=AssertionError)
+@pytest.mark.parametrize(("low", "high"), [(0, 2**28), (-(2**30), 2**30), (1, 2**32)])
+def test_integers_of_wide_ranges_changed_in_2_7(low, high):
+    """From torch 2.7 on, `torch.randint` over 2**28 integers or more takes two steps of the CPU's generator for each,
+    and so gives other integers.
+
+    One step of 32 bits does not spread evenly over so many. Up to 2.6 it took two from 2**32 integers on. Ranges that
+    are less wide have not moved.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.randint.html
+    """
+    torch.manual_seed(RANDOM_SEED)
+    stream = torch.rand(11)
+
+    torch.manual_seed(RANDOM_SEED)
+    torch.randint(low, high, (4,))
+    assert torch.equal(torch.rand(3), stream[8:])
+
+    torch.manual_seed(RANDOM_SEED)
+    torch.randint(0, 2**28 - 1, (4,))
+    assert torch.equal(torch.rand(3), stream[4:7])
+
+
+@pytest.mark.holds("torch>=2.12", otherwise=AssertionError)
+def test_truncated_normal_weights_changed_in_2_12():
+    """From torch 2.12 on, `nn.init.trunc_normal_` keeps those normal numbers of the seed that lie within its bounds and
+    draws the others again.
+
+    Up to 2.11 it bent uniform numbers instead, so vision transformers, which start from it, start elsewhere after the
+    upgrade. The other functions of `nn.init` have not moved.
+
+    https://docs.pytorch.org/docs/stable/nn.init.html
+    """
+    torch.manual_seed(RANDOM_SEED)
+    normal = torch.randn(10, 20)
+    torch.manual_seed(RANDOM_SEED)
+    weights = nn.init.trunc_normal_(torch.empty(10, 20))
+
+    inside = normal.abs() <= 2
+    assert torch.equal(weights[inside], normal[inside])
+    assert 0 < (~inside).sum() < 50
+    assert weights.abs().max() <= 2
+
+
+@pytest.mark.holds("torch>=2.12", otherwise=AssertionError)
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
+def test_half_precision_draws_changed_in_2_12(dtype):
+    """From torch 2.12 on, `torch.rand` in float16 and bfloat16 on the CPU rounds the float32 draws; up to 2.11 one seed
+    gave other numbers.
+
+    (A draw that would round up to 1 comes out as 0, for 1 is out of range.) A seed is no contract between releases:
+    numbers that must last are saved in a file.
+
+    https://docs.pytorch.org/docs/stable/notes/randomness.html
+    """
+    torch.manual_seed(RANDOM_SEED)
+    single = torch.rand(12)
+    torch.manual_seed(RANDOM_SEED)
+    half = torch.rand(12, dtype=dtype)
+
+    assert torch.equal(half, single.to(dtype))

@@ -6,8 +6,8 @@ second device here: a real PyTorch device that knows shapes and dtypes and holds
 """
 
 import io
-import math
 import operator
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -105,22 +105,6 @@ def test_a_bare_number_is_a_device_of_the_builds_accelerator():
             torch.device(1)
     else:
         assert torch.device(1) == torch.device(named.type, 1)
-
-
-@pytest.mark.myth("torch.has_cuda tells whether there is a GPU")
-@pytest.mark.holds("torch>=2.1", otherwise=AssertionError)
-def test_has_cuda_is_deprecated():
-    """`torch.has_cuda` tells what torch was built with, not what the machine has; from torch 2.1 on it gives a
-    UserWarning.
-
-    `torch.backends.cuda.is_built()` says the same, `torch.cuda.is_available()` what one mostly wants to know.
-
-    https://docs.pytorch.org/docs/stable/backends.html
-    """
-    with pytest.warns(UserWarning, match="deprecated"):
-        built = torch.has_cuda
-
-    assert built is torch.backends.cuda.is_built()
 
 
 @pytest.mark.holds("torch>=2.3", otherwise=AttributeError)
@@ -375,6 +359,17 @@ def test_set_default_device_holds_for_one_thread(device_pair):
     assert torch.ones(2).device == CPU
 
 
+def test_a_new_tensor_tells_the_default_device(device_pair):
+    """`torch.empty(0).device` is where new tensors go, in every release and inside `with torch.device(...)` too.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.set_default_device.html
+    """
+    for place in device_pair:
+        with torch.device(place):
+            assert torch.empty(0).device == place
+    assert torch.empty(0).device == CPU
+
+
 @pytest.mark.holds("torch>=2.3", otherwise=AttributeError)
 def test_get_default_device_tells_where_tensors_go(device_pair):
     """`torch.get_default_device()` is the CPU, or what `torch.set_default_device` said last.
@@ -409,17 +404,6 @@ def test_get_default_device_sees_the_block_around_it(device_pair):
         with torch.device("cpu"):
             assert torch.get_default_device() == CPU
     assert torch.get_default_device() == CPU
-
-
-def test_a_new_tensor_tells_the_default_device(device_pair):
-    """`torch.empty(0).device` is where new tensors go, in every release and inside `with torch.device(...)` too.
-
-    https://docs.pytorch.org/docs/stable/generated/torch.set_default_device.html
-    """
-    for place in device_pair:
-        with torch.device(place):
-            assert torch.empty(0).device == place
-    assert torch.empty(0).device == CPU
 
 
 @pytest.mark.holds("torch>=2.10", otherwise=AttributeError)
@@ -662,6 +646,22 @@ def test_out_of_memory_has_a_name_for_every_device():
     assert type(caught.value) is RuntimeError
 
 
+@pytest.mark.holds("torch>=2.8", otherwise=AttributeError)
+def test_an_error_of_a_device_is_still_a_runtime_error():
+    """From torch 2.8 on what a device reports is raised as `torch.AcceleratorError`, a kind of RuntimeError, as it was.
+
+    Running out of memory has a class of its own, also a RuntimeError: `torch.OutOfMemoryError` from 2.4 on, and in all
+    releases `torch.cuda.OutOfMemoryError`. `except RuntimeError` catches both under every torch.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.cuda.OutOfMemoryError.html
+    """
+    with pytest.raises(RuntimeError):
+        raise torch.AcceleratorError("device-side assert triggered")
+
+    assert torch.cuda.OutOfMemoryError is torch.OutOfMemoryError
+    assert torch.OutOfMemoryError.__mro__[1:] == torch.AcceleratorError.__mro__[1:] == RuntimeError.__mro__
+
+
 # Two devices in one operation
 
 PAIRWISE = {
@@ -892,31 +892,43 @@ def test_autocast_can_be_asked_by_type_of_device():
         assert torch.get_autocast_dtype("cpu") == torch.float16
 
 
-@pytest.mark.holds("torch>=2.3", otherwise=AttributeError)
-def test_a_grad_scaler_passes_over_infinite_gradients():
-    """`step` of a `torch.amp.GradScaler`, which is there from torch 2.3 on, divides the gradients by the scale again
-    and leaves a step with an infinite one out.
+@pytest.mark.holds("torch>=2.4", otherwise=AssertionError)
+def test_mixed_precision_names_its_device():
+    """From torch 2.4 on the classes of `torch.cuda.amp` and `torch.cpu.amp`, made for one device, give a FutureWarning.
 
-    `update` halves the scale then.
+    `torch.autocast("cuda")` works in every release without one.
 
     https://docs.pytorch.org/docs/stable/amp.html
     """
-    # On the CPU: an accelerator has to support it.
-    scaler = torch.amp.GradScaler("cpu", init_scale=8.0)
-    w = nn.Parameter(torch.tensor([1.0, 2.0]))
-    optimizer = torch.optim.SGD([w], lr=0.5)
+    with pytest.warns(FutureWarning, match=r"Please use `torch.amp.autocast\('cpu', args...\)`"):
+        torch.cpu.amp.autocast()
+    with pytest.warns(FutureWarning, match=r"Please use `torch.amp.GradScaler\('cuda', args...\)`"):
+        torch.cuda.amp.GradScaler(enabled=False)
 
-    scaler.scale((w * torch.tensor([4.0, -2.0])).sum()).backward()
-    assert w.grad.tolist() == [32, -16]
-    scaler.step(optimizer)
-    scaler.update()
-    assert w.tolist() == [-1, 3]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        torch.autocast("cpu")
+        torch.amp.GradScaler("cuda", enabled=False)
 
-    w.grad = torch.tensor([math.inf, 1.0])
-    scaler.step(optimizer)
-    scaler.update()
-    assert w.tolist() == [-1, 3]
-    assert scaler.get_scale() == 4
+
+@pytest.mark.holds("torch>=2.2", otherwise=UserWarning)
+def test_autocast_on_the_cpu_takes_float16():
+    """From torch 2.2 on `torch.autocast("cpu", dtype=torch.float16)` computes products in float16; before, it
+    warned and raised RuntimeError.
+
+    bfloat16, which is its default on the CPU, works in every release.
+
+    https://docs.pytorch.org/docs/stable/amp.html
+    """
+    x = torch.tensor([[1.0, 2.0], [-3.0, 0.5]])
+
+    with torch.autocast("cpu", dtype=torch.float16):
+        product = x @ x
+    with torch.autocast("cpu"):
+        by_default = x @ x
+
+    assert (product.dtype, product.tolist()) == (torch.float16, [[-5, 3], [-4.5, -5.75]])
+    assert (by_default.dtype, by_default.tolist()) == (torch.bfloat16, [[-5, 3], [-4.5, -5.75]])
 
 
 # Models
@@ -1211,20 +1223,29 @@ def test_meta_tensors_have_shapes_and_no_numbers():
             read()
 
 
-@pytest.mark.parametrize("read", [lambda number: number.item(), bool, float], ids=["item", "bool", "float"])
-@pytest.mark.holds("torch>=2.4", otherwise=AssertionError)
-def test_a_number_from_meta_is_a_plain_runtime_error(read):
-    """From torch 2.4 on `.item()` of a meta tensor raises a plain RuntimeError, and so does what asks for its value, as
-    an `if` does.
+def test_a_model_from_meta_gets_its_memory_with_to_empty(device):
+    """A model built on `meta` has no weights to move: `.to` raises, `.to_empty` allocates, and
+    `load_state_dict` fills what it has.
 
-    Until 2.3 it was the NotImplementedError that is a RuntimeError too, and that `.cpu()` and `.tolist()` still raise:
-    `except NotImplementedError` no longer catches it, `except RuntimeError` does in every release.
+    That builds a large model without drawing initial weights only to throw them away. Buffers with `persistent=False`
+    are in no state_dict and stay uninitialised. The Parameters are new ones, so the optimizer comes after.
 
     https://docs.pytorch.org/docs/stable/meta.html
     """
-    with pytest.raises(RuntimeError) as caught:
-        read(torch.ones((), device="meta"))
-    assert caught.type is RuntimeError
+    model = nn.Linear(2, 1, device="meta")
+    model.register_buffer("unsaved", torch.ones(1, device="meta"), persistent=False)
+    weight = model.weight
+
+    with pytest.raises(NotImplementedError, match="no data"):
+        model.to(device)
+    assert model.to_empty(device=device) is model
+    model.unsaved.fill_(7)
+    model.load_state_dict({"weight": torch.tensor([[3.0, 4.0]]), "bias": torch.tensor([5.0])})
+
+    assert model.unsaved.tolist() == [7]
+    assert model(torch.tensor([[1.0, 2.0]], device=device)).tolist() == [[16]]
+    assert model.weight.device == device
+    assert model.weight is not weight
 
 
 @pytest.mark.myth("load_state_dict fills a model that was built on meta")
@@ -1262,31 +1283,6 @@ def test_a_model_from_meta_can_take_the_tensors_of_the_file(device):
     assert model(torch.tensor([[1.0, 2.0]], device=device)).tolist() == [[16]]
     assert model.weight.device == model.bias.device == device
     assert model.weight.data_ptr() == state["weight"].data_ptr()
-
-
-def test_a_model_from_meta_gets_its_memory_with_to_empty(device):
-    """A model built on `meta` has no weights to move: `.to` raises, `.to_empty` allocates, and
-    `load_state_dict` fills what it has.
-
-    That builds a large model without drawing initial weights only to throw them away. Buffers with `persistent=False`
-    are in no state_dict and stay uninitialised. The Parameters are new ones, so the optimizer comes after.
-
-    https://docs.pytorch.org/docs/stable/meta.html
-    """
-    model = nn.Linear(2, 1, device="meta")
-    model.register_buffer("unsaved", torch.ones(1, device="meta"), persistent=False)
-    weight = model.weight
-
-    with pytest.raises(NotImplementedError, match="no data"):
-        model.to(device)
-    assert model.to_empty(device=device) is model
-    model.unsaved.fill_(7)
-    model.load_state_dict({"weight": torch.tensor([[3.0, 4.0]]), "bias": torch.tensor([5.0])})
-
-    assert model.unsaved.tolist() == [7]
-    assert model(torch.tensor([[1.0, 2.0]], device=device)).tolist() == [[16]]
-    assert model.weight.device == device
-    assert model.weight is not weight
 
 
 @pytest.mark.myth("mixing two devices always raises")

@@ -270,36 +270,6 @@ def test_sgd_has_a_default_learning_rate(device):
     assert [round(number, 3) for number in unsaid.tolist()] == [0.5, 4]
 
 
-@pytest.mark.parametrize("optimizer_class", [torch.optim.SGD, torch.optim.AdamW])
-@pytest.mark.holds("torch>=2.6", otherwise=TypeError)
-def test_an_optimizer_takes_named_parameters(device, optimizer_class):
-    """From torch 2.6 on an optimizer takes `model.named_parameters()` and keeps the names beside the parameters; before
-    it raised TypeError.
-
-    `model.parameters()` works in every release.
-
-    https://docs.pytorch.org/docs/stable/optim.html
-    """
-    model = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1, bias=False)).to(device)
-    optimizer = optimizer_class(model.named_parameters(), lr=0.5)
-
-    group = optimizer.param_groups[0]
-    assert group["param_names"] == ["0.weight", "0.bias", "2.weight"]
-    assert [id(kept) for kept in group["params"]] == [id(parameter) for parameter in model.parameters()]
-
-
-@pytest.mark.holds("torch>=2.15", otherwise=AssertionError)
-def test_parameters_in_a_set_are_deprecated(device):
-    """From torch 2.15 on an optimizer that is given a set of parameters gives a FutureWarning.
-
-    A set has no order, and a state_dict tells parameters apart by their place in the order: give a list.
-
-    https://docs.pytorch.org/docs/stable/optim.html
-    """
-    with pytest.warns(FutureWarning, match="ordered collections"):
-        torch.optim.SGD({nn.Parameter(torch.ones(size, device=device)) for size in (1, 2)}, lr=0.5)
-
-
 @pytest.mark.parametrize(
     ("recipe", "w"),
     [
@@ -474,6 +444,18 @@ def test_a_layer_replaced_afterwards_is_not_trained(device):
     assert torch.equal(model[1].bias, second - 0.5)
 
 
+@pytest.mark.holds("torch>=2.15", otherwise=AssertionError)
+def test_parameters_in_a_set_are_deprecated(device):
+    """From torch 2.15 on an optimizer that is given a set of parameters gives a FutureWarning.
+
+    A set has no order, and a state_dict tells parameters apart by their place in the order: give a list.
+
+    https://docs.pytorch.org/docs/stable/optim.html
+    """
+    with pytest.warns(FutureWarning, match="ordered collections"):
+        torch.optim.SGD({nn.Parameter(torch.ones(size, device=device)) for size in (1, 2)}, lr=0.5)
+
+
 # The learning rate
 
 
@@ -512,18 +494,6 @@ def test_schedulers_no_longer_take_verbose(device):
         torch.optim.lr_scheduler.StepLR(optimizer, step_size=2, verbose=False)
     with pytest.raises(TypeError, match="unexpected keyword argument 'verbose'"):
         torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, verbose=False)
-
-
-@pytest.mark.holds("torch>=2.2,<2.7", otherwise=(AssertionError, TypeError))
-def test_for_five_releases_verbose_warns(device):
-    """In torch 2.2 to 2.6 `verbose=` of a scheduler gives a UserWarning, `verbose=False` too.
-
-    https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.StepLR.html
-    """
-    optimizer = torch.optim.SGD([nn.Parameter(torch.ones(1, device=device))], lr=0.5)
-
-    with pytest.warns(UserWarning, match="verbose parameter is deprecated"):
-        torch.optim.lr_scheduler.StepLR(optimizer, step_size=2, verbose=False)
 
 
 @pytest.mark.holds("torch>=2.2", otherwise=AssertionError)

@@ -468,23 +468,6 @@ def test_children_modules_and_names(device):
     assert model.get_parameter("0.0.bias") is body[0].bias
 
 
-@pytest.mark.holds("torch>=2.11", otherwise=TypeError)
-def test_modules_can_name_a_shared_part_each_time(device):
-    """`modules()` yields a part that is in two places once; from torch 2.11 on `modules(remove_duplicate=False)` yields
-    it for each place.
-
-    In every release `named_modules(remove_duplicate=False)` does, with the name of each place.
-
-    https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
-    """
-    shared, other = nn.Linear(2, 2, device=device), nn.ReLU()
-    model = nn.Sequential(shared, other, shared)
-
-    assert list(model.modules()) == [model, shared, other]
-    assert [name for name, _ in model.named_modules(remove_duplicate=False)] == ["", "0", "1", "2"]
-    assert list(model.modules(remove_duplicate=False)) == [model, shared, other, shared]
-
-
 @pytest.mark.holds("torch>=2.5", otherwise=AttributeError)
 def test_set_submodule_replaces_a_part_by_its_dotted_name(device):
     """`get_submodule("0.1")` finds a part by its name at any depth, and from torch 2.5 on `set_submodule("0.1", layer)`
@@ -902,118 +885,6 @@ def test_activation_makes_two_layers_more_than_one(device):
     assert nn.Sequential(first, second)(x).tolist() == [[0], [0], [0]]
 
 
-@pytest.mark.parametrize(
-    "make",
-    [
-        pytest.param(lambda: nn.Linear(4, 4), id="Linear"),
-        pytest.param(lambda: nn.Conv1d(2, 2, kernel_size=1), id="Conv1d"),
-        pytest.param(lambda: nn.BatchNorm1d(2), id="BatchNorm1d"),
-        pytest.param(lambda: nn.Softmax(dim=1), id="Softmax"),
-        pytest.param(lambda: nn.Dropout(0.5), id="Dropout"),
-    ],
-)
-@pytest.mark.holds("torch>=2.2", otherwise=RuntimeError)
-def test_layers_in_float16_run_on_the_cpu(make):
-    """From torch 2.2 on a model in float16 can be tried out on the CPU: Linear, convolutions, BatchNorm, softmax and
-    dropout raised RuntimeError there before.
-
-    bfloat16 ran on the CPU in every release.
-
-    https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.half
-    """
-    x = torch.arange(24, dtype=torch.float16).reshape(3, 2, 4)
-
-    y = make().half()(x)
-
-    assert (y.shape, y.dtype) == ((3, 2, 4), torch.float16)
-    assert y.isfinite().all()
-
-
-@pytest.mark.holds("torch>=2.4", otherwise=UserWarning)
-def test_a_lazy_layer_counts_its_inputs_itself(device):
-    """`nn.LazyLinear(outputs)` takes its number of inputs from the first batch and is a Linear from then on; from torch
-    2.4 on without a UserWarning.
-
-    Its parameters have no shape before: run one batch through the model before counting or initialising them.
-
-    https://docs.pytorch.org/docs/stable/generated/torch.nn.LazyLinear.html
-    """
-    layer = nn.LazyLinear(3).to(device)
-    with pytest.raises(ValueError, match="uninitialized parameter"):
-        layer.weight.numel()
-
-    assert layer(torch.ones(4, 2, device=device)).shape == (4, 3)
-    assert type(layer) is nn.Linear
-    assert (layer.in_features, layer.weight.shape) == (2, (3, 2))
-    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
-        layer(torch.ones(4, 5, device=device))
-
-
-@pytest.mark.holds("torch>=2.4", otherwise=AttributeError)
-def test_rmsnorm_divides_by_the_root_of_the_mean_square(device):
-    """`nn.RMSNorm`, which is there from torch 2.4 on, divides each row by the root of its mean square, and does not
-    subtract a mean as LayerNorm does.
-
-    https://docs.pytorch.org/docs/stable/generated/torch.nn.RMSNorm.html
-    """
-    x = torch.tensor([[1.0, 7.0], [-3.0, 4.0]], device=device)
-    layer = nn.RMSNorm(2).to(device)
-
-    root = torch.tensor([[5.0], [12.5**0.5]], device=device)  # (1 + 49) / 2 and (9 + 16) / 2
-    torch.testing.assert_close(layer(x), x / root, rtol=2**-20, atol=0)
-    assert [(name, value.tolist()) for name, value in layer.named_parameters()] == [("weight", [1, 1])]
-
-
-@pytest.mark.holds("torch>=2.1", otherwise=TypeError)
-def test_layer_norm_without_a_bias(device):
-    """From torch 2.1 on `nn.LayerNorm(..., bias=False)` has a weight and no bias; before, there was only
-    `elementwise_affine=False`, which leaves out both.
-
-    https://docs.pytorch.org/docs/stable/generated/torch.nn.LayerNorm.html
-    """
-    layer = nn.LayerNorm(2, bias=False, device=device)
-
-    assert [(name, value.tolist()) for name, value in layer.named_parameters()] == [("weight", [1, 1])]
-    assert layer.bias is None
-    y = layer(torch.tensor([[1.0, 3.0], [50.0, -50.0]], device=device)).cpu()
-    assert y.round(decimals=2).tolist() == [[-1, 1], [1, -1]]
-
-
-@pytest.mark.holds("torch>=2.12", otherwise=TypeError)
-def test_batch_norm_without_a_bias(device):
-    """From torch 2.12 on `nn.BatchNorm1d(..., bias=False)` has a weight and no bias; before, there was only
-    `affine=False`, which leaves out both.
-
-    https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm1d.html
-    """
-    layer = nn.BatchNorm1d(2, bias=False, device=device)
-
-    assert [(name, value.tolist()) for name, value in layer.named_parameters()] == [("weight", [1, 1])]
-    assert layer.bias is None
-    y = layer(torch.tensor([[1.0, 50.0], [3.0, -50.0]], device=device)).cpu()
-    assert y.round(decimals=2).tolist() == [[-1, 1], [1, -1]]
-
-
-@pytest.mark.holds("torch>=2.1", otherwise=AttributeError)
-def test_weight_norm_lives_in_parametrizations(device):
-    """From torch 2.1 on `nn.utils.parametrizations.weight_norm` replaces the deprecated `nn.utils.weight_norm`: its
-    parameters have other names, and it loads what the old one saved.
-
-    Weight normalisation learns the length g and the direction v of each row of a weight.
-
-    https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.parametrizations.weight_norm.html
-    """
-    model = nn.utils.parametrizations.weight_norm(nn.Linear(2, 1)).to(device)
-    names = ["bias", "parametrizations.weight.original0", "parametrizations.weight.original1"]
-    assert [name for name, _ in model.named_parameters()] == names
-
-    old = {"bias": torch.tensor([1.0]), "weight_g": torch.tensor([[10.0]]), "weight_v": torch.tensor([[3.0, 4.0]])}
-    model.load_state_dict(old)
-    torch.testing.assert_close(model.weight, torch.tensor([[6.0, 8.0]], device=device), rtol=2**-20, atol=0)
-    with pytest.warns((UserWarning, FutureWarning), match="weight_norm.* is deprecated"):
-        nn.utils.weight_norm(nn.Linear(2, 1))
-
-
 def test_layer_is_made_first_and_called_then(device):
     """`nn.ReLU()` makes a layer, `nn.ReLU()(x)` and `F.relu(x)` apply one; `nn.ReLU(x)` takes x for an option and gives
     back a layer.
@@ -1110,3 +981,76 @@ def test_flatten_needs_a_batch(device):
 
     assert nn.Flatten()(image).shape == (28, 28)
     assert nn.Flatten()(image.unsqueeze(0)).tolist() == [list(range(28 * 28))]
+
+
+# What moved between releases
+
+
+@pytest.mark.holds("torch>=2.4", otherwise=UserWarning)
+def test_a_lazy_layer_counts_its_inputs_itself(device):
+    """`nn.LazyLinear(outputs)` takes its number of inputs from the first batch and is a Linear from then on; from torch
+    2.4 on without a UserWarning.
+
+    Its parameters have no shape before: run one batch through the model before counting or initialising them.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.LazyLinear.html
+    """
+    layer = nn.LazyLinear(3).to(device)
+    with pytest.raises(ValueError, match="uninitialized parameter"):
+        layer.weight.numel()
+
+    assert layer(torch.ones(4, 2, device=device)).shape == (4, 3)
+    assert type(layer) is nn.Linear
+    assert (layer.in_features, layer.weight.shape) == (2, (3, 2))
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+        layer(torch.ones(4, 5, device=device))
+
+
+@pytest.mark.holds("torch>=2.4", otherwise=AttributeError)
+def test_rmsnorm_divides_by_the_root_of_the_mean_square(device):
+    """`nn.RMSNorm`, which is there from torch 2.4 on, divides each row by the root of its mean square, and does not
+    subtract a mean as LayerNorm does.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.RMSNorm.html
+    """
+    x = torch.tensor([[1.0, 7.0], [-3.0, 4.0]], device=device)
+    layer = nn.RMSNorm(2).to(device)
+
+    root = torch.tensor([[5.0], [12.5**0.5]], device=device)  # (1 + 49) / 2 and (9 + 16) / 2
+    torch.testing.assert_close(layer(x), x / root, rtol=2**-20, atol=0)
+    assert [(name, value.tolist()) for name, value in layer.named_parameters()] == [("weight", [1, 1])]
+
+
+@pytest.mark.holds("torch>=2.1", otherwise=TypeError)
+def test_layer_norm_without_a_bias(device):
+    """From torch 2.1 on `nn.LayerNorm(..., bias=False)` has a weight and no bias; before, there was only
+    `elementwise_affine=False`, which leaves out both.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.LayerNorm.html
+    """
+    layer = nn.LayerNorm(2, bias=False, device=device)
+
+    assert [(name, value.tolist()) for name, value in layer.named_parameters()] == [("weight", [1, 1])]
+    assert layer.bias is None
+    y = layer(torch.tensor([[1.0, 3.0], [50.0, -50.0]], device=device)).cpu()
+    assert y.round(decimals=2).tolist() == [[-1, 1], [1, -1]]
+
+
+@pytest.mark.holds("torch>=2.1", otherwise=AttributeError)
+def test_weight_norm_lives_in_parametrizations(device):
+    """From torch 2.1 on `nn.utils.parametrizations.weight_norm` replaces the deprecated `nn.utils.weight_norm`: its
+    parameters have other names, and it loads what the old one saved.
+
+    Weight normalisation learns the length g and the direction v of each row of a weight.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.parametrizations.weight_norm.html
+    """
+    model = nn.utils.parametrizations.weight_norm(nn.Linear(2, 1)).to(device)
+    names = ["bias", "parametrizations.weight.original0", "parametrizations.weight.original1"]
+    assert [name for name, _ in model.named_parameters()] == names
+
+    old = {"bias": torch.tensor([1.0]), "weight_g": torch.tensor([[10.0]]), "weight_v": torch.tensor([[3.0, 4.0]])}
+    model.load_state_dict(old)
+    torch.testing.assert_close(model.weight, torch.tensor([[6.0, 8.0]], device=device), rtol=2**-20, atol=0)
+    with pytest.warns((UserWarning, FutureWarning), match="weight_norm.* is deprecated"):
+        nn.utils.weight_norm(nn.Linear(2, 1))

@@ -412,151 +412,6 @@ def test_the_textbook_formula_is_inf_when_wrong_and_nan_when_right(device, dtype
         assert gradient.isnan().all()
 
 
-def test_accelerators_compute_losses_in_float16(accelerator):
-    """Accelerators compute MSELoss, BCEWithLogitsLoss and CrossEntropyLoss and their gradients in float16, in all
-    releases; a loss beyond 65504 is inf there.
-
-    A training loop had better compute its losses in float32 all the same, as autocast does: squares overflow early.
-
-    https://docs.pytorch.org/docs/stable/generated/torch.nn.MSELoss.html
-    """
-    predictions = torch.tensor([1, 5, 2, 0], dtype=torch.float16, device=accelerator)
-    targets = torch.tensor([3, 4, 2, 1], dtype=torch.float16, device=accelerator)
-    logits = torch.tensor([20, 100, 1e4], dtype=torch.float16, device=accelerator)
-    rows = torch.tensor([[0, 1000, 0]], dtype=torch.float16, device=accelerator)
-
-    mean, slopes = loss_and_gradient(nn.MSELoss(), predictions, targets)
-    losses, gradient = loss_and_gradient(with_logits, logits, torch.zeros_like(logits))
-    loss, difference = loss_and_gradient(nn.CrossEntropyLoss(), rows, torch.tensor([2], device=accelerator))
-
-    assert mean.dtype == slopes.dtype == losses.dtype == gradient.dtype == loss.dtype == torch.float16
-    assert (mean.item(), slopes.tolist()) == (1.5, [-1, 0.5, 0, -0.5])
-    assert (losses.tolist(), gradient.tolist()) == ([20, 100, 1e4], [1, 1, 1])
-    assert (loss.item(), difference.tolist()) == (1000, [[0, 1, -1]])
-    assert nn.MSELoss(reduction="none")(rows, 0 * rows).tolist() == [[0, math.inf, 0]]
-
-
-# The next notes are about the CPU only: accelerators computed these losses in half precision before it did.
-
-
-@pytest.mark.holds("torch>=2.1", otherwise=RuntimeError)
-def test_bce_with_logits_stays_exact_in_float16_on_the_cpu(rounding_bound):
-    """BCEWithLogitsLoss takes float16 on the CPU, and confident mistakes keep their value and their gradient there too.
-
-    https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html
-    """
-    logits = torch.tensor([1, 10, *WRONG], dtype=torch.float16)
-    loss, gradient = loss_and_gradient(with_logits, logits, torch.zeros_like(logits))
-    mirrored_loss, mirrored_gradient = loss_and_gradient(with_logits, -logits, torch.ones_like(logits))
-
-    exact = logits.double()
-    bound = rounding_bound(8, torch.float16)
-    for losses, slopes in ((loss, gradient), (mirrored_loss, -mirrored_gradient)):
-        torch.testing.assert_close(losses, torch.logaddexp(exact, 0 * exact).half(), rtol=bound, atol=0)
-        torch.testing.assert_close(slopes, exact.sigmoid().half(), rtol=bound, atol=0)
-        assert losses[2:].tolist() == logits[2:].tolist()
-        assert slopes[2:].tolist() == [1, 1, 1, 1, 1, 1]
-
-
-@pytest.mark.holds("torch>=2.4", otherwise=RuntimeError)
-@pytest.mark.parametrize(
-    ("dtype", "first", "gradient_there"),
-    [(torch.float16, 9, "nan"), (torch.bfloat16, 7, "0.0")],
-    ids=["float16", "bfloat16"],
-)
-def test_bce_loss_in_half_precision_on_the_cpu_has_no_gradient(rounding_bound, dtype, first, gradient_there):
-    """In half precision BCELoss charges 100 for a logit of 10 and a target of 0, with a gradient of 0 in bfloat16 and
-    nan in float16.
-
-    The sigmoid is rounded to 1 (in bfloat16 already at 7). A logit of -10 for a target of 1 still costs 10. float16 has
-    no number as small as 1e-12, which BCELoss divides by instead of 0.
-
-    https://docs.pytorch.org/docs/stable/generated/torch.nn.BCELoss.html
-    """
-    logits = torch.tensor([first, 10, 20, 1e4], dtype=dtype)
-    loss, gradient = loss_and_gradient(sigmoid_then_bce, logits, torch.zeros_like(logits))
-    mirrored = sigmoid_then_bce(torch.tensor(-10, dtype=dtype), torch.tensor(1, dtype=dtype))
-
-    assert loss.dtype == gradient.dtype == dtype
-    assert loss.tolist() == [100, 100, 100, 100]
-    assert [str(slope) for slope in gradient.tolist()] == [gradient_there] * 4
-    assert mirrored.item() == pytest.approx(math.log1p(math.exp(10)), rel=rounding_bound(2, dtype), abs=0)
-
-
-@pytest.mark.holds("torch>=2.4", otherwise=RuntimeError)
-def test_cross_entropy_takes_float16_on_the_cpu(rounding_bound):
-    """CrossEntropyLoss takes float16 logits on the CPU and gives a float16 loss.
-
-    https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
-    """
-    loss = nn.CrossEntropyLoss()(torch.tensor([[1, 2, 4]], dtype=torch.float16), torch.tensor([1]))
-
-    expected = math.log(math.exp(1) + math.exp(2) + math.exp(4)) - 2
-    assert loss.dtype == torch.float16
-    assert loss.item() == pytest.approx(expected, rel=0, abs=rounding_bound(4, torch.float16) * (4 + 2))
-
-
-@pytest.mark.holds("torch>=2.2", otherwise=RuntimeError)
-def test_softmax_takes_float16_on_the_cpu(rounding_bound):
-    """From torch 2.2 on the CPU computes softmax and log_softmax in float16, and with them the cross entropy of rows of
-    probabilities.
-
-    Up to 2.1 they raise there, as CrossEntropyLoss of class numbers does up to 2.3: compute with `.float()` where all
-    releases have to agree. bfloat16 was never refused.
-
-    https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.log_softmax.html
-    """
-    logits = torch.tensor([[1, 2, 4]], dtype=torch.float16)
-
-    probabilities, logarithms = F.softmax(logits, dim=1), F.log_softmax(logits, dim=1)
-    loss = F.cross_entropy(logits, torch.tensor([[0.25, 0.75, 0]], dtype=torch.float16))
-
-    bound = rounding_bound(8, torch.float16) * (4 + 4)  # the logarithm and the logit are at most 4.2 and 4
-    assert probabilities.dtype == logarithms.dtype == loss.dtype == torch.float16
-    torch.testing.assert_close(probabilities, logits.double().softmax(dim=1).half(), rtol=0, atol=bound / 8)
-    torch.testing.assert_close(logarithms, logits.double().log_softmax(dim=1).half(), rtol=0, atol=bound)
-    expected = math.log(math.exp(1) + math.exp(2) + math.exp(4)) - (0.25 * 1 + 0.75 * 2)
-    assert loss.item() == pytest.approx(expected, rel=0, abs=bound)
-
-
-@pytest.mark.holds("torch>=2.6", otherwise=(RuntimeError, UserWarning))
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
-def test_mse_trains_in_half_precision_on_the_cpu(dtype):
-    """From torch 2.6 on MSELoss has a value and a gradient in half precision on the CPU.
-
-    Up to 2.5 it raises in bfloat16, and in float16 it warns and then raises in `backward()`: compare `.float()` of
-    both there. L1Loss and HuberLoss took half precision in all releases.
-
-    https://docs.pytorch.org/docs/stable/generated/torch.nn.MSELoss.html
-    """
-    predictions, targets = torch.tensor([1, 5, 2, 0], dtype=dtype), torch.tensor([3, 4, 2, 1], dtype=dtype)
-
-    loss, gradient = loss_and_gradient(nn.MSELoss(), predictions, targets)
-
-    assert loss.dtype == gradient.dtype == dtype
-    assert loss.item() == (4 + 1 + 0 + 1) / 4
-    assert gradient.tolist() == [-1, 0.5, 0, -0.5]
-
-
-@pytest.mark.holds("torch>=2.10", otherwise=RuntimeError)
-def test_smooth_l1_trains_in_float16_on_the_cpu():
-    """From torch 2.10 on SmoothL1Loss goes backward in float16 on the CPU; before, it gave a loss and raised in
-    `backward()`.
-
-    HuberLoss, which is the same at the default threshold of 1, and bfloat16 did so in all releases.
-
-    https://docs.pytorch.org/docs/stable/generated/torch.nn.SmoothL1Loss.html
-    """
-    predictions, targets = torch.tensor([0.25, 0.75, 4]).half(), torch.tensor([0, 1, 1]).half()
-
-    huber, huber_gradient = loss_and_gradient(nn.HuberLoss(reduction="sum"), predictions, targets)
-    smooth, smooth_gradient = loss_and_gradient(nn.SmoothL1Loss(reduction="sum"), predictions, targets)
-
-    assert huber.item() == smooth.item() == 1 / 32 + 1 / 32 + 2.5
-    assert huber_gradient.tolist() == smooth_gradient.tolist() == [0.25, -0.25, 1]
-    assert smooth.dtype == smooth_gradient.dtype == torch.float16
-
-
 @pytest.mark.holds("torch>=2.3", otherwise=AssertionError)
 def test_a_confident_right_yes_costs_its_tiny_true_value(device, rounding_bound):
     """From torch 2.3 on a logit of 20 for a target of 1 costs 2.06e-9, as it should, while a logit of -20 for a target
@@ -1012,32 +867,6 @@ def test_classes_are_the_second_dimension(device, rounding_bound):
     assert abs(silent - losses[:, :3].mean().item()) > 0.01
 
 
-@pytest.mark.holds("torch>=2.13", otherwise=AttributeError)
-def test_linear_cross_entropy_is_a_linear_layer_and_cross_entropy(device, rounding_bound):
-    """From torch 2.13 on `F.linear_cross_entropy(x, weight, target)` is a Linear layer and its cross entropy in one:
-    the loss and the gradients are those of the two steps.
-
-    For a large vocabulary that leaves room not to hold all logits at once. In the class, `nn.LinearCrossEntropyLoss`,
-    the layer has no bias unless asked; in older releases write `F.cross_entropy(F.linear(x, weight), target)`.
-
-    https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.linear_cross_entropy.html
-    """
-    x = torch.tensor([[1.0, -2.0], [0.5, 3.0], [2.0, 1.0]], device=device, requires_grad=True)
-    weight = torch.tensor([[1.0, 0.0], [-1.0, 2.0], [0.5, 0.25], [0.0, 1.0]], device=device, requires_grad=True)
-    target = torch.tensor([2, 0, 3], device=device)
-
-    one_step = F.linear_cross_entropy(x, weight, target)
-    two_steps = F.cross_entropy(F.linear(x, weight), target)
-
-    near = {"rtol": 0, "atol": rounding_bound(16, torch.float32) * 16}  # logits and losses are at most 5.5
-    torch.testing.assert_close(one_step, two_steps, **near)
-    gradients = torch.autograd.grad(one_step, [x, weight])
-    torch.testing.assert_close(gradients, torch.autograd.grad(two_steps, [x, weight]), **near)
-    layer = nn.LinearCrossEntropyLoss(2, 4, device=device)
-    assert {name: tuple(tensor.shape) for name, tensor in layer.state_dict().items()} == {"linear.weight": (4, 2)}
-    torch.testing.assert_close(layer(x, target), F.cross_entropy(layer.linear(x), target), **near)
-
-
 def test_ignore_index_leaves_rows_out_of_the_mean(device, rounding_bound):
     """Rows whose target is `ignore_index`, by default -100, add nothing to the sum, are not counted in the mean and
     get no gradient.
@@ -1163,3 +992,164 @@ def test_round_of_half_is_zero(device):
     logits = torch.tensor([-1e-9, 0.0, 1e-9, 1e-3], device=device)
     assert torch.round(torch.sigmoid(logits)).tolist() == [0, 0, 0, 1]
     assert (logits > 0).tolist() == [False, False, True, True]
+
+
+# Losses in half precision: accelerators had them first, the CPU one after the other.
+
+
+def test_accelerators_compute_losses_in_float16(accelerator):
+    """Accelerators compute MSELoss, BCEWithLogitsLoss and CrossEntropyLoss and their gradients in float16, in all
+    releases; a loss beyond 65504 is inf there.
+
+    A training loop had better compute its losses in float32 all the same, as autocast does: squares overflow early.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.MSELoss.html
+    """
+    predictions = torch.tensor([1, 5, 2, 0], dtype=torch.float16, device=accelerator)
+    targets = torch.tensor([3, 4, 2, 1], dtype=torch.float16, device=accelerator)
+    logits = torch.tensor([20, 100, 1e4], dtype=torch.float16, device=accelerator)
+    rows = torch.tensor([[0, 1000, 0]], dtype=torch.float16, device=accelerator)
+
+    mean, slopes = loss_and_gradient(nn.MSELoss(), predictions, targets)
+    losses, gradient = loss_and_gradient(with_logits, logits, torch.zeros_like(logits))
+    loss, difference = loss_and_gradient(nn.CrossEntropyLoss(), rows, torch.tensor([2], device=accelerator))
+
+    assert mean.dtype == slopes.dtype == losses.dtype == gradient.dtype == loss.dtype == torch.float16
+    assert (mean.item(), slopes.tolist()) == (1.5, [-1, 0.5, 0, -0.5])
+    assert (losses.tolist(), gradient.tolist()) == ([20, 100, 1e4], [1, 1, 1])
+    assert (loss.item(), difference.tolist()) == (1000, [[0, 1, -1]])
+    assert nn.MSELoss(reduction="none")(rows, 0 * rows).tolist() == [[0, math.inf, 0]]
+
+
+@pytest.mark.holds("torch>=2.1", otherwise=RuntimeError)
+def test_bce_with_logits_stays_exact_in_float16_on_the_cpu(rounding_bound):
+    """From torch 2.1 on BCEWithLogitsLoss takes float16 on the CPU, and confident mistakes keep their value and their
+    gradient there too; torch 2.0 raises RuntimeError.
+
+    Compute with `.float()` where 2.0 has to run it, too.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html
+    """
+    logits = torch.tensor([1, 10, *WRONG], dtype=torch.float16)
+    loss, gradient = loss_and_gradient(with_logits, logits, torch.zeros_like(logits))
+    mirrored_loss, mirrored_gradient = loss_and_gradient(with_logits, -logits, torch.ones_like(logits))
+
+    exact = logits.double()
+    bound = rounding_bound(8, torch.float16)
+    for losses, slopes in ((loss, gradient), (mirrored_loss, -mirrored_gradient)):
+        torch.testing.assert_close(losses, torch.logaddexp(exact, 0 * exact).half(), rtol=bound, atol=0)
+        torch.testing.assert_close(slopes, exact.sigmoid().half(), rtol=bound, atol=0)
+        assert losses[2:].tolist() == logits[2:].tolist()
+        assert slopes[2:].tolist() == [1, 1, 1, 1, 1, 1]
+
+
+@pytest.mark.holds("torch>=2.2", otherwise=RuntimeError)
+def test_softmax_takes_float16_on_the_cpu(rounding_bound):
+    """From torch 2.2 on the CPU computes softmax and log_softmax in float16, and with them the cross entropy of rows of
+    probabilities.
+
+    Up to 2.1 they raise there, as CrossEntropyLoss of class numbers does up to 2.3: compute with `.float()` where all
+    releases have to agree. bfloat16 was never refused.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.log_softmax.html
+    """
+    logits = torch.tensor([[1, 2, 4]], dtype=torch.float16)
+
+    probabilities, logarithms = F.softmax(logits, dim=1), F.log_softmax(logits, dim=1)
+    loss = F.cross_entropy(logits, torch.tensor([[0.25, 0.75, 0]], dtype=torch.float16))
+
+    bound = rounding_bound(8, torch.float16) * (4 + 4)  # the logarithm and the logit are at most 4.2 and 4
+    assert probabilities.dtype == logarithms.dtype == loss.dtype == torch.float16
+    torch.testing.assert_close(probabilities, logits.double().softmax(dim=1).half(), rtol=0, atol=bound / 8)
+    torch.testing.assert_close(logarithms, logits.double().log_softmax(dim=1).half(), rtol=0, atol=bound)
+    expected = math.log(math.exp(1) + math.exp(2) + math.exp(4)) - (0.25 * 1 + 0.75 * 2)
+    assert loss.item() == pytest.approx(expected, rel=0, abs=bound)
+
+
+@pytest.mark.holds("torch>=2.4", otherwise=RuntimeError)
+def test_cross_entropy_takes_float16_on_the_cpu(rounding_bound):
+    """From torch 2.4 on CrossEntropyLoss takes float16 logits on the CPU and gives a float16 loss; before, it raises
+    RuntimeError.
+
+    Where older releases have to run it, too, give it `logits.float()`.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
+    """
+    loss = nn.CrossEntropyLoss()(torch.tensor([[1, 2, 4]], dtype=torch.float16), torch.tensor([1]))
+
+    expected = math.log(math.exp(1) + math.exp(2) + math.exp(4)) - 2
+    assert loss.dtype == torch.float16
+    assert loss.item() == pytest.approx(expected, rel=0, abs=rounding_bound(4, torch.float16) * (4 + 2))
+
+
+@pytest.mark.holds("torch>=2.4", otherwise=RuntimeError)
+@pytest.mark.parametrize(
+    ("dtype", "first", "gradient_there"),
+    [(torch.float16, 9, "nan"), (torch.bfloat16, 7, "0.0")],
+    ids=["float16", "bfloat16"],
+)
+def test_bce_loss_in_half_precision_on_the_cpu_has_no_gradient(rounding_bound, dtype, first, gradient_there):
+    """From torch 2.4 on BCELoss takes half precision on the CPU, and charges 100 for a logit of 10 and a target of 0,
+    with a gradient of 0 in bfloat16 and nan in float16; before, it raises RuntimeError.
+
+    The sigmoid is rounded to 1 (in bfloat16 already at 7). A logit of -10 for a target of 1 still costs 10. float16 has
+    no number as small as 1e-12, which BCELoss divides by instead of 0.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.BCELoss.html
+    """
+    logits = torch.tensor([first, 10, 20, 1e4], dtype=dtype)
+    loss, gradient = loss_and_gradient(sigmoid_then_bce, logits, torch.zeros_like(logits))
+    mirrored = sigmoid_then_bce(torch.tensor(-10, dtype=dtype), torch.tensor(1, dtype=dtype))
+
+    assert loss.dtype == gradient.dtype == dtype
+    assert loss.tolist() == [100, 100, 100, 100]
+    assert [str(slope) for slope in gradient.tolist()] == [gradient_there] * 4
+    assert mirrored.item() == pytest.approx(math.log1p(math.exp(10)), rel=rounding_bound(2, dtype), abs=0)
+
+
+@pytest.mark.holds("torch>=2.6", otherwise=(RuntimeError, UserWarning))
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
+def test_mse_trains_in_half_precision_on_the_cpu(dtype):
+    """From torch 2.6 on MSELoss has a value and a gradient in half precision on the CPU.
+
+    Up to 2.5 it raises in bfloat16, and in float16 it warns and then raises in `backward()`: compare `.float()` of
+    both there. L1Loss and HuberLoss took half precision in all releases.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.MSELoss.html
+    """
+    predictions, targets = torch.tensor([1, 5, 2, 0], dtype=dtype), torch.tensor([3, 4, 2, 1], dtype=dtype)
+
+    loss, gradient = loss_and_gradient(nn.MSELoss(), predictions, targets)
+
+    assert loss.dtype == gradient.dtype == dtype
+    assert loss.item() == (4 + 1 + 0 + 1) / 4
+    assert gradient.tolist() == [-1, 0.5, 0, -0.5]
+
+
+# A new loss.
+
+
+@pytest.mark.holds("torch>=2.13", otherwise=AttributeError)
+def test_linear_cross_entropy_is_a_linear_layer_and_cross_entropy(device, rounding_bound):
+    """From torch 2.13 on `F.linear_cross_entropy(x, weight, target)` is a Linear layer and its cross entropy in one:
+    the loss and the gradients are those of the two steps.
+
+    For a large vocabulary that leaves room not to hold all logits at once. In the class, `nn.LinearCrossEntropyLoss`,
+    the layer has no bias unless asked; in older releases write `F.cross_entropy(F.linear(x, weight), target)`.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.linear_cross_entropy.html
+    """
+    x = torch.tensor([[1.0, -2.0], [0.5, 3.0], [2.0, 1.0]], device=device, requires_grad=True)
+    weight = torch.tensor([[1.0, 0.0], [-1.0, 2.0], [0.5, 0.25], [0.0, 1.0]], device=device, requires_grad=True)
+    target = torch.tensor([2, 0, 3], device=device)
+
+    one_step = F.linear_cross_entropy(x, weight, target)
+    two_steps = F.cross_entropy(F.linear(x, weight), target)
+
+    near = {"rtol": 0, "atol": rounding_bound(16, torch.float32) * 16}  # logits and losses are at most 5.5
+    torch.testing.assert_close(one_step, two_steps, **near)
+    gradients = torch.autograd.grad(one_step, [x, weight])
+    torch.testing.assert_close(gradients, torch.autograd.grad(two_steps, [x, weight]), **near)
+    layer = nn.LinearCrossEntropyLoss(2, 4, device=device)
+    assert {name: tuple(tensor.shape) for name, tensor in layer.state_dict().items()} == {"linear.weight": (4, 2)}
+    torch.testing.assert_close(layer(x, target), F.cross_entropy(layer.linear(x), target), **near)

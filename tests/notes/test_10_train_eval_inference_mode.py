@@ -386,22 +386,6 @@ def test_dropout_takes_probabilities(device):
             F.dropout(x, p)
 
 
-@pytest.mark.holds("torch>=2.15", otherwise=RuntimeError)
-def test_dropout_drops_complex_numbers():
-    """From torch 2.15 on dropout takes complex numbers and drops or scales each as a whole; before, it raised
-    RuntimeError on the CPU.
-
-    https://docs.pytorch.org/docs/stable/generated/torch.nn.Dropout.html
-    """
-    # On the CPU, of which the release is known; not every accelerator has complex numbers.
-    x = torch.full((100,), 1.0 + 3.0j)
-
-    y = nn.Dropout(0.5)(x)
-
-    assert y.dtype == torch.complex64
-    assert set(y.tolist()) == {0, 2 + 6j}
-
-
 @pytest.mark.parametrize("dtype", [torch.int64, torch.bool], ids=str)
 def test_dropout_does_not_take_whole_numbers(dtype):
     """Dropout of whole numbers raises RuntimeError in training, since it would have to scale them; in evaluation it
@@ -853,7 +837,8 @@ def test_modes_decorate_functions(device, decorate, inside):
     [(torch.no_grad, False), (torch.inference_mode, False), (torch.enable_grad, True)],
 )
 def test_modes_decorate_without_parentheses(device, decorate, requires_grad):
-    """`@torch.no_grad`, `@torch.inference_mode` and `@torch.enable_grad` work without parentheses as with them.
+    """From torch 2.1 on `@torch.no_grad`, `@torch.inference_mode` and `@torch.enable_grad` work without parentheses as
+    with them.
 
     In torch 2.0 a function under `@torch.inference_mode` gave back another function and no result.
 

@@ -375,51 +375,6 @@ def test_tf32_is_off_for_products_and_on_for_convolutions():
     assert torch.backends.cuda.matmul.allow_tf32 is False
 
 
-@pytest.mark.holds("torch>=2.9", otherwise=(AttributeError, AssertionError))
-def test_tf32_has_a_setting_of_its_own():
-    """From torch 2.9 on `torch.backends.cuda.matmul.fp32_precision` says "tf32" or "ieee", and follows
-    `set_float32_matmul_precision`.
-
-    Where older releases have to run the code too, keep to `set_float32_matmul_precision`.
-
-    https://docs.pytorch.org/docs/stable/notes/cuda.html
-    """
-    torch.set_float32_matmul_precision("high")
-    try:
-        asked = torch.backends.cuda.matmul.fp32_precision
-    finally:
-        torch.set_float32_matmul_precision("highest")
-
-    assert [asked, torch.backends.cuda.matmul.fp32_precision] == ["tf32", "ieee"]
-    assert torch.backends.cudnn.conv.fp32_precision == "tf32"
-
-
-@pytest.mark.holds("torch>=2.9", otherwise=(AttributeError, AssertionError))
-def test_the_two_settings_of_tf32_do_not_mix():
-    """From torch 2.9 on, once `fp32_precision` of the CUDA products is set, `torch.get_float32_matmul_precision()`
-    raises RuntimeError: use the new setting or the old ones, never both.
-
-    A library that reads the old one fails then. `set_float32_matmul_precision` sets both and mends it.
-
-    https://docs.pytorch.org/docs/stable/notes/cuda.html
-    """
-    before = torch.backends.cuda.matmul.fp32_precision
-
-    torch.backends.cuda.matmul.fp32_precision = "tf32"
-    try:
-        with pytest.raises(RuntimeError, match="mix of the legacy and new APIs"):
-            torch.get_float32_matmul_precision()
-        with pytest.raises(RuntimeError, match="mix of the legacy and new APIs"):
-            torch.backends.cuda.matmul.allow_tf32
-        torch.set_float32_matmul_precision("high")
-        assert torch.get_float32_matmul_precision() == "high"
-    finally:
-        torch.set_float32_matmul_precision("highest")
-        torch.backends.cuda.matmul.fp32_precision = before
-
-    assert torch.get_float32_matmul_precision() == "highest"
-
-
 @pytest.mark.only("nvidia", "mps", because="what 'high' means to AMD and Intel depends on model and release")
 def test_tf32_takes_compute_capability_eight(accelerator):
     """Asked for "high" precision, NVIDIA GPUs from compute capability 8.0 on round the inputs of a float32 product to
@@ -491,6 +446,51 @@ def test_convolutions_on_cuda_may_round_to_tf32(accelerator):
     assert torch.backends.cudnn.allow_tf32 is True
     assert torch.equal(exact, images)
     assert set(default.unique().tolist()) <= {1, 1 + 2**-12}
+
+
+@pytest.mark.holds("torch>=2.9", otherwise=(AttributeError, AssertionError))
+def test_tf32_has_a_setting_of_its_own():
+    """From torch 2.9 on `torch.backends.cuda.matmul.fp32_precision` says "tf32" or "ieee", and follows
+    `set_float32_matmul_precision`.
+
+    Where older releases have to run the code too, keep to `set_float32_matmul_precision`.
+
+    https://docs.pytorch.org/docs/stable/notes/cuda.html
+    """
+    torch.set_float32_matmul_precision("high")
+    try:
+        asked = torch.backends.cuda.matmul.fp32_precision
+    finally:
+        torch.set_float32_matmul_precision("highest")
+
+    assert [asked, torch.backends.cuda.matmul.fp32_precision] == ["tf32", "ieee"]
+    assert torch.backends.cudnn.conv.fp32_precision == "tf32"
+
+
+@pytest.mark.holds("torch>=2.9", otherwise=(AttributeError, AssertionError))
+def test_the_two_settings_of_tf32_do_not_mix():
+    """From torch 2.9 on, once `fp32_precision` of the CUDA products is set, `torch.get_float32_matmul_precision()`
+    raises RuntimeError: use the new setting or the old ones, never both.
+
+    A library that reads the old one fails then. `set_float32_matmul_precision` sets both and mends it.
+
+    https://docs.pytorch.org/docs/stable/notes/cuda.html
+    """
+    before = torch.backends.cuda.matmul.fp32_precision
+
+    torch.backends.cuda.matmul.fp32_precision = "tf32"
+    try:
+        with pytest.raises(RuntimeError, match="mix of the legacy and new APIs"):
+            torch.get_float32_matmul_precision()
+        with pytest.raises(RuntimeError, match="mix of the legacy and new APIs"):
+            torch.backends.cuda.matmul.allow_tf32
+        torch.set_float32_matmul_precision("high")
+        assert torch.get_float32_matmul_precision() == "high"
+    finally:
+        torch.set_float32_matmul_precision("highest")
+        torch.backends.cuda.matmul.fp32_precision = before
+
+    assert torch.get_float32_matmul_precision() == "highest"
 
 
 # Padding to a multiple.

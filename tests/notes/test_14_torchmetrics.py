@@ -236,8 +236,8 @@ def test_a_class_too_many_can_pass(device):
 
 @pytest.mark.holds("torchmetrics>=1.6.1", otherwise=AssertionError)
 def test_top_k_is_one_answer_a_row(device):
-    """With `top_k=2` a row is right if its class is among its two best scores, in an accuracy always, in precision and
-    F1 from TorchMetrics 1.6.1 on.
+    """From TorchMetrics 1.6.1 on precision and F1 with `top_k=2` count a row as right if its class is among its two
+    best scores, as an accuracy always did.
 
     Before, each of the two counted as an answer of its own, one of which had to be wrong: the precision of a perfect
     model was 0.5. Numbers from before and after the upgrade cannot be compared.
@@ -419,8 +419,8 @@ def test_accuracy_of_a_rare_class(device):
 
 @pytest.mark.holds("torchmetrics>=1.4", otherwise=ValueError)
 def test_zero_division_says_what_no_answer_is_worth(device):
-    """A model that never says 1 has a precision of 0 divided by 0, which counts as 0, or from TorchMetrics 1.4 on as
-    what you give as `zero_division`.
+    """From TorchMetrics 1.4 on `zero_division=` says what the precision of a model that never says 1 counts as, which
+    is 0 divided by 0; before, and by default, it counts as 0.
 
     Before, that argument was unknown and raised ValueError. scikit-learn has one of the same name, and warns without.
 

@@ -9,7 +9,7 @@ import itertools
 import math
 import multiprocessing
 import warnings
-from collections import Counter, defaultdict, namedtuple
+from collections import Counter, namedtuple
 
 import numpy as np
 import pytest
@@ -174,7 +174,10 @@ def test_samples_are_views_and_batches_are_copies(device):
 
 @pytest.mark.holds("torch>=2.1", otherwise=AttributeError)
 def test_stack_dataset_names_the_parts(device):
-    """`StackDataset(image=..., label=...)` pairs datasets, as TensorDataset pairs tensors, and its samples are dicts.
+    """From torch 2.1 on `StackDataset(image=..., label=...)` pairs datasets, as TensorDataset pairs tensors, and its
+    samples are dicts.
+
+    In torch 2.0 a Dataset of your own, whose `__getitem__` gives a dict, does the same.
 
     https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.StackDataset
     """
@@ -283,11 +286,10 @@ def test_a_seed_gives_the_same_rows_in_every_release(device):
     every release since, wherever the data are.
 
     So a split can be made again after an upgrade. It has stayed so and nobody promises it: to be sure, save the
-    indices.
+    indices. Drawing without replacement did change, in torch 2.7 on x86: see section 04.
 
     https://docs.pytorch.org/docs/stable/notes/randomness.html
     """
-
     rows = torch.arange(10, device=device)
 
     def seed_42():
@@ -454,24 +456,6 @@ def test_containers_keep_their_names(device):
     assert list(DataLoader(["a", "b", "c"], batch_size=2)) == [["a", "b"], ["c"]]
 
 
-@pytest.mark.holds("torch>=2.3", otherwise=AssertionError)
-def test_a_defaultdict_keeps_its_default(device):
-    """From torch 2.3 on, samples that are `defaultdict`s make a batch that is one, default included; before, a plain
-    dict.
-
-    So a key that is missing in the samples is a default or a KeyError, by release. `batch.get(key)` is the same in all.
-
-    https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.default_collate
-    """
-    samples = [defaultdict(list, label=torch.tensor(label, device=device)) for label in (3, 4)]
-
-    (batch,) = DataLoader(samples, batch_size=2)
-
-    assert type(batch) is defaultdict
-    assert (list(batch), batch["label"].tolist(), batch["label"].device) == (["label"], [3, 4], device)
-    assert batch["weight"] == []
-
-
 @pytest.mark.holds("torch>=2.9", otherwise=(TypeError, DeprecationWarning))
 def test_numpy_truth_values_make_a_batch():
     """From torch 2.9 on, NumPy's truth values, such as `array[i] > 0`, are put together to bool; before, NumPy 2 raises
@@ -536,23 +520,6 @@ def test_what_makes_no_batch(samples, error, message):
     """
     with pytest.raises(error, match=message):
         next(iter(DataLoader(samples, batch_size=2)))
-
-
-# On the CPU: mps has had no sparse tensors for long.
-@pytest.mark.holds("torch>=2.2", otherwise=AssertionError)
-def test_sparse_samples_need_a_collate_fn():
-    """From torch 2.2 on, sparse samples raise RuntimeError, where 2.0 and 2.1 stacked them to a sparse batch: with
-    `collate_fn=torch.stack` all of them do.
-
-    https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.default_collate
-    """
-    samples = [torch.tensor([0.0, 2.0]).to_sparse(), torch.tensor([3.0, 0.0]).to_sparse()]
-
-    with pytest.raises(RuntimeError, match="sparse tensors are not currently supported"):
-        next(iter(DataLoader(samples, batch_size=2)))
-    (batch,) = DataLoader(samples, batch_size=2, collate_fn=torch.stack)
-
-    assert (batch.is_sparse, batch.to_dense().tolist()) == (True, [[0, 2], [3, 0]])
 
 
 def test_collate_fn_makes_the_batch(device):
@@ -703,27 +670,6 @@ def test_weighted_sampler_balances(device):
     assert sorted(WeightedRandomSampler(range(1, 21), num_samples=20, replacement=False)) == list(range(20))
 
 
-# On the CPU, where a loader draws.
-# Elsewhere than on x86 the draws have never changed: the maker of the old ones, Intel's MKL, is not there.
-@pytest.mark.holds('torch>=2.7; platform_machine in "x86_64 AMD64"', otherwise=AssertionError)
-def test_drawing_without_replacement_takes_the_largest_of_weight_by_chance():
-    """Without replacement, a `WeightedRandomSampler` draws the samples with the largest weight / -log(1 - u), u being a
-    `rand` of the same seed; from torch 2.7 on, everywhere.
-
-    Before 2.7, on x86, the numbers came from another generator: the same seed draws other samples there.
-
-    https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.WeightedRandomSampler
-    """
-    weights = torch.arange(1.0, 11.0, dtype=torch.float64)
-
-    for seed in (0, 1, 42):
-        generator = torch.Generator().manual_seed(seed)
-        drawn = list(WeightedRandomSampler(weights, num_samples=8, replacement=False, generator=generator))
-        u = torch.rand(10, dtype=torch.float64, generator=generator.manual_seed(seed))
-
-        assert drawn == (weights / -torch.log1p(-u)).topk(8).indices.tolist()
-
-
 class Backwards(Sampler):
     """The order from the last sample to the first; hands `arguments` to the base class."""
 
@@ -866,6 +812,61 @@ def test_a_subset_hands_getitems_on(device):
     assert [batch.tolist() for batch in batches] == [[16, 1], [9]]
 
 
+def test_batches_move_in_one_line(device):
+    """What a DataLoader makes of data on the CPU is on the CPU: one line in the loop moves a batch, and the data stay
+    where they are.
+
+    So the device has to hold one batch and not all data. The line is `x, y = x.to(device), y.to(device)`.
+
+    https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.DataLoader
+    """
+    features, labels = torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]), torch.tensor([7, 8, 9])
+    moved = []
+
+    for x, y in DataLoader(TensorDataset(features, labels), batch_size=2):
+        assert {x.device, y.device} == {torch.device("cpu")}
+        x, y = x.to(device), y.to(device)
+        moved.append((x, y))
+
+    assert [(x.tolist(), y.tolist()) for x, y in moved] == [([[1, 2], [3, 4]], [7, 8]), ([[5, 6]], [9])]
+    assert {(x.device, y.device, x.dtype, y.dtype) for x, y in moved} == {(device, device, torch.float32, torch.int64)}
+    assert {features.device, labels.device} == {torch.device("cpu")}
+
+
+def test_the_generator_of_a_loader_is_one_of_the_cpu(accelerator):
+    """A DataLoader draws on the CPU, wherever the data are: a generator of an accelerator raises RuntimeError when the
+    loop starts.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.Generator.html
+    """
+    x = torch.arange(4, device=accelerator)
+
+    (shuffled,) = DataLoader(x, batch_size=4, shuffle=True, generator=torch.Generator())
+    loader = DataLoader(x, shuffle=True, generator=torch.Generator(device=accelerator))
+    with pytest.raises(RuntimeError, match="device type for generator"):
+        next(iter(loader))
+
+    assert sorted(shuffled.tolist()) == [0, 1, 2, 3]
+    assert shuffled.device == accelerator
+
+
+def test_a_default_device_breaks_shuffling(accelerator):
+    """With an accelerator as default device, `shuffle=True` raises RuntimeError: the loader's own generator is one of
+    the CPU, but its numbers are now to be drawn on the accelerator.
+
+    Give it `generator=torch.Generator(device=...)` of that device, or better, set no default device: name it.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.set_default_device.html
+    """
+    with torch.device(accelerator):
+        with pytest.raises(RuntimeError, match="device type for generator"):
+            next(iter(DataLoader(range(4), shuffle=True)))
+        generator = torch.Generator(device=accelerator)
+        (shuffled,) = DataLoader(range(4), batch_size=4, shuffle=True, generator=generator)
+
+    assert sorted(shuffled.tolist()) == [0, 1, 2, 3]
+
+
 @pytest.mark.myth("pin_memory=True loads batches to the GPU")
 def test_pin_memory_moves_nothing():
     """`pin_memory=True` leaves the batch on the CPU, in page-locked memory where there is CUDA, and without an
@@ -925,61 +926,6 @@ def test_pin_memory_device_is_ignored():
     assert [batch.tolist() for batch in batches] == [[1, 2], [3]]
     told = [warning.category for warning in caught if "pin_memory_device is deprecated" in str(warning.message)]
     assert set(told) == {UserWarning}
-
-
-def test_batches_move_in_one_line(device):
-    """What a DataLoader makes of data on the CPU is on the CPU: one line in the loop moves a batch, and the data stay
-    where they are.
-
-    So the device has to hold one batch and not all data. The line is `x, y = x.to(device), y.to(device)`.
-
-    https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.DataLoader
-    """
-    features, labels = torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]), torch.tensor([7, 8, 9])
-    moved = []
-
-    for x, y in DataLoader(TensorDataset(features, labels), batch_size=2):
-        assert {x.device, y.device} == {torch.device("cpu")}
-        x, y = x.to(device), y.to(device)
-        moved.append((x, y))
-
-    assert [(x.tolist(), y.tolist()) for x, y in moved] == [([[1, 2], [3, 4]], [7, 8]), ([[5, 6]], [9])]
-    assert {(x.device, y.device, x.dtype, y.dtype) for x, y in moved} == {(device, device, torch.float32, torch.int64)}
-    assert {features.device, labels.device} == {torch.device("cpu")}
-
-
-def test_the_generator_of_a_loader_is_one_of_the_cpu(accelerator):
-    """A DataLoader draws on the CPU, wherever the data are: a generator of an accelerator raises RuntimeError when the
-    loop starts.
-
-    https://docs.pytorch.org/docs/stable/generated/torch.Generator.html
-    """
-    x = torch.arange(4, device=accelerator)
-
-    (shuffled,) = DataLoader(x, batch_size=4, shuffle=True, generator=torch.Generator())
-    loader = DataLoader(x, shuffle=True, generator=torch.Generator(device=accelerator))
-    with pytest.raises(RuntimeError, match="device type for generator"):
-        next(iter(loader))
-
-    assert sorted(shuffled.tolist()) == [0, 1, 2, 3]
-    assert shuffled.device == accelerator
-
-
-def test_a_default_device_breaks_shuffling(accelerator):
-    """With an accelerator as default device, `shuffle=True` raises RuntimeError: the loader's own generator is one of
-    the CPU, but its numbers are now to be drawn on the accelerator.
-
-    Give it `generator=torch.Generator(device=...)` of that device, or better, set no default device: name it.
-
-    https://docs.pytorch.org/docs/stable/generated/torch.set_default_device.html
-    """
-    with torch.device(accelerator):
-        with pytest.raises(RuntimeError, match="device type for generator"):
-            next(iter(DataLoader(range(4), shuffle=True)))
-        generator = torch.Generator(device=accelerator)
-        (shuffled,) = DataLoader(range(4), batch_size=4, shuffle=True, generator=generator)
-
-    assert sorted(shuffled.tolist()) == [0, 1, 2, 3]
 
 
 @pytest.mark.only("cuda", because="which other devices pin memory, and how, differs from release to release")

@@ -250,26 +250,6 @@ def test_the_median_ignores_a_disturbed_run_and_the_mean_does_not():
     assert next(costs) == 8
 
 
-@pytest.mark.holds("torch>=2.4", otherwise=AttributeError)
-def test_the_profiler_says_device_time():
-    """What a line of the profiler calls `device_time_total` from torch 2.4 on, it calls `cuda_time_total` before, and
-    neither name is there on the other side.
-
-    For work on the CPU it is 0. `count` and `cpu_time_total` have kept their names.
-
-    https://docs.pytorch.org/docs/stable/autograd.html#torch.autograd.profiler.profile
-    """
-    with torch.autograd.profiler.profile(use_kineto=False) as profiler:  # Kineto takes a second to start
-        ones = torch.ones(3)
-        for _ in range(2):
-            ones = ones + 1
-    (line,) = [line for line in profiler.key_averages() if line.key == "aten::add"]
-
-    assert line.device_time_total == 0
-    assert not hasattr(line, "cuda_time_total")
-    assert (line.count, line.cpu_time_total > 0) == (2, True)
-
-
 def test_a_timer_around_an_order_stops_before_the_work_is_done():
     """Where a call only hands work over, the clock after it is read too early: it must wait for the result.
 
@@ -324,8 +304,8 @@ def test_an_error_of_ordered_work_shows_where_somebody_waits():
 
 @pytest.mark.holds("torch>=2.1", otherwise=AttributeError)
 def test_one_line_synchronises_any_device(device):
-    """`getattr(torch, device.type).synchronize()` waits for the current device of that type; on the CPU it does
-    nothing.
+    """From torch 2.1 on `getattr(torch, device.type).synchronize()` waits for the current device of that type; on the
+    CPU, for which torch 2.0 has no such function, it does nothing.
 
     With several GPUs, name the one: `torch.cuda.synchronize("cuda:1")`. `torch.cuda.synchronize()` raises on a machine
     without CUDA, so it is not for code that is to run everywhere.
@@ -546,3 +526,27 @@ def test_hidden_waits_can_be_found(accelerator):
             torch.cuda.set_sync_debug_mode("default")
 
     assert total.item() == 6
+
+
+# Another name for a profiler's column.
+
+
+@pytest.mark.holds("torch>=2.4", otherwise=AttributeError)
+def test_the_profiler_says_device_time():
+    """From torch 2.4 on a line of the profiler's `key_averages()` has `device_time_total`; before, that is called
+    `cuda_time_total`, and neither name is there on the other side.
+
+    Ask with `hasattr` where both have to run. For work on the CPU it is 0. `count` and `cpu_time_total` have kept
+    their names.
+
+    https://docs.pytorch.org/docs/stable/autograd.html#torch.autograd.profiler.profile
+    """
+    with torch.autograd.profiler.profile(use_kineto=False) as profiler:  # Kineto takes a second to start
+        ones = torch.ones(3)
+        for _ in range(2):
+            ones = ones + 1
+    (line,) = [line for line in profiler.key_averages() if line.key == "aten::add"]
+
+    assert line.device_time_total == 0
+    assert not hasattr(line, "cuda_time_total")
+    assert (line.count, line.cpu_time_total > 0) == (2, True)

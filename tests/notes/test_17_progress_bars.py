@@ -400,22 +400,6 @@ def test_description_before_postfix_after():
         assert str(bar) == "epoch 3: 0/2, accuracy=0.9996"
 
 
-@pytest.mark.holds("tqdm>=4.66.2", otherwise=AssertionError)
-def test_a_negative_number_keeps_its_zero():
-    """From tqdm 4.66.2 on, the postfix shows -0.123456 as -0.123; before, as -.123.
-
-    A text, `f"{number:.3f}"`, is shown as it is by all releases.
-
-    https://tqdm.github.io/docs/tqdm
-    """
-    with tqdm(total=2, file=io.StringIO(), bar_format=COUNT) as bar:
-        bar.set_postfix(reward=-0.123456, small=-1.5e-05)
-        assert str(bar) == "0/2, reward=-0.123, small=-1.5e-5"
-
-        bar.set_postfix(reward=f"{-0.123456:.3f}")
-        assert str(bar) == "0/2, reward=-0.123"
-
-
 def test_a_tensor_in_the_postfix_is_shown_as_a_tensor(device):
     """A loss in the postfix shows as `tensor(0.2500)`, with its device and history, until `.item()` makes it a number.
 

@@ -24,6 +24,30 @@ def rounding_bound(length, dtype, tf32=False):
     return errors / (1 - errors)
 
 
+def of_layers(model, x, error):
+    """The output of linear layers with ReLUs between them in float64, and how far from it each number may be.
+
+    `error` bounds the relative error of one inner product, bias included, such as `rounding_bound(inputs + 1, dtype)`.
+    What a layer's inputs are off by, its output is off by at most that times the weights, all taken positive; a ReLU
+    makes no difference larger. Both are on the CPU.
+    """
+    import torch
+
+    exact = x.detach().cpu().double()
+    bound = torch.zeros_like(exact)
+    for layer in model:
+        if isinstance(layer, torch.nn.Linear):
+            weight, bias = layer.weight.detach().cpu().double(), layer.bias.detach().cpu().double()
+            inputs = exact.abs() + bound
+            bound = bound @ weight.abs().T + error * (inputs @ weight.abs().T + bias.abs())
+            exact = exact @ weight.T + bias
+        elif isinstance(layer, torch.nn.ReLU):
+            exact = exact.clamp(min=0)
+        else:
+            raise TypeError(f"no bound for {type(layer).__name__}")
+    return exact, bound
+
+
 @pytest.fixture(name="rounding_bound")
 def _rounding_bound():
     return rounding_bound

@@ -7,6 +7,7 @@ hand the times to pytest-benchmark are in tests/benchmarks/conftest.py.
 from __future__ import annotations
 
 import gc
+import itertools
 import math
 import random
 import statistics
@@ -53,17 +54,18 @@ class Times:
         return (upper - lower) / self.median
 
 
-def race(entries, synchronize=lambda: None, rounds=ROUNDS, seconds=SECONDS, clock=time.perf_counter):
+def race(entries, synchronize=lambda: None, rounds=ROUNDS, seconds=SECONDS, clock=time.perf_counter, waits=True):
     """Time alternatives in turns: one block of each a round, in an order that changes from round to round.
 
     What disturbs the machine for a while then disturbs all of them alike, and a ratio taken round by round stays what
     it is. `entries` maps a name to a function without arguments; `synchronize` waits until the device has done
     everything, and is called before a block begins and before its end is read, so that a launch is not taken for the
     work. The first calls, which compile, allocate and choose algorithms, are not timed; nor is garbage collected.
+    With `waits=False` the end is read at once, which is the mistake a naive timer makes.
 
     Returns a dict of `Times` in the order of `entries`.
     """
-    blocks = {name: _Block(function, synchronize, clock) for name, function in entries.items()}
+    blocks = {name: _Block(function, synchronize, clock, waits) for name, function in entries.items()}
     for block in blocks.values():
         block.warm_up()
     once = sum(block.take() * block.calls for block in blocks.values())
@@ -91,22 +93,25 @@ class _Block:
     function: object
     synchronize: object
     clock: object
+    waits: bool = True
     calls: int = 1
 
     def warm_up(self):
-        for _ in range(3):
-            self.function()
-        while (taken := self.take() * self.calls) < BLOCK and self.calls < MOST_CALLS:
+        """Find out how many calls a block needs: by the quickest of three, for the machine may have been busy."""
+        while (taken := min(self.take() for _ in range(3)) * self.calls) < BLOCK and self.calls < MOST_CALLS:
             self.calls *= 2 if taken > BLOCK / 4 else 4
 
     def take(self):
-        """Seconds a call, from one block."""
+        """Seconds a call, from one block; a short one is called once before, for others have used the caches."""
         function = self.function
+        if self.calls > 1:
+            function()
         self.synchronize()
         start = self.clock()
         for _ in range(self.calls):
             function()
-        self.synchronize()
+        if self.waits:
+            self.synchronize()
         return (self.clock() - start) / self.calls
 
 
@@ -120,19 +125,26 @@ class Ratio:
 
     @classmethod
     def of(cls, one, another):
-        """From two `Times` of one race.
+        """From two `Times` of one race."""
+        return cls.of_rounds(one.seconds, another.seconds)
+
+    @classmethod
+    def of_rounds(cls, ones, others):
+        """From what two alternatives took in the same rounds: seconds, or steps, or whatever is counted.
 
         The interval holds the true median in 19 of 20 cases, whatever the distribution of the rounds: it reaches from
         the k-th smallest to the k-th largest of the n ratios, k = n/2 - 1.96 sqrt(n)/2 rounded down (Conover, Practical
-        Nonparametric Statistics, 3rd edition, section 3.2, the normal approximation of the binomial distribution).
+        Nonparametric Statistics, 3rd edition, section 3.2, the normal approximation of the binomial distribution). Six
+        rounds are the fewest that can do so; the interval is then their range.
         """
-        ratios = sorted(a / b for a, b in zip(one.seconds, another.seconds, strict=True))
+        ratios = sorted(a / b for a, b in zip(ones, others, strict=True))
         number = len(ratios)
         k = max(1, math.floor(number / 2 - 1.96 * math.sqrt(number) / 2))
         return cls(statistics.median(ratios), ratios[k - 1], ratios[number - k])
 
     def __str__(self):
-        return f"{self.value:.2f} ({self.low:.2f} to {self.high:.2f})"
+        value, low, high = (f"{x:.2f}" if x >= 0.1 else f"{x:.2g}" for x in (self.value, self.low, self.high))
+        return f"{value} ({low} to {high})"
 
 
 @dataclass(frozen=True)
@@ -157,17 +169,96 @@ class Finding:
             return FALSE
         return OPEN
 
+    @property
+    def evidence(self):
+        return f"{self.ratio}, claimed at most {self.limit:g}"
+
+    @property
+    def numbers(self):
+        return {"ratio": self.ratio.value, "low": self.ratio.low, "high": self.ratio.high, "at_most": self.limit}
+
     def __str__(self):
-        return f"{self.claim}: {self.ratio}, claimed at most {self.limit:g}: {self.verdict}"
+        return f"{self.claim}: {self.evidence}: {self.verdict}"
 
 
-def knee(sizes, rates, gain=1.25):
-    """The batch size from which on doubling no longer pays: the first after which the rate grows by less than `gain`.
+GAIN = 1.25
+"""What doubling a batch must at least multiply the samples a second by, to pay: a quarter of what it could add."""
+
+
+def knee(sizes, rates, gain=GAIN):
+    """The batch size beyond which no doubling pays: none of them multiplies the rate by `gain` or more.
 
     `rates` are samples a second for the `sizes`, each twice the one before. Twice the batch could at most double them;
-    a quarter of that gain is what is asked for by default. The last size where every doubling paid.
+    a quarter of that gain is what is asked for by default. A doubling that does not pay, where a later one does, is a
+    change of algorithm: some convolutions have a quicker one for a single image.
     """
-    for size, rate, next_rate in zip(sizes, rates, rates[1:], strict=False):
-        if next_rate < gain * rate:
-            return size
-    return sizes[-1]
+    return _last(sizes, [after >= gain * before for before, after in itertools.pairwise(rates)])
+
+
+def _last(sizes, pays):
+    return max([sizes[0], *(larger for larger, so in zip(sizes[1:], pays, strict=True) if so)])
+
+
+@dataclass(frozen=True)
+class Knee:
+    """A sentence that says beyond which batch size no doubling pays, and whether that is certain.
+
+    `growth` has one `Ratio` for each doubling of `sizes`: the samples a second of the larger batch against those of the
+    smaller. By their intervals doublings surely pay up to `low`, and surely none does beyond `high`.
+    """
+
+    what: str
+    sizes: list[int]
+    growth: list[Ratio]
+    group: str = ""
+    about: dict = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, what, times, group="", about=None):
+        """From the `Times` of one race whose entries are batch sizes, each twice the one before."""
+        sizes = list(times)
+        growth = [
+            Ratio.of_rounds([2 * seconds for seconds in times[size].seconds], times[2 * size].seconds)
+            for size in sizes[:-1]
+        ]
+        return cls(what, sizes, growth, group, about or {})
+
+    @property
+    def size(self):
+        return _last(self.sizes, [growth.value >= GAIN for growth in self.growth])
+
+    @property
+    def low(self):
+        return _last(self.sizes, [growth.low >= GAIN for growth in self.growth])
+
+    @property
+    def high(self):
+        return _last(self.sizes, [growth.high >= GAIN for growth in self.growth])
+
+    @property
+    def claim(self):
+        most = self.sizes[-1]
+        if self.low == most:
+            return f"{self.what}: doubling the batch pays up to {most}, the most that was tried"
+        upwards = "" if self.high == self.low else " or more" if self.high == most else f" to {self.high}"
+        return (
+            f"{self.what}: doubling the batch stops to pay at {self.low}{upwards}: "
+            "the samples a second grow by less than a quarter beyond"
+        )
+
+    @property
+    def verdict(self):
+        """`holds here` where it is known to a factor of two: one doubling is nearly always too close to call."""
+        return HOLDS if self.high <= 2 * self.low else OPEN
+
+    @property
+    def evidence(self):
+        at = min(self.sizes.index(self.size), len(self.growth) - 1)
+        return f"{self.sizes[at]} to {self.sizes[at + 1]} multiplies them by {self.growth[at]}"
+
+    @property
+    def numbers(self):
+        return {"knee": self.size, "low": self.low, "high": self.high, "gain": GAIN}
+
+    def __str__(self):
+        return f"{self.claim}: {self.evidence}: {self.verdict}"

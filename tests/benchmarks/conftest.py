@@ -1,5 +1,7 @@
 """The fixture `race`: alternatives timed against each other, as pytest-benchmark's rows and as findings in words."""
 
+import random
+import statistics
 from collections import defaultdict
 
 import pytest
@@ -28,8 +30,12 @@ class Replay:
 def pytest_configure(config):
     config.addinivalue_line(
         "markers",
-        "finding(claim, one, another, at_most): what a race shows if `one` takes at most so many times as long as "
-        "`another`; the claim may name parameters of the test in braces",
+        "finding(claim, one, another, at_most, of='seconds'): what a race shows if `one` takes at most so many times "
+        "as long as `another`, or as much of what else it counts; the claim may name parameters of the test in braces",
+    )
+    config.addinivalue_line(
+        "markers",
+        "knee(what): where doubling stops to pay, of a race whose entries are batch sizes, each twice the one before",
     )
     config.stash[RACES] = {}
     config.stash[FINDINGS] = []
@@ -37,7 +43,7 @@ def pytest_configure(config):
 
 def pytest_collection_modifyitems(items):
     for item in items:
-        if "race" in getattr(item, "fixturenames", ()):
+        if {"race", "trials"} & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.benchmark(timer=Replay()))
 
 
@@ -46,36 +52,81 @@ def race(benchmark, request):
     """Times all entries of a race when the first of them is asked for, in turns; hands each its own times.
 
     `race(entry, {name: function, ...})` returns what the function of `entry` returns, for the test to check. With
-    --benchmark-disable nothing is timed, and each function runs once.
+    --benchmark-disable nothing is timed, and each function runs once. `race.times` has the `Times` of all entries
+    afterwards, or None where nothing was timed. `waits=False` does not wait for the device before a block's end is
+    read.
     """
 
-    def run(entry, entries, group=None):
-        parameters = {
-            name: value for name, value in request.node.callspec.params.items() if name not in ("entry", "device")
-        }
-        device = devices.of(request.node)
-        where = "" if device == "-" else f" on {device}"
-        values = ", ".join(f"{name} {value}" for name, value in parameters.items())
-        benchmark.group = (
-            (group or request.node.originalname.removeprefix("test_").replace("_", " "))
-            + (f", {values}" if values else "")
-            + where
-        )
+    def run(entry, entries, group=None, waits=True):
+        parameters = _group(benchmark, request.node, group)
         if benchmark.disabled:
             return benchmark(entries[entry])
         result = entries[entry]()
         races = request.config.stash[RACES]
         if benchmark.group not in races:
-            races[benchmark.group] = timing.race(entries, lambda: _synchronize(request.node))
+            races[benchmark.group] = timing.race(entries, lambda: _synchronize(request.node), waits=waits)
             _conclude(request, benchmark.group, parameters, races[benchmark.group])
-        times = races[benchmark.group][entry]
-        marker = request.node.get_closest_marker("benchmark")
-        marker.kwargs["timer"].times = iter(times.seconds)
-        benchmark.extra_info.update(parameters, entry=entry, device=device, calls=times.calls, spread=times.spread)
-        benchmark.pedantic(lambda: None, rounds=len(times.seconds))
+        run.times = races[benchmark.group]
+        times = run.times[entry]
+        benchmark.extra_info.update(parameters, entry=entry, calls=times.calls, spread=times.spread)
+        _replay(benchmark, request.node, times.seconds)
         return result
 
+    run.times = None
     return run
+
+
+@pytest.fixture
+def trials(benchmark, request):
+    """What cannot be done a thousand times: runs each entry once a seed, in turns; hands each its own results.
+
+    `trials(entry, {name: function, ...}, seeds)` calls `function(seed)`, which returns a dict of what it counted, with
+    its `seconds` among them, and returns a list of these, one for each seed. Findings are drawn from what they name in
+    `of`. With --benchmark-disable nothing is timed, and the function of `entry` runs with the first seed only.
+    """
+
+    def run(entry, entries, seeds):
+        parameters = _group(benchmark, request.node)
+        if benchmark.disabled:
+            return [benchmark(entries[entry], seeds[0])]
+        races = request.config.stash[RACES]
+        if benchmark.group not in races:
+            order, shuffled = list(entries), random.Random(0)
+            found = {name: [] for name in entries}
+            for seed in seeds:
+                shuffled.shuffle(order)
+                for name in order:
+                    found[name].append(entries[name](seed))
+            races[benchmark.group] = found
+            _conclude(request, benchmark.group, parameters, found)
+        results = races[benchmark.group][entry]
+        for quantity in results[0]:
+            values = sorted(result[quantity] for result in results)
+            summary = {"median": statistics.median(values), "least": values[0], "most": values[-1]}
+            benchmark.extra_info[quantity] = summary
+        benchmark.extra_info.update(parameters, entry=entry)
+        _replay(benchmark, request.node, [result["seconds"] for result in results])
+        return results
+
+    return run
+
+
+def _group(benchmark, item, group=None):
+    """Name the group of the benchmark after the test, its device and its other parameters, and return the latter."""
+    parameters = {
+        name: value for name, value in item.callspec.params.items() if name not in ("entry", *devices.FIXTURES)
+    }
+    device = devices.of(item)
+    values = "".join(f", {name} {value}" for name, value in parameters.items())
+    where = "" if device == "-" else f" on {device}"
+    benchmark.group = (group or item.originalname.removeprefix("test_").replace("_", " ")) + values + where
+    benchmark.extra_info["device"] = device
+    return parameters
+
+
+def _replay(benchmark, item, seconds):
+    item.get_closest_marker("benchmark").kwargs["timer"].times = iter(seconds)
+    benchmark.pedantic(lambda: None, rounds=len(seconds))
 
 
 def _synchronize(item):
@@ -84,18 +135,22 @@ def _synchronize(item):
             devices.synchronize(name)
 
 
-def _conclude(request, group, parameters, times):
+def _conclude(request, group, parameters, found):
+    findings = request.config.stash[FINDINGS]
     for marker in request.node.iter_markers("finding"):
         claim, one, another = marker.args
-        if one in times and another in times:
-            finding = timing.Finding(
-                claim.format(**parameters),
-                timing.Ratio.of(times[one], times[another]),
-                marker.kwargs["at_most"],
-                group,
-                parameters,
-            )
-            request.config.stash[FINDINGS].append(finding)
+        if one in found and another in found:
+            quantity = marker.kwargs.get("of", "seconds")
+            ratio = timing.Ratio.of_rounds(_each(found[one], quantity), _each(found[another], quantity))
+            claim = claim.format(**parameters)
+            findings.append(timing.Finding(claim, ratio, marker.kwargs["at_most"], group, parameters))
+    for marker in request.node.iter_markers("knee"):
+        (what,) = marker.args
+        findings.append(timing.Knee.of(what.format(**parameters), found, group, parameters))
+
+
+def _each(found, quantity):
+    return found.seconds if isinstance(found, timing.Times) else [result[quantity] for result in found]
 
 
 def pytest_terminal_summary(terminalreporter, config):
@@ -103,7 +158,7 @@ def pytest_terminal_summary(terminalreporter, config):
     if not findings:
         return
     terminalreporter.section("findings")
-    terminalreporter.line("times as long, the median of the rounds and its 95 % interval")
+    terminalreporter.line("times as long (or as many), the median of the rounds (or seeds) and its 95 % interval")
     by_verdict = defaultdict(list)
     for finding in findings:
         by_verdict[finding.verdict].append(finding)
@@ -112,22 +167,12 @@ def pytest_terminal_summary(terminalreporter, config):
             terminalreporter.line("")
             terminalreporter.line(f"{verdict}:")
         for finding in by_verdict[verdict]:
-            terminalreporter.line(
-                f"  {finding.claim}: {finding.ratio}, claimed at most {finding.limit:g} [{finding.group}]"
-            )
+            terminalreporter.line(f"  {finding.claim}: {finding.evidence} [{finding.group}]")
 
 
 def pytest_benchmark_update_json(config, output_json):
     output_json["findings"] = [
-        {
-            "claim": finding.claim,
-            "group": finding.group,
-            "ratio": finding.ratio.value,
-            "low": finding.ratio.low,
-            "high": finding.ratio.high,
-            "at_most": finding.limit,
-            "verdict": finding.verdict,
-        }
+        {"claim": finding.claim, "group": finding.group, **finding.numbers, "verdict": finding.verdict}
         for finding in config.stash[FINDINGS]
     ]
 

@@ -1,19 +1,163 @@
-"""From an array to a tensor: what shares memory costs the same for any size, what copies costs more for more."""
+"""From an array to a tensor, to another dtype, device or shape: what copies takes time for each number, a view none.
+
+The names do not tell which is which: `reshape` and `.to` do the one or the other, as the tensor demands.
+"""
 
 import numpy as np
 import pytest
 import torch
 
-SIZES = [2**10, 2**20]
+SIZES = [2**4, 2**10, 2**16, 2**20]
+CONSTANT = "`{convert}` takes at most a quarter longer for a million numbers than for 16"
+LINEAR = "`{convert}` takes at least 100 times as long for a million numbers as for 16"
+SHARES = ("from_numpy", "as_tensor")
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize("convert", [torch.from_numpy, torch.as_tensor, torch.tensor], ids=lambda f: f.__name__)
-def test_array_to_tensor(benchmark, convert, size):
-    benchmark.group = f"an array of {size} numbers to a tensor"
-    array = np.arange(size, dtype=np.float32)
+@pytest.mark.parametrize(
+    "convert",
+    [
+        pytest.param("from_numpy", marks=pytest.mark.finding(CONSTANT, 2**20, 2**4, at_most=1.25)),
+        pytest.param("as_tensor", marks=pytest.mark.finding(CONSTANT, 2**20, 2**4, at_most=1.25)),
+        pytest.param("tensor", marks=pytest.mark.finding(LINEAR, 2**4, 2**20, at_most=0.01)),
+    ],
+)
+@pytest.mark.parametrize("entry", SIZES)
+def test_array_to_tensor(race, entry, convert):
+    arrays = {size: np.arange(size, dtype=np.float32) for size in SIZES}
+    function = getattr(torch, convert)
 
-    tensor = benchmark(convert, array)
+    found = race(entry, {size: lambda array=array: function(array) for size, array in arrays.items()})
 
-    assert tensor.dtype == torch.float32
-    assert tensor.tolist() == array.tolist()
+    check_conversion(found, arrays[entry], convert)
+
+
+@pytest.mark.finding(
+    "`from_numpy` of 100 MB takes at most a thousandth of the time of `tensor`, which copies it",
+    "from_numpy",
+    "tensor",
+    at_most=0.001,
+)
+@pytest.mark.parametrize("entry", ["from_numpy", "as_tensor", "tensor"])
+def test_a_large_array_to_a_tensor(race, entry):
+    array = np.arange(25 * 2**20, dtype=np.float32)
+
+    found = race(entry, {name: lambda name=name: getattr(torch, name)(array) for name in (*SHARES, "tensor")})
+
+    check_conversion(found, array, entry)
+    if race.times is not None:  # which is true of any machine
+        assert race.times["from_numpy"].median <= race.times["tensor"].median
+
+
+def check_conversion(found, array, convert):
+    assert found.dtype == torch.float32
+    assert (found.data_ptr() == array.ctypes.data) == (convert in SHARES)
+    assert np.array_equal(found.numpy(), array)
+
+
+@pytest.mark.finding(
+    "`.to` the dtype that a tensor has takes at most a tenth of the time of a conversion, for {size} numbers",
+    "its own dtype",
+    "another dtype",
+    at_most=0.1,
+)
+@pytest.mark.parametrize("size", [2**20])
+@pytest.mark.parametrize("entry", ["its own dtype", "another dtype"])
+def test_to_a_dtype(race, device, entry, size):
+    numbers = torch.arange(size) % 1000
+    tensor = numbers.to(device, torch.float32)
+    dtypes = {
+        "its own dtype": torch.float32,
+        "another dtype": torch.float16 if device.type == "mps" else torch.float64,  # which MPS does not have
+    }
+
+    found = race(entry, {name: lambda dtype=dtype: tensor.to(dtype) for name, dtype in dtypes.items()})
+
+    assert found.dtype == dtypes[entry]
+    assert (found is tensor) == (entry == "its own dtype")
+    assert torch.equal(found.cpu().to(numbers.dtype), numbers)
+
+
+@pytest.mark.finding(
+    "to the GPU, 64 MB of pinned memory take at most two thirds of the time of other memory",
+    "pinned",
+    "pageable",
+    at_most=0.67,
+)
+@pytest.mark.parametrize("entry", ["pageable", "pinned", "pinned, non_blocking"])
+def test_to_a_device(race, accelerator, entry):
+    pageable, entries = copies_to(accelerator)
+
+    check_copy(race(entry, entries), pageable, accelerator)
+
+
+@pytest.mark.finding(
+    "with `non_blocking` a copy of 64 MB of pinned memory to the GPU returns in at most a tenth of the time",
+    "pinned, non_blocking",
+    "pinned",
+    at_most=0.1,
+)
+@pytest.mark.parametrize("entry", ["pageable", "pinned", "pinned, non_blocking"])
+def test_until_a_copy_to_a_device_returns(race, accelerator, entry):
+    pageable, entries = copies_to(accelerator)
+
+    check_copy(race(entry, entries, waits=False), pageable, accelerator)
+
+
+def copies_to(device):
+    if device.type == "mps":
+        pytest.skip("a GPU that shares the memory of the CPU has no use for pinned memory")
+    pageable = torch.arange(2**24, dtype=torch.float32)
+    pinned = pageable.pin_memory()
+    return pageable, {
+        "pageable": lambda: pageable.to(device),
+        "pinned": lambda: pinned.to(device),
+        "pinned, non_blocking": lambda: pinned.to(device, non_blocking=True),
+    }
+
+
+def check_copy(found, source, device):
+    assert found.device == device
+    assert torch.equal(found.cpu(), source)
+
+
+@pytest.mark.finding(
+    "`reshape` takes at most a quarter longer than `view` where it does not copy",
+    "reshape",
+    "view",
+    at_most=1.25,
+)
+@pytest.mark.finding(
+    "`reshape` of a transposed matrix, which copies, takes at least 20 times as long as `view`",
+    "view",
+    "reshape, transposed",
+    at_most=0.05,
+)
+@pytest.mark.finding(
+    "`contiguous` of a transposed matrix takes at least 20 times as long as of one that is contiguous",
+    "contiguous",
+    "contiguous, transposed",
+    at_most=0.05,
+)
+@pytest.mark.parametrize("entry", ["view", "reshape", "reshape, transposed", "contiguous", "contiguous, transposed"])
+def test_view_or_copy(race, device, entry):
+    side = 2**10 if device.type == "cpu" else 2**12
+    numbers = torch.arange(side * side, dtype=torch.int32).reshape(side, side)
+    matrix = numbers.to(device)
+    transposed = matrix.T
+
+    found = race(
+        entry,
+        {
+            "view": lambda: matrix.view(-1),
+            "reshape": lambda: matrix.reshape(-1),
+            "reshape, transposed": lambda: transposed.reshape(-1),
+            "contiguous": lambda: matrix.contiguous(),
+            "contiguous, transposed": lambda: transposed.contiguous(),
+        },
+    )
+
+    array = numbers.numpy()
+    expected = (array.T if "transposed" in entry else array).ravel()
+    assert found.is_contiguous()
+    assert (found.data_ptr() == matrix.data_ptr()) == ("transposed" not in entry)
+    assert np.array_equal(found.cpu().numpy().ravel(), expected)

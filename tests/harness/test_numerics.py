@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from plugins.numerics import rounding_bound
+from plugins.numerics import of_layers, rounding_bound
 
 FORMATS = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
 
@@ -60,3 +60,23 @@ def test_tf32_rounds_like_a_format_with_ten_bits():
 def test_a_bound_that_says_nothing_is_refused():
     with pytest.raises(ValueError, match=r"300 roundings of torch\.bfloat16 may lose every digit"):
         rounding_bound(300, torch.bfloat16)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_layers_in_low_precision_stay_within_their_bound(dtype):
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Linear(9, 7), torch.nn.ReLU(), torch.nn.Linear(7, 3)).to(dtype)
+    x = torch.rand(50, 9).to(dtype)
+
+    exact, bound = of_layers(model, x, rounding_bound(10, dtype))
+
+    assert torch.equal(exact, model.double()(x.double()))
+    off = (model.to(dtype)(x).double() - exact).abs()
+    assert (off <= bound).all()
+    assert (off > 0).any()
+    assert (bound < 100 * off.max()).all()
+
+
+def test_only_layers_that_are_known_have_a_bound():
+    with pytest.raises(TypeError, match="no bound for Tanh"):
+        of_layers([torch.nn.Tanh()], torch.ones(1), 0.1)

@@ -54,6 +54,21 @@ def test_what_a_device_still_has_to_do_is_part_of_the_time():
     assert times["long"].median == pytest.approx(3e-4)
 
 
+def test_a_race_that_does_not_wait_times_the_launch_alone():
+    course = Course(asynchronous=True, short=1e-4, long=3e-4)
+
+    def launching(entry):
+        course.now += 1e-5  # what launching takes
+        entry()
+
+    course.entries = {name: lambda entry=entry: launching(entry) for name, entry in course.entries.items()}
+
+    times = course.race(waits=False)
+
+    assert times["short"].seconds == pytest.approx([1e-5] * timing.ROUNDS)
+    assert times["long"].seconds == pytest.approx([1e-5] * timing.ROUNDS)
+
+
 def test_entries_are_timed_in_turns_and_not_always_in_the_same_order():
     course = Course(a=2e-3, b=2e-3, c=2e-3)
 
@@ -89,6 +104,33 @@ def test_the_first_calls_are_not_timed():
     course.entries["once"] = compiles_first
 
     assert max(course.race()["once"].seconds) == pytest.approx(5e-3)
+
+
+def test_a_busy_moment_does_not_make_a_block_too_small():
+    course = Course(short=1e-5)
+    entry, calls = course.entries["short"], []
+
+    def is_held_up_at_first():
+        calls.append(1)
+        course.now += 1 if len(calls) in (1, 2) else 0
+        entry()
+
+    course.entries["short"] = is_held_up_at_first
+
+    assert course.race()["short"].calls * 1e-5 >= timing.BLOCK
+
+
+def test_a_short_entry_does_not_pay_for_the_caches_that_others_have_used():
+    course = Course(short=1e-5, long=2e-3)
+    entry = course.entries["short"]
+
+    def is_slow_after_another():
+        course.now += 1e-3 if course.called[-1:] == ["long"] else 0
+        entry()
+
+    course.entries["short"] = is_slow_after_another
+
+    assert course.race()["short"].seconds == pytest.approx([1e-5] * timing.ROUNDS)
 
 
 @pytest.mark.parametrize("enabled", [True, False])
@@ -156,16 +198,76 @@ def test_a_verdict_needs_the_whole_interval_on_one_side(ratio, verdict):
     assert str(finding).endswith(f"claimed at most 1: {verdict}")
 
 
+def test_a_small_ratio_is_not_shown_as_zero():
+    assert str(timing.Ratio(0.000123, 0.0999, 12.345)) == "0.00012 (0.1 to 12.35)"
+
+
 def test_the_spread_is_the_interquartile_range_as_a_share_of_the_median():
     assert times(1, 2, 3, 4, 5, 6, 7).spread == pytest.approx((6 - 2) / 4)
 
 
 @pytest.mark.parametrize(
     ("rates", "size"),
-    [([1, 2, 4, 8], 8), ([1, 2, 4, 4.9], 4), ([1, 1.2, 9, 20], 1), ([1, 2, 2.5, 2.6], 4), ([5, 5, 5, 5], 1)],
+    [([1, 2, 4, 8], 8), ([1, 2, 4, 4.9], 4), ([1, 0.8, 1.6, 1.9], 4), ([1, 2, 2.5, 2.6], 4), ([5, 5, 5, 5], 1)],
 )
 def test_the_knee_is_where_doubling_stops_to_pay(rates, size):
     assert timing.knee([1, 2, 4, 8], rates) == size
+
+
+def a_race_of_sizes(*growth):
+    """Times of batches of 1, 2, 4, ...: of 11 rounds 3 have the low growth, 5 the median and 3 the high one."""
+    found, rate = {1: times(*[1.0] * 11)}, [1.0] * 11
+    for power, (low, middle, high) in enumerate(growth, start=1):
+        rate = [one * more for one, more in zip(rate, [low] * 3 + [middle] * 5 + [high] * 3, strict=True)]
+        found[2**power] = times(*[2**power / one for one in rate])
+    return found
+
+
+PAYS, DOES_NOT = (1.8, 1.9, 2.0), (1.0, 1.1, 1.15)
+
+
+@pytest.mark.parametrize(
+    ("growth", "size", "low", "high", "verdict"),
+    [
+        ([PAYS, DOES_NOT, DOES_NOT], 2, 2, 2, "holds here"),
+        ([PAYS, (1.0, 1.1, 1.26), DOES_NOT], 2, 2, 4, "holds here"),
+        ([(1.24, 1.9, 2.0), DOES_NOT, DOES_NOT], 2, 1, 2, "holds here"),
+        ([(1.24, 1.24, 1.26), (1.24, 1.3, 1.4), DOES_NOT], 4, 1, 4, "inconclusive"),
+        ([PAYS, DOES_NOT, (1.1, 1.2, 1.26)], 2, 2, 8, "inconclusive"),
+        ([DOES_NOT, PAYS, DOES_NOT], 4, 4, 4, "holds here"),  # one dip is not yet the knee
+        ([DOES_NOT, DOES_NOT, DOES_NOT], 1, 1, 1, "holds here"),
+        ([PAYS, PAYS, PAYS], 8, 8, 8, "holds here"),
+    ],
+)
+def test_the_knee_is_certain_to_a_factor_of_two_or_not_at_all(growth, size, low, high, verdict):
+    found = a_race_of_sizes(*growth)
+    knee = timing.Knee.of("an MLP", found)
+
+    assert (knee.size, knee.low, knee.high, knee.verdict) == (size, low, high, verdict)
+    assert size == timing.knee(list(found), [size / each.median for size, each in found.items()])
+    assert knee.numbers == {"knee": size, "low": low, "high": high, "gain": 1.25}
+
+
+@pytest.mark.parametrize(
+    ("growth", "sentence"),
+    [
+        ([PAYS, DOES_NOT], "doubling the batch stops to pay at 2: the samples a second grow by less than a "),
+        ([(1.24, 1.9, 2.0), DOES_NOT], "doubling the batch stops to pay at 1 to 2: "),
+        ([PAYS, (1.0, 1.1, 1.26)], "doubling the batch stops to pay at 2 or more: "),
+        ([PAYS, PAYS], "doubling the batch pays up to 4, the most that was tried: 2 to 4 multiplies "),
+    ],
+)
+def test_a_knee_is_a_sentence(growth, sentence):
+    knee = timing.Knee.of("an MLP", a_race_of_sizes(*growth))
+
+    assert str(knee).startswith(f"an MLP: {sentence}")
+    assert str(knee).endswith(": holds here")
+
+
+def test_a_knee_shows_what_the_next_doubling_brings():
+    knee = timing.Knee.of("an MLP", a_race_of_sizes(PAYS, DOES_NOT))
+
+    assert knee.evidence == "2 to 4 multiplies them by 1.10 (1.00 to 1.15)"
 
 
 @pytest.mark.parametrize("statement", ["a @ a", "a.exp()", "a.sum()"])
@@ -205,6 +307,7 @@ def test_calls(race, entry, number):
 
     found = race(entry, {"one": lambda: call(1), "two": lambda: call(2)})
 
+    assert race.times is None or list(race.times) == ["one", "two"]
     assert found == {"one": 1, "two": 2}[entry]
 """
 
@@ -249,3 +352,90 @@ def test_a_wrong_answer_fails_however_fast(bench):
     file.write_text(file.read_text().replace('"two": 2', '"two": 3'))
 
     assert bench.run("tests/benchmarks", "--device", "cpu").counts == {"passed": 1, "failed": 1}
+
+
+SIZES = """
+@pytest.mark.knee("{what} sums")
+@pytest.mark.parametrize("what", ["long"])
+@pytest.mark.parametrize("entry", [1, 2, 4])
+def test_sums(race, entry, what):
+    race(entry, {size: lambda size=size: sum(range(10000 * size)) for size in (1, 2, 4)})
+"""
+
+
+def test_a_race_of_sizes_says_where_its_knee_is(bench):
+    (bench.path / "tests" / "benchmarks" / "test_calls.py").write_text(f"import pytest\n{SIZES}")
+
+    result = bench.run("tests/benchmarks", "--benchmark-json=bench.json", "--device", "cpu")
+
+    assert result.code == 0, result.text
+    (finding,) = json.loads((bench.path / "bench.json").read_text())["findings"]
+    # twice the numbers take twice as long to add
+    assert finding == {
+        "claim": "long sums: doubling the batch stops to pay at 1: the samples a second grow by less than a "
+        "quarter beyond",
+        "group": "sums, what long",
+        "knee": 1,
+        "low": 1,
+        "high": 1,
+        "gain": 1.25,
+        "verdict": "holds here",
+    }
+
+
+TRIALS = """
+CALLED = []
+
+@pytest.mark.finding("a {kind} one has half the steps", "one", "two", at_most=0.6, of="steps")
+@pytest.mark.finding("a {kind} one is quicker", "one", "two", at_most=1)
+@pytest.mark.parametrize("kind", ["short"])
+@pytest.mark.parametrize("entry", ["one", "two"])
+def test_runs(trials, entry, kind):
+    def training(name, steps):
+        def run(seed):
+            CALLED.append((name, seed))
+            return {"seconds": 10.0 + seed if steps == 1 else 8.0 + 2 * seed, "steps": steps * (seed + 1)}
+
+        return run
+
+    results = trials(entry, {"one": training("one", 1), "two": training("two", 2)}, range(6))
+
+    assert [result["steps"] for result in results] == SEEN[entry]
+    assert CALLED == CALLS[entry] if len(results) == 1 else sorted(CALLED) == CALLS
+"""
+
+
+def test_trials_run_once_a_seed_and_each_gets_its_own_results(bench):
+    file = bench.path / "tests" / "benchmarks" / "test_calls.py"
+    seen = {"one": [1, 2, 3, 4, 5, 6], "two": [2, 4, 6, 8, 10, 12]}
+    calls = [(name, seed) for name in ("one", "two") for seed in range(6)]
+    file.write_text(f"import pytest\n{TRIALS}\nSEEN = {seen}\nCALLS = {calls}\n")
+
+    result = bench.run("tests/benchmarks", "--benchmark-json=bench.json", "--device", "cpu")
+
+    assert result.code == 0, result.text
+    saved = json.loads((bench.path / "bench.json").read_text())
+    one, two = saved["benchmarks"]
+    assert one["extra_info"]["steps"] == {"median": 3.5, "least": 1, "most": 6}
+    assert two["stats"]["data"] == pytest.approx([8, 10, 12, 14, 16, 18])
+    by_claim = {finding.pop("claim"): finding for finding in saved["findings"]}
+    assert by_claim["a short one has half the steps"] == {
+        "group": "runs, kind short",
+        "ratio": 0.5,
+        "low": 0.5,
+        "high": 0.5,
+        "at_most": 0.6,
+        "verdict": "holds here",
+    }
+    # the seeds disagree
+    assert by_claim["a short one is quicker"]["high"] == 10 / 8
+    assert by_claim["a short one is quicker"]["low"] == 15 / 18
+    assert by_claim["a short one is quicker"]["verdict"] == "inconclusive"
+
+
+def test_switched_off_a_trial_runs_with_one_seed(bench):
+    file = bench.path / "tests" / "benchmarks" / "test_calls.py"
+    calls = {"one": [("one", 0)], "two": [("one", 0), ("two", 0)]}
+    file.write_text(f"import pytest\n{TRIALS}\nSEEN = {dict(one=[1], two=[2])}\nCALLS = {calls}\n")
+
+    assert bench.run("tests/benchmarks", "--benchmark-disable", "--device", "cpu").counts == {"passed": 2}

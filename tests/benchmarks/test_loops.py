@@ -1,0 +1,71 @@
+"""The same sum by a Python loop, by Python, by NumPy and by torch, for a few numbers and for many.
+
+A call of torch costs a microsecond or two whatever it does: a loop in Python is right for ten numbers, not for many.
+"""
+
+import numpy as np
+import pytest
+import torch
+
+
+def looped(numbers):
+    total = 0.0
+    for number in numbers:
+        total += number
+    return total
+
+
+@pytest.mark.finding(
+    "a Python loop over {size} numbers takes at least 10 times as long as torch", "torch", "Python loop", at_most=0.1
+)
+@pytest.mark.finding("NumPy adds {size} numbers in at most the time of torch", "NumPy", "torch", at_most=1)
+@pytest.mark.finding(
+    "a list of {size} numbers is added quicker as a tensor than by Python's `sum`",
+    "torch, from a list",
+    "Python's sum",
+    at_most=1,
+)
+@pytest.mark.parametrize("size", [10, 100_000])
+@pytest.mark.parametrize("entry", ["Python loop", "Python's sum", "NumPy", "torch", "torch, from a list"])
+def test_sum(race, device, entry, size):
+    numbers = [float(number % 100) for number in range(size)]
+    array = np.array(numbers, dtype=np.float32)
+    tensor = torch.tensor(numbers, device=device)
+
+    found = race(
+        entry,
+        {
+            "Python loop": lambda: looped(numbers),
+            "Python's sum": lambda: sum(numbers),
+            "NumPy": lambda: array.sum().item(),
+            "torch": lambda: tensor.sum().item(),
+            "torch, from a list": lambda: torch.tensor(numbers, device=device).sum().item(),
+        },
+    )
+
+    # whole numbers below 2**24 are exact in float32, in whatever order they are added
+    assert type(found) is float
+    assert found == sum(number % 100 for number in range(size)) < 2**24
+
+
+@pytest.mark.finding(
+    "a Python loop over a tensor takes at least 10 times as long as over its `tolist()`",
+    "tolist",
+    "tensor",
+    at_most=0.1,
+)
+@pytest.mark.parametrize("entry", ["tensor", "tensor, item", "tolist"])
+def test_loop_over_a_tensor(race, device, entry):
+    tensor = torch.arange(100, dtype=torch.float32, device=device)
+
+    found = race(
+        entry,
+        {
+            "tensor": lambda: looped(tensor),
+            "tensor, item": lambda: looped(number.item() for number in tensor),
+            "tolist": lambda: looped(tensor.tolist()),
+        },
+    )
+
+    assert type(found) is (torch.Tensor if entry == "tensor" else float)
+    assert found == 4950

@@ -158,9 +158,19 @@ def mutants(session):
 
 
 @nox.session
+def bench(session):
+    """What PyTorch costs here: times, findings and pictures of them. What follows `--` goes to pytest."""
+    session.install(*NOTES, "-r", "page/requirements.txt")
+    RECORDS.mkdir(exist_ok=True)
+    measured = str(RECORDS / "bench.json")
+    session.run("pytest", "tests/benchmarks", f"--benchmark-json={measured}", "-q", *session.posargs)
+    session.run("python", "-m", "page", "pictures", measured, "--out", "pictures")
+
+
+@nox.session
 def cost(session):
-    """What the self-check costs against the import of its packages: time, memory, the slowest notes."""
-    session.install(*NOTES)
+    """What the self-check costs: against its imports, a note, a device, an example, and with two processes."""
+    session.install(*NOTES, "pytest-xdist")
     session.run("python", "tests/benchmarks/cost.py", *session.posargs)
 
 

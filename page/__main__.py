@@ -1,4 +1,4 @@
-"""The command line: `python -m page compare A.json B.json`, `python -m page counts RECORD...`."""
+"""The command line: `python -m page compare A.json B.json`, `counts RECORD...`, `pictures BENCH.json`."""
 
 import argparse
 import json
@@ -7,11 +7,16 @@ import sys
 
 SAME, CHANGED, UNUSABLE = 0, 1, 2
 
+
+def missing(error):
+    print(f"python -m page: {error.name} is not installed; type: pip install -r page/requirements.txt", file=sys.stderr)
+    return UNUSABLE
+
+
 try:
     from page import compare, counts, records
 except ModuleNotFoundError as error:
-    print(f"python -m page: {error.name} is not installed; type: pip install -r page/requirements.txt", file=sys.stderr)
-    sys.exit(UNUSABLE)
+    sys.exit(missing(error))
 
 
 def arguments():
@@ -31,6 +36,15 @@ def arguments():
     command = commands.add_parser("counts", help="how many claims held in each run, as a Markdown table")
     command.add_argument("records", nargs="+", metavar="RECORD", help="made with: pytest --record RECORD")
     command.set_defaults(run=run_counts)
+
+    command = commands.add_parser(
+        "pictures",
+        help="what the benchmarks measured, as pictures",
+        description="Pictures of what the benchmarks measured, as SVG. Exit code: 0 drawn, 2 the file cannot be used.",
+    )
+    command.add_argument("bench", metavar="BENCH.json", help="made with: nox -s bench")
+    command.add_argument("--out", metavar="DIR", default="pictures", help="the folder for them (default: %(default)s)")
+    command.set_defaults(run=run_pictures)
     return parser
 
 
@@ -48,6 +62,12 @@ def run_counts(options):
     return "\n".join(counts.as_markdown([records.read(path) for path in options.records])), SAME
 
 
+def run_pictures(options):
+    from page import pictures  # here, because the other commands need not wait for the plotting library
+
+    return "\n".join(map(str, pictures.draw(pictures.read(options.bench), options.out))), SAME
+
+
 def main():
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(
@@ -59,6 +79,11 @@ def main():
     except records.BadRecord as error:
         print(f"python -m page: {error}", file=sys.stderr)
         return UNUSABLE
+    except OSError as error:
+        print(f"python -m page: {error.filename}: cannot be written ({error.strerror})", file=sys.stderr)
+        return UNUSABLE
+    except ModuleNotFoundError as error:
+        return missing(error)
     try:
         print(text, flush=True)
     except BrokenPipeError:  # whoever reads has seen enough, as `head` has; Python would write the rest when it ends

@@ -26,10 +26,10 @@ def _validator():
     return jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text(encoding="utf-8")))
 
 
-def read(path):
-    """The record in a file. Raises `BadRecord` where there is none, it is cut off, malformed, or of a newer version."""
+def load(path):
+    """The JSON in a file. Raises `BadRecord` where there is none."""
     try:
-        document = json.loads(Path(path).read_text(encoding="utf-8"))
+        return json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise BadRecord(f"{path}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError:
@@ -38,7 +38,11 @@ def read(path):
         raise BadRecord(f"{path}: is not whole JSON (line {error.lineno}: {error.msg}); make it again") from None
     except (ValueError, RecursionError) as error:  # a number or a nesting beyond what Python reads
         raise BadRecord(f"{path}: cannot be read ({error})") from None
-    return check(path, document)
+
+
+def read(path):
+    """The record in a file. Raises `BadRecord` where there is none, it is cut off, malformed, or of a newer version."""
+    return check(path, load(path))
 
 
 def check(path, document):

@@ -29,6 +29,7 @@ BLUE, ORANGE, GREEN, PINK, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#
 STYLE = {
     "font.family": ["DejaVu Sans", "sans-serif"],
     "font.size": 9,
+    "text.parse_math": False,  # a claim may hold dollar signs
     "svg.fonttype": "none",  # text stays text: it can be searched, selected and enlarged
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -366,7 +367,7 @@ def findings(bench, device):
         bench.caption(device),
         height=height,
         left=3.95,
-        right=1.8,
+        right=2.05,
     )
     (axes,) = sheet.axes.flat
     axes.set(xscale="log", xlim=SHOWN, ylim=(height, 0), xlabel="times as long (logarithmic)")
@@ -510,7 +511,13 @@ def alignment(bench, device):
     if not by_width or not all(races.values()):
         return None
     at = {row.entry: row.median for row in by_width}
-    off = [(at[width - 1] + at[width + 1]) / 2 / at[width] for width in list(at)[1:-1] if width % 8 == 0]
+    off = [
+        at[neighbour] / at[width]
+        for width in at
+        if width % 8 == 0
+        for neighbour in (width - 1, width + 1)
+        if neighbour in at
+    ]
     dtype = by_width[0].about["dtype"].removeprefix("torch.")
     sheet = Sheet(
         f"A width next to a multiple of 8 takes {longer_than_one(statistics.median(off))} on {device} in {dtype}; "
@@ -528,7 +535,7 @@ def alignment(bench, device):
     line(top, widths, by_width, color=BLUE, marker=".")
     eights = [width for width in widths if width % 8 == 0]
     top.plot(eights, [at[width] for width in eights], "o", color=BLUE, ms=9)
-    top.set(title=f"time of a matrix product in {dtype} by its width", ylim=(0, None))
+    top.set(title=f"time of a matrix product in {dtype} by its width", ylim=(0, 1.1 * max(at.values())))
     top.xaxis.set_major_locator(FixedLocator(widths))
     top.xaxis.grid(False)
     top.yaxis.set_major_formatter(FuncFormatter(lambda value, _: seconds(value) if value else "0"))
@@ -547,7 +554,7 @@ def alignment(bench, device):
         )
         axes.xaxis.grid(False)
     below[0].sharey(below[1])
-    below[0].legend(loc="upper left", ncols=3)
+    below[0].legend(loc="lower right", bbox_to_anchor=(1, 1.1), ncols=3)
     return sheet.picture(f"Width {width}: {seconds(taken)}." for width, taken in at.items())
 
 

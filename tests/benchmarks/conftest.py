@@ -178,6 +178,7 @@ def pytest_benchmark_update_json(config, output_json):
 
 
 def pytest_benchmark_update_machine_info(config, machine_info):
+    machine_info.pop("node", None)  # the name of the machine is nobody's business, and says nothing about times
     machine_info["torch"] = torch.__version__
     machine_info["threads"] = torch.get_num_threads()
     machine_info["clocks"] = "unknown"  # whether the processor or the GPU changed its clock meanwhile is not known

@@ -4,6 +4,7 @@ What it saves is a fixed amount for each operation, so it shows for one row and 
 """
 
 import functools
+import sys
 import time
 
 import pytest
@@ -51,6 +52,7 @@ def test_grad_mode(race, device, entry, rows):
     check(found, model, x)
 
 
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="TorchScript does not support Python 3.14")
 @pytest.mark.finding(
     "scripted by TorchScript, an MLP is at least 10 % quicker than eager, {rows} rows",
     "scripted",

@@ -1,0 +1,263 @@
+"""`python -m page pictures`: what is drawn of a run of the benchmarks, what it says in words, and what is refused."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from page import pictures, records
+from plugins import timing
+
+ROOT = Path(__file__).parent.parent.parent
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def row(test, group, seconds, device="cpu", **about):
+    """One benchmark as pytest-benchmark writes it, whose rounds took the given seconds."""
+    return {
+        "group": f"{group} on {device}",
+        "name": f"test_{test}[{about}]",
+        "fullname": f"tests/benchmarks/test_some.py::test_{test}[{about}]",
+        "params": {name: value for name, value in about.items() if name != "logits"},
+        "extra_info": {"device": device, **about},
+        "stats": {"median": seconds, "q1": seconds * 0.99, "q3": seconds * 1.01, "data": [seconds] * 5},
+    }
+
+
+def finding(claim, group, ratio, at_most=1, verdict="holds here", **more):
+    interval = {"low": ratio * 0.99, "high": ratio * 1.01}
+    return {"claim": claim, "group": group, "ratio": ratio, "at_most": at_most, "verdict": verdict, **interval, **more}
+
+
+def conversion(device="-"):
+    """Two ways to make a tensor of an array: one that costs the same for any size, one in proportion to it."""
+    for size in (2**4, 2**10, 2**20):
+        yield row("array_to_tensor", "array to tensor", 1e-6, device, entry=size, convert="from_numpy")
+        yield row("array_to_tensor", "array to tensor", 1e-9 * size, device, entry=size, convert="tensor")
+
+
+def stability(lost_from):
+    """A loss whose gradient is lost from a logit on, for target 0, beside one that keeps it."""
+    logits = [-40, -20, 0, 20, 40]
+    for entry, keeps in (("with logits", True), ("sigmoid, BCELoss", False)):
+        gradients = [0.0, 0.0, 0.5, *(1.0 if keeps or logit < lost_from else 0.0 for logit in logits[3:])]
+        values = [0.0, 0.0, 0.7, 20.0, 40.0]
+        about = {"entry": entry, "target": 0, "logits": logits, "values": values, "gradients": gradients}
+        yield row("far_from_zero", "far from zero, target 0", 1e-4, **about)
+
+
+def batch_size():
+    """A rate that grows to 4 samples a batch and no further."""
+    for size, seconds in ((1, 1e-3), (2, 1e-3), (4, 1e-3), (8, 2e-3)):
+        yield row("inference", "inference, model MLP", seconds, entry=size, model="MLP")
+
+
+def alignment(eight=1.0):
+    """Products whose width is a multiple of eight, and others that take twice as long."""
+    for width in range(248, 265):
+        taken = 1e-5 * (eight if width % 8 == 0 else 9 if width == 257 else 2)  # one of them was disturbed
+        yield row("matrix_product_by_width", "matrix product by width", taken, entry=width, dtype="torch.bfloat16")
+    for test in ("matrix_product", "training_step"):
+        for entry, times in (("8k-1", 2), ("8k", 1), ("8k+1", 2)):
+            name = f"{test}, dtype float16, k 3"
+            yield row(test, name, 1e-5 * times, entry=entry, dtype="float16", k=3)
+
+
+def a_bench(rows, findings=()):
+    machine = {"torch": "2.13.0", "threads": 2, "cpu": {"brand_raw": "Some CPU"}, "devices": {"cpu": "AVX2"}}
+    rows = list(rows)
+    return pictures.Bench(
+        {"benchmarks": rows, "machine_info": machine, "datetime": "2026-01-02T03:04:05", "findings": list(findings)}
+    )
+
+
+KNEE = {
+    "claim": "MLP, inference: doubling the batch stops to pay at 4: the samples a second grow by less beyond",
+    "group": "inference, model MLP on cpu",
+    **{"knee": 4, "low": 4, "high": 4, "gain": 1.25, "verdict": "holds here"},
+}
+
+
+def everything():
+    found = [finding("one takes less than another", "array to tensor on -", 0.5), KNEE]
+    return a_bench([*conversion(), *stability(20), *batch_size(), *alignment()], found)
+
+
+def drawn(bench, folder):
+    return {path.name: path.read_text(encoding="utf-8") for path in pictures.draw(bench, folder)}
+
+
+def title_of(text):
+    return ElementTree.fromstring(text).find(f"{SVG}title").text
+
+
+def words_of(text):
+    return ElementTree.fromstring(text).find(f"{SVG}desc").text
+
+
+def test_every_kind_of_picture_is_drawn_with_a_title_and_words(tmp_path):
+    found = drawn(everything(), tmp_path)
+
+    assert sorted(found) == [f"{kind}-cpu.svg" for kind in sorted(pictures.PICTURES)]
+    for text in found.values():
+        root = ElementTree.fromstring(text)
+        assert root.get("role") == "img"
+        labels = root.get("aria-labelledby").split()
+        assert [root.find(f"{SVG}{tag}").get("id") for tag in ("title", "desc")] == labels
+        assert "cpu: Some CPU, AVX2 · torch 2.13.0 · threads: 2 · 2026-01-02" in "".join(root.itertext())
+
+
+def test_the_same_numbers_give_the_same_bytes(tmp_path):
+    assert drawn(everything(), tmp_path / "one") == drawn(everything(), tmp_path / "two")
+
+
+def test_what_a_claim_holds_is_text_and_no_markup(tmp_path):
+    claim = '<script>alert(1)</script> & "so" $x_1$ \\frac'
+    bench = a_bench(conversion(), [finding(claim, "array to tensor on -", 0.5)])
+
+    text = drawn(bench, tmp_path)["findings-cpu.svg"]
+
+    assert "<script" not in text
+    assert claim in words_of(text)
+    shown = "".join("".join(text.itertext()) for text in ElementTree.fromstring(text).iter(f"{SVG}text"))
+    assert "<script>alert(1)</script>" in shown
+    assert "$x_1$" in shown
+
+
+def test_a_picture_without_numbers_is_left_out(tmp_path):
+    assert sorted(drawn(a_bench(stability(20)), tmp_path)) == ["stability-cpu.svg"]
+
+
+def test_each_device_has_pictures_of_its_own(tmp_path):
+    rows = [*conversion(), *batch_size()]
+    rows += [row("inference", "inference, model MLP", 1e-3, "cuda:1", entry=size, model="MLP") for size in (1, 2)]
+    on_gpu = {**KNEE, "group": "inference, model MLP on cuda:1", "knee": 2, "low": 2, "high": 2}
+
+    found = drawn(a_bench(rows, [KNEE, on_gpu]), tmp_path)
+
+    assert sorted(found) == ["batch-size-cpu.svg", "batch-size-cuda-1.svg", "conversion-cpu.svg"]
+
+
+def test_the_findings_say_how_many_there_are_of_each_verdict(tmp_path):
+    group = "array to tensor on -"
+    verdicts = ["holds here", "holds here", "does not hold here", "inconclusive"]
+    claims = [
+        finding(f"claim {number}", group, 0.001 if number == 0 else 2, verdict=verdict)
+        for number, verdict in enumerate(verdicts)
+    ]
+
+    text = drawn(a_bench(conversion(), claims), tmp_path)["findings-cpu.svg"]
+
+    assert title_of(text) == "4 claims about cpu: 2 hold here, 1 do not, 1 are too close to call"
+    assert "claim 2: 2.00 (1.98 to 2.02), claimed at most 1: does not hold here." in words_of(text)
+    assert "claim 0: 1/1,000" in words_of(text)
+
+
+def test_the_knee_is_in_the_title_and_in_the_words(tmp_path):
+    text = drawn(a_bench(batch_size(), [KNEE]), tmp_path)["batch-size-cpu.svg"]
+
+    assert title_of(text) == "A batch twice as large pays up to 4 samples on cpu"
+    assert "4 samples in 1 ms, 4,000 a second, 8 samples in 2 ms, 4,000 a second; the knee is at 4" in words_of(text)
+
+
+@pytest.mark.parametrize(
+    ("eight", "says"), [(1, "takes 2 times as long"), (2, "takes as long"), (4, "takes 0.5 times as long")]
+)
+def test_the_alignment_is_that_of_the_neighbours_of_multiples_of_eight(tmp_path, eight, says):
+    text = drawn(a_bench(alignment(eight)), tmp_path)["alignment-cpu.svg"]
+
+    assert title_of(text).startswith(f"A width next to a multiple of 8 {says} on cpu in bfloat16")
+
+
+def test_what_grows_and_what_does_not_is_in_the_title_of_the_conversion(tmp_path):
+    text = drawn(a_bench(conversion()), tmp_path)["conversion-cpu.svg"]
+
+    assert title_of(text) == (
+        "1.05 million numbers instead of 16 take from_numpy as long, for it copies none, "
+        "and torch.tensor 66,000 times as long"
+    )
+
+
+@pytest.mark.parametrize(("lost_from", "says"), [(20, "from a logit of 20 for target 0 on"), (99, "at every logit")])
+def test_the_title_of_the_losses_says_from_where_the_gradient_is_lost(tmp_path, lost_from, says):
+    text = drawn(a_bench(stability(lost_from)), tmp_path)["stability-cpu.svg"]
+
+    assert says in title_of(text)
+
+
+def test_what_is_too_close_to_call_is_the_same_as_in_the_findings():
+    assert pictures.MARGIN == timing.MARGIN
+    assert list(pictures.VERDICTS) == [timing.HOLDS, timing.FALSE, timing.OPEN]
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        (None, "cannot be read"),
+        ("{", "is not whole JSON"),
+        ("[1, 2]", "is not what pytest-benchmark writes; make one with: nox -s bench"),
+        ('{"benchmarks": []}', "there are no benchmarks in it"),
+        (json.dumps({"benchmarks": [{}], "machine_info": {}, "datetime": ""}), r"\$\.benchmarks\[0\]: .*required"),
+        (
+            json.dumps(everything().document | {"findings": [finding("a", "b", 1, verdict="perhaps")]}),
+            r"\$\.findings\[0\]\.verdict: 'perhaps' is not one of",
+        ),
+        (
+            json.dumps(everything().document | {"findings": [finding("a", "b", -1)]}),
+            r"\$\.findings\[0\]",
+        ),
+    ],
+)
+def test_a_file_that_is_no_run_of_the_benchmarks_is_refused_by_name(tmp_path, text, reason):
+    path = tmp_path / "bench.json"
+    if text is not None:
+        path.write_text(text, encoding="utf-8")
+
+    with pytest.raises(records.BadRecord, match=f"^{re.escape(str(path))}: .*{reason}"):
+        pictures.read(path)
+
+
+def command_line(*arguments):
+    command = [sys.executable, "-m", "page", "pictures", *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8")
+
+
+def test_the_command_line_names_the_file_and_the_reason(tmp_path):
+    absent, taken = tmp_path / "absent.json", tmp_path / "taken"
+    good = tmp_path / "bench.json"
+    good.write_text(json.dumps(everything().document), encoding="utf-8")
+    taken.write_text("", encoding="utf-8")
+
+    for arguments, culprit in (((absent,), absent), ((good, "--out", taken), taken)):
+        run = command_line(*arguments)
+        assert run.returncode == 2
+        assert run.stdout == ""
+        assert run.stderr.startswith(f"python -m page: {culprit}: ")
+        assert run.stderr.count("\n") == 1
+
+
+def test_benchmarks_leave_what_the_pictures_are_drawn_of(tmp_path, monkeypatch):
+    """The pictures look benchmarks up by name: two that are quick to run are drawn, the others are there at least."""
+    for name in [name for name in os.environ if name.startswith("PYTEST_XDIST_")]:
+        monkeypatch.delenv(name)  # in one process of several nothing is timed
+    measured = tmp_path / "bench.json"
+    pytest_here = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    chosen = ["tests/benchmarks/test_stability.py", "tests/benchmarks/test_conversion.py", "-k", "array_to or far_from"]
+    subprocess.run([*pytest_here, *chosen, f"--benchmark-json={measured}"], cwd=ROOT, check=True, capture_output=True)
+    listing = subprocess.run(
+        [*pytest_here, "tests/benchmarks", "--collect-only"], cwd=ROOT, check=True, capture_output=True, text=True
+    ).stdout
+
+    run = command_line(measured, "--out", tmp_path / "pictures")
+
+    assert run.returncode == 0, run.stderr
+    names = {Path(line).name for line in run.stdout.splitlines()}
+    assert {"conversion-cpu.svg", "findings-cpu.svg", "stability-cpu.svg"} <= names
+    assert "node" not in json.loads(measured.read_text(encoding="utf-8"))["machine_info"]
+    for name in ("test_matrix_product_by_width", "test_matrix_product[", "test_training_step[", "test_inference["):
+        assert name in listing

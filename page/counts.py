@@ -14,13 +14,14 @@ COLUMNS = {
 
 def as_markdown(records):
     """The lines of a Markdown table, the oldest torch first; platform and devices are in it where they differ."""
+    records = sorted(records, key=_age)
     platforms = len({record.environment["platform"] for record in records}) > 1
     devices = len({_devices(record) for record in records}) > 1
     abouts = ["torch", "Python", "NumPy", *["platform"] * platforms, *["devices"] * devices]
     heads = [*abouts, *COLUMNS.values(), "will change"]
     yield "| " + " | ".join(heads) + " |"
     yield "|" + " --- |" * len(abouts) + " ---: |" * (len(heads) - len(abouts))
-    for record in sorted(records, key=_age):
+    for record in records:
         environment = record.environment
         versions = [
             Version(environment["torch"]).public,

@@ -99,6 +99,7 @@ def test_the_table_of_counts_is_the_one_that_is_generated():
     (title,) = re.findall(r"^<!-- real output: nox -s counts -->\n\n((?:\|.*\n)+)", TEXT, re.MULTILINE)
 
     assert title.splitlines() == list(counts.as_markdown(map(records.read, RECORDS.glob("torch-*.json"))))
+    assert title.count("\n") == 2 + len(list(RECORDS.glob("torch-*.json")))
 
 
 def test_there_is_a_record_of_every_supported_release():

@@ -8,7 +8,7 @@ import platform
 
 import pytest
 
-from plugins import claims, devices, simulation, versions
+from plugins import claims, devices, pictured, simulation, versions
 
 # What is imported stays as long as the run: looking through it for garbage again and again took a third of the time.
 gc.disable()
@@ -143,6 +143,8 @@ def pytest_sessionstart(session):
         config.pluginmanager.register(census, "census")
         if (path := config.getoption("record")) is not None:
             config.pluginmanager.register(record.Record(record.target(config, path), census), "record")
+    if config.getoption("record") is not None:
+        config.pluginmanager.register(pictured, "pictured")
 
 
 @pytest.hookimpl(trylast=True)  # which comes first: pytest prints the headers in reverse
@@ -164,6 +166,7 @@ def pytest_report_header(config):
 @pytest.hookimpl(tryfirst=True)
 def pytest_generate_tests(metafunc):
     claims.check(metafunc.definition)
+    pictured.check(metafunc.definition)
     devices.generate(metafunc, metafunc.config.stash[devices.FOUND])
 
 

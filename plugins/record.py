@@ -89,7 +89,7 @@ def document(config, census):
             "reason": outcome.reason,
             "seconds": round(outcome.seconds, 6),
         }
-        for name in ("explanation", "will_change"):
+        for name in ("explanation", "will_change", "values"):
             if value := getattr(outcome, name):
                 result[name] = value
         note["results"].append(result)

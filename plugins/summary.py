@@ -32,6 +32,7 @@ class Outcome:
     seconds: float = 0.0
     explanation: list[str] = field(default_factory=list)
     will_change: list[str] = field(default_factory=list)
+    values: list[dict] = field(default_factory=list)
 
     @property
     def name(self):
@@ -80,6 +81,7 @@ class Census:
             outcome.reason = getattr(report, "wasxfail", "") or report.longrepr[2].removeprefix("Skipped: ")
         elif report.when == "call" and report.passed:
             outcome.verdict, outcome.reason = HELD, ""
+            outcome.values = properties.get("values", [])
 
     def pytest_warning_recorded(self, warning_message, nodeid):
         """A change that torch or a neighbour announces to a note is a finding; what else warns is an error already."""

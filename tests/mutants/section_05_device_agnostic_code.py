@@ -2,7 +2,6 @@
 
 import copy
 import io
-import os
 import threading
 import warnings
 from concurrent.futures import ThreadPoolExecutor
@@ -100,7 +99,6 @@ def current_accelerator_does_not_check(patch):
 
 
 BUILD = "test_current_accelerator_tells_what_the_build_is_for"
-NUMBER = "test_a_bare_number_is_a_device_of_the_builds_accelerator"
 
 
 def named():
@@ -127,37 +125,6 @@ def current_accelerator_has_another_default(patch):
             torch.device("xpu") if check_available is None else original(check_available=check_available)
         ),
     )
-
-
-@mutant(
-    kills=NUMBER,
-    witness=lambda: (error_of(lambda: torch.device(1)) is RuntimeError) == (named() is None),
-    raises=RuntimeError,
-)
-def a_bare_number_is_the_other_way_round(patch):
-    """`torch.device(1)` is `cuda:1` in a build for no accelerator, and raises in one for an accelerator."""
-
-    def make(device, *args, **kwargs):
-        if args != (1,):
-            return device(*args, **kwargs)
-        if named() is None:
-            return device("cuda:1")
-        raise RuntimeError("Cannot access accelerator device when none is available.")
-
-    patch.around(torch, "device", make)
-
-
-@mutant(kills=NUMBER, witness=lambda: not cpu_1())
-def a_bare_number_is_a_cpu(patch):
-    """`torch.device(1)` is `cpu:1`."""
-    patch.around(torch, "device", lambda device, *a, **k: device("cpu:1") if a == (1,) else device(*a, **k))
-
-
-def cpu_1():
-    try:
-        return torch.device(1).type == "cpu"
-    except RuntimeError:
-        return False
 
 
 EVERY = "test_every_build_can_be_asked_for_an_intel_gpu"
@@ -199,18 +166,6 @@ def get_device_module_of_a_device_is_that_of_cuda(patch):
         "get_device_module",
         lambda get, device=None: get(device) if isinstance(device, str) else torch.cuda if device != "cuda" else None,
     )
-
-
-@mutant(kills="test_the_cpu_answers_like_an_accelerator", witness=lambda: torch.cpu.device_count() == 1)
-def the_cpu_counts_its_cores(patch):
-    """`torch.cpu.device_count()` is the number of cores."""
-    patch.setattr(torch.cpu, "device_count", lambda: (os.cpu_count() or 1) + 1)
-
-
-@mutant(kills="test_the_cpu_answers_like_an_accelerator", witness=lambda: torch.cpu.is_available() is True)
-def the_cpu_is_not_available(patch):
-    """`torch.cpu.is_available()` is False."""
-    patch.setattr(torch.cpu, "is_available", lambda: False)
 
 
 @mutant(
@@ -684,7 +639,19 @@ def stack_moves_to_the_first(patch):
     )
 
 
-@mutant(kills=MIX, witness=lambda: raises(RuntimeError, lambda: torch.ones(3) + torch.ones((), device="meta")))
+@mutant(
+    kills=MIX,
+    witness=lambda: raises(RuntimeError, lambda: F.linear(torch.ones(3, 3), torch.ones(3, 3), torch.ones(3).to(META))),
+)
+def linear_moves_its_bias(patch):
+    """`F.linear` moves the bias to where the input is."""
+    patch.around(F, "linear", lambda linear, x, w, b=None: linear(x, w, to_the_first(x, b)))
+
+
+@mutant(
+    kills="test_a_scalar_tensor_of_the_cpu_mixes_with_any_device",
+    witness=lambda: raises(RuntimeError, lambda: torch.ones(3) + torch.ones((), device="meta")),
+)
 def scalars_of_any_device_are_let_in(patch):
     """A CPU tensor plus a 0-dimensional tensor of another device is computed, on the CPU."""
 

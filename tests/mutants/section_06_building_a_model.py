@@ -815,41 +815,6 @@ def optimizers_take_a_set(patch):
     )
 
 
-DECOUPLED = "test_adam_can_decay_weights_like_adamw"
-
-
-def decayed(optimizer, **options):
-    return path([1], optimizer=optimizer, lr=0.25, weight_decay=0.5, **options)
-
-
-@mutant(
-    kills=DECOUPLED,
-    witness=lambda: decayed(torch.optim.Adam, decoupled_weight_decay=True) == decayed(torch.optim.AdamW),
-)
-def adam_ignores_decoupled_weight_decay(patch):
-    """`torch.optim.Adam(decoupled_weight_decay=True)` lets the decay take part in the gradient."""
-
-    def init(original, self, *args, **options):
-        if type(self) is torch.optim.Adam:
-            options.pop("decoupled_weight_decay", None)
-        original(self, *args, **options)
-
-    patch.around(torch.optim.Adam, "__init__", init)
-
-
-@mutant(
-    kills=DECOUPLED,
-    witness=lambda: decayed(torch.optim.Adam) != decayed(torch.optim.AdamW),
-)
-def adam_decouples_weight_decay_always(patch):
-    """`torch.optim.Adam` decays weights as AdamW does unless told."""
-    patch.around(
-        torch.optim.Adam,
-        "__init__",
-        lambda init, self, *args, **options: init(self, *args, **{**options, "decoupled_weight_decay": True}),
-    )
-
-
 FUSED = "test_a_fused_optimizer_runs_on_the_cpu"
 
 

@@ -385,37 +385,6 @@ def sequential_runs_no_hooks_of_parts(patch):
     patch.setattr(nn.Sequential, "forward", forward)
 
 
-ALWAYS = "test_a_hook_can_run_after_an_error_too"
-
-
-def hooks_after_an_error(**options):
-    """How often a hook ran after a forward that raised."""
-    layer, seen = nn.Linear(2, 1), []
-    layer.register_forward_hook(lambda *args: seen.append(args), **options)
-    raises(RuntimeError, layer, torch.ones(1, 3))
-    return len(seen)
-
-
-@mutant(kills=ALWAYS, witness=lambda: hooks_after_an_error(always_call=True) == 1)
-def always_call_is_ignored(patch):
-    """`register_forward_hook(always_call=True)` makes a hook that runs after success only."""
-    patch.around(
-        nn.Module,
-        "register_forward_hook",
-        lambda register, self, hook, *, always_call=False, **k: register(self, hook, **k),
-    )
-
-
-@mutant(kills=ALWAYS, witness=lambda: hooks_after_an_error() == 0)
-def forward_hooks_are_always_called(patch):
-    """`register_forward_hook` makes hooks that run after an error too, unless told."""
-    patch.around(
-        nn.Module,
-        "register_forward_hook",
-        lambda register, self, hook, **k: register(self, hook, **{**k, "always_call": True}),
-    )
-
-
 BACKWARD_HOOK = "test_a_backward_hook_warns_where_no_input_needs_a_gradient"
 
 
@@ -942,7 +911,7 @@ def to_converts_whole_numbers(patch):
 
 
 @mutant(
-    kills=("test_to_converts_what_is_registered", "test_to_moves_what_is_registered"),
+    kills="test_to_converts_what_is_registered",
     witness=lambda: after_half().tensor.dtype == torch.float32,
 )
 def to_reaches_plain_tensors(patch):
@@ -977,7 +946,7 @@ def to_reaches_layers_in_lists(patch):
 
 
 @mutant(
-    kills=("test_to_converts_what_is_registered", "test_to_moves_what_is_registered"),
+    kills="test_to_converts_what_is_registered",
     witness=lambda: after_half().mean.dtype == torch.float16,
 )
 def to_leaves_buffers(patch):
@@ -1216,7 +1185,6 @@ def twice():
 
 
 SET = "test_set_submodule_replaces_a_part_by_its_dotted_name"
-STRICT = "test_set_submodule_adds_what_is_not_there_unless_strict"
 
 
 def after_set_submodule(name, **options):
@@ -1226,7 +1194,7 @@ def after_set_submodule(name, **options):
     return [where for where, part in model.named_modules() if isinstance(part, nn.Identity)]
 
 
-@mutant(kills=(SET, STRICT), witness=lambda: after_set_submodule("1") == ["1"])
+@mutant(kills=SET, witness=lambda: after_set_submodule("1") == ["1"])
 def set_submodule_does_nothing(patch):
     """`set_submodule` leaves the model as it is."""
     patch.setattr(nn.Module, "set_submodule", lambda self, target, module, strict=False: None)
@@ -1239,22 +1207,6 @@ def set_submodule_stays_on_top(patch):
         nn.Module,
         "set_submodule",
         lambda set, self, target, *args, **k: set(self, target.rpartition(".")[2], *args, **k),
-    )
-
-
-@mutant(kills=STRICT, witness=lambda: raises(AttributeError, lambda: after_set_submodule("x", strict=True)))
-def set_submodule_is_never_strict(patch):
-    """`set_submodule(strict=True)` adds a part that is not there."""
-    patch.around(nn.Module, "set_submodule", lambda set, self, target, module, strict=False: set(self, target, module))
-
-
-@mutant(kills=STRICT, witness=lambda: after_set_submodule("x") == ["x"], raises=AttributeError)
-def set_submodule_is_always_strict(patch):
-    """`set_submodule` raises AttributeError for a part that is not there unless told."""
-    patch.around(
-        nn.Module,
-        "set_submodule",
-        lambda set, self, target, module, strict=True: set(self, target, module, strict=True),
     )
 
 

@@ -5,6 +5,7 @@ when the device is chosen in one place and everything else follows. Where this m
 second device here: a real PyTorch device that knows shapes and dtypes and holds no numbers.
 """
 
+import contextlib
 import io
 import operator
 import warnings
@@ -42,8 +43,8 @@ def test_the_classic_line_finds_a_device_that_works():
 
 @pytest.mark.holds("torch>=2.6", otherwise=AttributeError)
 def test_the_modern_line_finds_any_accelerator():
-    """`torch.accelerator.current_accelerator()`, where `torch.accelerator.is_available()`, names whichever
-    accelerator there is.
+    """From torch 2.6 on `torch.accelerator.current_accelerator()` names whichever accelerator there is, where
+    `torch.accelerator.is_available()`; before, ask for each kind.
 
     Ask whether before asking which: a CUDA build can name cuda on a machine without a GPU.
 
@@ -60,7 +61,8 @@ def test_the_modern_line_finds_any_accelerator():
 
 @pytest.mark.holds("torch>=2.7", otherwise=(AttributeError, TypeError))
 def test_current_accelerator_can_check_for_itself():
-    """`current_accelerator(check_available=True)` is None exactly where no accelerator is available.
+    """From torch 2.7 on `current_accelerator(check_available=True)` is None exactly where no accelerator is available;
+    in 2.6, ask `is_available()` first.
 
     https://docs.pytorch.org/docs/stable/generated/torch.accelerator.current_accelerator.html
     """
@@ -86,68 +88,6 @@ def test_current_accelerator_tells_what_the_build_is_for():
     built_for_gpus = torch.version.cuda is not None or torch.version.hip is not None
     assert (named == torch.device("cuda")) == built_for_gpus
     assert torch.accelerator.current_accelerator() == named
-
-
-@pytest.mark.myth("torch.device(0) is cuda:0")
-@pytest.mark.holds("torch>=2.7", otherwise=(AttributeError, TypeError))
-def test_a_bare_number_is_a_device_of_the_builds_accelerator():
-    """From torch 2.7 on `torch.device(1)` is number 1 of the accelerator that this torch was built for, GPU or not, and
-    RuntimeError in a build for none.
-
-    Until 2.4 it was `cuda:1` everywhere, in 2.5 and 2.6 it raised on a machine without an accelerator. Name the type.
-
-    https://docs.pytorch.org/docs/stable/tensor_attributes.html
-    """
-    named = torch.accelerator.current_accelerator(check_available=False)
-
-    if named is None:
-        with pytest.raises(RuntimeError, match="Cannot access accelerator device"):
-            torch.device(1)
-    else:
-        assert torch.device(1) == torch.device(named.type, 1)
-
-
-@pytest.mark.holds("torch>=2.3", otherwise=AttributeError)
-def test_every_build_can_be_asked_for_an_intel_gpu():
-    """From torch 2.3 on `torch.xpu` is there in every build, and `torch.xpu.is_available()` is False where there is no
-    such GPU, as `torch.cuda.is_available()` is.
-
-    Before, `elif torch.xpu.is_available()` raised AttributeError in builds that were not Intel's.
-
-    https://docs.pytorch.org/docs/stable/xpu.html
-    """
-    assert torch.xpu.is_available() is (torch.xpu.device_count() > 0)
-    assert torch.cuda.is_available() is (torch.cuda.device_count() > 0)
-
-
-@pytest.mark.holds("torch>=2.4", otherwise=AttributeError)
-def test_get_device_module_finds_the_module_of_a_device(device):
-    """From torch 2.4 on `torch.get_device_module(device)` is the module of its type: `torch.cpu`, `torch.cuda`,
-    `torch.mps`.
-
-    So `torch.get_device_module(device).synchronize()` needs no `if`. In releases before, write `getattr(torch,
-    device.type)`.
-
-    https://docs.pytorch.org/docs/stable/generated/torch.get_device_module.html
-    """
-    module = torch.get_device_module(device)
-
-    assert module is getattr(torch, device.type)
-    assert torch.get_device_module(device.type) is module
-    assert torch.get_device_module("cuda") is torch.cuda
-    assert module.synchronize() is None
-
-
-@pytest.mark.holds("torch>=2.1", otherwise=AttributeError)
-def test_the_cpu_answers_like_an_accelerator():
-    """From torch 2.1 on `torch.cpu` has the functions of `torch.cuda` that device-agnostic code calls: there is always
-    one CPU, and there is never anything to wait for.
-
-    https://docs.pytorch.org/docs/stable/cpu.html
-    """
-    assert torch.cpu.is_available() is True
-    assert torch.cpu.device_count() == 1
-    assert torch.cpu.synchronize() is None
 
 
 @pytest.mark.parametrize(
@@ -233,6 +173,37 @@ def test_on_an_accelerator_every_tensor_has_an_index(accelerator):
     assert tensor.device.index == (module.current_device() if hasattr(module, "current_device") else 0)  # mps has one
     assert tensor.device != plain
     assert tensor.device.type == plain.type
+
+
+@pytest.mark.holds("torch>=2.3", otherwise=AttributeError)
+def test_every_build_can_be_asked_for_an_intel_gpu():
+    """From torch 2.3 on `torch.xpu` is there in every build, and `torch.xpu.is_available()` is False where there is no
+    such GPU, as `torch.cuda.is_available()` is.
+
+    Before, `elif torch.xpu.is_available()` raised AttributeError in builds that were not Intel's.
+
+    https://docs.pytorch.org/docs/stable/xpu.html
+    """
+    assert torch.xpu.is_available() is (torch.xpu.device_count() > 0)
+    assert torch.cuda.is_available() is (torch.cuda.device_count() > 0)
+
+
+@pytest.mark.holds("torch>=2.4", otherwise=AttributeError)
+def test_get_device_module_finds_the_module_of_a_device(device):
+    """From torch 2.4 on `torch.get_device_module(device)` is the module of its type: `torch.cpu`, `torch.cuda`,
+    `torch.mps`.
+
+    So `torch.get_device_module(device).synchronize()` needs no `if`. In releases before, write `getattr(torch,
+    device.type)`.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.get_device_module.html
+    """
+    module = torch.get_device_module(device)
+
+    assert module is getattr(torch, device.type)
+    assert torch.get_device_module(device.type) is module
+    assert torch.get_device_module("cuda") is torch.cuda
+    assert module.synchronize() is None
 
 
 # Making tensors somewhere
@@ -372,7 +343,8 @@ def test_a_new_tensor_tells_the_default_device(device_pair):
 
 @pytest.mark.holds("torch>=2.3", otherwise=AttributeError)
 def test_get_default_device_tells_where_tensors_go(device_pair):
-    """`torch.get_default_device()` is the CPU, or what `torch.set_default_device` said last.
+    """From torch 2.3 on `torch.get_default_device()` is the CPU, or what `torch.set_default_device` said last; before,
+    read `torch.empty(0).device`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.get_default_device.html
     """
@@ -648,18 +620,16 @@ def test_out_of_memory_has_a_name_for_every_device():
 
 @pytest.mark.holds("torch>=2.8", otherwise=AttributeError)
 def test_an_error_of_a_device_is_still_a_runtime_error():
-    """From torch 2.8 on what a device reports is raised as `torch.AcceleratorError`, a kind of RuntimeError, as it was.
+    """From torch 2.8 on there is `torch.AcceleratorError` for what a device reports, and as a RuntimeError it is still
+    caught by `except RuntimeError`, which works in every release.
 
-    Running out of memory has a class of its own, also a RuntimeError: `torch.OutOfMemoryError` from 2.4 on, and in all
-    releases `torch.cuda.OutOfMemoryError`. `except RuntimeError` catches both under every torch.
+    Too little memory is no case of it, but a class beside it: two `except` clauses tell them apart, in either order.
 
     https://docs.pytorch.org/docs/stable/generated/torch.cuda.OutOfMemoryError.html
     """
-    with pytest.raises(RuntimeError):
-        raise torch.AcceleratorError("device-side assert triggered")
-
-    assert torch.cuda.OutOfMemoryError is torch.OutOfMemoryError
-    assert torch.OutOfMemoryError.__mro__[1:] == torch.AcceleratorError.__mro__[1:] == RuntimeError.__mro__
+    assert issubclass(torch.AcceleratorError, RuntimeError)
+    assert not issubclass(torch.OutOfMemoryError, torch.AcceleratorError)
+    assert not issubclass(torch.AcceleratorError, torch.OutOfMemoryError)
 
 
 # Two devices in one operation
@@ -682,7 +652,7 @@ PAIRWISE = {
     "mse_loss": lambda one, another: F.mse_loss(one, another),
     "l1_loss": lambda one, another: F.l1_loss(one, another),
     "bce_with_logits": lambda one, another: F.binary_cross_entropy_with_logits(one, another),
-    "cross_entropy": lambda one, another: F.cross_entropy(one, another[:, 0].long()),
+    "cross_entropy": lambda one, another: F.cross_entropy(one, another.argmax(1)),
 }
 
 
@@ -732,8 +702,8 @@ def test_a_scalar_tensor_of_the_cpu_mixes_with_any_device(device_pair):
     """In arithmetic a 0-dimensional CPU tensor may meet a tensor of any device, as a Python number may, and the result
     is on that device.
 
-    Nothing else mixes in arithmetic: no 0-dimensional tensor from elsewhere with a CPU tensor, and no tensor of one
-    element with brackets around it.
+    Nothing else mixes in arithmetic: no tensor of one element with brackets around it, and no 0-dimensional tensor from
+    elsewhere with a CPU tensor, so `total += loss` with a total on the CPU needs `loss.item()` on a GPU.
 
     https://docs.pytorch.org/docs/stable/notes/cuda.html
     """
@@ -766,17 +736,18 @@ def test_a_scalar_of_the_cpu_computes_on_an_accelerator(accelerator):
     assert vector.tolist() == [3, 4, 6]
 
 
-@pytest.mark.parametrize(
-    "operation",
-    [
-        pytest.param(lambda one, another: one @ another, id="@"),
-        pytest.param(lambda one, another: torch.mm(one, another), id="mm"),
-        pytest.param(lambda one, another: torch.bmm(one[None], another[None]), id="bmm"),
-        pytest.param(lambda one, another: F.linear(one, another), id="linear without bias"),
-        pytest.param(lambda one, another: one.add_(another), id="add_"),
-        pytest.param(lambda one, another: F.embedding(one.long(), another), id="embedding"),
-    ],
-)
+PRODUCTS = {
+    "@": operator.matmul,
+    "mm": lambda one, another: torch.mm(one, another),
+    "bmm": lambda one, another: torch.bmm(one.unsqueeze(0), another.unsqueeze(0)),
+    "linear": lambda one, another: F.linear(one, another),
+    "linear, bias elsewhere": lambda one, another: F.linear(one, one, another.sum(0)),
+    "add_": lambda one, another: one.add_(another),
+}
+EMBEDDING = {"embedding": lambda one, another: F.embedding(one.long(), another)}
+
+
+@pytest.mark.parametrize("operation", (PRODUCTS | EMBEDDING).values(), ids=PRODUCTS | EMBEDDING)
 def test_matrix_products_do_not_mix_devices_either(operation, accelerator):
     """Between the CPU and an accelerator, matrix products, `add_` and embeddings raise RuntimeError in either order.
 
@@ -791,69 +762,29 @@ def test_matrix_products_do_not_mix_devices_either(operation, accelerator):
     assert here.sum().item() == there.sum().item() == 9
 
 
-def refused_and_allowed_by_cuda():
-    """For operations on a tensor of the CPU and one of CUDA, in both orders: the exception, or where the result is."""
-    matrix, row, scalar = torch.ones(3, 3), torch.ones(3), torch.tensor(2.0)
-    cuda_matrix, cuda_row, cuda_scalar = (torch.ones(size, device="cuda") for size in [(3, 3), 3, ()])
+def what_mixes_with_cuda():
+    """The names of the operations that took a tensor of CUDA together with one of the CPU.
 
-    def both_orders(operation, *pairs):
-        return [outcome(operation, one, another) for one, another in [*pairs, *(pair[::-1] for pair in pairs)]]
-
-    def outcome(operation, one, another):
-        try:
-            return operation(one, another).device.type
-        except RuntimeError:
-            return "RuntimeError"
-
-    two_matrices = {
-        "@": operator.matmul,
-        "mm": torch.mm,
-        "linear": lambda x, weight: F.linear(x, weight),
-        "linear with bias": lambda x, weight: F.linear(x, weight, weight[0]),
-        "linear, bias elsewhere": lambda x, bias: F.linear(x, x, bias[0]),
-        "cat": lambda one, another: torch.cat([one, another]),
-        "stack": lambda one, another: torch.stack([one, another]),
-        "where": lambda one, another: torch.where(one > 0, one, another),
-        "+": operator.add,
-        "+=": lambda one, another: one.add_(another),
-        "==": operator.eq,
-        "bce_with_logits": F.binary_cross_entropy_with_logits,
-        "mse_loss": F.mse_loss,
-        "cross_entropy": lambda logits, targets: F.cross_entropy(logits, targets[0].long()),
-        "cross_entropy, weight": lambda x, weight: F.cross_entropy(x, x[0].long(), weight=weight[0]),
-        "embedding": lambda index, weight: F.embedding(index[0].long(), weight),
-    }
-    arithmetic = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv, "<": operator.lt}
-    return {
-        "refused": {name: both_orders(call, (matrix, cuda_matrix)) for name, call in two_matrices.items()},
-        "0-dim of cuda": {name: both_orders(call, (row, cuda_scalar)) for name, call in arithmetic.items()},
-        "0-dim of the cpu": {name: both_orders(call, (scalar, cuda_row)) for name, call in arithmetic.items()},
-        "number": {name: both_orders(call, (2.0, cuda_row)) for name, call in arithmetic.items()},
-        "+=": [
-            outcome(lambda one, another: one.add_(another), cuda_row, scalar),
-            outcome(lambda one, another: one.add_(another), row, cuda_scalar),
-        ],
-        "made": [tensor.device.type for tensor in (cuda_row.new_zeros(2), torch.zeros_like(row), row.to(cuda_row))],
-    }
+    No embedding, for which torch's simulation of a GPU is wrong in early releases.
+    """
+    here, there = torch.ones(3, 3), torch.ones(3, 3, device="cuda")
+    mixed = []
+    for name, operation in (PAIRWISE | PRODUCTS).items():
+        operation(there, there)  # among themselves they do
+        for one, another in [(here, there), (there, here)]:
+            with contextlib.suppress(RuntimeError):
+                operation(one, another)
+                mixed.append(name)
+    return mixed
 
 
 def test_operations_do_not_mix_a_gpus_tensors_with_the_cpus(on_cuda):
-    """Products, layers, joins, arithmetic in place or not, losses and embeddings raise RuntimeError where a CUDA tensor
-    meets the CPU's, in either order; in arithmetic a 0-dimensional CPU tensor is let in, as a Python number is.
-
-    A 0-dimensional CUDA tensor is not: `total += loss` with a total on the CPU needs `loss.item()`.
+    """Products, layers, joins, losses and arithmetic, in place or not, raise RuntimeError where a CUDA tensor with
+    dimensions meets one of the CPU, in either order.
 
     https://docs.pytorch.org/docs/stable/notes/cuda.html
     """
-    found = on_cuda(refused_and_allowed_by_cuda)
-
-    assert {name: outcomes for name, outcomes in found["refused"].items() if outcomes != ["RuntimeError"] * 2} == {}
-    assert len(found["refused"]) == 16
-    assert set(map(tuple, found["0-dim of cuda"].values())) == {("RuntimeError", "RuntimeError")}
-    assert set(map(tuple, found["0-dim of the cpu"].values())) == {("cuda", "cuda")}
-    assert set(map(tuple, found["number"].values())) == {("cuda", "cuda")}
-    assert found["+="] == ["cuda", "RuntimeError"]
-    assert found["made"] == ["cuda", "cpu", "cuda"]
+    assert on_cuda(what_mixes_with_cuda) == []
 
 
 def test_an_index_may_stay_on_the_cpu(accelerator):
@@ -869,66 +800,6 @@ def test_an_index_may_stay_on_the_cpu(accelerator):
     assert picked.device == accelerator
     with pytest.raises(RuntimeError, match=r"(?i)indices should be .*on cpu"):
         tensor[index.to(accelerator)]
-
-
-# Mixed precision
-
-
-@pytest.mark.holds("torch>=2.4", otherwise=TypeError)
-def test_autocast_can_be_asked_by_type_of_device():
-    """From torch 2.4 on `torch.is_autocast_enabled(device.type)` tells whether autocast is on for a type of device, and
-    `torch.get_autocast_dtype(device.type)` in what dtype it computes: on the CPU in bfloat16, on CUDA in float16.
-
-    Before, there was a function for each type, and `is_autocast_enabled()` spoke of CUDA alone.
-
-    https://docs.pytorch.org/docs/stable/amp.html
-    """
-    assert [torch.is_autocast_enabled(device_type) for device_type in ("cpu", "cuda")] == [False, False]
-    assert torch.get_autocast_dtype("cpu") == torch.bfloat16
-    assert torch.get_autocast_dtype("cuda") == torch.float16
-
-    with torch.autocast("cpu", dtype=torch.float16):
-        assert [torch.is_autocast_enabled(device_type) for device_type in ("cpu", "cuda")] == [True, False]
-        assert torch.get_autocast_dtype("cpu") == torch.float16
-
-
-@pytest.mark.holds("torch>=2.4", otherwise=AssertionError)
-def test_mixed_precision_names_its_device():
-    """From torch 2.4 on the classes of `torch.cuda.amp` and `torch.cpu.amp`, made for one device, give a FutureWarning.
-
-    `torch.autocast("cuda")` works in every release without one.
-
-    https://docs.pytorch.org/docs/stable/amp.html
-    """
-    with pytest.warns(FutureWarning, match=r"Please use `torch.amp.autocast\('cpu', args...\)`"):
-        torch.cpu.amp.autocast()
-    with pytest.warns(FutureWarning, match=r"Please use `torch.amp.GradScaler\('cuda', args...\)`"):
-        torch.cuda.amp.GradScaler(enabled=False)
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        torch.autocast("cpu")
-        torch.amp.GradScaler("cuda", enabled=False)
-
-
-@pytest.mark.holds("torch>=2.2", otherwise=UserWarning)
-def test_autocast_on_the_cpu_takes_float16():
-    """From torch 2.2 on `torch.autocast("cpu", dtype=torch.float16)` computes products in float16; before, it
-    warned and raised RuntimeError.
-
-    bfloat16, which is its default on the CPU, works in every release.
-
-    https://docs.pytorch.org/docs/stable/amp.html
-    """
-    x = torch.tensor([[1.0, 2.0], [-3.0, 0.5]])
-
-    with torch.autocast("cpu", dtype=torch.float16):
-        product = x @ x
-    with torch.autocast("cpu"):
-        by_default = x @ x
-
-    assert (product.dtype, product.tolist()) == (torch.float16, [[-5, 3], [-4.5, -5.75]])
-    assert (by_default.dtype, by_default.tolist()) == (torch.bfloat16, [[-5, 3], [-4.5, -5.75]])
 
 
 # Models
@@ -1251,8 +1122,10 @@ def test_a_model_from_meta_gets_its_memory_with_to_empty(device):
 @pytest.mark.myth("load_state_dict fills a model that was built on meta")
 @pytest.mark.holds("torch>=2.1", otherwise=AssertionError)
 def test_loading_into_a_meta_model_does_nothing():
-    """`load_state_dict` into a model on `meta` loads nothing and reports that all keys match, from torch 2.1 on with a
-    UserWarning.
+    """From torch 2.1 on a UserWarning says that `load_state_dict` into a model on `meta` loads nothing; it reports that
+    all keys match, and in 2.0 there was no warning either.
+
+    Use `to_empty` or `assign=True`: the notes before and after this one.
 
     https://docs.pytorch.org/docs/stable/meta.html
     """
@@ -1305,3 +1178,64 @@ def test_meta_is_not_checked_everywhere():
     y = torch.tensor([1.0, 2.0])
     y += torch.ones(2, device="meta")
     assert y.tolist() == [1, 2]
+
+
+# Mixed precision: what it does is in section 12, and here is how its device is named
+
+
+@pytest.mark.holds("torch>=2.4", otherwise=TypeError)
+def test_autocast_can_be_asked_by_type_of_device():
+    """From torch 2.4 on `torch.is_autocast_enabled(device.type)` tells whether autocast is on for a type of device, and
+    `torch.get_autocast_dtype(device.type)` in what dtype it computes: on the CPU in bfloat16, on CUDA in float16.
+
+    Before, there was a function for each type, and `is_autocast_enabled()` spoke of CUDA alone.
+
+    https://docs.pytorch.org/docs/stable/amp.html
+    """
+    assert [torch.is_autocast_enabled(device_type) for device_type in ("cpu", "cuda")] == [False, False]
+    assert torch.get_autocast_dtype("cpu") == torch.bfloat16
+    assert torch.get_autocast_dtype("cuda") == torch.float16
+
+    with torch.autocast("cpu", dtype=torch.float16):
+        assert [torch.is_autocast_enabled(device_type) for device_type in ("cpu", "cuda")] == [True, False]
+        assert torch.get_autocast_dtype("cpu") == torch.float16
+
+
+@pytest.mark.holds("torch>=2.4", otherwise=AssertionError)
+def test_mixed_precision_names_its_device():
+    """From torch 2.4 on `autocast` and `GradScaler` of `torch.cuda.amp` and `torch.cpu.amp` give a FutureWarning: write
+    `torch.autocast("cuda")` and `torch.amp.GradScaler("cuda")`.
+
+    The first works in every release, the second from 2.3 on.
+
+    https://docs.pytorch.org/docs/stable/amp.html
+    """
+    with pytest.warns(FutureWarning, match=r"Please use `torch.amp.autocast\('cpu', args...\)`"):
+        torch.cpu.amp.autocast()
+    with pytest.warns(FutureWarning, match=r"Please use `torch.amp.GradScaler\('cuda', args...\)`"):
+        torch.cuda.amp.GradScaler(enabled=False)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        torch.autocast("cpu")
+        torch.amp.GradScaler("cuda", enabled=False)
+
+
+@pytest.mark.holds("torch>=2.2", otherwise=UserWarning)
+def test_autocast_on_the_cpu_takes_float16():
+    """From torch 2.2 on `torch.autocast("cpu", dtype=torch.float16)` computes products in float16; before, it
+    warned and raised RuntimeError.
+
+    bfloat16, which is its default on the CPU, works in every release.
+
+    https://docs.pytorch.org/docs/stable/amp.html
+    """
+    x = torch.tensor([[1.0, 2.0], [-3.0, 0.5]])
+
+    with torch.autocast("cpu", dtype=torch.float16):
+        product = x @ x
+    with torch.autocast("cpu"):
+        by_default = x @ x
+
+    assert (product.dtype, product.tolist()) == (torch.float16, [[-5, 3], [-4.5, -5.75]])
+    assert (by_default.dtype, by_default.tolist()) == (torch.bfloat16, [[-5, 3], [-4.5, -5.75]])

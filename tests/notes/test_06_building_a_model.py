@@ -380,47 +380,6 @@ def test_adam_starts_with_steps_of_lr(device, rounding_bound):
     torch.testing.assert_close(moved[torch.optim.Adam], expected, rtol=rtol, atol=0)
 
 
-@pytest.mark.holds("torch>=2.7", otherwise=TypeError)
-def test_adam_can_decay_weights_like_adamw(device):
-    """From torch 2.7 on Adam with `decoupled_weight_decay=True` is AdamW: the decay shrinks the weight itself and takes
-    no part in the gradient.
-
-    https://docs.pytorch.org/docs/stable/generated/torch.optim.Adam.html
-    """
-
-    def after_two_steps(optimizer_class, **options):
-        w = nn.Parameter(torch.tensor([8.0, -4.0], device=device))
-        optimizer = optimizer_class([w], lr=0.25, weight_decay=0.5, **options)
-        for gradient in ([1.0, 2.0], [-3.0, 1.0]):
-            w.grad = torch.tensor(gradient, device=device)
-            optimizer.step()
-        return w.tolist()
-
-    decoupled = after_two_steps(torch.optim.Adam, decoupled_weight_decay=True)
-    assert decoupled == after_two_steps(torch.optim.AdamW)
-    assert decoupled != after_two_steps(torch.optim.Adam)
-
-
-@pytest.mark.parametrize(
-    ("optimizer_class", "expected"), [(torch.optim.SGD, [-1.0, 2.75]), (torch.optim.Adam, [0.5, 1.5])]
-)
-@pytest.mark.holds("torch>=2.4", otherwise=(TypeError, RuntimeError))
-def test_a_fused_optimizer_runs_on_the_cpu(optimizer_class, expected, rounding_bound):
-    """From torch 2.4 on `fused=True` works for SGD and Adam on the CPU too, and takes the same step; before, it raised.
-
-    It does the whole step in one pass over the memory.
-
-    https://docs.pytorch.org/docs/stable/optim.html
-    """
-    w = nn.Parameter(torch.tensor([1.0, 2.0]))
-    w.grad = torch.tensor([4.0, -1.5] if optimizer_class is torch.optim.SGD else [4.0, 1.5])
-    optimizer_class([w], lr=0.5, fused=True).step()
-
-    # Adam's first step is lr * gradient / (|gradient| + 1e-8), with less than 16 roundings on the way.
-    rtol = 1e-8 + rounding_bound(16, torch.float32)
-    torch.testing.assert_close(w.detach(), torch.tensor(expected), rtol=2 * rtol, atol=0)
-
-
 def test_a_layer_replaced_afterwards_is_not_trained(device):
     """An optimizer keeps the parameters it was made with: a layer put in later gets gradients, but never moves.
 
@@ -442,18 +401,6 @@ def test_a_layer_replaced_afterwards_is_not_trained(device):
     optimizer.add_param_group({"params": model[1].parameters()})
     optimizer.step()
     assert torch.equal(model[1].bias, second - 0.5)
-
-
-@pytest.mark.holds("torch>=2.15", otherwise=AssertionError)
-def test_parameters_in_a_set_are_deprecated(device):
-    """From torch 2.15 on an optimizer that is given a set of parameters gives a FutureWarning.
-
-    A set has no order, and a state_dict tells parameters apart by their place in the order: give a list.
-
-    https://docs.pytorch.org/docs/stable/optim.html
-    """
-    with pytest.warns(FutureWarning, match="ordered collections"):
-        torch.optim.SGD({nn.Parameter(torch.ones(size, device=device)) for size in (1, 2)}, lr=0.5)
 
 
 # The learning rate
@@ -478,22 +425,6 @@ def test_a_scheduler_steps_after_the_optimizer(device):
         scheduler.step()
 
     assert rates == [8, 8, 4, 4, 2]
-
-
-@pytest.mark.holds("torch>=2.7", otherwise=(AssertionError, UserWarning))
-def test_schedulers_no_longer_take_verbose(device):
-    """From torch 2.7 on a scheduler raises TypeError for `verbose=`.
-
-    It was silently accepted until 2.1 and gave a UserWarning from 2.2 to 2.6. Print `scheduler.get_last_lr()`.
-
-    https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.StepLR.html
-    """
-    optimizer = torch.optim.SGD([nn.Parameter(torch.ones(1, device=device))], lr=0.5)
-
-    with pytest.raises(TypeError, match="unexpected keyword argument 'verbose'"):
-        torch.optim.lr_scheduler.StepLR(optimizer, step_size=2, verbose=False)
-    with pytest.raises(TypeError, match="unexpected keyword argument 'verbose'"):
-        torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, verbose=False)
 
 
 @pytest.mark.holds("torch>=2.2", otherwise=AssertionError)
@@ -813,3 +744,54 @@ def test_the_same_way_with_ten_classes(digits, device):
     accuracy = (predictions == y[400:]).float().mean().item()
     baseline = y[400:].cpu().bincount().max().item() / 200
     assert accuracy > baseline + 6 * (baseline * (1 - baseline) / 200) ** 0.5
+
+
+# What moved between releases
+
+
+@pytest.mark.holds("torch>=2.4", otherwise=(TypeError, RuntimeError))
+@pytest.mark.parametrize(
+    ("optimizer_class", "expected"), [(torch.optim.SGD, [-1.0, 2.75]), (torch.optim.Adam, [0.5, 2.5])]
+)
+def test_a_fused_optimizer_runs_on_the_cpu(optimizer_class, expected, rounding_bound):
+    """From torch 2.4 on `fused=True` works for SGD and Adam on the CPU too, and takes the same step; before, it raised.
+
+    It does the whole step in one pass over the memory.
+
+    https://docs.pytorch.org/docs/stable/optim.html
+    """
+    w = nn.Parameter(torch.tensor([1.0, 2.0]))
+    w.grad = torch.tensor([4.0, -1.5])
+    optimizer_class([w], lr=0.5, fused=True).step()
+
+    # Adam's first step is lr * gradient / (|gradient| + 1e-8), with less than 16 roundings on the way.
+    rtol = 1e-8 + rounding_bound(16, torch.float32)
+    torch.testing.assert_close(w.detach(), torch.tensor(expected), rtol=2 * rtol, atol=0)
+
+
+@pytest.mark.holds("torch>=2.15", otherwise=AssertionError)
+def test_parameters_in_a_set_are_deprecated(device):
+    """From torch 2.15 on an optimizer that is given a set of parameters gives a FutureWarning: give it a list.
+
+    A set has no order, and a state_dict tells parameters apart by their place in the order.
+
+    https://docs.pytorch.org/docs/stable/optim.html
+    """
+    with pytest.warns(FutureWarning, match="ordered collections"):
+        torch.optim.SGD({nn.Parameter(torch.ones(size, device=device)) for size in (1, 2)}, lr=0.5)
+
+
+@pytest.mark.holds("torch>=2.7", otherwise=(AssertionError, UserWarning))
+def test_schedulers_no_longer_take_verbose(device):
+    """From torch 2.7 on a scheduler raises TypeError for `verbose=`: leave it out and print `scheduler.get_last_lr()`.
+
+    It was silently accepted until 2.1 and gave a UserWarning from 2.2 to 2.6.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.StepLR.html
+    """
+    optimizer = torch.optim.SGD([nn.Parameter(torch.ones(1, device=device))], lr=0.5)
+
+    with pytest.raises(TypeError, match="unexpected keyword argument 'verbose'"):
+        torch.optim.lr_scheduler.StepLR(optimizer, step_size=2, verbose=False)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'verbose'"):
+        torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, verbose=False)

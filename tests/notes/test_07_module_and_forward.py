@@ -140,45 +140,6 @@ def test_hooks_see_the_parts_and_can_replace_what_passes(device):
     assert len(seen) == 1
 
 
-@pytest.mark.holds("torch>=2.1", otherwise=TypeError)
-def test_a_hook_can_run_after_an_error_too(device):
-    """A hook after `forward` does not run when `forward` raises; from torch 2.1 on one with `always_call=True` does
-    and gets None for the output.
-
-    https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
-    """
-    model, events = nn.Linear(2, 1, device=device), []
-    model.register_forward_hook(lambda module, args, output: events.append("only after success"))
-    model.register_forward_hook(lambda module, args, output: events.append(("always", output)), always_call=True)
-
-    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
-        model(torch.ones(1, 3, device=device))
-    assert events == [("always", None)]
-
-
-@pytest.mark.holds("torch>=2.8", otherwise=AssertionError)
-def test_a_backward_hook_warns_where_no_input_needs_a_gradient(device):
-    """A full backward hook on the first layer has no gradient of the input to look at: it gets None, and from torch 2.8
-    on a UserWarning says why.
-
-    The data needs no gradient. What the hook does see is the gradient of the output; on a later layer it sees both.
-
-    https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
-    """
-    model, seen = nn.Linear(2, 3).to(device), []
-    model.register_full_backward_hook(
-        lambda module, of_inputs, of_outputs: seen.append((of_inputs, of_outputs[0].shape))
-    )
-    x = torch.ones(4, 2, device=device)
-
-    with pytest.warns(UserWarning, match="no inputs require gradients|inputs require grad"):
-        model(x).sum().backward()
-    assert seen == [((None,), (4, 3))]
-
-    model(x.requires_grad_()).sum().backward()  # and no warning
-    assert seen[1][0][0].shape == (4, 2)
-
-
 # super().__init__()
 
 
@@ -370,7 +331,8 @@ def test_buffer_is_registered_but_not_a_parameter(device):
 
 @pytest.mark.holds("torch>=2.5", otherwise=AttributeError)
 def test_nn_buffer_registers_by_assignment(device):
-    """A tensor wrapped in `nn.Buffer` becomes a buffer by mere assignment, as a Parameter becomes a parameter.
+    """From torch 2.5 on a tensor wrapped in `nn.Buffer` becomes a buffer by mere assignment, as a Parameter becomes a
+    parameter; `register_buffer` works in every release.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.parameter.Buffer.html
     """
@@ -386,7 +348,8 @@ def test_to_converts_what_is_registered(device):
     """`model.to(dtype)` changes floating-point parameters and buffers in the model itself, and leaves whole numbers and
     plain tensors.
 
-    So it needs no assignment, unlike `tensor.to`, which leaves the tensor as it is and returns the result.
+    So it needs no assignment, unlike `tensor.to`, which leaves the tensor as it is and returns the result. A device is
+    treated likewise: a plain tensor that `forward` needs stays behind when the model goes to a GPU. Make it a buffer.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
     """
@@ -408,26 +371,6 @@ def test_to_converts_what_is_registered(device):
         torch.float32,
         torch.float32,
     ]
-
-
-def test_to_moves_what_is_registered(device_pair):
-    """`model.to(device)` moves parameters and buffers, and leaves plain tensors where they were.
-
-    A constant that `forward` needs is therefore a buffer: as a plain tensor it works until the model is moved.
-
-    https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
-    """
-    here, there = device_pair
-    model = nn.Module()
-    model.weight = nn.Parameter(torch.ones(2, device=here))
-    model.register_buffer("mean", torch.ones(2, device=here))
-    model.tensor = torch.ones(2, device=here)
-
-    model.to(there)
-
-    assert [model.weight.device, model.mean.device, model.tensor.device] == [there, there, here]
-    with pytest.raises(RuntimeError, match="device"):
-        model.weight * model.tensor
 
 
 def test_assigning_again_replaces(device):
@@ -487,24 +430,6 @@ def test_set_submodule_replaces_a_part_by_its_dotted_name(device):
     assert model.get_submodule("0.1") is new
     with pytest.raises(AttributeError, match="no attribute `7`"):
         model.set_submodule("7.0", nn.Tanh())
-
-
-@pytest.mark.holds("torch>=2.7", otherwise=(AttributeError, TypeError))
-def test_set_submodule_adds_what_is_not_there_unless_strict(device):
-    """`set_submodule` with the name of a part that is not there adds it, which hides a slip of the pen; from torch 2.7
-    on `strict=True` makes it an AttributeError.
-
-    https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
-    """
-    model = nn.Sequential(nn.Linear(2, 3, device=device), nn.ReLU())
-
-    model.set_submodule("1", nn.Tanh(), strict=True)
-    with pytest.raises(AttributeError, match="no attribute `l`"):
-        model.set_submodule("l", nn.GELU(), strict=True)
-    assert [type(part) for part in model] == [nn.Linear, nn.Tanh]
-
-    model.set_submodule("l", nn.GELU())
-    assert [(name, type(part)) for name, part in model.named_children()][2:] == [("l", nn.GELU)]
 
 
 def test_apply_visits_parts_before_the_whole(device):
@@ -638,12 +563,12 @@ def test_freezing_keeps_a_layer_as_it_is(device):
     assert model[1].weight.tolist() != before[4]
     assert model[1].bias.tolist() != before[5]
 
-    path = [model[1].requires_grad_(False).bias.item()]
-    for zero_grad in (lambda: None, optimizer.zero_grad):
-        zero_grad()
-        optimizer.step()
-        path.append(model[1].bias.item())
-    assert path[0] != path[1] == path[2]
+    bias = model[1].requires_grad_(False).bias.item()
+    optimizer.step()  # goes by the last gradient
+    moved = model[1].bias.item()
+    optimizer.zero_grad()
+    optimizer.step()
+    assert bias != moved == model[1].bias.item()
 
 
 @pytest.mark.myth("a frozen layer stops the gradient")
@@ -1008,8 +933,10 @@ def test_a_lazy_layer_counts_its_inputs_itself(device):
 
 @pytest.mark.holds("torch>=2.4", otherwise=AttributeError)
 def test_rmsnorm_divides_by_the_root_of_the_mean_square(device):
-    """`nn.RMSNorm`, which is there from torch 2.4 on, divides each row by the root of its mean square, and does not
+    """From torch 2.4 on there is `nn.RMSNorm`, which divides each row by the root of its mean square, and does not
     subtract a mean as LayerNorm does.
+
+    Before, write `x / x.square().mean(dim=-1, keepdim=True).sqrt()`, times a weight that is learned.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.RMSNorm.html
     """
@@ -1054,3 +981,26 @@ def test_weight_norm_lives_in_parametrizations(device):
     torch.testing.assert_close(model.weight, torch.tensor([[6.0, 8.0]], device=device), rtol=2**-20, atol=0)
     with pytest.warns((UserWarning, FutureWarning), match="weight_norm.* is deprecated"):
         nn.utils.weight_norm(nn.Linear(2, 1))
+
+
+@pytest.mark.holds("torch>=2.8", otherwise=AssertionError)
+def test_a_backward_hook_warns_where_no_input_needs_a_gradient(device):
+    """A full backward hook on the first layer has no gradient of the input to look at: it gets None, and from torch 2.8
+    on a UserWarning says why.
+
+    The data needs no gradient. What the hook does see is the gradient of the output; on a later layer it sees both.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
+    """
+    model, seen = nn.Linear(2, 3).to(device), []
+    model.register_full_backward_hook(
+        lambda module, of_inputs, of_outputs: seen.append((of_inputs, of_outputs[0].shape))
+    )
+    x = torch.ones(4, 2, device=device)
+
+    with pytest.warns(UserWarning, match="no inputs require gradients|inputs require grad"):
+        model(x).sum().backward()
+    assert seen == [((None,), (4, 3))]
+
+    model(x.requires_grad_()).sum().backward()  # and no warning
+    assert seen[1][0][0].shape == (4, 2)

@@ -374,6 +374,32 @@ def test_bce_loss_of_a_wrong_sigmoid_stops_at_100_without_a_gradient(device, rou
     assert mirrored_gradient.tolist() == pytest.approx([-1, -math.exp(-40) / 1e-12, 0, 0, 0, 0], **close)
 
 
+@pytest.mark.picture("curves", "logits", "target", "bce_with_logits", "bce_of_sigmoid")
+@pytest.mark.parametrize(
+    ("target", "no_gradient", "wrong_loss"),
+    [(0.0, range(17, 51), range(17, 51)), (1.0, range(-50, -28), [])],
+    ids=["no", "yes"],
+)
+def test_the_two_forms_part_where_the_sigmoid_ends(device, target, no_gradient, wrong_loss):
+    """BCELoss of a sigmoid follows BCEWithLogitsLoss up to a logit of 16 where the target is 0 and down to -28 where it
+    is 1; beyond, a wrong prediction has no gradient.
+
+    In float32 a sigmoid is rounded to 1 from a logit of 17 on, but not to 0 before -104: there the loss stays right for
+    long, and it is the gradient's own limit, a division by 1e-12, that ends it.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html
+    """
+    logits = torch.arange(-50.0, 51.0, device=device)
+    targets = torch.full_like(logits, target)
+
+    bce_with_logits = loss_and_gradient(with_logits, logits, targets)
+    bce_of_sigmoid = loss_and_gradient(sigmoid_then_bce, logits, targets)
+
+    losses, slopes = (abs(one - other) for one, other in zip(bce_with_logits, bce_of_sigmoid, strict=True))
+    assert logits[slopes > 0.5].tolist() == list(no_gradient)
+    assert logits[losses > 1].tolist() == list(wrong_loss)
+
+
 def test_bce_loss_of_certainty(device, rounding_bound):
     """BCELoss takes log(0) as -100, so that certainty costs 100 where it is wrong and 0, not nan, where it is right.
 

@@ -5,6 +5,7 @@ import contextlib
 import gc
 import os
 import platform
+import sys
 
 import pytest
 
@@ -105,6 +106,10 @@ def pytest_configure(config):
 @pytest.hookimpl(tryfirst=True)
 def pytest_sessionstart(session):
     config = session.config
+    if "torch" not in sys.modules:  # as in the benchmarks, which import it first and time it as it comes
+        # After each operation torch's threads spin for milliseconds, in case of another. Where other work or a limit
+        # leaves them fewer cores than they are, that was half of a run: let them sleep, which changes no result.
+        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     versions.needed("numpy")
     torch = versions.needed("torch")
     from plugins import isolation, record, summary

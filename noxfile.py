@@ -4,6 +4,7 @@ import argparse
 import csv
 import os
 import platform
+import subprocess
 from pathlib import Path
 
 import nox
@@ -165,6 +166,29 @@ def bench(session):
     measured = str(RECORDS / "bench.json")
     session.run("pytest", "tests/benchmarks", f"--benchmark-json={measured}", "-q", *session.posargs)
     session.run("python", "-m", "page", "pictures", measured, "--out", "pictures")
+
+
+@nox.session
+def page(session):
+    """The page of the notes in `site`, of all that is in `records`. What follows `--` goes to `python -m page build`."""
+    session.install("-r", "page/requirements.txt")
+    measured = RECORDS / "bench.json"
+    runs = sorted(map(str, {*RECORDS.glob("*.json")} - {measured}))
+    if not runs:
+        session.error("there is no record yet; make one with: pytest --record=records/here.json")
+    bench = ["--bench", str(measured)] if measured.exists() else []
+    session.run("python", "-m", "page", "build", *runs, *bench, "--out", "site", *session.posargs)
+
+
+@nox.session
+def browser(session):
+    """The page in a real browser: the one that is here, or else Playwright's. `-- --screenshots DIR` keeps pictures."""
+    session.install("-r", "page/requirements.txt", "-r", "tests/browser/requirements.txt", "-c", "constraints.txt")
+    if not session.run(
+        "python", "tests/browser/chromium.py", silent=True, success_codes=[0, 1], stderr=subprocess.DEVNULL
+    ):
+        session.run("playwright", "install", "chromium")
+    session.run("pytest", "tests/browser", *session.posargs)
 
 
 @nox.session

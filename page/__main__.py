@@ -1,9 +1,10 @@
-"""The command line: `python -m page compare A.json B.json`, `counts RECORD...`, `pictures BENCH.json`."""
+"""The command line: `python -m page build RECORD...`, `compare A.json B.json`, `counts RECORD...`, and others."""
 
 import argparse
 import json
 import os
 import sys
+from pathlib import Path
 
 SAME, CHANGED, UNUSABLE = 0, 1, 2
 
@@ -22,6 +23,19 @@ except ModuleNotFoundError as error:
 def arguments():
     parser = argparse.ArgumentParser(prog="python -m page", description="What runs of the notes found.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    command = commands.add_parser(
+        "build",
+        help="one page of HTML with the notes and what became of them",
+        description="One page of HTML, complete in itself. Exit code: 0 built, 2 a file cannot be used.",
+    )
+    command.add_argument("records", nargs="+", metavar="RECORD", help="made with: pytest --record RECORD")
+    command.add_argument("--of", metavar="RECORD", help="the run the cards speak of (default: the newest)")
+    command.add_argument("--bench", metavar="BENCH.json", help="what was measured, made with: nox -s bench")
+    command.add_argument("--notes", metavar="DIR", default="tests/notes", help="their sources (default: %(default)s)")
+    command.add_argument("--source", metavar="URL", type=an_address, help="where the sources can be read")
+    command.add_argument("--out", metavar="DIR", required=True, help="the folder for index.html")
+    command.set_defaults(run=run_build)
 
     command = commands.add_parser(
         "compare",
@@ -46,6 +60,29 @@ def arguments():
     command.add_argument("--out", metavar="DIR", default="pictures", help="the folder for them (default: %(default)s)")
     command.set_defaults(run=run_pictures)
     return parser
+
+
+def an_address(text):
+    if not text.startswith("https://"):
+        raise argparse.ArgumentTypeError(f"{text!r}: write an address that begins with https://")
+    return text.rstrip("/")
+
+
+def run_build(options):
+    from page import build, figures, notes, pictures  # here, because the other commands neither draw nor fill templates
+
+    named = {os.path.realpath(path): path for path in [*options.records, *filter(None, [options.of])]}
+    runs = {path: records.read(path) for path in named.values()}
+    bench = pictures.read(options.bench) if options.bench else None
+    of = named[os.path.realpath(options.of)] if options.of else max(runs, key=lambda path: runs[path].document["made"])
+    columns = build.columns_of(runs.values())
+    speaking = next(column for column in columns if column.record is runs[of])
+    explained = figures.of(runs[of], of)
+    text = build.page(columns, speaking, notes.read(options.notes), bench, options.source or "", explained)
+    path = Path(options.out) / "index.html"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
+    return str(path), SAME
 
 
 def run_compare(options):

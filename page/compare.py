@@ -29,6 +29,14 @@ EXPLAINED = {
 }
 
 
+NO_NOTE, NO_RESULT, NOT_ON = (
+    "not among the notes of that run",
+    "it did not run there",
+    "it did not run on {device} there",
+)
+"""Why a run says nothing of a note, or of a note on a device."""
+
+
 @dataclass(frozen=True)
 class Change:
     """One note on one device, in both runs."""
@@ -83,8 +91,8 @@ def changes(before, after):
 
 def _absent(record, note, device):
     if note not in record.notes:
-        return "not among the notes of that run"
-    return f"it did not run on {device} there" if device else "it did not run there"
+        return NO_NOTE
+    return NOT_ON.format(device=device) if device else NO_RESULT
 
 
 def _reason(left, right):

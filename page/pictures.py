@@ -215,21 +215,25 @@ def read(path):
     return Bench(document)
 
 
-def draw(bench, folder):
-    """Write each picture there are numbers for into `folder`; the paths, one after another."""
-    folder = Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+def drawn(bench):
+    """Each picture there are numbers for, after its name."""
     for kind, picture_of in PICTURES.items():
         for device in bench.devices:
             name = f"{kind}-{device.replace(':', '-').replace('+', '-')}"
             with matplotlib.style.context(STYLE, after_reset=True):
                 picture = picture_of(bench, device)
-                if picture is None:
-                    continue
-                text = picture.svg(name)
-            path = folder / f"{name}.svg"
-            path.write_text(text, encoding="utf-8", newline="\n")
-            yield path
+                if picture is not None:
+                    yield name, picture
+
+
+def draw(bench, folder):
+    """Write each picture there are numbers for into `folder`; the paths, one after another."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, picture in drawn(bench):
+        path = folder / f"{name}.svg"
+        path.write_text(picture.svg(name), encoding="utf-8", newline="\n")
+        yield path
 
 
 class Sheet:

@@ -170,7 +170,7 @@ def bench(session):
 
 @nox.session
 def page(session):
-    """The page of the notes in `site`, of all that is in `records`. What follows `--` goes to `python -m page build`."""
+    """The page of the notes in `site`, of what is in `records`. What follows `--` goes to `python -m page build`."""
     session.install("-r", "page/requirements.txt")
     measured = RECORDS / "bench.json"
     runs = sorted(map(str, {*RECORDS.glob("*.json")} - {measured}))

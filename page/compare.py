@@ -66,7 +66,7 @@ def kind_of(before, after):
 
 def changes(before, after):
     """Every `Change` between two records, the gravest kind first, in reading order within a kind."""
-    notes = before.notes | after.notes
+    notes, both = before.notes | after.notes, before.notes.keys() & after.notes.keys()
     one, other = before.outcomes(), after.outcomes()
     order = {note: number for number, note in enumerate(notes)}
     found = []
@@ -77,7 +77,7 @@ def changes(before, after):
             outcomes.get(key, Outcome("unchecked", _absent(record, *key)))
             for record, outcomes in ((before, one), (after, other))
         )
-        if key[1] == "accelerator" and key[0] in (before.notes.keys() & after.notes.keys()):
+        if key[1] == "accelerator" and key[0] in both:
             continue  # unchecked for want of an accelerator; where the other run has one, that device says so
         if kind := kind_of(left, right):
             found.append(_change(kind, notes, key, left, right, _reason(left, right)))

@@ -5,7 +5,7 @@ import copy
 
 HOSTILE = (
     '"\'`><img src=x onerror="pwned=1"></script></style></title></textarea></svg><script>pwned=1</script>'
-    "<svg onload=pwned=1><!--<script> --> ]]> {{ 7*7 }} {% raw %} &lt;b&gt; \u2028 javascript:pwned=1 "
+    "<svg onload=pwned=1><!--<script> --> ]]> {{ 7*7 }} {% raw %} ${pwned=1} $x$ &lt;b&gt; \u2028 javascript:pwned=1 "
 )
 """What ends each context a text may stand in on a page, and then tries to run something."""
 

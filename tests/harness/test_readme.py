@@ -2,6 +2,7 @@
 
 import ast
 import csv
+import json
 import re
 
 import pytest
@@ -10,6 +11,7 @@ from sybil.parsers.markdown import CodeBlockParser
 from test_notes import NAMES, NOTES, ROOT, functions
 
 from page import compare, counts, records
+from plugins import timing
 
 README = ROOT / "README.md"
 TEXT = README.read_text(encoding="utf-8")
@@ -100,6 +102,22 @@ def test_the_table_of_counts_is_the_one_that_is_generated():
 
     assert title.splitlines() == list(counts.as_markdown(map(records.read, RECORDS.glob("torch-*.json"))))
     assert title.count("\n") == 2 + len(list(RECORDS.glob("torch-*.json")))
+
+
+def test_the_findings_that_are_shown_are_those_of_the_record():
+    document = json.loads((RECORDS / "bench.json").read_text(encoding="utf-8"))
+    measured = [found for found in document["findings"] if "ratio" in found]
+    lines = {"...", "", *(f"{verdict}:" for verdict in (timing.HOLDS, timing.FALSE, timing.OPEN))}
+    for found in measured:
+        ratio = timing.Ratio(found["ratio"], found["low"], found["high"])
+        finding = timing.Finding(found["claim"], ratio, found["at_most"])
+        assert finding.verdict == found["verdict"]
+        lines.add(f"  {finding.claim}: {finding.evidence} [{found['group']}]")
+
+    shown = output("some findings of records/bench.json")
+
+    assert len(shown) > 6
+    assert set(shown) <= lines
 
 
 def test_there_is_a_record_of_every_supported_release():

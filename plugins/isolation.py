@@ -67,7 +67,10 @@ def _end_children(children):
 # What must be as it was after each note: how to read it, and how to put it back.
 STATE = {
     "the default dtype (torch.set_default_dtype)": (torch.get_default_dtype, torch.set_default_dtype),
-    "the default device (torch.set_default_device)": (lambda: torch.empty(0).device, torch.set_default_device),
+    "the default device (torch.set_default_device)": (
+        lambda: torch.empty(0).device,
+        lambda device: torch.set_default_device(None),  # to name it would leave the mode on that chooses devices
+    ),
     "grad mode (torch.set_grad_enabled)": (torch.is_grad_enabled, torch.set_grad_enabled),
     "deterministic algorithms (torch.use_deterministic_algorithms)": (
         lambda: (torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()),

@@ -1,6 +1,7 @@
 """A note that leaves the process in another state fails by name, and the next one starts clean."""
 
 import pytest
+import torch
 
 from plugins import isolation
 
@@ -46,6 +47,18 @@ def test_a_leak_fails_the_note_and_is_undone(project, name, end):
     assert "ERROR at teardown of test_leaks" in result.out
     assert f"this note left behind:\n  {name.strip()} (" in result.out.replace(f"{name.strip()}: ", f"{name.strip()} (")
     assert "2 claims: 1 held, 1 failed" in result.out
+
+
+def test_a_default_device_that_is_undone_leaves_no_mode_on(project, monkeypatch):
+    """A mode that chooses devices would see every call afterwards, and hand it on: what is called once came twice."""
+    calls, healthy = [], torch.Tensor.sum
+    project.note("def test_leaks():\n    torch.set_default_device('meta')\n")
+
+    project.run()
+    monkeypatch.setattr(torch.Tensor, "sum", lambda tensor: calls.append("sum") or healthy(tensor))
+    torch.ones(1).sum()
+
+    assert calls == ["sum"]
 
 
 @pytest.mark.parametrize("name", sorted(isolation.NOT_OF_A_NOTE))

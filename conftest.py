@@ -119,11 +119,17 @@ def pytest_sessionstart(session):
         del os.environ[name]  # tqdm reads its defaults there when it is imported: a user's TQDM_DISABLE is no finding
     versions.expect(config.getoption("expect"))
     torch.set_warn_always(True)  # a warning that comes once a process would make verdicts depend on the order
-    wanted = config.getoption("device") or os.environ.get(DEVICE_VARIABLE, "").split()
+    named = config.getoption("device")
+    wanted = named or os.environ.get(DEVICE_VARIABLE, "").split()
     if config.option.collectonly:  # a listing looks at no accelerator
         found = [devices.Device(name) for name in wanted if name != "all"] or [devices.Device("cpu")]
     else:
-        found = devices.discover(wanted)
+        try:
+            found = devices.discover(wanted)
+        except pytest.UsageError as error:
+            if named or not wanted:
+                raise
+            raise pytest.UsageError(f"the environment variable {DEVICE_VARIABLE} stands for {error}") from None
         config.stash[devices.NO_ACCELERATOR] = devices.no_accelerator(found)
     config.stash[devices.FOUND] = found
     config.stash[devices.LOST] = {}

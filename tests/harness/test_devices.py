@@ -456,4 +456,4 @@ def test_a_device_that_the_environment_names_is_required_too(project, monkeypatc
     result = project.run()
 
     assert result.code == pytest.ExitCode.USAGE_ERROR
-    assert "mps: not a device of this machine" in result.refusal
+    assert "the environment variable NOTES_DEVICE stands for --device mps: not a device of this" in result.refusal

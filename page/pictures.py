@@ -459,9 +459,10 @@ def batch_size(bench, device):
     named = {group: each["claim"].partition(":")[0] for group, each in knees.items()}
     least, most = (f"{pick(each['knee'] for each in knees.values()):,}" for pick in (min, max))
     sheet = Sheet(
-        f"A batch twice as large pays up to {least} samples on {device}"
+        f"Doubling the batch pays up to {least} samples on {device}"
         if least == most
-        else f"A batch twice as large pays up to {least} to {most} samples on {device}: it depends on what is computed",
+        else f"How far doubling the batch pays on {device} depends on the model: here up to {least} samples, "
+        f"there up to {most}",
         "Median of the rounds, with the interquartile range as a band. Ring: the knee, the last size before a "
         "doubling that gains less than a quarter more samples a second; several rings where it is not certain which.",
         bench.caption(device),
@@ -541,7 +542,7 @@ def alignment(bench, device):
     dtype = by_width[0].about["dtype"].removeprefix("torch.")
     sheet = Sheet(
         f"A width next to a multiple of 8 takes {longer_than_one(statistics.median(off))} on {device} in {dtype}; "
-        f"how it is in other dtypes stands below",
+        f"other dtypes stand below",
         "Median of the rounds, with the interquartile range. Large dots: multiples of 8.",
         bench.caption(device),
         panels=(2, 2),

@@ -106,22 +106,33 @@
       );
       parts.push(made("dl", { className: "about" }, ...rows));
     }
-    if (!found.length) parts.push(made("p", { className: "none", textContent: "Nothing changed in what one may believe." }));
+    if (!found.length) parts.push(made("p", { className: "none", textContent: "No note came out differently." }));
+    const failedIn = (run) => new Set(data.keys.filter(([, , codes]) => codes[run] === "f").map(([note]) => note)).size;
+    const failing = [before, after].map((run) => `${failedIn(run) || "none"} in torch ${data.columns[run].name}`);
+    parts.push(made("p", { className: "tally", textContent: `Notes that failed: ${failing.join(", ")}.` }));
     data.kinds.forEach(([kind, explained], rank) => {
       const some = found.filter((change) => change.rank === rank);
       if (!some.length) return;
-      const items = some.map((change) =>
+      const item = (change, ...more) =>
         made(
           "li",
           {},
           claimOf(change.number),
           ...(change.device ? [" ", made("small", { className: "tag", textContent: `on ${change.device}` })] : []),
-          made("span", { className: "reason", textContent: change.reason }),
-        ),
-      );
+          ...more,
+        );
+      // Where many have one reason it is said once, before them.
+      const reasons = [...new Set(some.map((change) => change.reason))];
+      const lists =
+        rank > data.kindOf.eh && reasons.length < some.length
+          ? reasons.flatMap((reason) => [
+              made("p", { className: "reason", textContent: reason }),
+              made("ul", {}, ...some.filter((change) => change.reason === reason).map((change) => item(change))),
+            ])
+          : [made("ul", {}, ...some.map((change) => item(change, made("span", { className: "reason", textContent: change.reason }))))];
       const claims = new Set(some.map((change) => change.number)).size;
       const head = made("h3", { textContent: `${kind} ` }, made("small", { textContent: claims }));
-      const group = made("details", { className: "kind" }, made("summary", {}, head), made("p", { textContent: `${explained[0].toUpperCase()}${explained.slice(1)}.` }), made("ul", {}, ...items));
+      const group = made("details", { className: "kind" }, made("summary", {}, head), made("p", { textContent: `${explained[0].toUpperCase()}${explained.slice(1)}.` }), ...lists);
       group.dataset.kind = kind;
       group.open = kind !== "checked in one run only";
       parts.push(group);
@@ -389,7 +400,12 @@
     (entries) => {
       for (const { target, isIntersecting } of entries) {
         if (!isIntersecting) links.get(target).removeAttribute("aria-current");
-        else links.get(target).setAttribute("aria-current", "true");
+        else {
+          const link = links.get(target);
+          link.setAttribute("aria-current", "true");
+          const row = link.closest("ol"); // on a narrow screen the sections are one row that scrolls
+          row.scrollLeft += link.getBoundingClientRect().left - row.getBoundingClientRect().left;
+        }
       }
     },
     { rootMargin: "-30% 0px -69% 0px" },

@@ -161,7 +161,7 @@ def test_the_findings_say_how_many_there_are_of_each_verdict(tmp_path):
 def test_the_knee_is_in_the_title_and_in_the_words(tmp_path):
     text = drawn(a_bench(batch_size(), [KNEE]), tmp_path)["batch-size-cpu.svg"]
 
-    assert title_of(text) == "A batch twice as large pays up to 4 samples on cpu"
+    assert title_of(text) == "Doubling the batch pays up to 4 samples on cpu"
     assert "4 samples in 1 ms, 4,000 a second, 8 samples in 2 ms, 4,000 a second; the knee is at 4" in words_of(text)
 
 

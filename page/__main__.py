@@ -74,7 +74,8 @@ def run_build(options):
     named = {os.path.realpath(path): path for path in [*options.records, *filter(None, [options.of])]}
     runs = {path: records.read(path) for path in named.values()}
     bench = pictures.read(options.bench) if options.bench else None
-    of = named[os.path.realpath(options.of)] if options.of else max(runs, key=lambda path: runs[path].document["made"])
+    newest = max(runs, key=lambda path: records.moment(runs[path].document["made"]))
+    of = named[os.path.realpath(options.of)] if options.of else newest
     columns = build.columns_of(runs.values())
     speaking = next(column for column in columns if column.record is runs[of])
     explained = figures.of(runs[of], of)

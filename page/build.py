@@ -383,15 +383,17 @@ class Book:
                 yield section, rows
 
     def _sections(self, sections):
-        left = {(_file(node), _function(node)): node for node in self.known}
+        left = defaultdict(list)
+        for node in self.known:
+            left[_file(node), _function(node)].append(node)
         folder = next((node.rpartition("/")[0] for node in self.known if "/" in node.partition("::")[0]), "tests/notes")
         orphans = defaultdict(list)
         pairs = {}
         for section in sections:
             for note in section.notes:
-                node = left.pop((note.file, note.name), f"{folder}/{note.file}::{note.name}")
-                pairs[note.file, note.name] = node
-        for node in left.values():
+                nodes = left[note.file, note.name] or [f"{folder}/{note.file}::{note.name}"]
+                pairs[note.file, note.name] = nodes.pop()
+        for node in (node for nodes in left.values() for node in nodes):
             orphans[self.known[node]["section"]].append(node)
         labels = {section.label: section for section in sections}
         for label in sorted({*labels, *orphans, *self.record.document["missing"]}):
@@ -621,7 +623,10 @@ def is_link(text):
 
 def page_name(link):
     """What a link is called: the page, and where it is."""
-    parts = urlsplit(link)
+    try:
+        parts = urlsplit(link)
+    except ValueError:  # half an address in brackets
+        return link, ""
     last = parts.path.rstrip("/").rpartition("/")[2].removesuffix(".html")
     return last or parts.netloc, parts.netloc
 

@@ -32,7 +32,12 @@ def as_markdown(records):
         ]
         announced = {note for (note, _), outcome in record.outcomes().items() if outcome.will_change}
         cells = [*versions, *(record.counts[name] for name in COLUMNS), len(announced)]
-        yield "| " + " | ".join(map(str, cells)) + " |"
+        yield "| " + " | ".join(map(_cell, cells)) + " |"
+
+
+def _cell(content):
+    """A text in one line, which does not end the cell."""
+    return " ".join(str(content).split()).replace("|", "\\|")
 
 
 def _devices(record):

@@ -70,8 +70,11 @@ def of(record, source="the record"):
             try:
                 with matplotlib.style.context(STYLE, after_reset=True):
                     pictures_of_note.append(KINDS[kind](cases))
-            except (Nonsense, OverflowError) as error:
+            except Nonsense as error:
                 raise records.BadRecord(f"{source}: {name}: values of its picture ({kind}): {error}") from None
+            except (ValueError, TypeError, LookupError, ArithmeticError) as error:
+                why = f"they are not what it is drawn of ({records.reason(error)})"
+                raise records.BadRecord(f"{source}: {name}: values of its picture ({kind}): {why}") from None
         if pictures_of_note := [picture for picture in pictures_of_note if picture]:
             found[name] = pictures_of_note
     return found

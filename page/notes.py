@@ -11,7 +11,7 @@ import textwrap
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from page.records import BadRecord
+from page.records import BadRecord, reason
 
 FIXTURES = {
     "tmp_path": ("import pathlib\nimport tempfile", "tmp_path = pathlib.Path(tempfile.mkdtemp())"),
@@ -89,12 +89,14 @@ def read(folder):
 
 def _section(path):
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # Python too passes over the mark that some editors write first
         module = Module(text)
     except OSError as error:
         raise BadRecord(f"{path}: cannot be read ({error.strerror})") from None
     except SyntaxError as error:
         raise BadRecord(f"{path}: is not Python (line {error.lineno}: {error.msg})") from None
+    except (RecursionError, MemoryError):
+        raise BadRecord(f"{path}: is nested too deeply to be read") from None
     except ValueError as error:  # no UTF-8, or a zero byte
         raise BadRecord(f"{path}: is not Python ({error})") from None
     words = ast.get_docstring(module.tree) or ""
@@ -106,7 +108,11 @@ def _section(path):
         if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
             begin = _begin(node)
             topic = next((topic for line, topic in reversed(topics) if line < begin), "")
-            notes.append(_note(path.name, module, node, begin, topic))
+            try:
+                notes.append(_note(path.name, module, node, begin, topic))
+            except (ValueError, TypeError, LookupError, AttributeError, SyntaxError, RecursionError) as error:
+                why = f"it is written in a way that the page cannot show ({reason(error)})"
+                raise BadRecord(f"{path}: line {begin}: {node.name}: {why}") from None
     return Section(path.name, label, title or label.capitalize(), introduction, notes)
 
 

@@ -6,6 +6,7 @@ Each says in its title what was found, in its caption on what machine, and in it
 from __future__ import annotations
 
 import io
+import json
 import math
 import statistics
 import textwrap
@@ -62,9 +63,15 @@ VERDICTS = {
 }
 """How the dot of a finding looks: marker, colour, filling."""
 
-NUMBER = {"type": "number"}
+LARGEST = 1e18
+NUMBER = {"type": "number", "minimum": -LARGEST, "maximum": LARGEST}
 NUMBERS = {"type": "array", "items": NUMBER}
-POSITIVE = {"type": "number", "exclusiveMinimum": 0}
+POSITIVE = {"type": "number", "exclusiveMinimum": 0, "maximum": LARGEST}
+TIMES = {"type": "array", "items": POSITIVE}
+TEXT = {"type": ["string", "null"]}
+DEVICE = r"^(-|[a-z]+(:[0-9]+)?(\+[a-z]+(:[0-9]+)?)?)\Z"
+"""Also a part of the name of a file, and of an identifier."""
+
 SCHEMA = {
     "type": "object",
     "required": ["benchmarks", "machine_info", "datetime"],
@@ -72,7 +79,10 @@ SCHEMA = {
         "datetime": {"type": "string"},
         "machine_info": {
             "type": "object",
-            "properties": {"devices": {"type": "object"}, "cpu": {"type": "object"}},
+            "properties": {
+                "devices": {"type": "object", "additionalProperties": TEXT},
+                "cpu": {"type": "object", "properties": {"brand_raw": TEXT}},
+            },
         },
         "benchmarks": {
             "type": "array",
@@ -80,15 +90,20 @@ SCHEMA = {
                 "type": "object",
                 "required": ["group", "name", "fullname", "stats", "extra_info"],
                 "properties": {
-                    "group": {"type": ["string", "null"]},
+                    "group": TEXT,
+                    "fullname": {"type": "string"},
+                    "params": {"type": ["object", "null"]},
                     "stats": {
                         "type": "object",
                         "required": ["median", "q1", "q3", "data"],
-                        "properties": {"data": NUMBERS, **dict.fromkeys(("median", "q1", "q3"), NUMBER)},
+                        "properties": {"data": TIMES, **dict.fromkeys(("median", "q1", "q3"), POSITIVE)},
                     },
                     "extra_info": {
                         "type": "object",
-                        "properties": {name: NUMBERS for name in ("logits", "values", "gradients")},
+                        "properties": {
+                            "device": {"type": "string", "pattern": DEVICE},
+                            **{name: NUMBERS for name in ("logits", "values", "gradients")},
+                        },
                     },
                 },
             },
@@ -136,6 +151,7 @@ class Bench:
     """What one run of the benchmarks measured."""
 
     document: dict
+    source: str = "the file"
 
     @cached_property
     def rows(self):
@@ -214,8 +230,18 @@ def read(path):
     if not document["benchmarks"]:
         raise records.BadRecord(f"{path}: there are no benchmarks in it; {make}")
     if error := jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(SCHEMA).iter_errors(document)):
-        raise records.BadRecord(f"{path}: is not what pytest-benchmark writes: {error.json_path}: {error.message}")
-    return Bench(document)
+        raise records.BadRecord(f"{path}: is not what pytest-benchmark writes: {records.said(error)}")
+    try:
+        json.dumps(document, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        raise records.BadRecord(f"{path}: holds half a character, which cannot be drawn ({error.reason})") from None
+    groups = {entry["group"] for entry in document["benchmarks"]}
+    for at, each in enumerate(document.get("findings", [])):
+        if each["group"] not in groups:
+            raise records.BadRecord(f"{path}: $.findings[{at}]: there is no benchmark of its group {each['group']!r}")
+        if not each["low"] <= each.get("ratio", each.get("knee")) <= each["high"]:
+            raise records.BadRecord(f"{path}: $.findings[{at}]: its number is not between its `low` and its `high`")
+    return Bench(document, str(path))
 
 
 def drawn(bench):
@@ -224,7 +250,11 @@ def drawn(bench):
         for device in bench.devices:
             name = f"{kind}-{device.replace(':', '-').replace('+', '-')}"
             with matplotlib.style.context(STYLE, after_reset=True):
-                picture = picture_of(bench, device)
+                try:
+                    picture = picture_of(bench, device)
+                except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
+                    why = f"the benchmarks for it are not as nox -s bench leaves them ({records.reason(error)})"
+                    raise records.BadRecord(f"{bench.source}: {kind} on {device} cannot be drawn: {why}") from None
                 if picture is not None:
                     yield name, picture
 
@@ -233,7 +263,7 @@ def draw(bench, folder):
     """Write each picture there are numbers for into `folder`; the paths, one after another."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    for name, picture in drawn(bench):
+    for name, picture in list(drawn(bench)):  # all of them, or none
         path = folder / f"{name}.svg"
         path.write_text(picture.svg(name), encoding="utf-8", newline="\n")
         yield path

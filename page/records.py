@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from functools import cache
 from pathlib import Path
 
 import jsonschema
-from packaging.version import InvalidVersion, Version
+from packaging.version import Version
 
 SCHEMA = Path(__file__).parent / "record.schema.json"
 FORMAT, VERSION = "what-pytorch-does/record", 1
@@ -29,7 +30,7 @@ def _validator():
 def load(path):
     """The JSON in a file. Raises `BadRecord` where there is none."""
     try:
-        return json.loads(Path(path).read_text(encoding="utf-8"))
+        return json.loads(Path(path).read_text(encoding="utf-8"), parse_constant=_no_number)
     except OSError as error:
         raise BadRecord(f"{path}: cannot be read ({error.strerror})") from None
     except UnicodeDecodeError:
@@ -38,6 +39,10 @@ def load(path):
         raise BadRecord(f"{path}: is not whole JSON (line {error.lineno}: {error.msg}); make it again") from None
     except (ValueError, RecursionError) as error:  # a number or a nesting beyond what Python reads
         raise BadRecord(f"{path}: cannot be read ({error})") from None
+
+
+def _no_number(text):
+    raise ValueError(f"JSON has no number {text}")
 
 
 def read(path):
@@ -51,13 +56,45 @@ def check(path, document):
         raise BadRecord(f"{path}: is not a record; make one with: pytest --record FILE")
     if isinstance(document.get("version"), int) and document["version"] > VERSION:
         raise BadRecord(f"{path}: version {document['version']} is newer than what this `page` reads, {VERSION}")
-    if error := jsonschema.exceptions.best_match(_validator().iter_errors(document)):
-        raise BadRecord(f"{path}: is not a record of version {VERSION}: {error.json_path}: {error.message}")
     try:
-        Version(document["environment"]["torch"])
-    except InvalidVersion as error:
-        raise BadRecord(f"{path}: $.environment.torch: {error}") from None
+        error = jsonschema.exceptions.best_match(_validator().iter_errors(document))
+    except RecursionError:
+        raise BadRecord(f"{path}: is not a record of version {VERSION}: lists in lists in lists, too deep") from None
+    if error:
+        raise BadRecord(f"{path}: is not a record of version {VERSION}: {said(error)}")
+    for place, text, reads in (
+        ("environment.torch", document["environment"]["torch"], Version),
+        ("made", document["made"], moment),
+    ):
+        try:
+            reads(text)
+        except ValueError as error:  # such as InvalidVersion, or a number beyond what Python reads
+            raise BadRecord(f"{path}: $.{place}: {error}") from None
+    node, times = max(Counter(note["note"] for note in document["notes"]).items(), key=_times, default=("", 0))
+    if times > 1:
+        raise BadRecord(f"{path}: $.notes: {node!r} is there {times} times, so that it is not clear what it came to")
     return Record(document)
+
+
+def _times(item):
+    return item[1]
+
+
+def said(error):
+    """Where a document is not as its schema says, and why: in one line, and not the whole document."""
+    text = " ".join(f"{error.json_path}: {error.message}".split())
+    return text if len(text) <= 400 else f"{text[:200]} ... {text[-200:]}"
+
+
+def reason(error):
+    """What Python says of something that it could not do, in one line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())
+
+
+def moment(text):
+    """A time in ISO 8601; UTC where it does not say. Raises `ValueError` where it is none."""
+    found = datetime.fromisoformat(f"{text[:-1]}+00:00" if text.endswith("Z") else text)  # Python 3.10 knows no Z
+    return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
 
 
 @dataclass(frozen=True)

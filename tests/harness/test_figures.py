@@ -284,6 +284,9 @@ NONSENSE = {
     "x is nothing to go by": taken("curves", x=X / 0, one=[X, X], two=[X, X]),
     "no tensor in it has a graph": taken("graph", x=torch.ones(2)),
     "an edge leads to a node that is not there": broken(doubled(1.0, 2), "y", "graph", "edges", 0, to=[0, 7]),
+    "list indices must be integers": broken(doubled(1.0, 1), "y", "start", to=0.0),
+    "not enough values to unpack": [{"kind": "curves", "of": {"x": 1}}],
+    "TypeError: 'float' object is not subscriptable": broken(doubled(1.0, 1), "x", to=1.5),
     "its graph goes in a circle": broken(doubled(1.0, 2), "y", "graph", "edges", 1, to=[1, 0]),
 }
 

@@ -13,7 +13,7 @@ from packaging.requirements import Requirement
 from test_notes import EVERY_NOTE, NOTES
 from test_page import ROOT, a_record, broken, elsewhere, failed, held, note, page, unchecked, written
 
-from page import build, compare, notes, records
+from page import build, compare, counts, notes, records
 from plugins import versions
 
 RECORDS = sorted((ROOT / "records").glob("torch-*.json"))
@@ -264,6 +264,13 @@ def test_whatever_a_text_holds_it_stays_a_text(tmp_path):
     assert json.loads(tree.one("script", id="data")["text"])["reasons"] == [HOSTILE]
 
 
+def nested(depth):
+    value = []
+    for _ in range(depth):
+        value = [value]
+    return held(case="", reason="", seconds=0.1, values=[{"kind": "memory", "of": {"x": value}}])
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [
@@ -271,6 +278,12 @@ def test_whatever_a_text_holds_it_stays_a_text(tmp_path):
         (broken(lambda d: d.update(version=2)), "version 2 is newer than what this `page` reads, 1"),
         (broken(lambda d: d["notes"][0].pop("claim")), "'claim' is a required property"),
         ("[]", "is not a record"),
+        (broken(lambda d: d["environment"].update(torch="2." + "9" * 5000)), "$.environment.torch: "),
+        (broken(lambda d: d.update(made="tomorrow")), "$.made: Invalid isoformat string: 'tomorrow'"),
+        (broken(lambda d: d["notes"].append(d["notes"][0])), "::test_it' is there 2 times"),
+        (broken(lambda d: d["notes"][0]["results"][0].update(seconds=float("nan"))), "JSON has no number NaN"),
+        (broken(lambda d: d.update(missing={"a\nb": 1})), "1 is not of type 'string'"),
+        (broken(lambda d: d["notes"][0].update(results=[nested(300)])), "too deep"),
     ],
 )
 def test_a_record_that_cannot_be_used_is_named_with_the_reason(tmp_path, content, reason):
@@ -309,6 +322,69 @@ def test_sources_measurements_and_addresses_are_looked_at_too(tmp_path):
 
         assert result.returncode == 2
         assert result.stderr.splitlines()[-1].startswith(said)
+
+
+def test_what_is_said_of_a_malformed_record_is_short():
+    with pytest.raises(records.BadRecord) as refusal:
+        records.check("a.json", a_record().document | {"notes": {"x": "y" * 10_000}})
+
+    assert len(str(refusal.value)) < 600
+    assert str(refusal.value).endswith("is not of type 'array'")
+
+
+def test_the_newest_run_is_the_newest_in_whatever_zone(tmp_path):
+    east, west = a_record(note("test_it", held())), a_record(note("test_it", failed()))
+    east.document["made"], west.document["made"] = "2026-01-02T01:00:00+09:00", "2026-01-01T20:00:00Z"
+    runs = written(tmp_path, "east.json", east), written(tmp_path, "west.json", west)
+
+    assert page("build", *runs, "--out", tmp_path).returncode == 0
+
+    html = (tmp_path / "index.html").read_text(encoding="utf-8")
+    assert 'id="failures"' in html
+
+
+def test_two_files_of_one_name_have_their_own_cards(tmp_path):
+    one, other = note("test_it", held()), note("test_it", failed())
+    other["note"] = "elsewhere/" + one["note"]
+
+    tree = Tree(html_of(a_record(one, other), sources=sources_in(tmp_path / "notes", "def test_it():\n    pass\n")))
+
+    assert sorted(card["attrs"]["data-verdict"] for card in tree.all("article", class_="note")) == ["failed", "held"]
+
+
+def test_half_an_address_is_shown_as_it_is():
+    odd = note("test_it", held()) | {"link": "https://[::1"}
+
+    assert Tree(html_of(a_record(odd))).one("a", class_="docs")["text"].strip() == "https://[::1"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '@pytest.mark.parametrize("a, b", [(1, 2, 3)])\ndef test_it(a, b):\n    pass\n',
+        "@pytest.mark.parametrize(argnames='a', argvalues=[1])\ndef test_it(a):\n    pass\n",
+        "@pytest.mark.only('cuda', because=WHY)\ndef test_it():\n    pass\n",
+    ],
+)
+def test_a_note_that_cannot_be_shown_is_named_with_its_file_and_line(tmp_path, text):
+    with pytest.raises(records.BadRecord, match=r"test_01_first\.py: line 1: test_it: it is written in a way"):
+        sources_in(tmp_path / "notes", text)
+
+
+def test_sources_may_begin_with_a_mark_and_may_not_be_nested_without_end(tmp_path):
+    (section,) = sources_in(tmp_path / "marked", '\ufeff"""First."""\n')
+    assert section.title == "First."
+
+    with pytest.raises(records.BadRecord, match=r"test_01_first\.py: "):
+        sources_in(tmp_path / "nested", "x = " + "-" * 20_000 + "1\n")
+
+
+def test_a_cell_of_the_table_of_counts_is_one_cell():
+    odd = a_record(note("test_it", held()), python="3.1\n| 4")
+
+    *_, row = counts.as_markdown([odd])
+
+    assert row == "| 2.5.1 | 3.1 \\| 4 | 2.0.0 | 1 | 0 | 0 | 0 | 0 |"
 
 
 def test_the_same_records_give_the_same_bytes(tmp_path):

@@ -222,6 +222,50 @@ def test_a_file_that_is_no_run_of_the_benchmarks_is_refused_by_name(tmp_path, te
         pictures.read(path)
 
 
+def hostile(change):
+    document = json.loads(json.dumps(everything().document))
+    change(document)
+    return document
+
+
+def entries(document, name):
+    return [entry for entry in document["benchmarks"] if name in entry["fullname"]]
+
+
+UNUSABLE = {
+    "a time that is negative": lambda d: d["benchmarks"][0]["stats"].update(median=-1.0),
+    "a time of nothing": lambda d: d["benchmarks"][0]["stats"].update(median=0),
+    "a time without end": lambda d: d["benchmarks"][0]["stats"].update(median=float("inf")),
+    "a number beyond a float": lambda d: d["benchmarks"][0]["stats"].update(data=[10**400]),
+    "a ratio that is none": lambda d: d["findings"][0].update(ratio=float("nan")),
+    "a ratio outside its interval": lambda d: d["findings"][0].update(low=0.9, high=0.95),
+    "a finding of an unknown group": lambda d: d["findings"][0].update(group="another"),
+    "a device that leads elsewhere": lambda d: d["benchmarks"][0]["extra_info"].update(device="../x"),
+    "no device": lambda d: d["benchmarks"][0]["extra_info"].update(device=None),
+    "parameters that are none": lambda d: d["benchmarks"][0].update(params=1),
+    "a name that is none": lambda d: d["benchmarks"][0].update(fullname=1),
+    "a description that is none": lambda d: d["machine_info"]["devices"].update(cpu=[]),
+    "half a character": lambda d: d["findings"][0].update(claim="half \ud800"),
+    "a size that is none": lambda d: entries(d, "array_to")[0]["extra_info"].update(entry=None),
+    "a knee at no size": lambda d: d["findings"][1].update(knee=3, low=3, high=4),
+    "a race of one": lambda d: d["benchmarks"].remove(entries(d, "training_step")[1]),
+    "rounds of one only": lambda d: entries(d, "training_step")[0]["stats"]["data"].pop(),
+    "curves of two lengths": lambda d: entries(d, "far_from")[0]["extra_info"]["values"].pop(),
+}
+
+
+@pytest.mark.parametrize("change", UNUSABLE.values(), ids=UNUSABLE)
+def test_what_no_run_of_the_benchmarks_can_have_left_is_refused_by_name(tmp_path, change):
+    path = tmp_path / "bench.json"
+    path.write_text(json.dumps(hostile(change)), encoding="utf-8")
+
+    with pytest.raises(records.BadRecord, match=f"^{re.escape(str(path))}: ") as refusal:
+        list(pictures.draw(pictures.read(path), tmp_path / "drawn"))
+
+    assert "\n" not in str(refusal.value)
+    assert not list(tmp_path.glob("**/*.svg"))
+
+
 def command_line(*arguments):
     command = [sys.executable, "-m", "page", "pictures", *map(str, arguments)]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8")

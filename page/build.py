@@ -567,16 +567,16 @@ def for_the_page(svg, name):
     svg = svg[svg.index("<svg ") :]
     svg = re.sub(r"<metadata>.*?</metadata>|<style[^>]*>.*?</style>|<!--.*?-->", "", svg, flags=re.DOTALL)
     svg = svg.replace("xlink:href=", "href=")
-    used = {*re.findall(r'url\(#([^)]+)\)|href="#([^"]+)"', svg)}
-    used = {one or other for one, other in used}
+    used = dict.fromkeys(re.findall(r'(?:url\(|href=")#([^)"]+)', svg))
+    short = {identifier: f"{name}-{number}" for number, identifier in enumerate(used)}  # matplotlib's differ by Python
 
-    def identifier(found):
-        if found[1] in used:
-            return f' id="{name}-{found[1]}"'
+    def identified(found):
+        if found[1] in short:
+            return f' id="{short[found[1]]}"'
         return found[0] if found[1].startswith(f"{name}-") else ""
 
-    svg = re.sub(r' id="([^"]+)"', identifier, svg)
-    svg = re.sub(r'(url\(#|href="#)', rf"\g<1>{name}-", svg)
+    svg = re.sub(r' id="([^"]+)"', identified, svg)
+    svg = re.sub(r'(url\(#|href="#)([^)"]+)', lambda found: found[1] + short[found[2]], svg)
     svg = re.sub(r'(<svg [^>]*?) (?:height="[^"]*")([^>]*?) (?:width="[^"]*")', r"\1\2", svg, count=1)
     svg = re.sub(r' (?:xmlns(?::\w+)?|version)="[^"]*"', "", svg)
     svg = re.sub(r"font-family: 'DejaVu Sans',[^;\"]*;? ?", "", svg)

@@ -204,7 +204,7 @@ class Knee:
     """A sentence that says beyond which batch size no doubling pays, and whether that is certain.
 
     `growth` has one `Ratio` for each doubling of `sizes`: the samples a second of the larger batch against those of the
-    smaller. By their intervals doublings surely pay up to `low`, and surely none does beyond `high`.
+    smaller. By their intervals, and by MARGIN, doublings surely pay up to `low`, and surely none does beyond `high`.
     """
 
     what: str
@@ -229,11 +229,11 @@ class Knee:
 
     @property
     def low(self):
-        return _last(self.sizes, [growth.low >= GAIN for growth in self.growth])
+        return _last(self.sizes, [growth.low >= GAIN * (1 + MARGIN) for growth in self.growth])
 
     @property
     def high(self):
-        return _last(self.sizes, [growth.high >= GAIN for growth in self.growth])
+        return _last(self.sizes, [growth.high >= GAIN * (1 - MARGIN) for growth in self.growth])
 
     @property
     def claim(self):

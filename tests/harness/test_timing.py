@@ -294,6 +294,13 @@ def test_torchs_own_timer_finds_the_same_median(statement):
     assert abs(ratio - 1) <= spread + timing.MARGIN
 
 
+@pytest.mark.parametrize(("growth", "low", "high"), [(1.32, 2, 2), (1.28, 1, 2), (1.22, 1, 2), (1.18, 1, 1)])
+def test_a_doubling_that_gains_about_a_quarter_may_pay_or_not(growth, low, high):
+    knee = timing.Knee("sums", [1, 2], [timing.Ratio(growth, growth, growth)])
+
+    assert (knee.low, knee.high) == (low, high)
+
+
 RACE = """
 from plugins import timing
 

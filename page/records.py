@@ -70,14 +70,12 @@ def check(path, document):
             reads(text)
         except ValueError as error:  # such as InvalidVersion, or a number beyond what Python reads
             raise BadRecord(f"{path}: $.{place}: {error}") from None
-    node, times = max(Counter(note["note"] for note in document["notes"]).items(), key=_times, default=("", 0))
-    if times > 1:
-        raise BadRecord(f"{path}: $.notes: {node!r} is there {times} times, so that it is not clear what it came to")
+    for node, times in Counter(note["note"] for note in document["notes"]).most_common(1):
+        if times > 1:
+            raise BadRecord(
+                f"{path}: $.notes: {node!r} is there {times} times, so that it is not clear what it came to"
+            )
     return Record(document)
-
-
-def _times(item):
-    return item[1]
 
 
 def said(error):

@@ -13,6 +13,7 @@ import linecache
 import re
 import sys
 import traceback
+import warnings
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -98,6 +99,17 @@ def error_of(call):
     except Exception as error:
         return type(error)
     return None
+
+
+def quiet(call):
+    """The same call, without its warnings."""
+
+    def silent(*args, **kwargs):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return call(*args, **kwargs)
+
+    return silent
 
 
 class Patch:

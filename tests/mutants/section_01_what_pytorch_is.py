@@ -7,7 +7,7 @@ import torch
 from torch.autograd.gradcheck import GradcheckError
 from torch.nn import functional as F
 
-from plugins.mutation import error_of, mutant
+from plugins.mutation import error_of, mutant, quiet
 
 
 def leaf(*numbers):
@@ -1765,17 +1765,6 @@ def available_mps_is_not_built_in(patch):
 
 
 # What moved between releases
-
-
-def quiet(call):
-    """The same call, without its warnings."""
-
-    def silent(*args, **kwargs):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return call(*args, **kwargs)
-
-    return silent
 
 
 def clamp_with_limits_inside(x, result, lowest, highest):

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from plugins.mutation import mutant
+from plugins.mutation import mutant, quiet
 
 PLUS = ("add", "__add__", "__radd__")
 MINUS = ("sub", "__sub__", "subtract")
@@ -454,14 +454,7 @@ RANGE = "test_range_includes_its_end_and_warns"
 @mutant(kills=RANGE, witness=lambda: warned(torch.range, 1, 4) == [UserWarning])
 def range_does_not_warn(patch):
     """`torch.range` does not warn."""
-    original = torch.range
-
-    def quiet(*args, **kwargs):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return original(*args, **kwargs)
-
-    patch.setattr(torch, "range", quiet)
+    patch.setattr(torch, "range", quiet(torch.range))
 
 
 @mutant(kills=RANGE, witness=lambda: warned(torch.range, 1, 4) == [UserWarning])

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from torch.utils import _device as blocks
 from torch.utils.data import DataLoader
 
-from plugins.mutation import error_of, mutant, raises
+from plugins.mutation import error_of, mutant, quiet, raises
 
 CPU = torch.device("cpu")
 META = torch.device("meta")
@@ -797,17 +797,6 @@ def get_autocast_dtype_is_the_default(patch):
         "get_autocast_dtype",
         lambda get, device_type: torch.bfloat16 if device_type == "cpu" else get(device_type),
     )
-
-
-def quiet(call):
-    """The same call, without its warnings."""
-
-    def silent(*args, **kwargs):
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return call(*args, **kwargs)
-
-    return silent
 
 
 MIXED = "test_mixed_precision_names_its_device"

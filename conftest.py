@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from plugins import claims, devices, pictured, simulation, versions
+from plugins import claims, devices, origin, pictured, simulation, versions
 
 # What is imported stays as long as the run: looking through it for garbage again and again took a third of the time.
 gc.disable()
@@ -111,12 +111,12 @@ def pytest_sessionstart(session):
         # After each operation torch's threads spin for milliseconds, in case of another. Where other work or a limit
         # leaves them fewer cores than they are, that is a third of a run: let them sleep, which changes no result.
         os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    found = origin.clean_environment()  # before torch is imported, which reads it
     versions.needed("numpy")
     torch = versions.needed("torch")
     from plugins import isolation, record, summary
 
-    for name in [name for name in os.environ if name.startswith("TQDM_")]:
-        del os.environ[name]  # tqdm reads its defaults there when it is imported: a user's TQDM_DISABLE is no finding
+    config.stash[origin.FOUND] = found + isolation.start_from_defaults()
     versions.expect(config.getoption("expect"))
     torch.set_warn_always(True)  # a warning that comes once a process would make verdicts depend on the order
     named = config.getoption("device")
@@ -165,12 +165,15 @@ def pytest_report_header(config):
 
     looked_at = config.stash[devices.FOUND] if not config.option.collectonly else ["devices not looked at"]
     numpy = f"NumPy {versions.installed('numpy')}{versions.bridge_problem()}"
+    if found := config.stash[origin.FOUND]:
+        found = [f"not used: {', '.join(found)}"]
     return "; ".join(
         [
             f"torch {torch.__version__} ({versions.build()} build), {numpy}",
             f"Python {platform.python_version()} on {platform.system()} {platform.machine()}",
             *map(str, looked_at),
             f"--seed {config.getoption('seed')}",
+            *found,
         ]
     )
 

@@ -68,7 +68,7 @@ def tests(session):
     session.run("ruff", "format", "--check", ".")
     session.run("pytest", *session.posargs)
     session.run("pytest", "-q", "--random-order", "-n", "2", *session.posargs)
-    session.run("pytest", "-q", "--mutants", *session.posargs)
+    session.run("pytest", "-q", "--mutants", "-n", "2", *session.posargs)
     session.run("pytest", "-q", "tests/benchmarks", "--benchmark-disable")
     session.run("pytest", "-q", "tests/harness", "-n", "2")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import html
 import json
 import re
 from collections import Counter, defaultdict
@@ -545,7 +546,7 @@ def measurements(bench):
         for kind in ("ratio", "knee"):
             for each in bench.findings(device, kind):
                 figure = pictures.interval(each) if kind == "ratio" else _knee(each)
-                found.append((files[each["group"]], Finding(each["claim"], each["verdict"], figure, device)))
+                found.append((files[each["group"]], Finding(each["found"], each["verdict"], figure, device)))
     for name, picture in pictures.drawn(bench):
         kind = next((kind for kind in SECTION_OF_PICTURE if name.startswith(kind)), "")
         drawn.append(_picture(name, picture, SECTION_OF_PICTURE.get(kind, "")))
@@ -558,6 +559,8 @@ def _picture(name, picture, section=""):
 
 
 def _knee(finding):
+    if not finding["reached"]:
+        return "not reached for certain"
     low, high = finding["low"], finding["high"]
     return f"{low:g}" if low == high else f"{low:g} to {high:g}"
 
@@ -642,17 +645,21 @@ CLASSES = {
 }
 """Of the parts of speech that are coloured; the rest looks like the text around it, and needs no element."""
 
+ELEMENTS = {"k": ("<b>", "</b>"), "m": ("<i>", "</i>")}
+"""The commonest of them, which have an element of their own in place of a class."""
+
 LEXER = PythonLexer()
 
 
 @cache
 def python(code):
-    """Python with its words coloured."""
+    """Python with its words coloured; in elements with names as short as can be, for there are thousands of them."""
     parts = []
     for kind, same in groupby(LEXER.get_tokens(code), key=lambda token: _kind(token[0])):
-        text = escape("".join(text for _, text in same))
-        parts.append(Markup('<span class="{}">{}</span>').format(kind, text) if kind else text)
-    return Markup(Markup("").join(parts).rstrip("\n"))
+        text = html.escape("".join(text for _, text in same), quote=False)
+        begin, end = ELEMENTS.get(kind, (f'<span class="{kind}">', "</span>"))
+        parts.append(f"{begin}{text}{end}" if kind else text)
+    return Markup("".join(parts).rstrip("\n"))
 
 
 @cache

@@ -84,10 +84,10 @@ def read(folder):
     paths = sorted(Path(folder).glob("test_*.py"))
     if not paths:
         raise BadRecord(f"{folder}: there are no notes in it, files named test_*.py")
-    return [_section(path) for path in paths]
+    return [section(path) for path in paths]
 
 
-def _section(path):
+def section(path):
     try:
         text = path.read_text(encoding="utf-8-sig")  # Python too passes over the mark that some editors write first
         module = Module(text)

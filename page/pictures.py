@@ -112,13 +112,14 @@ SCHEMA = {
             "type": "array",
             "items": {
                 "type": "object",
-                "required": ["claim", "group", "verdict", "low", "high"],
-                "anyOf": [{"required": ["ratio", "at_most"]}, {"required": ["knee"]}],
+                "required": ["claim", "found", "group", "verdict", "low", "high"],
+                "oneOf": [{"required": ["ratio", limit]} for limit in ("at_most", "at_least")]
+                + [{"required": ["knee", "reached"]}],
                 "properties": {
-                    "claim": {"type": "string"},
-                    "group": {"type": "string"},
+                    **{name: {"type": "string"} for name in ("claim", "found", "group")},
                     "verdict": {"enum": list(VERDICTS)},
-                    **{name: POSITIVE for name in ("ratio", "low", "high", "at_most", "knee")},
+                    "reached": {"type": "boolean"},
+                    **{name: POSITIVE for name in ("ratio", "low", "high", "at_most", "at_least", "knee")},
                 },
             },
         },
@@ -331,14 +332,14 @@ def amount(value):
 
 
 def ratio(value):
-    """How many times as long: 1.50, 0.034, 1/2,500."""
-    if 0.1 <= value < 10:
-        return f"{value:.2f}"
-    return number(value) if value >= 0.01 else f"1/{number(1 / value)}"
+    """A factor as plugins/timing.py writes it: 1.50, 42, 1/2,500."""
+    if value < 0.1:
+        return f"1/{ratio(1 / value)}"
+    return f"{value:.2f}" if value < 10 else number(value)
 
 
 def interval(finding):
-    return f"{ratio(finding['ratio'])} ({ratio(finding['low'])} to {ratio(finding['high'])})"
+    return f"{ratio(finding['low'])} to {ratio(finding['high'])}"
 
 
 def longer(rows):
@@ -405,7 +406,7 @@ def findings(bench, device):
     height = sum(inches for _, inches in rows) + 0.05
     sheet = Sheet(
         f"{len(found)} claims about {device}: {hold} hold here, {fail} do not, {unclear} are too close to call",
-        "Dot: how many times as long one takes as the other, the median of the rounds. Line: its 95 % interval. "
+        "Dot: the number of the sentence, the median of the rounds. Line: its 95 % interval. "
         "Shaded: what the claim allows; the dark edge, 5 % either way, is too close to call.",
         bench.caption(device),
         height=height,
@@ -413,7 +414,7 @@ def findings(bench, device):
         right=2.05,
     )
     (axes,) = sheet.axes.flat
-    axes.set(xscale="log", xlim=SHOWN, ylim=(height, 0), xlabel="times as long (logarithmic)")
+    axes.set(xscale="log", xlim=SHOWN, ylim=(height, 0), xlabel="times (logarithmic)")
     axes.spines[["left", "right"]].set_visible(False)
     axes.yaxis.set_major_locator(NullLocator())
     axes.xaxis.set_major_locator(FixedLocator([0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20]))
@@ -444,7 +445,7 @@ def findings(bench, device):
             _beside(sheet, axes, -3.88, middle, "\n".join(_wrapped(row)))
             _beside(sheet, axes, sheet.width + 0.12, middle, interval(row))
     return sheet.picture(
-        f"{each['claim']}: {interval(each)}, claimed at most {each['at_most']:g}: {verdict}."
+        f"{each['found']}, 95 % interval {interval(each)}: {verdict}."
         for verdict, some in of_verdict.items()
         for each in some
     )
@@ -455,7 +456,7 @@ SHOWN = (0.04, 25)
 
 
 def _wrapped(finding):
-    return textwrap.wrap(finding["claim"].replace("`", ""), 64)
+    return textwrap.wrap(finding["found"].replace("`", ""), 64)
 
 
 def _beside(sheet, axes, inches, y, text, **look):
@@ -466,9 +467,11 @@ def _beside(sheet, axes, inches, y, text, **look):
 def _dot(axes, finding, y, inches):
     marker, edge, face = VERDICTS[finding["verdict"]]
     thick = inches - 0.04
-    edge_of_claim = [min(max(finding["at_most"] * (1 + side * MARGIN), SHOWN[0]), SHOWN[1]) for side in (-1, 1)]
-    axes.barh(y, edge_of_claim[0] - SHOWN[0], thick, SHOWN[0], color="#e6edf5", lw=0, zorder=0.6)
-    axes.barh(y, edge_of_claim[1] - edge_of_claim[0], thick, edge_of_claim[0], color="#aebfd2", lw=0, zorder=0.7)
+    limit = finding.get("at_most") or finding["at_least"]
+    near, far = (min(max(limit * (1 + side * MARGIN), SHOWN[0]), SHOWN[1]) for side in (-1, 1))
+    start, end = (SHOWN[0], near) if "at_most" in finding else (far, SHOWN[1])
+    axes.barh(y, end - start, thick, start, color="#e6edf5", lw=0, zorder=0.6)
+    axes.barh(y, far - near, thick, near, color="#aebfd2", lw=0, zorder=0.7)
     low, middle, high = (min(max(finding[name], SHOWN[0]), SHOWN[1]) for name in ("low", "ratio", "high"))
     axes.plot([low, high], [y, y], color=edge, lw=1.6, solid_capstyle="butt")
     if middle == SHOWN[0]:
@@ -487,14 +490,18 @@ def batch_size(bench, device):
     tests = list(dict.fromkeys(rows[0].test for rows in races.values()))
     labels = list(dict.fromkeys(rows[0].parameters for rows in races.values()))
     named = {group: each["claim"].partition(":")[0] for group, each in knees.items()}
-    least, most = (f"{pick(each['knee'] for each in knees.values()):,}" for pick in (min, max))
+    least, most = (
+        f"{each['knee']:,}{'' if each['reached'] else ' or more'}"
+        for each in (pick(knees.values(), key=lambda each: each["knee"]) for pick in (min, max))
+    )
     sheet = Sheet(
         f"Doubling the batch pays up to {least} samples on {device}"
         if least == most
         else f"How far doubling the batch pays on {device} depends on the model: here up to {least} samples, "
         f"there up to {most}",
         "Median of the rounds, with the interquartile range as a band. Ring: the knee, the last size before a "
-        "doubling that gains less than a quarter more samples a second; several rings where it is not certain which.",
+        "doubling that gains less than a quarter more samples a second; several rings if it is not certain which, none "
+        "if no knee was reached for certain.",
         bench.caption(device),
         panels=(2, len(tests)),
         height=2.4,
@@ -511,6 +518,8 @@ def batch_size(bench, device):
             (sheet.axes[1, column], lambda row, taken: taken),
         ):
             middle = line(axes, sizes, rows, value, label=rows[0].parameters, **look)
+            if not knees[group]["reached"]:
+                continue
             rings = [
                 (size, point)
                 for size, point in zip(sizes, middle, strict=True)
@@ -546,7 +555,11 @@ def batch_size(bench, device):
         + ", ".join(
             f"{row.entry} samples in {seconds(row.median)}, {number(row.entry / row.median)} a second" for row in rows
         )
-        + f"; the knee is at {knees[group]['knee']}, between {knees[group]['low']} and {knees[group]['high']}."
+        + (
+            f"; the knee is at {knees[group]['knee']:,}, between {knees[group]['low']:,} and {knees[group]['high']:,}."
+            if knees[group]["reached"]
+            else f"; no knee was reached for certain up to {rows[-1].entry:,}."
+        )
         for group, rows in races.items()
     )
 

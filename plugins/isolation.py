@@ -53,6 +53,13 @@ def _environment():
     return {name: value for name, value in os.environ.items() if name not in NOT_OF_A_NOTE}
 
 
+def _matmul_precision():
+    try:
+        return torch.get_float32_matmul_precision()
+    except RuntimeError:  # from torch 2.9 on there is a second setting, which may say something else
+        return "two settings that contradict each other"
+
+
 def _restore_deterministic(state):
     torch.use_deterministic_algorithms(state[0], warn_only=state[1])
 
@@ -77,7 +84,7 @@ STATE = {
         _restore_deterministic,
     ),
     "matmul precision (torch.set_float32_matmul_precision)": (
-        torch.get_float32_matmul_precision,
+        _matmul_precision,
         torch.set_float32_matmul_precision,
     ),
     "cuDNN's choice of algorithm (torch.backends.cudnn.benchmark, .deterministic)": (
@@ -97,6 +104,32 @@ STATE = {
     "environment variables (os.environ)": (_environment, _restore_environment),
     "child processes": (lambda: {child.pid for child in multiprocessing.active_children()}, _end_children),
 }
+
+# What torch and NumPy have of these in a process that nobody has changed.
+DEFAULTS = {
+    "the default dtype (torch.set_default_dtype)": torch.float32,
+    "the default device (torch.set_default_device)": torch.device("cpu"),
+    "grad mode (torch.set_grad_enabled)": True,
+    "deterministic algorithms (torch.use_deterministic_algorithms)": (False, False),
+    "matmul precision (torch.set_float32_matmul_precision)": "highest",
+    "cuDNN's choice of algorithm (torch.backends.cudnn.benchmark, .deterministic)": (False, False),
+    "anomaly detection (torch.autograd.set_detect_anomaly)": False,
+    "print options (torch.set_printoptions)": dict(vars(type(torch._tensor_str.PRINT_OPTS)())),
+    "NumPy's handling of floating-point errors (np.seterr)": {
+        "divide": "warn",
+        "over": "warn",
+        "under": "ignore",
+        "invalid": "warn",
+    },
+}
+
+
+def start_from_defaults():
+    """Give this process torch's own defaults, whatever it was started with, and say what it had instead."""
+    found = snapshot()
+    changed = [name for name, default in DEFAULTS.items() if found[name] != default]
+    restore(found | DEFAULTS)
+    return [f"{name.partition(' (')[0]}: {_difference(DEFAULTS[name], found[name])}" for name in changed]
 
 
 def snapshot():

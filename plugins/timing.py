@@ -32,6 +32,9 @@ MOST_CALLS = 2**20
 MARGIN = 0.05
 """A ratio within this of the limit of a claim is too close to call: a second run may differ by as much."""
 
+SAMPLES_A_SECOND = "samples a second"
+"""What is counted of a race between batch sizes, instead of seconds."""
+
 HOLDS, FALSE, OPEN = "holds here", "does not hold here", "inconclusive"
 
 
@@ -143,42 +146,81 @@ class Ratio:
         return cls(statistics.median(ratios), ratios[k - 1], ratios[number - k])
 
     def __str__(self):
-        value, low, high = (f"{x:.2f}" if x >= 0.1 else f"{x:.2g}" for x in (self.value, self.low, self.high))
-        return f"{value} ({low} to {high})"
+        return f"{_short(self.value)} ({self.interval})"
+
+    @property
+    def interval(self):
+        return f"{_short(self.low)} to {_short(self.high)}"
+
+
+def _short(value):
+    """A factor that is read aloud: 1.50, 42, 1/2,500, with two digits that say something."""
+    if value < 0.1:
+        return f"1/{_short(1 / value)}"
+    return f"{value:.2f}" if value < 10 else f"{float(f'{value:.2g}'):,.0f}"
+
+
+def _times(text):
+    return text if text.startswith("1/") else f"{text} times"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A sentence about two alternatives, the ratio of their times, and whether it is so on this machine.
+    """A sentence about two alternatives, with their ratio in its gap `{times}`, and whether it is as claimed here.
 
-    The claim is that the ratio is at most `limit`.
+    The sentence says what is divided by what: "a loop takes {times} as long as torch". The claim is that the ratio is
+    `at_most` so much, or `at_least` so much.
     """
 
-    claim: str
+    sentence: str
     ratio: Ratio
-    limit: float
+    at_most: float | None = None
+    at_least: float | None = None
     group: str = ""
     about: dict = field(default_factory=dict)
+
+    def __post_init__(self):
+        if (self.at_most is None) == (self.at_least is None):
+            raise ValueError(f"{self.sentence!r}: give `at_most` or `at_least`, and not both")
+
+    @property
+    def limit(self):
+        return self.at_least if self.at_most is None else self.at_most
+
+    @property
+    def claimed(self):
+        limit = f"{self.limit:g}" if self.limit >= 0.1 else _short(self.limit)
+        return f"at {'most' if self.at_least is None else 'least'} {_times(limit)}"
+
+    @property
+    def claim(self):
+        return self.sentence.format(times=self.claimed)
+
+    @property
+    def found(self):
+        """The sentence with the number that was found, and the one that was claimed."""
+        return f"{self.sentence.format(times=_times(_short(self.ratio.value)))} (claimed: {self.claimed})"
 
     @property
     def verdict(self):
         """`holds here` or `does not hold here` where the whole interval is on one side of the limit by MARGIN."""
-        if self.ratio.high < self.limit * (1 - MARGIN):
-            return HOLDS
-        if self.ratio.low > self.limit * (1 + MARGIN):
-            return FALSE
-        return OPEN
+        below = self.ratio.high < self.limit * (1 - MARGIN)
+        above = self.ratio.low > self.limit * (1 + MARGIN)
+        if not (below or above):
+            return OPEN
+        return HOLDS if below == (self.at_least is None) else FALSE
 
     @property
     def evidence(self):
-        return f"{self.ratio}, claimed at most {self.limit:g}"
+        return f"95 % interval {self.ratio.interval}"
 
     @property
     def numbers(self):
-        return {"ratio": self.ratio.value, "low": self.ratio.low, "high": self.ratio.high, "at_most": self.limit}
+        limit = {"at_most": self.at_most} if self.at_least is None else {"at_least": self.at_least}
+        return {"ratio": self.ratio.value, "low": self.ratio.low, "high": self.ratio.high, **limit}
 
     def __str__(self):
-        return f"{self.claim}: {self.evidence}: {self.verdict}"
+        return f"{self.found}; {self.evidence}"
 
 
 GAIN = 1.25
@@ -236,29 +278,41 @@ class Knee:
         return _last(self.sizes, [growth.high >= GAIN * (1 - MARGIN) for growth in self.growth])
 
     @property
+    def reached(self):
+        """Whether a knee was seen for certain: no doubling beyond it pays, and one beyond it was tried."""
+        return self.high < self.sizes[-1]
+
+    @property
     def claim(self):
-        most = self.sizes[-1]
-        if self.low == most:
-            return f"{self.what}: doubling the batch pays up to {most}, the most that was tried"
-        upwards = "" if self.high == self.low else " or more" if self.high == most else f" to {self.high}"
+        most = f"{self.sizes[-1]:,}"
+        if self.low == self.sizes[-1]:
+            return f"{self.what}: each doubling of the batch pays up to {most}, the largest that was tried"
+        if not self.reached:
+            return (
+                f"{self.what}: doubling the batch pays up to {self.low:,}, and it is not certain that it stops to pay "
+                f"before {most}, the largest that was tried"
+            )
+        upwards = "" if self.high == self.low else f" to {self.high:,}"
         return (
-            f"{self.what}: doubling the batch stops to pay at {self.low}{upwards}: "
+            f"{self.what}: doubling the batch stops to pay at {self.low:,}{upwards}: "
             "the samples a second grow by less than a quarter beyond"
         )
 
+    found = claim
+
     @property
     def verdict(self):
-        """`holds here` where it is known to a factor of two: one doubling is nearly always too close to call."""
-        return HOLDS if self.high <= 2 * self.low else OPEN
+        """`holds here` where a knee was reached and is known to a factor of two: one doubling is often too close."""
+        return HOLDS if self.reached and self.high <= 2 * self.low else OPEN
 
     @property
     def evidence(self):
         at = min(self.sizes.index(self.size), len(self.growth) - 1)
-        return f"{self.sizes[at]} to {self.sizes[at + 1]} multiplies them by {self.growth[at]}"
+        return f"{self.sizes[at]:,} to {self.sizes[at + 1]:,} multiplies the samples a second by {self.growth[at]}"
 
     @property
     def numbers(self):
-        return {"knee": self.size, "low": self.low, "high": self.high, "gain": GAIN}
+        return {"knee": self.size, "low": self.low, "high": self.high, "gain": GAIN, "reached": self.reached}
 
     def __str__(self):
-        return f"{self.claim}: {self.evidence}: {self.verdict}"
+        return f"{self.claim}; {self.evidence}"

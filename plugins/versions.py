@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
+import io
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -67,19 +69,24 @@ def expect(texts):
 def needed(name):
     """Import a package without which nothing runs, or stop with one line that says what is wrong and what to type."""
     install = f"install it for {sys.executable}: python -m pip install -r requirements.txt -c constraints.txt"
+    requirement = next(requirement for requirement in _requirements() if requirement.name == name)
+    said = io.StringIO()
     try:
-        module = importlib.import_module(name)
+        with contextlib.redirect_stderr(said):  # NumPy 2 prints 40 lines before it raises for one
+            module = importlib.import_module(name)
+            if name == "torch" and is_met(requirement):
+                module.empty(0)  # some releases look for NumPy with their first tensor
     except ModuleNotFoundError as error:
         raise pytest.UsageError(f"{name} cannot be imported (no module named {error.name}); {install}") from None
     except Exception as error:  # a broken install can raise anything
         if name == "torch" and "initialize NumPy" in str(error):
             raise pytest.UsageError(
-                f"torch {metadata.version('torch')} cannot use NumPy {installed('numpy')}, for it was built for "
-                'another; torch before 2.3 needs "numpy<2", later ones take both'
+                f"torch {metadata.version('torch')} was built for NumPy 1 and cannot use NumPy {installed('numpy')}; "
+                'type: python -m pip install "numpy<2"; or take torch 2.3 or newer (on Windows 2.4.1), which uses both'
             ) from None
         reason = (str(error).strip() or "without a message").splitlines()[-1]
         raise pytest.UsageError(f"{name} cannot be imported ({type(error).__name__}: {reason}); {install}") from None
-    requirement = next(requirement for requirement in _requirements() if requirement.name == name)
+    sys.stderr.write(said.getvalue())
     if not is_met(requirement):
         raise pytest.UsageError(f"{name} {installed(name)} is installed, and the notes need {requirement}; {install}")
     return module

@@ -30,8 +30,9 @@ class Replay:
 def pytest_configure(config):
     config.addinivalue_line(
         "markers",
-        "finding(claim, one, another, at_most, of='seconds'): what a race shows if `one` takes at most so many times "
-        "as long as `another`, or as much of what else it counts; the claim may name parameters of the test in braces",
+        "finding(sentence, one, another, at_most=None, at_least=None, of='seconds'): what a race shows of `one` "
+        "divided by `another`, for which the sentence has the gap {times}: in seconds, in what else the race counts, "
+        "or in 'samples a second' if entries are batch sizes; the sentence may name parameters of the test in braces",
     )
     config.addinivalue_line(
         "markers",
@@ -138,19 +139,24 @@ def _synchronize(item):
 def _conclude(request, group, parameters, found):
     findings = request.config.stash[FINDINGS]
     for marker in request.node.iter_markers("finding"):
-        claim, one, another = marker.args
+        sentence, one, another = marker.args
         if one in found and another in found:
-            quantity = marker.kwargs.get("of", "seconds")
-            ratio = timing.Ratio.of_rounds(_each(found[one], quantity), _each(found[another], quantity))
-            claim = claim.format(**parameters)
-            findings.append(timing.Finding(claim, ratio, marker.kwargs["at_most"], group, parameters))
+            limits = dict(marker.kwargs)
+            quantity = limits.pop("of", "seconds")
+            ratio = timing.Ratio.of_rounds(_each(found, one, quantity), _each(found, another, quantity))
+            sentence = sentence.format(times="{times}", **parameters)
+            findings.append(timing.Finding(sentence, ratio, **limits, group=group, about=parameters))
     for marker in request.node.iter_markers("knee"):
         (what,) = marker.args
         findings.append(timing.Knee.of(what.format(**parameters), found, group, parameters))
 
 
-def _each(found, quantity):
-    return found.seconds if isinstance(found, timing.Times) else [result[quantity] for result in found]
+def _each(found, entry, quantity):
+    if not isinstance(found[entry], timing.Times):
+        return [result[quantity] for result in found[entry]]
+    if quantity == timing.SAMPLES_A_SECOND:
+        return [entry / seconds for seconds in found[entry].seconds]
+    return found[entry].seconds
 
 
 def pytest_terminal_summary(terminalreporter, config):
@@ -158,7 +164,7 @@ def pytest_terminal_summary(terminalreporter, config):
     if not findings:
         return
     terminalreporter.section("findings")
-    terminalreporter.line("times as long (or as many), the median of the rounds (or seeds) and its 95 % interval")
+    terminalreporter.line("each number is the median of the rounds (or seeds), with its 95 % interval behind it")
     by_verdict = defaultdict(list)
     for finding in findings:
         by_verdict[finding.verdict].append(finding)
@@ -167,12 +173,16 @@ def pytest_terminal_summary(terminalreporter, config):
             terminalreporter.line("")
             terminalreporter.line(f"{verdict}:")
         for finding in by_verdict[verdict]:
-            terminalreporter.line(f"  {finding.claim}: {finding.evidence} [{finding.group}]")
+            terminalreporter.line(f"  {finding} [{finding.group}]")
 
 
 def pytest_benchmark_update_json(config, output_json):
     output_json["findings"] = [
-        {"claim": finding.claim, "group": finding.group, **finding.numbers, "verdict": finding.verdict}
+        {
+            **{"claim": finding.claim, "found": finding.found, "group": finding.group},
+            **finding.numbers,
+            "verdict": finding.verdict,
+        }
         for finding in config.stash[FINDINGS]
     ]
 

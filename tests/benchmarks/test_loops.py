@@ -16,14 +16,14 @@ def looped(numbers):
 
 
 @pytest.mark.finding(
-    "a Python loop over {size} numbers takes at least 10 times as long as torch", "torch", "Python loop", at_most=0.1
+    "a Python loop that adds {size:,} numbers takes {times} as long as torch", "Python loop", "torch", at_least=10
 )
-@pytest.mark.finding("NumPy adds {size} numbers in at most the time of torch", "NumPy", "torch", at_most=1)
+@pytest.mark.finding("NumPy takes {times} as long as torch to add {size:,} numbers", "NumPy", "torch", at_most=1.1)
 @pytest.mark.finding(
-    "a list of {size} numbers is added quicker as a tensor than by Python's `sum`",
+    "to make a tensor of a list of {size:,} numbers and add it takes {times} as long as Python's `sum`",
     "torch, from a list",
     "Python's sum",
-    at_most=1,
+    at_most=0.9,
 )
 @pytest.mark.parametrize("size", [10, 100_000])
 @pytest.mark.parametrize("entry", ["Python loop", "Python's sum", "NumPy", "torch", "torch, from a list"])
@@ -49,10 +49,7 @@ def test_sum(race, device, entry, size):
 
 
 @pytest.mark.finding(
-    "a Python loop over a tensor takes at least 10 times as long as over its `tolist()`",
-    "tolist",
-    "tensor",
-    at_most=0.1,
+    "a Python loop over a tensor takes {times} as long as over its `tolist()`", "tensor", "tolist", at_least=10
 )
 @pytest.mark.parametrize("entry", ["tensor", "tensor, item", "tolist"])
 def test_loop_over_a_tensor(race, device, entry):

@@ -18,10 +18,10 @@ def forward_and_backward(logits, loss):
 
 
 @pytest.mark.finding(
-    "BCEWithLogitsLoss takes no longer than a sigmoid and BCELoss, forward and backward, of {size} logits",
+    "BCEWithLogitsLoss takes {times} as long as a sigmoid and BCELoss, forward and backward, for {size:,} logits",
     "with logits",
     "sigmoid, BCELoss",
-    at_most=1,
+    at_most=1.1,
 )
 @pytest.mark.parametrize("size", [2**10, 2**16])
 @pytest.mark.parametrize("entry", ["with logits", "sigmoid, BCELoss"])
@@ -45,13 +45,13 @@ def test_binary_cross_entropy(race, device, entry, size):
 
 
 @pytest.mark.finding(
-    "`cross_entropy` takes at most 10 % longer than log_softmax and nll_loss, {classes} classes",
+    "`cross_entropy` takes {times} as long as log_softmax and nll_loss, for {classes:,} classes",
     "cross_entropy",
     "log_softmax, nll_loss",
     at_most=1.1,
 )
 @pytest.mark.finding(
-    "`cross_entropy` is at least 10 % quicker than softmax, log and nll_loss, {classes} classes",
+    "`cross_entropy` takes {times} as long as softmax, log and nll_loss, for {classes:,} classes",
     "cross_entropy",
     "softmax, log, nll_loss",
     at_most=0.9,

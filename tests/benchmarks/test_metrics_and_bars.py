@@ -1,6 +1,6 @@
 """What a metric that is updated batch by batch costs, and what a progress bar adds to an iteration.
 
-Both are paid once a batch: too much for an empty loop, and nothing next to a training step.
+Both are paid once a batch. How much of a training step that is depends on the step: the smaller the model, the more.
 """
 
 import io
@@ -16,19 +16,19 @@ ITERATIONS = 100_000
 
 
 @pytest.mark.finding(
-    "updating a TorchMetrics accuracy with {batches} batches takes at least 10 times as long as one update with all",
+    "{batches} updates of a TorchMetrics accuracy, one a batch, take {times} as long as one update with all batches",
+    "an update a batch",
     "one update",
-    "an update a batch",
-    at_most=0.1,
+    at_least=10,
 )
 @pytest.mark.finding(
-    "updating a TorchMetrics accuracy takes at least 5 times as long as counting `preds == targets`, batch by batch",
+    "batch by batch, updating a TorchMetrics accuracy takes {times} as long as counting `preds == targets`",
+    "an update a batch",
     "counted a batch",
-    "an update a batch",
-    at_most=0.2,
+    at_least=5,
 )
 @pytest.mark.finding(
-    "`validate_args=False` makes the update of an accuracy at least 1.25 times as quick",
+    "the update of an accuracy takes {times} as long with `validate_args=False` as without",
     "an update a batch, not validated",
     "an update a batch",
     at_most=0.8,
@@ -73,14 +73,9 @@ def test_accuracy(race, device, entry, batches):
     assert found.item() == right / 2**11  # exact: the number of samples is a power of two
 
 
+@pytest.mark.finding("an empty loop takes {times} as long with tqdm as without", "tqdm", "no bar", at_least=3)
 @pytest.mark.finding(
-    "an empty loop takes at least 3 times as long with tqdm",
-    "no bar",
-    "tqdm",
-    at_most=0.33,
-)
-@pytest.mark.finding(
-    "with `disable=True` tqdm costs nothing: an empty loop takes at most 10 % longer",
+    "an empty loop takes {times} as long with `tqdm(..., disable=True)` as without a bar",
     "tqdm, disabled",
     "no bar",
     at_most=1.1,
@@ -108,7 +103,7 @@ def test_progress_bar_around_nothing(race, benchmark, entry):
 
 
 @pytest.mark.finding(
-    "a loop of training steps of a small MLP takes at most 10 % longer with tqdm", "tqdm", "no bar", at_most=1.1
+    "a loop of training steps of a small MLP takes {times} as long with tqdm as without", "tqdm", "no bar", at_most=1.1
 )
 @pytest.mark.parametrize("entry", ["no bar", "tqdm"])
 def test_progress_bar_around_training_steps(race, device, entry):

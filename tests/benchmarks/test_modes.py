@@ -28,13 +28,13 @@ def check(found, model, x):
 
 
 @pytest.mark.finding(
-    "`no_grad` is at least 10 % quicker than grad mode through an MLP, for a batch of {rows}",
+    "an MLP with a batch of {rows} takes {times} as long under `no_grad` as in grad mode",
     "no_grad",
     "grad mode",
     at_most=0.9,
 )
 @pytest.mark.finding(
-    "`inference_mode` is at least 10 % quicker than `no_grad` through an MLP, for a batch of {rows}",
+    "an MLP with a batch of {rows} takes {times} as long under `inference_mode` as under `no_grad`",
     "inference_mode",
     "no_grad",
     at_most=0.9,
@@ -57,7 +57,7 @@ def test_grad_mode(race, device, entry, rows):
 
 @pytest.mark.skipif(sys.version_info >= (3, 14), reason="TorchScript does not support Python 3.14")
 @pytest.mark.finding(
-    "scripted by TorchScript, an MLP is at least 10 % quicker than eager, for a batch of {rows}",
+    "an MLP with a batch of {rows} takes {times} as long scripted by TorchScript as eager",
     "scripted",
     "eager",
     at_most=0.9,
@@ -93,7 +93,7 @@ def compiled(device):
 
 
 @pytest.mark.finding(
-    "`torch.compile` makes a chain of elementwise operations at least 1.5 times as quick",
+    "a chain of elementwise operations takes {times} as long with `torch.compile` as eager",
     "compiled",
     "eager",
     at_most=0.67,

@@ -62,7 +62,7 @@ class Visits:
 
     def __call__(self, path, fragment="", **options):
         context = self.browser.new_context(**{"viewport": DESKTOP, "color_scheme": "light", **options})
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(120_000)  # patience for a busy machine: speed has a test of its own
         self.contexts.append(context)
         address = path.as_uri()
         context.on("request", lambda request: self._asked(request, address))

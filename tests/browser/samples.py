@@ -168,7 +168,8 @@ def bench(text=""):
         }
 
     def finding(verdict, **figures):
-        about = {"claim": f"A claim about time that {verdict}.{text}", "group": "inference, model MLP on cpu"}
+        words = f"A claim about time that {verdict}.{text}"
+        about = {"claim": words, "found": words, "group": "inference, model MLP on cpu"}
         return {**about, "verdict": verdict, "low": 0.1, "high": 0.4, **figures}
 
     return {

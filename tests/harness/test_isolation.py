@@ -1,9 +1,11 @@
 """A note that leaves the process in another state fails by name, and the next one starts clean."""
 
+import os
+
 import pytest
 import torch
 
-from plugins import isolation
+from plugins import isolation, origin
 
 LEAKS = {
     "the default dtype": "torch.set_default_dtype(torch.float64)",
@@ -46,6 +48,20 @@ def test_a_leak_fails_the_note_and_is_undone(project, name, end):
     assert result.counts == {**outcome, "error": 1}
     assert "ERROR at teardown of test_leaks" in result.out
     assert f"this note left behind:\n  {name.strip()} (" in result.out.replace(f"{name.strip()}: ", f"{name.strip()} (")
+    assert "2 claims: 1 held, 1 failed" in result.out
+
+
+@pytest.mark.skipif(not hasattr(torch.backends, "fp32_precision"), reason="there is one setting before torch 2.9")
+def test_settings_of_the_precision_that_contradict_each_other_are_undone_too(project):
+    project.note(
+        "def test_leaks():\n    torch.backends.cuda.matmul.fp32_precision = 'tf32'\n\n\n"
+        "def test_next():\n    assert torch.get_float32_matmul_precision() == 'highest'\n"
+    )
+
+    result = project.run()
+
+    assert result.counts == {"passed": 2, "error": 1}
+    assert "matmul precision" in result.out
     assert "2 claims: 1 held, 1 failed" in result.out
 
 
@@ -133,3 +149,75 @@ def test_only_notes_are_isolated(project):
     del isolation.os.environ["LEFT_BEHIND"]
 
     assert result.counts == {"passed": 1}
+
+
+SOMEBODYS_PLUGIN = """
+import numpy, torch, tqdm
+
+torch.set_default_dtype(torch.float64)
+torch.set_default_device("meta")
+torch.set_grad_enabled(False)
+torch.use_deterministic_algorithms(True)
+torch.set_float32_matmul_precision("medium")
+torch.backends.cudnn.benchmark = True
+torch.autograd.set_detect_anomaly(True)
+torch.set_printoptions(precision=2)
+numpy.seterr(divide="raise")
+"""
+
+NOTES_ABOUT_DEFAULTS = """
+import io
+import os
+
+
+def test_defaults(device):
+    import numpy as np
+    import tqdm
+    assert torch.ones(1).dtype == torch.float32
+    assert torch.ones(1).device.type == "cpu"
+    assert torch.ones(1, requires_grad=True).mul(2).requires_grad
+    assert not torch.are_deterministic_algorithms_enabled()
+    assert torch.get_float32_matmul_precision() == "highest"
+    assert not torch.backends.cudnn.benchmark
+    assert not torch.is_anomaly_enabled()
+    assert str(torch.tensor(1 / 3)) == "tensor(0.3333)"
+    assert np.geterr()["divide"] == "warn"
+    assert not tqdm.tqdm(range(1), file=io.StringIO()).disable
+
+
+def test_variables():
+    left = {name for name in os.environ if name.startswith(("TORCH_", "TQDM_", "CUBLAS_"))}
+    assert left == {"TORCH_HOME"}
+"""
+
+
+def test_notes_start_from_torchs_own_defaults_whatever_the_process_started_with(project, tmp_path, monkeypatch):
+    """Variables such as NVIDIA's containers set, and a plugin that changes everything before the notes begin."""
+    for name in [name for name in os.environ if origin.changes_results(name)]:
+        monkeypatch.delenv(name)
+    (tmp_path / "somebodys_plugin.py").write_text(SOMEBODYS_PLUGIN)
+    variables = {
+        "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
+        "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE": "1",
+        "TORCH_FORCE_WEIGHTS_ONLY_LOAD": "1",
+        "TQDM_DISABLE": "1",
+    }
+    for name, value in (variables | {"TORCH_HOME": str(tmp_path)}).items():
+        monkeypatch.setenv(name, value)
+    project.note(NOTES_ABOUT_DEFAULTS)
+
+    result = project.run_apart("-p", "somebodys_plugin", path=[tmp_path])
+
+    assert result.counts == {"passed": 2}
+    (header,) = (line for line in result.out.splitlines() if line.startswith("torch "))
+    _, _, said = header.partition("not used: ")
+    assert said.startswith(", ".join(f"{name}={value}" for name, value in variables.items()) + ", ")
+    for words in ("default dtype", "default device", "grad mode", "deterministic", "matmul", "cuDNN", "anomaly"):
+        assert words in said
+    assert "TORCH_HOME" not in said
+
+
+def test_a_process_that_nobody_changed_has_nothing_to_say(project):
+    project.note("def test_it():\n    pass\n")
+
+    assert "not used" not in project.run().out

@@ -35,6 +35,8 @@ PAGES = (
     "https://scikit-learn.org/stable/",
     "https://lightning.ai/docs/torchmetrics/stable/",
     "https://tqdm.github.io/",
+    "https://github.com/pytorch/pytorch/",  # the thread of a case, if no page says it
+    "https://github.com/numpy/numpy/",
 )
 
 
@@ -90,7 +92,7 @@ def test_a_note_says_one_sentence_and_where_to_read_on(path, note):
 
 FORBIDDEN = {
     r"pytest\.skip|importorskip|mark\.(skip|xfail)": "skips; take a fixture or `holds` instead",
-    r"\bsleep\(": "sleeps",
+    r"(?<!asyncio\.)\bsleep\(": "sleeps",
     r"\bprint\(": "prints",
     r"pytest\.(raises|warns)\(((Base)?Exception\b|\))": "would accept any failure",
     r"\bif\b.*(__version__|version_info|sys\.platform)": "decides by version itself; `holds` proves both sides",

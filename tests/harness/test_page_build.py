@@ -8,6 +8,7 @@ import subprocess
 import sys
 from html.parser import HTMLParser
 
+import prompt
 import pytest
 from packaging.requirements import Requirement
 from test_notes import EVERY_NOTE, NOTES
@@ -31,33 +32,34 @@ class Tree(HTMLParser):
 
     def __init__(self, html):
         super().__init__(convert_charrefs=True)
-        self.elements, self.open = [], []
+        self.elements, self.open, self.pieces = [], [], []  # each open element with the number of pieces before it
         self.feed(html)
         self.close()
+        self._end(0)
+
+    def _end(self, depth):
+        for element, start in self.open[depth:]:
+            element["text"] = "".join(self.pieces[start:])
+        del self.open[depth:]
 
     def handle_starttag(self, tag, attrs):
-        element = {
-            "tag": tag,
-            "attrs": dict(attrs),
-            "text": "",
-            "within": [each["attrs"].get("id") for each in self.open],
-        }
+        within = [each["attrs"].get("id") for each, _ in self.open]
+        element = {"tag": tag, "attrs": dict(attrs), "text": "", "within": within}
         self.elements.append(element)
         if tag not in self.EMPTY:
-            self.open.append(element)
+            self.open.append((element, len(self.pieces)))
 
     def handle_startendtag(self, tag, attrs):
         self.handle_starttag(tag, attrs)
         if tag not in self.EMPTY:
-            self.open.pop()
+            self._end(len(self.open) - 1)
 
     def handle_endtag(self, tag):
-        while self.open and self.open.pop()["tag"] != tag:
-            pass
+        depths = [depth for depth, (element, _) in enumerate(self.open) if element["tag"] == tag]
+        self._end(depths[-1] if depths else 0)
 
     def handle_data(self, data):
-        for element in self.open:
-            element["text"] += data
+        self.pieces.append(data)
 
     def all(self, tag=None, within=None, **attributes):
         wanted = {name.rstrip("_"): value for name, value in attributes.items()}
@@ -153,7 +155,8 @@ def test_what_others_build_on_is_there(tree):
         ("script", "data"),
     ]:
         tree.one(tag, id=id)
-    assert tree.one("output", id="shown")["text"] == f"{len(WRITTEN)} of {len(WRITTEN)} notes"
+    cards = len(tree.all("article", class_="note"))  # those of older runs too, whose notes have another name by now
+    assert tree.one("output", id="shown")["text"] == f"{cards} of {cards} notes"
     assert len(tree.one("select", id="before")["text"].split("torch ")) == len(RECORDS) + 1
     assert tree.all("section", id="failures") == []
 
@@ -542,56 +545,42 @@ def test_a_prompt_wants_blank_lines_behind_blocks_and_none_in_them():
     )
 
 
-AT_A_PROMPT = """
-import code, contextlib, io, json, random, sys, traceback, types, warnings
-import numpy, torch
-
-torch.set_warn_always(True)
-failures = {}
-for name, text in json.load(sys.stdin).items():
-    torch.manual_seed(0), numpy.random.seed(0), random.seed(0)
-    sys.modules["__main__"] = module = types.ModuleType("__main__")
-    prompt, errors = code.InteractiveConsole(module.__dict__), []
-    prompt.showtraceback = prompt.showsyntaxerror = lambda *_, **__: errors.append(traceback.format_exc())
-    silent = io.StringIO()
-    with contextlib.redirect_stdout(silent), contextlib.redirect_stderr(silent), warnings.catch_warnings():
-        warnings.simplefilter("default")
-        for line in [*text.split("\\n"), ""]:
-            unfinished = prompt.push(line)
-            if errors:
-                break
-    if hasattr(module, "monkeypatch"):
-        module.monkeypatch.undo()
-    if errors or unfinished:
-        failures[name] = (errors or ["unfinished"])[0]
-json.dump(failures, sys.stdout)
-"""
-
-
 def holds_here(each):
     return all(
         versions.is_met(Requirement(marker["requirement"])) for marker in each.markers if marker["name"] == "holds"
     )
 
 
-def test_what_is_copied_runs_line_by_line_at_a_prompt(tmp_path):
+def test_what_is_copied_runs_line_by_line_at_a_prompt(tmp_path, monkeypatch):
+    """Each note alone in a plain process: what warns once per process warns there, and nothing of pytest is set."""
+    monkeypatch.chdir(tmp_path)
     able = [each for each in WRITTEN if not each.needs]
-    texts = {f"{each.file}::{each.name}": f"{each.uses}\n\n{each.code}\n" for each in able}
 
-    result = subprocess.run(
-        [sys.executable, "-c", AT_A_PROMPT],
-        cwd=tmp_path,
-        input=json.dumps(texts),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    found = prompt.outcomes([f"{each.uses}\n\n{each.code}\n" for each in able])
 
-    failures = json.loads(result.stdout)
+    failures = {f"{each.file}::{each.name}": text for each, text in zip(able, found, strict=True) if text}
     beyond = {f"{each.file}::{each.name}" for each in able if not holds_here(each)}
     assert {name: text for name, text in failures.items() if name not in beyond} == {}
     assert beyond - failures.keys() == set()
     assert len(able) > 0.9 * len(WRITTEN)
+
+
+def test_a_prompt_is_a_plain_process_for_each_text():
+    once = "import warnings\nwith warnings.catch_warnings(record=True) as caught:\n    x.T\n\nassert len(caught) == 1\n"
+    texts = [
+        "import torch\nassert not torch.is_warn_always_enabled()\n",
+        *2 * [f"import torch\nx = torch.ones(1, 1, 1)\n{once}"],
+    ]
+
+    assert prompt.outcomes(texts) == [None, None, None]
+
+
+def test_a_prompt_says_what_fails_what_is_unfinished_and_what_ends_the_process():
+    failed, unfinished, ended = prompt.outcomes(["assert 1 == 2", "x = (1,", "import os\nos._exit(3)"])
+
+    assert failed.strip().endswith("AssertionError")
+    assert unfinished == "the code ends in the middle of a statement"
+    assert ended == "no answer: the process ended with exit code 3"
 
 
 def test_what_a_prompt_cannot_give_is_said():

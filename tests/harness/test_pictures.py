@@ -30,8 +30,9 @@ def row(test, group, seconds, device="cpu", **about):
 
 
 def finding(claim, group, ratio, at_most=1, verdict="holds here", **more):
+    words = {"claim": claim, "found": f"{claim} (claimed: at most {at_most})"}
     interval = {"low": ratio * 0.99, "high": ratio * 1.01}
-    return {"claim": claim, "group": group, "ratio": ratio, "at_most": at_most, "verdict": verdict, **interval, **more}
+    return {**words, "group": group, "ratio": ratio, "at_most": at_most, "verdict": verdict, **interval, **more}
 
 
 def conversion(device="-"):
@@ -77,9 +78,12 @@ def a_bench(rows, findings=()):
 
 
 KNEE = {
-    "claim": "MLP, inference: doubling the batch stops to pay at 4: the samples a second grow by less beyond",
+    **dict.fromkeys(
+        ("claim", "found"),
+        "MLP, inference: doubling the batch stops to pay at 4: the samples a second grow by less beyond",
+    ),
     "group": "inference, model MLP on cpu",
-    **{"knee": 4, "low": 4, "high": 4, "gain": 1.25, "verdict": "holds here"},
+    **{"knee": 4, "low": 4, "high": 4, "gain": 1.25, "reached": True, "verdict": "holds here"},
 }
 
 
@@ -136,11 +140,13 @@ def test_a_picture_without_numbers_is_left_out(tmp_path):
 def test_each_device_has_pictures_of_its_own(tmp_path):
     rows = [*conversion(), *batch_size()]
     rows += [row("inference", "inference, model MLP", 1e-3, "cuda:1", entry=size, model="MLP") for size in (1, 2)]
-    on_gpu = {**KNEE, "group": "inference, model MLP on cuda:1", "knee": 2, "low": 2, "high": 2}
+    on_gpu = {**KNEE, "group": "inference, model MLP on cuda:1", "knee": 2, "low": 2, "high": 2, "reached": False}
 
     found = drawn(a_bench(rows, [KNEE, on_gpu]), tmp_path)
 
     assert sorted(found) == ["batch-size-cpu.svg", "batch-size-cuda-1.svg", "conversion-cpu.svg"]
+    assert title_of(found["batch-size-cuda-1.svg"]) == "Doubling the batch pays up to 2 or more samples on cuda:1"
+    assert words_of(found["batch-size-cuda-1.svg"]).endswith("no knee was reached for certain up to 2.")
 
 
 def test_the_findings_say_how_many_there_are_of_each_verdict(tmp_path):
@@ -154,8 +160,8 @@ def test_the_findings_say_how_many_there_are_of_each_verdict(tmp_path):
     text = drawn(a_bench(conversion(), claims), tmp_path)["findings-cpu.svg"]
 
     assert title_of(text) == "4 claims about cpu: 2 hold here, 1 do not, 1 are too close to call"
-    assert "claim 2: 2.00 (1.98 to 2.02), claimed at most 1: does not hold here." in words_of(text)
-    assert "claim 0: 1/1,000" in words_of(text)
+    assert "claim 2 (claimed: at most 1), 95 % interval 1.98 to 2.02: does not hold here." in words_of(text)
+    assert "claim 0 (claimed: at most 1), 95 % interval 1/1,000 to 1/990: holds here." in words_of(text)
 
 
 def test_the_knee_is_in_the_title_and_in_the_words(tmp_path):
@@ -239,6 +245,8 @@ UNUSABLE = {
     "a number beyond a float": lambda d: d["benchmarks"][0]["stats"].update(data=[10**400]),
     "a ratio that is none": lambda d: d["findings"][0].update(ratio=float("nan")),
     "a ratio outside its interval": lambda d: d["findings"][0].update(low=0.9, high=0.95),
+    "a ratio that is claimed twice": lambda d: d["findings"][0].update(at_least=1),
+    "a ratio that is not claimed": lambda d: d["findings"][0].pop("at_most"),
     "a finding of an unknown group": lambda d: d["findings"][0].update(group="another"),
     "a device that leads elsewhere": lambda d: d["benchmarks"][0]["extra_info"].update(device="../x"),
     "no device": lambda d: d["benchmarks"][0]["extra_info"].update(device=None),

@@ -110,9 +110,9 @@ def test_the_findings_that_are_shown_are_those_of_the_record():
     lines = {"...", "", *(f"{verdict}:" for verdict in (timing.HOLDS, timing.FALSE, timing.OPEN))}
     for found in measured:
         ratio = timing.Ratio(found["ratio"], found["low"], found["high"])
-        finding = timing.Finding(found["claim"], ratio, found["at_most"])
+        finding = timing.Finding(found["claim"], ratio, found.get("at_most"), found.get("at_least"))
         assert finding.verdict == found["verdict"]
-        lines.add(f"  {finding.claim}: {finding.evidence} [{found['group']}]")
+        lines.add(f"  {found['found']}; {finding.evidence} [{found['group']}]")
 
     shown = output("some findings of records/bench.json")
 

@@ -1,5 +1,6 @@
 """The race: what it times, in which order, and what is made of the times."""
 
+import dataclasses
 import functools
 import gc
 import json
@@ -192,15 +193,43 @@ def test_the_interval_holds_the_median_as_often_as_it_says():
     ],
 )
 def test_a_verdict_needs_the_whole_interval_on_one_side(ratio, verdict):
-    finding = timing.Finding("it is quicker", timing.Ratio(*ratio), limit=1)
+    finding = timing.Finding("a loop takes {times} as long as torch", timing.Ratio(*ratio), at_most=1)
+    opposite = {"holds here": "does not hold here", "does not hold here": "holds here"}
 
     assert finding.verdict == verdict
-    assert str(finding).startswith(f"it is quicker: {ratio[0]:.2f} (")
-    assert str(finding).endswith(f"claimed at most 1: {verdict}")
+    assert dataclasses.replace(finding, at_most=None, at_least=1).verdict == opposite.get(verdict, verdict)
+    assert finding.claim == "a loop takes at most 1 times as long as torch"
+    assert finding.found == f"a loop takes {ratio[0]:.2f} times as long as torch (claimed: at most 1 times)"
+    assert str(finding) == f"{finding.found}; 95 % interval {ratio[1]:.2f} to {ratio[2]:.2f}"
+
+
+@pytest.mark.parametrize(
+    ("ratio", "at_least", "sentence"),
+    [
+        (1 / 73, 10, "a loop takes 1/73 as long as torch (claimed: at least 10 times)"),
+        (0.13, 10, "a loop takes 0.13 times as long as torch (claimed: at least 10 times)"),
+        (199.6, 10, "a loop takes 200 times as long as torch (claimed: at least 10 times)"),
+        (1 / 57_769, 0.001, "a loop takes 1/58,000 as long as torch (claimed: at least 1/1,000)"),
+    ],
+)
+def test_a_finding_says_what_was_found_in_the_direction_of_the_claim(ratio, at_least, sentence):
+    finding = timing.Finding("a loop takes {times} as long as torch", timing.Ratio(ratio, ratio, ratio), None, at_least)
+
+    assert finding.found == sentence
+
+
+@pytest.mark.parametrize("limits", [{}, {"at_most": 1, "at_least": 1}])
+def test_a_finding_claims_one_thing(limits):
+    with pytest.raises(ValueError, match="give `at_most` or `at_least`, and not both"):
+        timing.Finding("a loop takes {times} as long", timing.Ratio(1, 1, 1), **limits)
+
+
+def test_equals_can_meet_a_claim_of_equality():
+    assert timing.Finding("one takes {times} as long", timing.Ratio(1, 0.97, 1.03), at_most=1.1).verdict == "holds here"
 
 
 def test_a_small_ratio_is_not_shown_as_zero():
-    assert str(timing.Ratio(0.000123, 0.0999, 12.345)) == "0.00012 (0.1 to 12.35)"
+    assert str(timing.Ratio(0.000123, 0.0999, 12.345)) == "1/8,100 (1/10 to 12)"
 
 
 def test_the_spread_is_the_interquartile_range_as_a_share_of_the_median():
@@ -232,12 +261,13 @@ PAYS, DOES_NOT = (1.8, 1.9, 2.0), (1.0, 1.1, 1.15)
     [
         ([PAYS, DOES_NOT, DOES_NOT], 2, 2, 2, "holds here"),
         ([PAYS, (1.0, 1.1, 1.26), DOES_NOT], 2, 2, 4, "holds here"),
+        ([PAYS, (1.0, 1.1, 1.26)], 2, 2, 4, "inconclusive"),
         ([(1.24, 1.9, 2.0), DOES_NOT, DOES_NOT], 2, 1, 2, "holds here"),
         ([(1.24, 1.24, 1.26), (1.24, 1.3, 1.4), DOES_NOT], 4, 1, 4, "inconclusive"),
         ([PAYS, DOES_NOT, (1.1, 1.2, 1.26)], 2, 2, 8, "inconclusive"),
         ([DOES_NOT, PAYS, DOES_NOT], 4, 4, 4, "holds here"),  # one dip is not yet the knee
         ([DOES_NOT, DOES_NOT, DOES_NOT], 1, 1, 1, "holds here"),
-        ([PAYS, PAYS, PAYS], 8, 8, 8, "holds here"),
+        ([PAYS, PAYS, PAYS], 8, 8, 8, "inconclusive"),  # there may be none
     ],
 )
 def test_the_knee_is_certain_to_a_factor_of_two_or_not_at_all(growth, size, low, high, verdict):
@@ -246,7 +276,8 @@ def test_the_knee_is_certain_to_a_factor_of_two_or_not_at_all(growth, size, low,
 
     assert (knee.size, knee.low, knee.high, knee.verdict) == (size, low, high, verdict)
     assert size == timing.knee(list(found), [size / each.median for size, each in found.items()])
-    assert knee.numbers == {"knee": size, "low": low, "high": high, "gain": 1.25}
+    assert knee.reached == (high < max(found))
+    assert knee.numbers == {"knee": size, "low": low, "high": high, "gain": 1.25, "reached": knee.reached}
 
 
 @pytest.mark.parametrize(
@@ -254,21 +285,24 @@ def test_the_knee_is_certain_to_a_factor_of_two_or_not_at_all(growth, size, low,
     [
         ([PAYS, DOES_NOT], "doubling the batch stops to pay at 2: the samples a second grow by less than a "),
         ([(1.24, 1.9, 2.0), DOES_NOT], "doubling the batch stops to pay at 1 to 2: "),
-        ([PAYS, (1.0, 1.1, 1.26)], "doubling the batch stops to pay at 2 or more: "),
-        ([PAYS, PAYS], "doubling the batch pays up to 4, the most that was tried: 2 to 4 multiplies "),
+        (
+            [PAYS, (1.0, 1.1, 1.26)],
+            "doubling the batch pays up to 2, and it is not certain that it stops to pay before 4, the largest that ",
+        ),
+        ([PAYS, PAYS], "each doubling of the batch pays up to 4, the largest that was tried; 2 to 4 multiplies "),
     ],
 )
 def test_a_knee_is_a_sentence(growth, sentence):
     knee = timing.Knee.of("an MLP", a_race_of_sizes(*growth))
 
     assert str(knee).startswith(f"an MLP: {sentence}")
-    assert str(knee).endswith(": holds here")
+    assert knee.found == knee.claim
 
 
 def test_a_knee_shows_what_the_next_doubling_brings():
     knee = timing.Knee.of("an MLP", a_race_of_sizes(PAYS, DOES_NOT))
 
-    assert knee.evidence == "2 to 4 multiplies them by 1.10 (1.00 to 1.15)"
+    assert knee.evidence == "2 to 4 multiplies the samples a second by 1.10 (1.00 to 1.15)"
 
 
 @pytest.mark.parametrize("statement", ["a @ a", "a.exp()", "a.sum()"])
@@ -304,7 +338,7 @@ def test_a_doubling_that_gains_about_a_quarter_may_pay_or_not(growth, low, high)
 RACE = """
 from plugins import timing
 
-@pytest.mark.finding("two calls take no longer than {number}", "two", "one", at_most=1)
+@pytest.mark.finding("two calls take {times} as long as {number}", "two", "one", at_most=1.1)
 @pytest.mark.parametrize("number", [1])
 @pytest.mark.parametrize("entry", ["one", "two"])
 def test_calls(race, entry, number):
@@ -342,11 +376,15 @@ def test_pytest_benchmark_shows_and_saves_what_the_race_measured(bench):
     assert one["group"] == two["group"] == "calls, number 1"
     assert one["stats"]["rounds"] == two["stats"]["rounds"] >= timing.FEWEST_ROUNDS
     (finding,) = saved["findings"]
-    assert finding["claim"] == "two calls take no longer than 1"
+    assert finding["claim"] == "two calls take at most 1.1 times as long as 1"
+    assert finding["found"] == "two calls take 2.00 times as long as 1 (claimed: at most 1.1 times)"
     ratios = [b / a for a, b in zip(one["stats"]["data"], two["stats"]["data"], strict=True)]
     assert finding["ratio"] == pytest.approx(statistics.median(ratios)) == pytest.approx(2)
     assert finding["verdict"] == "does not hold here"
-    assert "does not hold here:\n  two calls take no longer than 1: " in result.out
+    assert (
+        "does not hold here:\n  two calls take 2.00 times as long as 1 (claimed: at most 1.1 times); 95 % "
+        in result.out
+    )
     assert saved["machine_info"]["torch"] == torch.__version__
     assert saved["machine_info"]["threads"] == torch.get_num_threads()
 
@@ -369,6 +407,7 @@ SIZES = """
 from plugins import timing
 
 @pytest.mark.knee("{what} sums")
+@pytest.mark.finding("{what} sums of 4 give {times} as many as of 1", 4, 1, at_least=2, of="samples a second")
 @pytest.mark.parametrize("what", ["long"])
 @pytest.mark.parametrize("entry", [1, 2, 4])
 def test_sums(race, entry, what):
@@ -382,15 +421,22 @@ def test_a_race_of_sizes_says_where_its_knee_is(bench):
     result = bench.run("tests/benchmarks", "--benchmark-json=bench.json", "--device", "cpu")
 
     assert result.code == 0, result.text
-    (finding,) = json.loads((bench.path / "bench.json").read_text())["findings"]
-    assert finding == {
-        "claim": "long sums: doubling the batch stops to pay at 1: the samples a second grow by less than a "
-        "quarter beyond",
+    rate, knee = json.loads((bench.path / "bench.json").read_text())["findings"]
+    assert rate["found"] == "long sums of 4 give 1.00 times as many as of 1 (claimed: at least 2 times)"
+    assert rate["at_least"] == 2
+    assert rate["verdict"] == "does not hold here"
+    sentence = (
+        "long sums: doubling the batch stops to pay at 1: the samples a second grow by less than a quarter beyond"
+    )
+    assert knee == {
+        "claim": sentence,
+        "found": sentence,
         "group": "sums, what long",
         "knee": 1,
         "low": 1,
         "high": 1,
         "gain": 1.25,
+        "reached": True,
         "verdict": "holds here",
     }
 
@@ -398,8 +444,8 @@ def test_a_race_of_sizes_says_where_its_knee_is(bench):
 TRIALS = """
 CALLED = []
 
-@pytest.mark.finding("a {kind} one has half the steps", "one", "two", at_most=0.6, of="steps")
-@pytest.mark.finding("a {kind} one is quicker", "one", "two", at_most=1)
+@pytest.mark.finding("a {kind} one has {times} as many steps", "one", "two", at_most=0.6, of="steps")
+@pytest.mark.finding("a {kind} one takes {times} as long", "one", "two", at_most=1)
 @pytest.mark.parametrize("kind", ["short"])
 @pytest.mark.parametrize("entry", ["one", "two"])
 def test_runs(trials, entry, kind):
@@ -431,7 +477,8 @@ def test_trials_run_once_a_seed_and_each_gets_its_own_results(bench):
     assert one["extra_info"]["steps"] == {"median": 3.5, "least": 1, "most": 6}
     assert two["stats"]["data"] == pytest.approx([8, 10, 12, 14, 16, 18])
     by_claim = {finding.pop("claim"): finding for finding in saved["findings"]}
-    assert by_claim["a short one has half the steps"] == {
+    assert by_claim["a short one has at most 0.6 times as many steps"] == {
+        "found": "a short one has 0.50 times as many steps (claimed: at most 0.6 times)",
         "group": "runs, kind short",
         "ratio": 0.5,
         "low": 0.5,
@@ -440,9 +487,9 @@ def test_trials_run_once_a_seed_and_each_gets_its_own_results(bench):
         "verdict": "holds here",
     }
     # the seeds disagree
-    assert by_claim["a short one is quicker"]["high"] == 10 / 8
-    assert by_claim["a short one is quicker"]["low"] == 15 / 18
-    assert by_claim["a short one is quicker"]["verdict"] == "inconclusive"
+    assert by_claim["a short one takes at most 1 times as long"]["high"] == 10 / 8
+    assert by_claim["a short one takes at most 1 times as long"]["low"] == 15 / 18
+    assert by_claim["a short one takes at most 1 times as long"]["verdict"] == "inconclusive"
 
 
 def test_switched_off_a_trial_runs_with_one_seed(bench):

@@ -1,6 +1,9 @@
 """What could break in the arithmetic, in the graph that autograd records, and in what a torch says of itself."""
 
+import contextlib
+import threading
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
@@ -414,7 +417,11 @@ def detach_still_requires_grad(patch):
 
 
 @mutant(
-    kills=("test_the_gradient_follows_the_branch_that_was_taken", "test_all_uses_of_a_tensor_add_up_in_its_gradient"),
+    kills=(
+        "test_backward_computes_the_slope",
+        "test_the_gradient_follows_the_branch_that_was_taken",
+        "test_all_uses_of_a_tensor_add_up_in_its_gradient",
+    ),
     witness=lambda: slope(lambda x: x * x, 3) == 6,
 )
 def mul_counts_a_repeated_factor_once(patch):
@@ -528,7 +535,7 @@ def smooth_gradients_are_off_below_zero(patch):
     def change(y):
         if y.requires_grad:
             wrong = torch.where(y.detach() < 0, 1.01, 1.0)
-            y.register_hook(lambda grad: grad * wrong)
+            y.register_hook(lambda grad: None if grad is None else grad * wrong)
         return y
 
     change_result(patch, "tanh", "atan", "silu", change=change)
@@ -761,7 +768,13 @@ def backward_twice(retain_graph=None):
 
 
 @mutant(
-    kills=("test_a_second_backward_raises", "test_retain_graph_lets_backward_run_again"),
+    kills=(
+        "test_a_second_backward_raises",
+        "test_two_losses_from_one_hidden_result",
+        "test_retain_graph_lets_backward_run_again",
+        "test_a_graph_that_saved_nothing_can_be_walked_twice",
+        "test_a_running_total_of_losses_keeps_every_graph",
+    ),
     witness=lambda: raises(RuntimeError, backward_twice),
 )
 def backward_always_retains_the_graph(patch):
@@ -1005,7 +1018,10 @@ def detached_value_after_a_write():
 
 
 @mutant(
-    kills="test_detach_cuts_the_graph_and_shares_the_memory",
+    kills=(
+        "test_detach_cuts_the_graph_and_shares_the_memory",
+        "test_a_leaf_that_requires_grad_cannot_be_changed_in_place",
+    ),
     witness=lambda: detached_value_after_a_write() == [7, 2],
 )
 def detach_copies_the_memory(patch):
@@ -1150,7 +1166,7 @@ def exp_saves_a_copy(patch):
 @mutant(
     kills=(
         "test_an_in_place_change_of_a_saved_value_is_caught",
-        "test_every_in_place_change_raises_the_version_counter",
+        "test_an_in_place_operation_raises_the_version_counter",
     ),
     witness=lambda: torch.ones(2).add_(1)._version == 1,
 )
@@ -1219,7 +1235,7 @@ def version_after(change):
 
 
 @mutant(
-    kills="test_every_in_place_change_raises_the_version_counter",
+    kills="test_an_in_place_operation_raises_the_version_counter",
     witness=lambda: version_after(lambda x: x[1:].zero_()) == 1,
 )
 def version_is_not_raised_through_a_view(patch):
@@ -1228,7 +1244,10 @@ def version_is_not_raised_through_a_view(patch):
 
 
 @mutant(
-    kills="test_every_in_place_change_raises_the_version_counter",
+    kills=(
+        "test_an_in_place_operation_raises_the_version_counter",
+        "test_a_write_through_data_makes_the_gradient_silently_wrong",
+    ),
     witness=lambda: version_after(lambda x: x.detach().zero_()) == 1,
 )
 def version_is_not_shared_with_a_detached_tensor(patch):
@@ -1237,7 +1256,7 @@ def version_is_not_shared_with_a_detached_tensor(patch):
 
 
 @mutant(
-    kills="test_every_in_place_change_raises_the_version_counter",
+    kills="test_an_in_place_operation_raises_the_version_counter",
     witness=lambda: version_after(lambda x: x + 1) == 0,
 )
 def version_is_raised_by_reading(patch):
@@ -1252,7 +1271,7 @@ def version_is_raised_by_reading(patch):
 
 
 @mutant(
-    kills="test_every_in_place_change_raises_the_version_counter",
+    kills="test_an_in_place_operation_raises_the_version_counter",
     witness=lambda: version_after(lambda x: x.__setitem__(0, 5)) == 1,
 )
 def version_is_raised_twice_by_an_assignment(patch):
@@ -1332,7 +1351,7 @@ def requires_grad_makes_floats_of_integers(patch):
 
 
 @mutant(
-    kills="test_integers_cannot_require_grad",
+    kills=("test_integers_cannot_require_grad", "test_which_dtypes_can_require_grad"),
     witness=lambda: marks(torch.int64),
 )
 def requires_grad_method_ignores_integers(patch):
@@ -1941,3 +1960,697 @@ def to_another_device_leaves_the_graph(patch):
 def cpu_returns_a_leaf(patch):
     """`.cpu()` of a tensor on an accelerator gives a new leaf, which keeps the gradient for itself."""
     patch.function("cpu", change=lambda cpu, x: cpu(x.detach()).requires_grad_(x.requires_grad))
+
+
+# The edges of what the notes say
+
+
+@mutant(
+    kills="test_the_numpy_bridge_is_there",
+    witness=lambda: raises(TypeError, torch.from_numpy, np.array(["1.5"])),
+)
+def bridge_takes_text_for_numbers(patch):
+    """`torch.from_numpy` of text is a tensor of the numbers in it."""
+    from_numpy = torch.from_numpy
+    patch.setattr(torch, "from_numpy", lambda a: from_numpy(a.astype(np.float64) if a.dtype.kind == "U" else a))
+
+
+@mutant(
+    kills="test_only_what_depends_on_requires_grad_is_recorded",
+    witness=lambda: leaf(1.5).round().requires_grad,
+)
+def recording_leaves_round_out(patch):
+    """`round` is not recorded."""
+    change_result(patch, "round", change=torch.Tensor.detach)
+
+
+@mutant(
+    kills="test_only_what_depends_on_requires_grad_is_recorded",
+    witness=lambda: leaf(1.5).float().is_leaf,
+)
+def recording_takes_float_of_float32_in(patch):
+    """`.float()` of a float32 tensor is a recorded copy."""
+    change_result(patch, "float", change=torch.Tensor.clone)
+
+
+def grad_layout():
+    table = torch.nn.Embedding(4, 2, sparse=True)
+    table(torch.tensor([1])).sum().backward()
+    return table.weight.grad.layout
+
+
+@mutant(kills="test_a_gradient_is_like_its_tensor", witness=lambda: grad_layout() == torch.sparse_coo)
+def grad_of_an_embedding_is_dense(patch):
+    """`nn.Embedding(..., sparse=True)` gets a dense gradient."""
+    patch.setattr(F, "embedding", lambda index, weight, *args, **options: weight[index])
+
+
+def grad_after_zero_grad():
+    x = leaf(3)
+    x.backward()
+    torch.optim.SGD([x], lr=0.1).zero_grad()
+    return x.grad
+
+
+@mutant(kills="test_gradients_accumulate", witness=lambda: grad_after_zero_grad() is None)
+def zero_grad_fills_with_zeros(patch):
+    """`optimizer.zero_grad()` leaves zeros and not None."""
+    patch.around(torch.optim.Optimizer, "zero_grad", lambda call, this: call(this, set_to_none=False))
+
+
+def grad_of_a_named_result():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        y = leaf(2) * 3
+        (y * y).backward(inputs=[y])
+        return y.grad
+
+
+@mutant(
+    kills="test_only_leaves_keep_their_gradient",
+    witness=lambda: grad_of_a_named_result() == 12,
+    raises=(UserWarning, AttributeError),
+)
+def backward_fills_leaves_only(patch):
+    """`backward(inputs=[result])` gives the result no gradient."""
+    backward = torch.autograd.backward
+    patch.setattr(torch.autograd, "backward", lambda *args, inputs=None, **options: backward(*args, **options))
+
+
+def grad_of_what_is_not_used():
+    x = leaf(3)
+    return torch.autograd.grad(x * x, [x, leaf(1)])
+
+
+@mutant(
+    kills="test_autograd_grad_returns_gradients_and_stores_none",
+    witness=lambda: raises(RuntimeError, grad_of_what_is_not_used),
+)
+def autograd_grad_allows_what_is_not_used(patch):
+    """`torch.autograd.grad` returns None for a tensor that was not used."""
+    change_autograd_grad(patch, lambda call, *args, **options: call(*args, **options, allow_unused=True))
+
+
+def grad_of_a_retained_result():
+    x = leaf(3)
+    square = x * x
+    square.retain_grad()
+    torch.autograd.grad(2 * square, x)
+    return square
+
+
+def is_retained():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return grad_of_a_retained_result().grad is not None
+
+
+@mutant(
+    kills="test_autograd_grad_returns_gradients_and_stores_none",
+    witness=is_retained,
+    raises=(UserWarning, AttributeError),
+)
+def autograd_grad_leaves_every_grad_alone(patch):
+    """`torch.autograd.grad` does not fill the `.grad` of a result that was told to `retain_grad()`."""
+    forget = torch.Tensor.retain_grad
+    patch.setattr(
+        torch.Tensor, "retain_grad", lambda tensor: None if "Mul" in tensor.grad_fn.name() else forget(tensor)
+    )
+
+
+def grad_of_a_line():
+    x = leaf(2)
+    return torch.autograd.grad(3 * x, x, create_graph=True)[0].requires_grad
+
+
+@mutant(kills="test_create_graph_makes_the_gradient_differentiable", witness=lambda: not grad_of_a_line())
+def create_graph_makes_a_graph_of_a_constant(patch):
+    """With `create_graph=True` a constant gradient has a graph, too."""
+
+    def change(call, y, x, *args, create_graph=False, **options):
+        found = call(y, x, *args, create_graph=create_graph, **options)
+        return [grad if grad.requires_grad else grad + 0 * x for grad in found] if create_graph else found
+
+    change_autograd_grad(patch, change)
+
+
+@mutant(
+    kills="test_which_dtypes_can_require_grad",
+    witness=lambda: torch.empty(2, dtype=torch.bfloat16, requires_grad=True).requires_grad,
+)
+def requires_grad_is_ignored_by_bfloat16(patch):
+    """A bfloat16 tensor cannot require grad."""
+    change_result(patch, "empty", change=lambda x: x.detach() if x.dtype == torch.bfloat16 else x)
+
+
+@mutant(
+    kills="test_backward_of_a_vector_raises",
+    witness=lambda: raises(RuntimeError, (leaf(1, 2) * 2)[:0].backward),
+)
+def backward_of_nothing_is_silent(patch):
+    """`backward` of a tensor without numbers does nothing, silently."""
+
+    def change(call, tensor, weights, retain):
+        if tensor.numel():
+            call(tensor, weights, retain)
+
+    change_backward(patch, change)
+
+
+@mutant(
+    kills="test_backward_of_a_vector_takes_a_weight_for_each_number",
+    witness=lambda: raises(RuntimeError, (leaf(1, 2) * 2).backward, torch.ones(1)),
+)
+def backward_broadcasts_its_weights(patch):
+    """`backward` stretches weights to the shape of its tensor."""
+
+    def change(call, tensor, weights, retain):
+        call(tensor, weights if weights is None else weights.expand_as(tensor), retain)
+
+    change_backward(patch, change)
+
+
+def grad_of_weights():
+    weights = leaf(1, 10)
+    (leaf(1, 2) * 2).backward(weights)
+    return weights.grad
+
+
+@mutant(
+    kills="test_backward_of_a_vector_takes_a_weight_for_each_number",
+    witness=lambda: grad_of_weights() is None,
+)
+def backward_differentiates_its_weights(patch):
+    """`y.backward(weights)` gives weights that require grad a gradient, too."""
+
+    def change(call, tensor, weights, retain):
+        call(tensor if weights is None else (weights * tensor).sum(), None, retain)
+
+    change_backward(patch, change)
+
+
+@mutant(
+    kills="test_requires_grad_on_a_loss_trains_nothing",
+    witness=lambda: not raises(RuntimeError, leaf(3).backward),
+    raises=RuntimeError,
+)
+def backward_of_a_leaf_raises(patch):
+    """`backward` of a leaf raises RuntimeError, also if the leaf requires grad."""
+
+    def change(call, tensor, weights, retain):
+        if tensor.is_leaf:
+            raise RuntimeError("element 0 of tensors does not require grad and does not have a grad_fn")
+        call(tensor, weights, retain)
+
+    change_backward(patch, change)
+
+
+@mutant(
+    kills="test_detach_cuts_the_graph_and_shares_the_memory",
+    witness=lambda: (x := torch.ones(2)).clone() is not x,
+)
+def clone_of_a_detached_tensor_is_no_copy(patch):
+    """`clone` returns the tensor itself."""
+    patch.function("clone", change=lambda call, x, **options: x)
+
+
+@mutant(
+    kills="test_a_leaf_that_requires_grad_cannot_be_changed_in_place",
+    witness=lambda: not leaf(1, 2).requires_grad_(False).requires_grad,
+    raises=RuntimeError,
+)
+def leaf_cannot_be_unmarked(patch):
+    """`requires_grad_(False)` of a leaf that requires grad raises, as an in-place operation."""
+
+    def change(call, x, flag=True):
+        if is_marked_leaf(x) and not flag:
+            raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation")
+        return call(x, flag)
+
+    patch.function("requires_grad_", change=change)
+
+
+@mutant(
+    kills="test_an_in_place_change_of_a_saved_value_is_caught",
+    witness=lambda: version_after(lambda x: x.mul_(1)) == 1,
+)
+def version_is_not_raised_by_a_change_of_nothing(patch):
+    """`mul_(1)` does not raise the version counter."""
+    patch.function("mul_", change=lambda call, x, by: x if by == 1 else call(x, by))
+
+
+@mutant(
+    kills="test_a_row_of_a_loop_cannot_be_changed_in_place",
+    witness=lambda: raises(RuntimeError, (leaf(1, 2) * 2).split(1)[0].add_, 1),
+)
+def split_gives_views_one_by_one(patch):
+    """`split` makes its pieces one after the other, by indexing."""
+    patch.function("split", change=lambda call, x, size, dim=0: [x[at : at + size] for at in range(0, len(x), size)])
+
+
+@mutant(
+    kills="test_an_in_place_operation_raises_the_version_counter",
+    witness=lambda: version_after(lambda x: x.unsqueeze_(0)) == 1,
+)
+def version_is_not_raised_by_unsqueeze(patch):
+    """`unsqueeze_`, which writes no number, does not raise the version counter."""
+
+    def change(call, x, dim):
+        x.data = x.data.unsqueeze(dim)
+        return x
+
+    patch.function("unsqueeze_", change=change)
+
+
+def slope_after_a_write_by_numpy():
+    x = leaf(0, 0)
+    y = x.exp()
+    y.detach().numpy()[:] = 7
+    y.sum().backward()
+    return x.grad.tolist()
+
+
+@mutant(
+    kills="test_a_write_through_numpy_makes_the_gradient_silently_wrong",
+    witness=lambda: slope_after_a_write_by_numpy() == [7, 7],
+)
+def numpy_of_a_result_is_a_copy(patch):
+    """`Tensor.numpy` is a copy."""
+    numpy = torch.Tensor.numpy
+    patch.setattr(torch.Tensor, "numpy", lambda tensor, **options: numpy(tensor, **options).copy())
+
+
+def version_after_a_step(**options):
+    weight = torch.nn.Parameter(torch.ones(2))
+    weight.grad = torch.ones(2)
+    torch.optim.SGD([weight], lr=1.0, **options).step()
+    return weight._version
+
+
+@mutant(
+    kills="test_a_fused_optimizer_makes_the_gradient_silently_wrong",
+    witness=lambda: version_after_a_step(fused=True) == 0,
+)
+def fused_optimizers_count_their_writes(patch):
+    """Optimizers with `fused=True` raise the version counter, as the others do."""
+
+    def change(this, call, *args, fused=None, **options):
+        call(*args, **options)
+
+    for optimizer in (torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD):
+        patch.method(optimizer, "__init__", change)
+
+
+@mutant(
+    kills="test_a_fused_optimizer_makes_the_gradient_silently_wrong",
+    witness=lambda: version_after_a_step(fused=False) > 0,
+)
+def optimizers_never_count_their_writes(patch):
+    """Optimizers do not raise the version counter, fused or not."""
+
+    def change(this, call, *args, fused=None, **options):
+        call(*args, fused=True, **options)
+
+    for optimizer in (torch.optim.Adam, torch.optim.SGD):
+        patch.method(optimizer, "__init__", change)
+
+
+@mutant(
+    kills="test_where_does_not_keep_nan_out_of_the_gradient",
+    witness=lambda: slope_of_sqrt() == [True, False],
+)
+def sqrt_has_a_finite_slope_at_zero(patch):
+    """The gradient of sqrt at 0 is finite."""
+    patch.function("sqrt", change=lambda call, x: call(x) if x.detach().min() > 0 else call(x + 1e-30))
+
+
+@mutant(
+    kills="test_detect_anomaly_names_the_operation_that_made_nan",
+    witness=lambda: slope(torch.sqrt, 0, 4) == [float("inf"), 0.25],
+)
+def infinity_becomes_a_number_in_a_gradient(patch):
+    """`backward` puts the largest number into a gradient for infinity."""
+
+    def change(call, tensor, weights, retain):
+        found = leaves(tensor)
+        call(tensor, weights, retain)
+        for x in found:
+            x.grad.nan_to_num_(nan=float("nan"))
+
+    change_backward(patch, change)
+
+
+@mutant(
+    kills="test_versions_are_not_texts",
+    witness=lambda: type(torch.__version__)("2.10.0+cpu") > "2.10.0",
+)
+def version_ignores_its_local_label(patch):
+    """`torch.__version__` compares without what follows the "+"."""
+    kind = type(torch.__version__)
+    compare = kind._cmp_wrapper
+
+    def change(version, other, method):
+        return compare(kind(str(version).partition("+")[0]), other, method)
+
+    patch.setattr(kind, "_cmp_wrapper", change)
+
+
+def threads_seen_by_two():
+    before = torch.get_num_threads()
+    with ThreadPoolExecutor(1) as other:
+        other.submit(torch.set_num_threads, before + 3).result()
+    return torch.get_num_threads() == before
+
+
+@mutant(kills="test_the_number_of_threads_can_be_asked_for_and_set", witness=threads_seen_by_two)
+def threads_are_one_number_for_all(patch):
+    """`set_num_threads` holds for every Python thread."""
+    last, set_num_threads = [torch.get_num_threads()], torch.set_num_threads
+
+    def change(number):
+        last[:] = [number]
+        set_num_threads(number)
+
+    patch.setattr(torch, "set_num_threads", change)
+    patch.setattr(torch, "get_num_threads", lambda: last[0])
+
+
+def calls_of_an_addition():
+    calls = []
+    call = torch.utils.checkpoint.checkpoint
+    call(lambda x: (calls.append(x), x + 1)[1], leaf(3), use_reentrant=False).backward()
+    return len(calls)
+
+
+@mutant(kills=CHECKPOINT, witness=lambda: calls_of_an_addition() == 1)
+def checkpoint_calls_an_addition_twice(patch):
+    """`checkpoint` calls its function a second time even if nothing was saved."""
+    original = torch.utils.checkpoint.checkpoint
+
+    def broken(function, *args, **options):
+        result = original(function, *args, **options)
+        if "Add" in result.grad_fn.name():
+            function(*args)
+        return result
+
+    patch.everywhere(original, broken)
+
+
+@mutant(kills=ATAN2, witness=lambda: slope_of_atan2(1e-30, 1e-30) == (0, 0))
+def atan2_is_steep_near_the_origin(patch):
+    """The gradient of `atan2` near the origin is large, as in truth."""
+
+    def change(call, y, x):
+        near = ((y != 0) & (y.abs() < 1e-20)).detach()
+        return call(y, x) + torch.where(near, (y - y.detach()) * 1e10, torch.zeros_like(y))
+
+    patch.function("atan2", change=change)
+
+
+@mutant(kills=COMPILE, witness=lambda: torch.compile(plus_one, disable=True) is plus_one)
+def compile_wraps_what_it_leaves_alone(patch):
+    """`torch.compile(function, disable=True)` returns another function that does the same."""
+    patch.around(torch, "compile", lambda call, function, **options: lambda *args: function(*args))
+
+
+@mutant(
+    kills="test_a_float32_sum_is_right_within_its_rounding",
+    witness=lambda: torch.full((2,), 3e38).sum() == float("inf"),
+)
+def sum_stops_at_the_largest_number(patch):
+    """A sum that is too large for float32 is the largest number of float32."""
+    change_result(patch, "sum", change=lambda result: result.clamp(max=torch.finfo(torch.float32).max))
+
+
+def solve_singular():
+    return torch.linalg.solve(torch.ones(2, 2), torch.ones(2))
+
+
+@mutant(
+    kills="test_solve_finds_the_exact_solution_where_no_step_rounds",
+    witness=lambda: error_of(solve_singular) is not None,
+)
+def solve_finds_something_for_singular_equations(patch):
+    """`torch.linalg.solve` of a singular matrix finds a solution of least squares."""
+
+    def change(call, a, b):
+        try:
+            return call(a, b)
+        except RuntimeError:
+            return torch.linalg.pinv(a) @ b
+
+    patch.function("linalg_solve", change=change)
+
+
+def gradcheck_in_float32():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return torch.autograd.gradcheck(torch.sin, leaf(0.3, -1.2))
+
+
+@mutant(
+    kills="test_backward_agrees_with_finite_differences",
+    witness=lambda: raises(GradcheckError, gradcheck_in_float32),
+)
+def gradcheck_computes_in_float64(patch):
+    """`gradcheck` of a float32 tensor computes in float64."""
+    gradcheck = torch.autograd.gradcheck
+
+    def broken(function, x):
+        return gradcheck(function, x.detach().double().requires_grad_() if isinstance(x, torch.Tensor) else x)
+
+    patch.setattr(torch.autograd, "gradcheck", broken)
+
+
+def overflowing_chain():
+    return torch.tensor(3.0, dtype=torch.float64).exp().exp().exp()
+
+
+@mutant(
+    kills="test_backward_agrees_with_finite_differences_for_every_chain",
+    witness=lambda: overflowing_chain() == float("inf"),
+)
+def exp_stops_at_the_largest_number(patch):
+    """exp of a number that is too large is the largest number."""
+    change_result(patch, "exp", change=lambda y: y.clamp(max=torch.finfo(y.dtype).max))
+
+
+def slightly_off(x):
+    return x * x + 1e-4 * (x * x).detach()
+
+
+@mutant(
+    kills="test_gradcheck_finds_a_wrong_backward",
+    witness=lambda: torch.autograd.gradcheck(slightly_off, double_leaf(1.0, 2.0)),
+    raises=GradcheckError,
+)
+def gradcheck_notices_a_hundredth_of_a_percent(patch):
+    """`gradcheck` has a relative tolerance of a millionth."""
+    patch.around(torch.autograd, "gradcheck", lambda call, function, x: call(function, x, rtol=1e-6))
+
+
+@mutant(
+    kills="test_the_numpy_bridge_is_there",
+    witness=lambda: raises(ValueError, torch.from_numpy, np.ones(2, np.float32)[::-1]),
+)
+def bridge_copies_what_runs_backwards(patch):
+    """`torch.from_numpy` of a reversed array makes a tensor of a copy."""
+    from_numpy = torch.from_numpy
+    patch.setattr(torch, "from_numpy", lambda a: from_numpy(a.copy() if min(a.strides, default=0) < 0 else a))
+
+
+@mutant(
+    kills="test_the_numpy_bridge_is_there",
+    witness=lambda: raises(ValueError, torch.from_numpy, np.ones(2, ">f4" if np.little_endian else "<f4")),
+)
+def bridge_swaps_bytes(patch):
+    """`torch.from_numpy` of an array in foreign byte order makes a tensor of its numbers."""
+    from_numpy = torch.from_numpy
+    patch.setattr(torch, "from_numpy", lambda a: from_numpy(a.astype(a.dtype.newbyteorder("="))))
+
+
+def is_recorded_when_recording_is_off():
+    with torch.set_grad_enabled(False):
+        return (leaf(1) * 2).requires_grad
+
+
+@mutant(
+    kills="test_only_what_depends_on_requires_grad_is_recorded",
+    witness=lambda: not is_recorded_when_recording_is_off(),
+)
+def recording_cannot_be_switched_off(patch):
+    """`torch.set_grad_enabled` changes nothing."""
+    patch.setattr(torch, "set_grad_enabled", lambda mode: contextlib.nullcontext())
+
+
+@mutant(
+    kills="test_only_leaves_keep_their_gradient",
+    witness=lambda: not warns(lambda: (leaf(1) > 0).grad),
+    raises=UserWarning,
+)
+def grad_of_a_mask_warns(patch):
+    """Asking for the gradient of a comparison warns, as for any result."""
+
+    def change(tensor, value):
+        if tensor.dtype == torch.bool:
+            warnings.warn("The .grad attribute of a Tensor that is not a leaf Tensor is being accessed", stacklevel=3)
+        return value
+
+    change_property(patch, "grad", change)
+
+
+def grad_of_a_result_aside():
+    a, b = leaf(3), leaf(5)
+    aside = b * 2
+    aside.retain_grad()
+    torch.autograd.grad(a * aside, a)
+    return aside.grad
+
+
+@mutant(
+    kills="test_autograd_grad_returns_gradients_and_stores_none",
+    witness=lambda: grad_of_a_result_aside() is None,
+)
+def autograd_grad_fills_what_lies_aside(patch):
+    """`torch.autograd.grad` fills the `.grad` of every result that was told to `retain_grad()`."""
+    retained = []
+    patch.function("retain_grad", change=lambda call, x: (retained.append(x), call(x))[1])
+
+    def change(call, *args, **options):
+        found = call(*args, **options)
+        for tensor in retained:
+            if tensor.grad is None:
+                tensor.grad = torch.zeros_like(tensor)
+        return found
+
+    change_autograd_grad(patch, change)
+
+
+def inferred():
+    with torch.inference_mode():
+        return leaf(1) * 2
+
+
+@mutant(
+    kills="test_requires_grad_on_a_loss_trains_nothing",
+    witness=lambda: raises(RuntimeError, inferred().requires_grad_),
+)
+def requires_grad_takes_inference_tensors(patch):
+    """`requires_grad_()` of a tensor from `inference_mode` gives a tensor that requires grad."""
+
+    def change(call, x, flag=True):
+        return call(x.clone() if x.is_inference() else x, flag)
+
+    patch.function("requires_grad_", change=change)
+
+
+@mutant(
+    kills="test_requires_grad_on_a_loss_trains_nothing",
+    witness=lambda: raises(RuntimeError, torch.tensor(1).requires_grad_),
+)
+def requires_grad_takes_whole_numbers(patch):
+    """`requires_grad_()` of a whole number gives a float32 tensor that requires grad."""
+    patch.function("requires_grad_", change=lambda call, x, flag=True: call(x.float() if is_whole(x) else x, flag))
+
+
+@mutant(
+    kills="test_an_in_place_change_of_a_value_that_was_not_saved_is_fine",
+    witness=lambda: raises(RuntimeError, slope, lambda x: (y := x * 1).mul_(y), 3),
+)
+def in_place_square_saves_a_copy(patch):
+    """`y.mul_(y)` saves a copy of its factor, and `backward` is right."""
+    patch.function("mul_", change=lambda call, x, by: call(x, by.clone() if isinstance(by, torch.Tensor) else by))
+
+
+def rows_doubled_under_no_grad():
+    y = leaf(1, 2) * 1
+    with torch.no_grad():
+        for row in y:
+            row.mul_(2)
+    return y.tolist()
+
+
+@mutant(
+    kills="test_a_row_of_a_loop_cannot_be_changed_in_place",
+    witness=lambda: rows_doubled_under_no_grad() == [2, 4],
+    raises=RuntimeError,
+)
+def rows_cannot_be_written_under_no_grad(patch):
+    """A write to a row of a loop raises under `no_grad`, too."""
+
+    def change(call, x, by):
+        if x._is_view() and not torch.is_grad_enabled():
+            raise RuntimeError("Output 0 of UnbindBackward0 is a view and is being modified inplace")
+        return call(x, by)
+
+    patch.function("mul_", change=change)
+
+
+def threads_of_a_later_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(before + 2)
+    try:
+        with ThreadPoolExecutor(1) as later:
+            return later.submit(torch.get_num_threads).result() - before
+    finally:
+        torch.set_num_threads(before)
+
+
+@mutant(kills="test_the_number_of_threads_can_be_asked_for_and_set", witness=lambda: threads_of_a_later_thread() == 2)
+def threads_start_with_one(patch):
+    """A thread made later has one thread to compute with until it sets a number of its own."""
+    here, mine = threading.get_ident(), threading.local()
+    set_num_threads, get_num_threads = torch.set_num_threads, torch.get_num_threads
+
+    def change(number):
+        mine.number = number
+        set_num_threads(number)
+
+    patch.setattr(torch, "set_num_threads", change)
+    patch.setattr(
+        torch,
+        "get_num_threads",
+        lambda: get_num_threads() if threading.get_ident() == here or hasattr(mine, "number") else 1,
+    )
+
+
+def solve_hidden():
+    return torch.linalg.solve(torch.tensor([[237.0**2, 237.0], [237.0, 1.0]]), torch.ones(2))
+
+
+@mutant(
+    kills="test_solve_finds_the_exact_solution_where_no_step_rounds",
+    witness=lambda: error_of(solve_hidden) is None,
+    raises=RuntimeError,
+)
+def solve_looks_at_the_rank(patch):
+    """`torch.linalg.solve` raises for a singular matrix even if a rounding hides it."""
+
+    def change(call, a, b):
+        if np.linalg.matrix_rank(a.detach().cpu().numpy()) < len(a):
+            raise RuntimeError("torch.linalg.solve: The solver failed because the input matrix is singular.")
+        return call(a, b)
+
+    patch.function("linalg_solve", change=change)
+
+
+@mutant(kills="test_versions_are_not_texts", witness=lambda: type(torch.version.__version__) is str)
+def version_is_a_version_in_both_places(patch):
+    """`torch.version.__version__` compares as a version, as `torch.__version__` does."""
+    patch.setattr(torch.version, "__version__", torch.__version__)
+
+
+@mutant(
+    kills="test_backward_of_a_vector_raises",
+    witness=lambda: not raises(RuntimeError, (leaf(3) * 2).reshape(1, 1).backward),
+    raises=RuntimeError,
+)
+def backward_refuses_a_matrix_of_one(patch):
+    """`backward()` of a tensor of shape (1, 1) raises."""
+
+    def change(call, tensor, weights, retain):
+        if tensor.dim() > 1 and weights is None:
+            raise RuntimeError("grad can be implicitly created only for scalar outputs")
+        call(tensor, weights, retain)
+
+    change_backward(patch, change)

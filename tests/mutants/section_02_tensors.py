@@ -85,7 +85,10 @@ def ndim_of_a_scalar_is_one(patch):
     patch.function("dim", change=afterwards(lambda ndim: max(1, ndim)))
 
 
-@mutant(kills="test_ndim_counts_the_levels_of_brackets", witness=lambda: torch.ones(2, 3).numel() == 6)
+@mutant(
+    kills=("test_ndim_counts_the_levels_of_brackets", "test_length_is_the_size_of_the_first_dimension"),
+    witness=lambda: torch.ones(2, 3).numel() == 6,
+)
 def numel_is_the_first_size(patch):
     """`numel` counts along the first dimension only."""
     patch.function("numel", change=lambda call, tensor: tensor.shape[0] if tensor.ndim else 1)
@@ -164,12 +167,15 @@ def tensor_rounds_large_integers(patch):
     patch.function("tensor", change=change)
 
 
+ROWS, TEXT = "test_rows_of_different_lengths_raise_value_error", "test_a_tensor_holds_no_text_and_no_none"
+
+
 def ragged(data):
     return isinstance(data, list) and len({len(row) for row in data if isinstance(row, list)}) > 1
 
 
 @mutant(
-    kills="test_a_tensor_is_rectangular_and_holds_only_numbers",
+    kills=ROWS,
     witness=lambda: raises(ValueError, torch.tensor, [[1, 2], [3]]),
 )
 def tensor_fills_short_rows_with_zeros(patch):
@@ -184,7 +190,7 @@ def tensor_fills_short_rows_with_zeros(patch):
 
 
 @mutant(
-    kills="test_a_tensor_is_rectangular_and_holds_only_numbers",
+    kills=ROWS,
     witness=lambda: not raises(TypeError, torch.tensor, [[1, 2], [3]]),
     raises=TypeError,
 )
@@ -200,7 +206,7 @@ def tensor_of_short_rows_raises_type_error(patch):
 
 
 @mutant(
-    kills="test_a_tensor_is_rectangular_and_holds_only_numbers",
+    kills=TEXT,
     witness=lambda: raises(ValueError, torch.tensor, ["cat"]),
 )
 def tensor_of_words_holds_their_lengths(patch):
@@ -209,6 +215,34 @@ def tensor_of_words_holds_their_lengths(patch):
     def change(call, data, **kwargs):
         if isinstance(data, list) and data and isinstance(data[0], str):
             data = [len(word) for word in data]
+        return call(data, **kwargs)
+
+    patch.function("tensor", change=change)
+
+
+@mutant(
+    kills=TEXT,
+    witness=lambda: raises(TypeError, lambda: torch.tensor([None], dtype=torch.float32)),
+    raises=RuntimeError,
+)
+def tensor_of_none_with_a_dtype_is_a_runtime_error(patch):
+    """`torch.tensor` of None raises RuntimeError also with `dtype=`."""
+
+    def change(call, data, **kwargs):
+        if isinstance(data, list) and None in data:
+            raise RuntimeError("Could not infer dtype of NoneType")
+        return call(data, **kwargs)
+
+    patch.function("tensor", change=change)
+
+
+@mutant(kills=TEXT, witness=lambda: raises(TypeError, torch.tensor, [""]), raises=ValueError)
+def tensor_of_an_empty_string_is_a_value_error(patch):
+    """`torch.tensor` of an empty string raises ValueError, as that of words does."""
+
+    def change(call, data, **kwargs):
+        if isinstance(data, list) and data and data[0] == "":
+            raise ValueError("too many dimensions 'str'")
         return call(data, **kwargs)
 
     patch.function("tensor", change=change)
@@ -280,6 +314,117 @@ def int_of_a_column_takes_its_first(patch):
     patch.function("__int__", change=lambda call, tensor: call(tensor[0] if tensor.ndim == 2 else tensor))
 
 
+@mutant(kills=ROWS, witness=lambda: not raises(ValueError, torch.tensor, [[], [1]]), raises=ValueError)
+def tensor_refuses_an_empty_first_row(patch):
+    """`torch.tensor` raises ValueError for every list of rows of different lengths, also after an empty row."""
+
+    def change(call, data, **kwargs):
+        if ragged(data):
+            raise ValueError("expected sequence of length 0 at dim 1")
+        return call(data, **kwargs)
+
+    patch.function("tensor", change=change)
+
+
+@mutant(kills=TEXT, witness=lambda: raises(RuntimeError, torch.tensor, [1.5, None]))
+def tensor_reads_none_as_nan(patch):
+    """`torch.tensor` makes nan of None, as pandas does."""
+
+    def change(call, data, **kwargs):
+        holes = isinstance(data, list) and None in data
+        return call([math.nan if number is None else number for number in data] if holes else data, **kwargs)
+
+    patch.function("tensor", change=change)
+
+
+@mutant(
+    kills=TEXT,
+    witness=lambda: not raises(ValueError, torch.tensor, [1.5, "cat"]),
+    raises=ValueError,
+)
+def tensor_of_text_is_a_value_error_at_any_place(patch):
+    """`torch.tensor` raises ValueError for a string after a number, too."""
+
+    def change(call, data, **kwargs):
+        if isinstance(data, list) and any(isinstance(item, str) for item in data[1:]) and not isinstance(data[0], str):
+            raise ValueError("too many dimensions 'str'")
+        return call(data, **kwargs)
+
+    patch.function("tensor", change=change)
+
+
+STACKED = "test_torch_tensor_does_not_stack_tensors"
+
+
+def of_tensors(data):
+    return isinstance(data, list) and len(data) > 0 and all(isinstance(item, torch.Tensor) for item in data)
+
+
+@mutant(kills=STACKED, witness=lambda: raises(ValueError, torch.tensor, [torch.ones(2), torch.ones(2)]))
+def tensor_stacks_tensors(patch):
+    """`torch.tensor` of a list of tensors is `torch.stack`."""
+    patch.function(
+        "tensor",
+        change=lambda call, data, **kwargs: torch.stack(data) if of_tensors(data) else call(data, **kwargs),
+    )
+
+
+@mutant(
+    kills=STACKED,
+    witness=lambda: raises(ValueError, lambda: torch.tensor([torch.tensor([1, 2])] * 2, dtype=torch.float32)),
+    raises=TypeError,
+)
+def tensor_of_integer_tensors_always_raises_type_error(patch):
+    """`torch.tensor` of a list of integer tensors raises TypeError, whatever `dtype=` says."""
+
+    def change(call, data, **kwargs):
+        try:
+            return call(data, **kwargs)
+        except ValueError as error:
+            if of_tensors(data) and not data[0].is_floating_point():
+                raise TypeError("only integer tensors of a single element can be converted to an index") from error
+            raise
+
+    patch.function("tensor", change=change)
+
+
+@mutant(
+    kills=STACKED,
+    witness=lambda: raises(TypeError, lambda: torch.tensor([torch.tensor([1.5, 2.5])] * 2, dtype=torch.int64)),
+)
+def tensor_of_float_tensors_stacks_if_a_dtype_is_given(patch):
+    """`torch.tensor` of a list of float tensors is `torch.stack` if integers are asked for."""
+
+    def change(call, data, **kwargs):
+        cut = of_tensors(data) and data[0].is_floating_point() and kwargs.get("dtype") == torch.int64
+        return torch.stack(data).long() if cut else call(data, **kwargs)
+
+    patch.function("tensor", change=change)
+
+
+@mutant(kills=STACKED, witness=lambda: torch.tensor([torch.ones(1), torch.ones(1)]).shape == (2,))
+def tensor_keeps_the_brackets_of_one_element(patch):
+    """`torch.tensor` of tensors of shape (1,) has a dimension for them."""
+
+    def change(call, data, **kwargs):
+        made = call(data, **kwargs)
+        return made.unsqueeze(1) if of_tensors(data) and data[0].shape == (1,) else made
+
+    patch.function("tensor", change=change)
+
+
+@mutant(kills="test_item_is_a_python_number", witness=lambda: torch.tensor(2 + 3j).item() == 2 + 3j)
+def item_of_a_complex_number_is_its_real_part(patch):
+    """`item()` of a complex tensor is a float, its real part."""
+    patch.function("item", change=afterwards(lambda number: number.real if isinstance(number, complex) else number))
+
+
+@mutant(kills="test_item_of_several_elements_raises", witness=lambda: torch.tensor([]).tolist() == [])
+def tolist_refuses_nothing(patch):
+    """`tolist()` of no elements is None."""
+    patch.function("tolist", change=lambda call, tensor: call(tensor) if tensor.numel() else None)
+
+
 # dtype: what kind of number
 
 
@@ -300,6 +445,7 @@ def literals(patch, change):
         "test_literals_decide_the_dtype",
         "test_float32_rounds_a_python_float",
         "test_float32_cannot_count_beyond_16777216",
+        "test_tolist_gives_back_the_lists_for_every_shape",
     ),
     witness=lambda: torch.tensor(1.5).dtype == torch.float32,
 )
@@ -383,7 +529,10 @@ def capital_tensor_keeps_bools(patch):
 @mutant(kills=CAPITAL, witness=lambda: torch.Tensor(3).shape == (3,))
 def capital_tensor_reads_a_number_as_a_number(patch):
     """`torch.Tensor(3)` is the number 3."""
-    capital(patch, lambda call, *args: torch.tensor(float(*args)) if args == (3,) else call(*args))
+    capital(
+        patch,
+        lambda call, *args: torch.tensor(float(*args)) if isinstance(args[0], int) and len(args) == 1 else call(*args),
+    )
 
 
 @mutant(kills=(CAPITAL, "test_ndim_counts_the_levels_of_brackets"), witness=lambda: torch.tensor(3).ndim == 0)
@@ -430,6 +579,29 @@ def full_of_true_is_int64(patch):
     )
 
 
+@mutant(
+    kills="test_full_of_a_numpy_bool_is_float32",
+    witness=lambda: torch.full((2,), np.bool_(True)).dtype == torch.float32,
+)
+def full_of_a_numpy_bool_is_bool(patch):
+    """`torch.full` takes a NumPy bool for a bool."""
+
+    def change(call, size, value, **kwargs):
+        return call(size, bool(value) if isinstance(value, np.bool_) else value, **kwargs)
+
+    patch.function("full", change=change)
+
+
+@mutant(kills=FACTORIES, witness=lambda: torch.linspace(0, 2j, 3).dtype == torch.complex64)
+def linspace_is_always_real(patch):
+    """`torch.linspace` is float32 whatever its ends."""
+
+    def change(call, start, end, steps, **kwargs):
+        return call(complex(start).real, complex(end).real, steps, **kwargs)
+
+    patch.function("linspace", change=change)
+
+
 @mutant(kills=FACTORIES, witness=lambda: torch.full((2,), 7, dtype=torch.int32).dtype == torch.int32)
 def full_ignores_dtype(patch):
     """`torch.full` ignores `dtype=`."""
@@ -449,6 +621,7 @@ def linspace_is_float64(patch):
 
 
 RANGE = "test_range_includes_its_end_and_warns"
+FRACTION = "test_arange_with_a_fractional_step_may_include_its_end"
 
 
 @mutant(kills=RANGE, witness=lambda: warned(torch.range, 1, 4) == [UserWarning])
@@ -574,6 +747,8 @@ def set_default_dtype_reaches_integers(patch):
 
 
 CONVERSION = "test_conversion_to_integer_cuts_off"
+NAN_TO_INTEGER = "test_conversion_of_nan_to_an_integer_raises_nothing"
+TO_BOOL = "test_conversion_to_bool_is_true_unless_zero"
 CONVERT = ("to", "type", "long", "int", "bool")
 
 
@@ -600,16 +775,116 @@ def conversion_to_int32_rounds_down(patch):
     converting(patch, (torch.int32,), torch.floor)
 
 
-@mutant(kills=CONVERSION, witness=lambda: torch.tensor(0.5).bool().item() is True)
+@mutant(kills=NAN_TO_INTEGER, witness=lambda: raises(RuntimeError, lambda: torch.tensor([math.nan], dtype=torch.int64)))
+def tensor_of_nan_in_int64_raises_nothing(patch):
+    """`torch.tensor([nan], dtype=torch.int64)` gives some integer, as conversion of a tensor does."""
+
+    def change(call, data, dtype=None, **kwargs):
+        return call(data, **kwargs).to(dtype) if dtype == torch.int64 else call(data, dtype=dtype, **kwargs)
+
+    patch.function("tensor", change=change)
+
+
+@mutant(kills=TO_BOOL, witness=lambda: torch.tensor(0.5).bool().item() is True)
 def conversion_to_bool_cuts_off_first(patch):
     """Conversion to bool makes False of what is less than 1."""
     converting(patch, (torch.bool,), torch.trunc)
 
 
-@mutant(kills=CONVERSION, witness=lambda: torch.tensor(math.nan).bool().item() is True)
+@mutant(kills=TO_BOOL, witness=lambda: torch.tensor(math.nan).bool().item() is True)
 def conversion_to_bool_takes_nan_for_zero(patch):
     """nan is False as a bool."""
     converting(patch, (torch.bool,), lambda tensor: tensor.nan_to_num(0.0))
+
+
+@mutant(
+    kills="test_literals_decide_the_dtype",
+    witness=lambda: torch.tensor([np.float64(0.5)]).dtype == torch.float64,
+)
+def tensor_of_numpy_numbers_is_float32(patch):
+    """`torch.tensor` makes NumPy's float64 numbers float32, like Python's floats."""
+
+    def change(data, made):
+        numpy_float = isinstance(data, list) and data and isinstance(data[0], np.float64)
+        return torch.float32 if numpy_float else made.dtype
+
+    literals(patch, change)
+
+
+@mutant(kills=CAPITAL, witness=lambda: torch.Tensor(torch.tensor([1])).dtype == torch.int64)
+def capital_tensor_converts_tensors(patch):
+    """`torch.Tensor` of a tensor is float32, too."""
+    original = torch.Tensor
+    capital(patch, lambda call, *args: args[0].float() if isinstance(args[0], original) else call(*args))
+
+
+@mutant(kills=FACTORIES, witness=lambda: torch.full((2,), np.float64(7)).dtype == torch.float32)
+def full_keeps_float64_of_numpy(patch):
+    """`torch.full` of a NumPy float64 is float64."""
+
+    def change(call, size, value, **kwargs):
+        return call(size, value, **({"dtype": torch.float64} | kwargs if isinstance(value, np.float64) else kwargs))
+
+    patch.function("full", change=change)
+
+
+@mutant(kills=FACTORIES, witness=lambda: torch.randint(3, (2,)).dtype == torch.int64)
+def randint_is_float32(patch):
+    """`torch.randint` is float32, like `torch.rand`."""
+    with_default(patch, "randint", dtype=torch.float32)
+
+
+@mutant(kills=FRACTION, witness=lambda: torch.arange(1, 1.3, 0.1).shape == (4,))
+def arange_rounds_the_number_of_its_steps(patch):
+    """`torch.arange` rounds the number of its elements, so that it always stops before its end."""
+
+    def change(call, *args, **kwargs):
+        made = call(*args, **kwargs)
+        return made[: round((args[1] - args[0]) / args[2])] if len(args) == 3 else made
+
+    patch.function("arange", change=change)
+
+
+@mutant(
+    kills=DEFAULT,
+    witness=lambda: raises(TypeError, torch.set_default_dtype, torch.complex64),
+)
+def set_default_dtype_ignores_complex(patch):
+    """`set_default_dtype` refuses integers and bools only; a complex dtype it ignores."""
+    original = torch.set_default_dtype
+    patch.setattr(torch, "set_default_dtype", lambda dtype: None if dtype.is_complex else original(dtype))
+
+
+@mutant(kills=DEFAULT, witness=lambda: under_float64(lambda: torch.randperm(2)) == torch.int64)
+def set_default_dtype_reaches_randperm(patch):
+    """`torch.randperm` has the default dtype, once it is changed: all factories follow it."""
+
+    def change(call, *args, **kwargs):
+        made = call(*args, **kwargs)
+        return made.double() if torch.get_default_dtype() == torch.float64 else made
+
+    patch.function("randperm", change=change)
+
+
+@mutant(
+    kills="test_set_default_tensor_type_is_deprecated",
+    witness=lambda: under_float64(lambda: torch.tensor(1.5)) == torch.float64,
+)
+def set_default_dtype_cannot_replace_the_old_function(patch):
+    """`set_default_dtype(torch.float64)` leaves Python floats float32."""
+    literals(patch, lambda data, made: torch.float32 if made.dtype == torch.float64 else made.dtype)
+
+
+@mutant(kills=NAN_TO_INTEGER, witness=lambda: not raises(ValueError, torch.tensor(math.nan).long), raises=ValueError)
+def conversion_of_nan_raises(patch):
+    """Conversion of nan to an integer dtype raises ValueError, as in Python."""
+
+    def change(call, tensor, *args, **kwargs):
+        if tensor.is_floating_point() and tensor.isnan().any():
+            raise ValueError("cannot convert float NaN to integer")
+        return call(tensor, *args, **kwargs)
+
+    patch.function("long", change=change)
 
 
 # What a dtype can hold
@@ -662,6 +937,50 @@ def eq_forgives_rounding(patch):
     )
 
 
+ONE_DTYPE_IN_ISCLOSE = "test_isclose_wants_one_dtype"
+
+
+@mutant(
+    kills=ONE_DTYPE_IN_ISCLOSE,
+    witness=lambda: raises(RuntimeError, torch.isclose, torch.ones(1), torch.ones(1).double()),
+)
+def isclose_promotes(patch):
+    """`torch.isclose` and `torch.allclose` convert two tensors to one dtype first, as `==` does."""
+
+    def change(call, left, right, **kwargs):
+        if isinstance(right, torch.Tensor):
+            left, right = left.double(), right.double()
+        return call(left, right, **kwargs)
+
+    patch.function("isclose", "allclose", change=change)
+
+
+@mutant(
+    kills=ONE_DTYPE_IN_ISCLOSE,
+    witness=lambda: torch.equal(torch.ones(1), torch.ones(1).double()),
+    raises=RuntimeError,
+)
+def equal_wants_one_dtype(patch):
+    """`torch.equal` of two dtypes raises RuntimeError, as `torch.isclose` does."""
+
+    def change(call, left, right):
+        if left.dtype != right.dtype:
+            raise RuntimeError("Float did not match Double")
+        return call(left, right)
+
+    patch.function("equal", change=change)
+
+
+@mutant(kills=ONE_DTYPE_IN_ISCLOSE, witness=lambda: raises(TypeError, torch.isclose, torch.ones(1), 1.0))
+def isclose_takes_numbers(patch):
+    """`torch.isclose` compares a tensor with a Python number."""
+
+    def change(call, left, right, **kwargs):
+        return call(left, right if isinstance(right, torch.Tensor) else torch.tensor(right), **kwargs)
+
+    patch.around(torch, "isclose", change)
+
+
 COUNTER = "test_float32_cannot_count_beyond_16777216"
 
 
@@ -698,6 +1017,8 @@ def adding_a_number_gives_float64(patch):
     patch.function(*PLUS, change=change)
 
 
+LARGEST = "test_adding_one_to_the_largest_integer_gives_the_smallest"
+OUT_OF_RANGE = "test_a_value_out_of_range_is_refused_when_a_tensor_is_made"
 UINT8, MODULO = "test_uint8_wraps_around", "test_uint8_is_arithmetic_modulo_256_for_every_pair"
 
 
@@ -754,7 +1075,7 @@ def sum_of_uint8_stays_uint8(patch):
     patch.function("sum", change=lambda call, tensor, *args, **kwargs: call(tensor, *args, **kwargs).to(tensor.dtype))
 
 
-@mutant(kills=UINT8, witness=lambda: torch.tensor([100], dtype=torch.int8) + 100 == -56)
+@mutant(kills=LARGEST, witness=lambda: torch.tensor([100], dtype=torch.int8) + 100 == -56)
 def int8_saturates(patch):
     """Sums in int8 stop at 127."""
 
@@ -766,7 +1087,7 @@ def int8_saturates(patch):
     patch.function(*PLUS, change=change)
 
 
-@mutant(kills=UINT8, witness=lambda: raises(RuntimeError, byte, [300]))
+@mutant(kills=OUT_OF_RANGE, witness=lambda: raises(RuntimeError, byte, [300]))
 def tensor_wraps_what_does_not_fit(patch):
     """`torch.tensor` wraps numbers around that do not fit the dtype asked for."""
 
@@ -776,13 +1097,110 @@ def tensor_wraps_what_does_not_fit(patch):
     patch.function("tensor", change=change)
 
 
+@mutant(kills=ROUNDED, witness=lambda: (torch.tensor([0.1]) == 0.1).item() is True)
+def eq_compares_with_the_unrounded_number(patch):
+    """`tensor == 0.1` compares with the Python number as it is, so it is False in float32."""
+    patch.function(
+        *EQUAL,
+        change=lambda call, left, right: call(left.double() if isinstance(right, float) else left, right),
+    )
+
+
+@mutant(kills=COUNTER, witness=lambda: (torch.tensor([2048.0], dtype=torch.float16) + 1).item() == 2048)
+def float16_counts_in_float32(patch):
+    """Adding a number to float16 gives float32, which counts on."""
+
+    def change(call, left, right, **kwargs):
+        return call(left.float() if isinstance(right, int) and left.dtype == torch.float16 else left, right, **kwargs)
+
+    patch.function(*PLUS, change=change)
+
+
+@mutant(kills=UINT8, witness=lambda: (byte([250, 250]) @ byte([2, 2])).item() == 232)
+def at_of_uint8_adds_up_in_int64(patch):
+    """`@` of uint8 adds up in int64, as `sum` does."""
+    patch.function(
+        *AT,
+        change=lambda call, left, right: call(left.long(), right.long()) if is_byte(left) else call(left, right),
+    )
+
+
+@mutant(
+    kills=LARGEST,
+    witness=lambda: not raises(RuntimeError, torch.add, torch.tensor([2**63 - 1]), 1),
+    raises=RuntimeError,
+)
+def int64_overflow_raises(patch):
+    """Adding 1 to the largest int64 raises RuntimeError."""
+
+    def change(call, left, right, **kwargs):
+        if left.dtype == torch.int64 and right == 1 and (left == 2**63 - 1).any():
+            raise RuntimeError("integer overflow")
+        return call(left, right, **kwargs)
+
+    patch.function(*PLUS, change=change)
+
+
+@mutant(kills=OUT_OF_RANGE, witness=lambda: raises(RuntimeError, lambda: torch.full((2,), 300, dtype=torch.uint8)))
+def full_wraps_what_does_not_fit(patch):
+    """`torch.full` wraps a number around that does not fit the dtype asked for."""
+
+    def change(call, size, value, dtype=None, **kwargs):
+        return (
+            call(size, value, **kwargs).to(dtype) if dtype == torch.uint8 else call(size, value, dtype=dtype, **kwargs)
+        )
+
+    patch.function("full", change=change)
+
+
+@mutant(kills=OUT_OF_RANGE, witness=lambda: not raises(RuntimeError, byte, [-1]), raises=RuntimeError)
+def tensor_refuses_negative_numbers_in_uint8(patch):
+    """`torch.tensor` refuses everything that is not in 0 to 255 in uint8."""
+
+    def change(call, data, dtype=None, **kwargs):
+        if dtype == torch.uint8 and isinstance(data, list) and min(data) < 0:
+            raise RuntimeError("value cannot be converted to type uint8 without overflow")
+        return call(data, dtype=dtype, **kwargs)
+
+    patch.function("tensor", change=change)
+
+
+@mutant(
+    kills=OUT_OF_RANGE,
+    witness=lambda: not raises(RuntimeError, lambda: torch.arange(254, 258, dtype=torch.uint8)),
+    raises=RuntimeError,
+)
+def arange_refuses_what_does_not_fit(patch):
+    """`torch.arange` refuses numbers that do not fit the dtype asked for."""
+
+    def change(call, *args, dtype=None, **kwargs):
+        if dtype == torch.uint8 and max(args) > 256:
+            raise RuntimeError("value cannot be converted to type uint8 without overflow")
+        return call(*args, dtype=dtype, **kwargs)
+
+    patch.function("arange", change=change)
+
+
+@mutant(kills=OUT_OF_RANGE, witness=lambda: not raises(RuntimeError, torch.add, byte([250]), 300), raises=RuntimeError)
+def adding_a_number_out_of_range_raises(patch):
+    """A uint8 tensor plus a Python number that uint8 does not hold raises RuntimeError."""
+
+    def change(call, left, right, **kwargs):
+        if isinstance(right, int) and right > 255 and left.dtype == torch.uint8:
+            raise RuntimeError("value cannot be converted to type uint8 without overflow")
+        return call(left, right, **kwargs)
+
+    patch.function(*PLUS, change=change)
+
+
 # Which dtype comes out
 
 DIVISION, EVERY_DIVISION = (
     "test_dividing_integers_gives_floats",
     "test_integer_division_agrees_with_python_for_every_small_pair",
 )
-BY_ZERO = "test_dividing_by_zero_is_infinite_for_true_division_only"
+BY_ZERO = "test_dividing_by_zero_gives_inf_or_nan"
+INTEGERS_BY_ZERO = "test_integer_division_by_zero_raises_on_the_cpu"
 
 
 @mutant(kills=DIVISION, witness=lambda: (torch.tensor(7) / 2).dtype == torch.float32)
@@ -883,20 +1301,20 @@ def zero_by_zero_is_zero(patch):
     patch.function(*OVER, change=afterwards(lambda quotient: torch.where(quotient.isnan(), 0.0, quotient)))
 
 
-@mutant(kills=BY_ZERO, witness=lambda: raises(RuntimeError, torch.floor_divide, torch.tensor(3), 0))
+@mutant(kills=INTEGERS_BY_ZERO, witness=lambda: raises(RuntimeError, torch.floor_divide, torch.tensor(3), 0))
 def floor_division_by_zero_is_zero(patch):
     """`// 0` of integers is 0."""
     patch.function(*FLOOR, change=lambda call, left, right: torch.zeros_like(left) if right == 0 else call(left, right))
 
 
-@mutant(kills=BY_ZERO, witness=lambda: raises(RuntimeError, torch.remainder, torch.tensor(3), 0))
+@mutant(kills=INTEGERS_BY_ZERO, witness=lambda: raises(RuntimeError, torch.remainder, torch.tensor(3), 0))
 def remainder_by_zero_is_the_dividend(patch):
     """`% 0` of integers gives them back."""
     patch.function(*REST, change=lambda call, left, right: left.clone() if right == 0 else call(left, right))
 
 
 @mutant(
-    kills=BY_ZERO,
+    kills=INTEGERS_BY_ZERO,
     witness=lambda: not raises(ZeroDivisionError, torch.floor_divide, torch.tensor(3), 0),
     raises=ZeroDivisionError,
 )
@@ -915,6 +1333,69 @@ def floor_division_by_zero_raises_as_in_python(patch):
 def adding_to_nan_forgets_it(patch):
     """nan counts as 0 in a sum of two."""
     patch.function(*PLUS, change=lambda call, left, right: call(left.nan_to_num(0.0, math.inf, -math.inf), right))
+
+
+@mutant(kills=DIVISION, witness=lambda: (torch.tensor([7]) // 2.0).dtype == torch.float32)
+def floor_division_by_a_float_stays_integer(patch):
+    """`//` of an integer tensor stays integer next to a float, too."""
+    patch.function(
+        *FLOOR,
+        change=lambda call, left, right: (
+            call(left, right).to(left.dtype) if isinstance(right, float) else call(left, right)
+        ),
+    )
+
+
+def tiny(number):
+    return torch.tensor([number], dtype=torch.int8)
+
+
+@mutant(kills=EVERY_DIVISION, witness=lambda: (tiny(-128) // tiny(-1)).item() == -128)
+def floor_division_of_int8_saturates(patch):
+    """-128 // -1 is 127 in int8."""
+
+    def change(call, left, right):
+        made = call(left, right)
+        return made.where((left >= 0) | (right >= 0) | (made >= 0), tiny(127)) if left.dtype == torch.int8 else made
+
+    patch.function("floor_divide", "__floordiv__", change=change)
+
+
+@mutant(kills=EVERY_DIVISION, witness=lambda: (byte([7]) // -2).item() == 0)
+def floor_division_of_uint8_knows_negative_numbers(patch):
+    """7 // -2 is -4 in uint8 tensors, too."""
+
+    def change(call, left, right):
+        negative = isinstance(right, int) and right < 0 and left.dtype == torch.uint8
+        return call(left.int() if negative else left, right)
+
+    patch.function(*FLOOR, change=change)
+
+
+@mutant(
+    kills=BY_ZERO,
+    witness=lambda: not raises(RuntimeError, torch.floor_divide, torch.tensor([3.0]), 0),
+    raises=RuntimeError,
+)
+def floor_division_of_floats_by_zero_raises(patch):
+    """`// 0` of floats raises RuntimeError, as of integers."""
+
+    def change(call, left, right):
+        if not is_tensor(right) and right == 0:
+            raise RuntimeError("ZeroDivisionError")
+        return call(left, right)
+
+    patch.function(*FLOOR, change=change)
+
+
+@mutant(kills=BY_ZERO, witness=lambda: (torch.tensor(math.nan) ** 0).item() == 1)
+def nan_to_the_power_of_zero_is_nan(patch):
+    """nan ** 0 is nan."""
+    patch.function(
+        "pow",
+        "__pow__",
+        change=lambda call, left, right: call(left, right).where(~left.isnan(), torch.tensor(math.nan)),
+    )
 
 
 LADDER = "test_promotion_ladder"
@@ -1043,6 +1524,69 @@ def uint8_and_int8_give_int8(patch):
     outcome(patch, *ARITHMETIC, change=change)
 
 
+@mutant(
+    kills=LADDER,
+    witness=lambda: (torch.ones(2, dtype=torch.float64) + 1j).dtype == torch.complex128,
+)
+def python_complex_is_complex64(patch):
+    """A tensor plus a Python complex number is complex64, whatever it was."""
+
+    def change(call, left, right, **kwargs):
+        made = call(left, right, **kwargs)
+        return made.to(torch.complex64) if isinstance(right, complex) else made
+
+    patch.function(*ARITHMETIC, change=change)
+
+
+@mutant(kills=LADDER, witness=lambda: (torch.ones(2) + np.float64(1)).dtype == torch.float32)
+def numpy_number_has_its_full_say(patch):
+    """A NumPy float64 next to a float32 vector widens it, as in NumPy."""
+
+    def change(left, right):
+        return (left.double() if isinstance(right, np.float64) else left), right
+
+    operands(patch, *ARITHMETIC, change=change)
+
+
+@mutant(
+    kills=SCALARS,
+    witness=lambda: (torch.ones(2, dtype=torch.float64) + torch.tensor(1j)).dtype == torch.complex128,
+)
+def zero_dim_complex64_keeps_its_dtype(patch):
+    """A 0-d complex64 tensor makes every real vector complex64, because its kind is higher."""
+
+    def change(left, right, dtype):
+        return torch.complex64 if right.dtype == torch.complex64 and right.ndim == 0 else dtype
+
+    outcome(patch, *ARITHMETIC, change=change)
+
+
+def promoted(pair, to):
+    """Change what `torch.promote_types` says about two dtypes."""
+
+    def change(patch):
+        patch.function(
+            "promote_types", change=lambda call, left, right: to if {left, right} == pair else call(left, right)
+        )
+
+    return change
+
+
+@mutant(
+    kills=VECTORS,
+    witness=lambda: torch.promote_types(torch.complex64, torch.float64) == torch.complex128,
+)
+def complex64_and_float64_give_complex64(patch):
+    """complex64 and float64 together are complex64: the dtype of the higher kind, unwidened."""
+    promoted({torch.complex64, torch.float64}, torch.complex64)(patch)
+
+
+@mutant(kills=VECTORS, witness=lambda: torch.promote_types(torch.bfloat16, torch.float16) == torch.float32)
+def bfloat16_and_float16_give_float16(patch):
+    """bfloat16 and float16 together are float16."""
+    promoted({torch.bfloat16, torch.float16}, torch.float16)(patch)
+
+
 IN_PLACE = "test_in_place_never_changes_the_dtype"
 HERE = ("add_", "mul_", "div_")
 
@@ -1107,6 +1651,110 @@ def in_place_addition_widens_float16(patch):
         return elsewhere(call, tensor, other) if wider else call(tensor, other, **kwargs)
 
     patch.function("add_", change=change)
+
+
+@mutant(
+    kills=IN_PLACE,
+    witness=lambda: torch.ones(1, dtype=torch.float16).add_(torch.tensor([1e10])).item() == math.inf,
+)
+def in_place_addition_to_float16_saturates(patch):
+    """`halves += floats` stops at the largest float16."""
+
+    def change(call, tensor, other, **kwargs):
+        made = call(tensor, other, **kwargs)
+        return made.copy_(made.float().clamp(-65504, 65504)) if made.dtype == torch.float16 else made
+
+    patch.function("add_", change=change)
+
+
+@mutant(kills=IN_PLACE, witness=lambda: raises(RuntimeError, torch.tensor([True]).add_, 1))
+def in_place_addition_to_bools_is_or(patch):
+    """A bool tensor `+= 1` is True."""
+    patch.function(
+        "add_",
+        change=lambda call, tensor, other, **kwargs: (
+            tensor.fill_(True) if tensor.dtype == torch.bool else call(tensor, other, **kwargs)
+        ),
+    )
+
+
+ASSIGNED = "test_assignment_to_integers_cuts_off"
+
+
+def writing(patch, change):
+    """Change `tensor[index] = value`: `change(tensor, index, value)` gives the value that is written."""
+    write = torch.Tensor.__setitem__
+    patch.setattr(
+        torch.Tensor, "__setitem__", lambda tensor, index, value: write(tensor, index, change(tensor, index, value))
+    )
+
+
+def after_writing(index, value):
+    tensor = torch.tensor([1, 2, 3])
+    tensor[index] = value
+    return tensor.tolist()
+
+
+def whole(tensor):
+    return not tensor.is_floating_point()
+
+
+@mutant(kills=ASSIGNED, witness=lambda: after_writing(0, 2.75) == [2, 2, 3])
+def assignment_rounds(patch):
+    """`counts[0] = 2.75` writes a 3."""
+
+    def change(tensor, index, value):
+        return round(value) if isinstance(value, float) and math.isfinite(value) and whole(tensor) else value
+
+    writing(patch, change)
+
+
+@mutant(kills=ASSIGNED, witness=lambda: raises(RuntimeError, after_writing, 0, math.nan))
+def assignment_of_nan_writes_zero(patch):
+    """`counts[0] = nan` writes a 0, so an assignment of a number never raises."""
+    writing(patch, lambda tensor, index, value: 0 if isinstance(value, float) and math.isnan(value) else value)
+
+
+@mutant(
+    kills=ASSIGNED,
+    witness=lambda: not raises(RuntimeError, after_writing, 0, torch.tensor(math.nan)),
+    raises=RuntimeError,
+)
+def assignment_of_a_nan_in_a_tensor_raises(patch):
+    """`counts[0] = torch.tensor(nan)` raises RuntimeError, as `counts[0] = nan` does."""
+
+    def change(tensor, index, value):
+        if isinstance(value, torch.Tensor) and whole(tensor) and not whole(value) and value.isnan().any():
+            raise RuntimeError("value cannot be converted to type int64_t without overflow")
+        return value
+
+    writing(patch, change)
+
+
+@mutant(kills=ASSIGNED, witness=lambda: raises(RuntimeError, after_writing, [0, 1], torch.tensor([1.5, 2.5])))
+def assignment_through_positions_converts(patch):
+    """`counts[[0, 1]] = floats` cuts the fractions off, as `counts[:2] = floats` does."""
+
+    def change(tensor, index, value):
+        return value.to(tensor.dtype) if isinstance(value, torch.Tensor) else value
+
+    writing(patch, change)
+
+
+@mutant(
+    kills=ASSIGNED,
+    witness=lambda: not raises(RuntimeError, torch.tensor([1]).copy_, torch.tensor([1.5])),
+    raises=RuntimeError,
+)
+def copy_refuses_a_higher_kind(patch):
+    """`copy_` of floats into integers raises RuntimeError, as arithmetic in place does."""
+
+    def change(call, tensor, other):
+        if whole(tensor) and not whole(other):
+            raise RuntimeError("result type Float can't be cast to the desired output type Long")
+        return call(tensor, other)
+
+    patch.function("copy_", change=change)
 
 
 MEAN, COUNT = "test_mean_of_integers_raises", "test_sum_of_bools_counts"
@@ -1187,6 +1835,22 @@ def sum_of_float16_is_float32(patch):
     summed(patch, torch.float16, torch.float32)
 
 
+@mutant(kills=COUNT, witness=lambda: torch.ones(2, dtype=torch.bfloat16).sum().dtype == torch.bfloat16)
+def sum_of_bfloat16_is_float32(patch):
+    """`sum` of bfloat16 is float32."""
+    summed(patch, torch.bfloat16, torch.float32)
+
+
+@mutant(kills=COUNT, witness=lambda: sum(torch.tensor([200, 100], dtype=torch.uint8)).item() == 44)
+def zero_plus_uint8_is_int64(patch):
+    """0 + uint8 is int64, so that Python's `sum` does not wrap."""
+
+    def change(call, left, right, **kwargs):
+        return call(left.long() if isinstance(right, int) and left.dtype == torch.uint8 else left, right, **kwargs)
+
+    patch.function(*PLUS, change=change)
+
+
 @mutant(
     kills=(COUNT, LADDER, SCALARS, VECTORS),
     witness=lambda: (torch.tensor([True]) + torch.tensor([True])).dtype == torch.bool,
@@ -1199,6 +1863,39 @@ def adding_bools_counts(patch):
         return call(left.long(), right) if total.dtype == torch.bool else total
 
     patch.function(*PLUS, change=change)
+
+
+@mutant(kills=MEAN, witness=lambda: raises(RuntimeError, torch.var, torch.tensor([1, 2])))
+def var_of_integers_is_a_float(patch):
+    """`var` of integers is a float, as in NumPy."""
+    patch.function("var", change=lambda call, tensor, *args, **kwargs: call(tensor.float(), *args, **kwargs))
+
+
+@mutant(kills=MEAN, witness=lambda: raises(TypeError, lambda: torch.std(torch.tensor([1, 2]), dtype=torch.float32)))
+def std_takes_a_dtype(patch):
+    """`std` takes `dtype=`, as `mean` does."""
+
+    def change(call, tensor, *args, dtype=None, **kwargs):
+        return call(tensor if dtype is None else tensor.to(dtype), *args, **kwargs)
+
+    patch.around(torch, "std", change)
+
+
+@mutant(kills=COUNT, witness=lambda: torch.ones(2, dtype=torch.int8).sum().dtype == torch.int64)
+def sum_of_int8_stays_int8(patch):
+    """`sum` of int8 is int8."""
+    summed(patch, torch.int8, torch.int8)
+
+
+@mutant(
+    kills=COUNT,
+    witness=lambda: torch.tensor([60_000.0, 60_000.0], dtype=torch.float16).sum().item() == math.inf,
+)
+def sum_of_float16_saturates(patch):
+    """`sum` of float16 stops at the largest float16."""
+    patch.function(
+        "sum", change=afterwards(lambda total: total.nan_to_num() if total.dtype == torch.float16 else total)
+    )
 
 
 # Which numbers come out
@@ -1275,6 +1972,8 @@ def correction_is_ignored(patch):
     patch.function("std", "var", change=lambda call, *args, correction=None, **kwargs: call(*args, **kwargs))
 
 
+LIST, PARENTHESES = "test_a_tensor_never_equals_a_list", "test_masks_need_parentheses"
+TILDE = "test_tilde_of_integers_flips_their_bits"
 EQUALITY, CONDITION = "test_equality_is_elementwise", "test_a_condition_needs_one_bool"
 
 
@@ -1318,10 +2017,26 @@ def isnan_gives_uint8(patch):
     patch.function("isnan", change=afterwards(torch.Tensor.byte))
 
 
-@mutant(kills=CONDITION, witness=lambda: raises(RuntimeError, bool, torch.tensor([0, 1])))
+@mutant(kills=(CONDITION, PARENTHESES), witness=lambda: raises(RuntimeError, bool, torch.tensor([0, 1])))
 def bool_of_several_is_any(patch):
     """`if tensor:` asks whether any element is true."""
     patch.function("__bool__", change=lambda call, tensor: call(tensor.any()))
+
+
+@mutant(
+    kills=PARENTHESES,
+    witness=lambda: not raises(RuntimeError, bool, torch.tensor([0]) < torch.tensor(1)),
+    raises=RuntimeError,
+)
+def bool_of_a_vector_raises(patch):
+    """`if tensor:` raises RuntimeError also for a vector of one element."""
+
+    def change(call, tensor):
+        if tensor.ndim:
+            raise RuntimeError("Boolean value of Tensor with more than one value is ambiguous")
+        return call(tensor)
+
+    patch.function("__bool__", change=change)
 
 
 @mutant(kills=CONDITION, witness=lambda: not raises(ValueError, bool, torch.tensor([0, 1])), raises=ValueError)
@@ -1372,9 +2087,49 @@ def any_gives_uint8(patch):
     patch.function("any", change=afterwards(torch.Tensor.byte))
 
 
+@mutant(kills=LIST, witness=lambda: (torch.tensor([1, 2]) == [1, 2]) is False)
+def eq_converts_lists(patch):
+    """`tensor == [1, 2]` compares element by element, as in NumPy."""
+    equal = torch.Tensor.__eq__
+    patch.setattr(
+        torch.Tensor,
+        "__eq__",
+        lambda tensor, other: equal(tensor, torch.tensor(other) if isinstance(other, list) else other),
+    )
+
+
+@mutant(kills=CONDITION, witness=lambda: raises(RuntimeError, bool, torch.tensor([])))
+def bool_of_nothing_is_false(patch):
+    """`if tensor:` of no elements is False, as for an empty list."""
+    patch.function("__bool__", change=lambda call, tensor: call(tensor) if tensor.numel() else False)
+
+
+@mutant(kills=PARENTHESES, witness=lambda: (torch.tensor(False) & torch.tensor(True)).item() is False)
+def ampersand_takes_the_right_side(patch):
+    """`a & b` is b."""
+    patch.function("__and__", "__rand__", "bitwise_and", change=lambda call, left, right: right)
+
+
+@mutant(kills=TILDE, witness=lambda: (~torch.tensor([0, 1])).tolist() == [-1, -2])
+def tilde_of_integers_is_not(patch):
+    """`~` of integers is "not": 1 for 0, and 0 for everything else."""
+    patch.function(
+        "__invert__", change=lambda call, tensor: call(tensor) if tensor.dtype == torch.bool else (tensor == 0).long()
+    )
+
+
+@mutant(kills=TILDE, witness=lambda: raises(TypeError, lambda: ~torch.ones(2)))
+def tilde_takes_floats(patch):
+    """`~` of floats asks whether they are 0."""
+    patch.function(
+        "__invert__", change=lambda call, tensor: tensor == 0 if tensor.is_floating_point() else call(tensor)
+    )
+
+
 # Multiplying
 
 STAR, SHAPES_OF_AT = "test_star_is_elementwise_and_at_is_matrix_multiplication", "test_matmul_shapes"
+ONE_DTYPE = "test_matrix_product_needs_one_dtype"
 MM, INNER = "test_mm_takes_matrices_only", "test_inner_dimensions_must_match"
 PRODUCT = "test_matrix_product_is_rows_times_columns_for_every_size"
 
@@ -1402,6 +2157,16 @@ def at_is_elementwise(patch):
     patch.function(
         *AT, change=lambda call, left, right: left * right if same_matrices(left, right) else call(left, right)
     )
+
+
+@mutant(kills=STAR, witness=lambda: raises(RuntimeError, torch.matmul, square() > 1, square() > 1), cpu_only=True)
+def at_of_bools_is_a_product(patch):
+    """`@` of bools is their product, as in NumPy."""
+
+    def change(call, left, right):
+        return call(left.int(), right.int()) > 0 if left.dtype == torch.bool else call(left, right)
+
+    patch.function(*AT, change=change)
 
 
 @mutant(kills=(STAR, SHAPES_OF_AT), witness=lambda: (square() @ square().T).tolist() == [[5, 11], [11, 25]])
@@ -1492,7 +2257,7 @@ def matmul_adds_two_products(patch):
 
 
 @mutant(
-    kills=(PRODUCT, STAR, SHAPES_OF_AT, MM, INNER),
+    kills=(PRODUCT, STAR, SHAPES_OF_AT, MM, INNER, ONE_DTYPE),
     witness=lambda: (square() @ square()).tolist() == [[7, 10], [15, 22]],
 )
 def matmul_is_off_by_one_bit(patch):
@@ -1502,9 +2267,35 @@ def matmul_is_off_by_one_bit(patch):
     )
 
 
+@mutant(kills=SHAPES_OF_AT, witness=lambda: raises(RuntimeError, torch.matmul, torch.tensor(2.0), torch.ones(3)))
+def matmul_takes_a_number(patch):
+    """`@` of a 0-d tensor multiplies by it."""
+    patch.function(
+        *AT, change=lambda call, left, right: left * right if 0 in (left.ndim, right.ndim) else call(left, right)
+    )
+
+
+@mutant(kills=ONE_DTYPE, witness=lambda: raises(RuntimeError, torch.matmul, torch.eye(2), torch.eye(2).double()))
+def matmul_promotes(patch):
+    """`@` converts both sides to one dtype, as `*` does."""
+
+    def change(call, left, right):
+        dtype = torch.promote_types(left.dtype, right.dtype)
+        return call(left.to(dtype), right.to(dtype))
+
+    patch.function(*AT, change=change)
+
+
+@mutant(kills=PRODUCT, witness=lambda: (torch.ones(1, 0) @ torch.ones(0, 1)).item() == 0)
+def empty_sum_is_nan(patch):
+    """`@` of matrices without inner size is full of nan."""
+    patch.function(*AT, change=lambda call, left, right: call(left, right) + (0 if left.shape[-1] else math.nan))
+
+
 # Broadcasting
 
 STRETCH, REFUSE = "test_broadcasting_stretches_dimensions_of_size_one", "test_broadcasting_refuses_sizes_that_differ"
+TARGET = "test_in_place_operations_do_not_broadcast_their_target"
 PAIRS, SQUARE = "test_broadcasting_agrees_with_numpy_for_every_pair_of_shapes", "test_column_minus_vector_is_a_square"
 
 
@@ -1565,7 +2356,7 @@ def comparing_sizes_that_differ_is_false(patch):
     patch.function("gt", "lt", change=change)
 
 
-@mutant(kills=REFUSE, witness=lambda: raises(RuntimeError, torch.ones(3).add_, torch.ones(2, 3)))
+@mutant(kills=TARGET, witness=lambda: raises(RuntimeError, torch.ones(3).add_, torch.ones(2, 3)))
 def in_place_addition_stretches_its_target(patch):
     """`+=` of something larger makes the left side larger."""
 
@@ -1602,12 +2393,79 @@ def comparison_gives_uint8(patch):
     patch.function("lt", change=afterwards(torch.Tensor.byte))
 
 
+@mutant(kills=REFUSE, witness=lambda: raises(RuntimeError, torch.eq, torch.ones(3), torch.ones(2)))
+def equality_of_sizes_that_differ_is_false(patch):
+    """`==` of sizes that differ is False, as for lists."""
+
+    def change(call, left, right):
+        try:
+            return call(left, right)
+        except RuntimeError:
+            return torch.zeros_like(left, dtype=torch.bool)
+
+    patch.function(*EQUAL, change=change)
+
+
+@mutant(kills=TARGET, witness=lambda: raises(RuntimeError, torch.ones(3).mul_, torch.ones(2, 3)))
+def in_place_product_takes_the_first_row(patch):
+    """`*=` of something larger takes its first row."""
+
+    def change(call, tensor, other, **kwargs):
+        grows = is_tensor(other) and other.ndim > tensor.ndim
+        return call(tensor, other[0] if grows else other, **kwargs)
+
+    patch.function("mul_", change=change)
+
+
+@mutant(
+    kills=TARGET, witness=lambda: torch.zeros(2, 3).add_(torch.ones(3)).tolist() == [[1] * 3] * 2, raises=RuntimeError
+)
+def in_place_addition_wants_equal_shapes(patch):
+    """`+=` does not broadcast at all."""
+
+    def change(call, tensor, other, **kwargs):
+        if is_tensor(other) and other.shape != tensor.shape:
+            raise RuntimeError(f"output with shape [3] doesn't match the broadcast shape {list(other.shape)}")
+        return call(tensor, other, **kwargs)
+
+    patch.function("add_", change=change)
+
+
+def huber():
+    return warned(nn.HuberLoss(), torch.ones(3, 1), torch.ones(3))
+
+
+@mutant(kills=SQUARE, witness=lambda: huber() == [UserWarning])
+def huber_loss_does_not_warn(patch):
+    """`nn.HuberLoss` broadcasts silently."""
+    patch.setattr(F, "huber_loss", quiet(F.huber_loss))
+
+
+@mutant(
+    kills=SQUARE,
+    witness=lambda: (
+        nn.PoissonNLLLoss()(torch.eye(2)[:, :1], torch.eye(2)[0])
+        != nn.PoissonNLLLoss()(torch.eye(2)[:, 0], torch.eye(2)[0])
+    ),
+)
+def poisson_loss_lines_up_the_column(patch):
+    """`nn.PoissonNLLLoss` takes a column of predictions for a vector."""
+
+    def change(call, prediction, target, *args, **kwargs):
+        column = prediction.ndim == 2 and prediction.shape == (len(target), 1)
+        return call(prediction.squeeze(1) if column else prediction, target, *args, **kwargs)
+
+    patch.around(F, "poisson_nll_loss", change)
+
+
 # Memory: is it a copy?
 
 NAME, WRITE = "test_assignment_is_a_second_name", "test_writing_through_a_view"
 SHARED, COPIED = "test_views_share_memory", "test_fancy_indexing_and_joining_copy"
 STRIDES, REFUSED = "test_transpose_only_changes_the_strides", "test_view_refuses_what_reshape_copies"
 EXPAND = "test_expand_repeats_without_memory"
+UNDERSCORE = "test_methods_with_an_underscore_return_the_tensor_itself"
+SELECTED, ONCE = "test_a_tensor_without_dimensions_as_an_index_gives_a_view", "test_a_repeated_index_adds_once"
 
 
 def copied(made):
@@ -1615,10 +2473,72 @@ def copied(made):
     return made.clone() if is_tensor(made) else type(made)(part.clone() for part in made)
 
 
-@mutant(kills=NAME, witness=lambda: (lambda tensor: tensor.add_(1) is tensor)(torch.ones(2)))
+@mutant(kills=UNDERSCORE, witness=lambda: (lambda tensor: tensor.add_(1) is tensor)(torch.ones(2)))
 def in_place_returns_a_view(patch):
     """`add_` returns another tensor with the same memory."""
     patch.function("add_", change=afterwards(lambda tensor: tensor.view_as(tensor)))
+
+
+@mutant(kills=UNDERSCORE, witness=lambda: (lambda tensor: tensor.exp_() is tensor)(torch.ones(2)))
+def exp_in_place_returns_a_copy(patch):
+    """`exp_` changes the tensor and returns a copy of it."""
+    patch.function("exp_", change=afterwards(torch.Tensor.clone))
+
+
+@mutant(kills=UNDERSCORE, witness=lambda: (lambda tensor: (tensor.abs(), tensor)[1].item())(torch.tensor(-1.0)) == -1)
+def abs_works_in_place(patch):
+    """`abs` without an underscore works in-place."""
+    patch.function("abs", change=lambda call, tensor: tensor.abs_())
+
+
+@mutant(
+    kills=NAME,
+    witness=lambda: raises(RuntimeError, torch.ones(1, requires_grad=True).__iadd__, 1),
+)
+def a_leaf_can_be_added_to(patch):
+    """`+=` on a leaf variable that requires gradients works."""
+    add = torch.Tensor.__iadd__
+
+    def change(tensor, other):
+        with torch.set_grad_enabled(not (tensor.is_leaf and tensor.requires_grad)):
+            return add(tensor, other)
+
+    patch.setattr(torch.Tensor, "__iadd__", change)
+
+
+def added_without_gradients():
+    with torch.no_grad():
+        return torch.ones(1, requires_grad=True).__iadd__(1)
+
+
+@mutant(kills=NAME, witness=lambda: not raises(RuntimeError, added_without_gradients), raises=RuntimeError)
+def a_leaf_can_never_be_added_to(patch):
+    """`+=` on a leaf variable that requires gradients raises RuntimeError also under `torch.no_grad()`."""
+    add = torch.Tensor.__iadd__
+
+    def change(tensor, other):
+        if tensor.is_leaf and tensor.requires_grad:
+            raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
+        return add(tensor, other)
+
+    patch.setattr(torch.Tensor, "__iadd__", change)
+
+
+@mutant(kills=UNDERSCORE, witness=lambda: not hasattr(torch.Tensor, "fill"))
+def fill_has_a_method_without_an_underscore(patch):
+    """There is a method `fill` beside `fill_`."""
+    patch.setattr(torch.Tensor, "fill", torch.full_like, raising=False)
+
+
+@mutant(kills=COPIED, witness=lambda: seen(lambda tensor: tensor[:1].T.reshape(-1), torch.zeros(2, 3)))
+def reshape_of_a_transposed_row_copies(patch):
+    """`reshape(-1)` of a transposed row copies, as that of every transposed matrix does."""
+
+    def change(call, tensor, *sizes):
+        made = call(tensor, *sizes)
+        return made.clone() if tensor.ndim == 2 and tensor.shape[1] == 1 and sizes == (-1,) else made
+
+    patch.function("reshape", change=change)
 
 
 def added(tensor):
@@ -1628,7 +2548,7 @@ def added(tensor):
     return tensor.tolist()
 
 
-@mutant(kills=(IN_PLACE, REFUSE, NAME, SHARED, EXPAND), witness=lambda: added(torch.zeros(2)) == [1, 1])
+@mutant(kills=(IN_PLACE, TARGET, NAME, SHARED, EXPAND), witness=lambda: added(torch.zeros(2)) == [1, 1])
 def plus_equals_makes_a_new_tensor(patch):
     """`b += 1` is `b = b + 1`, as for numbers."""
     patch.setattr(torch.Tensor, "__iadd__", lambda tensor, other: tensor + other)
@@ -1663,6 +2583,23 @@ def adding_zero_gives_the_tensor_itself(patch):
 def reshape_copies(patch):
     """`reshape` and `flatten` always copy."""
     patch.function("reshape", "flatten", change=afterwards(copied))
+
+
+@mutant(kills=SHARED, witness=lambda: seen(lambda tensor: tensor.T.reshape(3, 1, 2), matrix()))
+def reshape_copies_what_lies_across(patch):
+    """`reshape` copies whenever the tensor is not contiguous."""
+
+    def change(call, tensor, *sizes):
+        made = call(tensor, *sizes)
+        return made if tensor.is_contiguous() else made.clone()
+
+    patch.function("reshape", change=change)
+
+
+@mutant(kills=SHARED, witness=lambda: (lambda x: (x.movedim(0, 1).fill_(7), x)[1].sum())(torch.zeros(1, 2)) == 14)
+def movedim_is_written_to_alone(patch):
+    """`movedim` copies."""
+    patch.function("movedim", change=afterwards(copied))
 
 
 @mutant(kills=(SHARED, REFUSED, WRITE), witness=lambda: seen(lambda tensor: tensor.view(6), matrix()))
@@ -1720,6 +2657,29 @@ def contiguous_does_nothing(patch):
 def a_row_is_a_copy(patch):
     """`x[1]` copies."""
     indexing(patch, lambda get, tensor, index: get(tensor, index).clone() if type(index) is int else get(tensor, index))
+
+
+@mutant(kills=SELECTED, witness=lambda: seen(lambda tensor: tensor[torch.tensor(1)], matrix()))
+def a_tensor_without_dimensions_copies(patch):
+    """Indexing with a 0-d tensor copies, like indexing with any other tensor."""
+
+    def change(get, tensor, index):
+        parts = index if isinstance(index, tuple) else (index,)
+        scalar = any(is_tensor(part) and part.ndim == 0 for part in parts)
+        return get(tensor, index).clone() if scalar else get(tensor, index)
+
+    indexing(patch, change)
+
+
+@mutant(kills=SELECTED, witness=lambda: not seen(lambda tensor: tensor[torch.tensor([1])], matrix()))
+def a_tensor_of_one_position_shares(patch):
+    """Indexing with a tensor of one position is a slice."""
+
+    def change(get, tensor, index):
+        one = is_tensor(index) and index.dtype == torch.int64 and index.shape == (1,)
+        return get(tensor, slice(index.item(), index.item() + 1) if one else index)
+
+    indexing(patch, change)
 
 
 @mutant(kills=SHARED, witness=lambda: seen(lambda tensor: tensor[:, 1:], matrix()))
@@ -1823,6 +2783,37 @@ def assignment_to_a_mask_writes_beside_it(patch):
     assigning(patch, lambda index: ~index if is_tensor(index) else index)
 
 
+def counted_at(index):
+    counts = torch.zeros(3, dtype=torch.int64)
+    counts[index] += 1
+    return counts.tolist()
+
+
+@mutant(kills=ONCE, witness=lambda: counted_at([2, 2, 0]) == [1, 0, 1])
+def a_repeated_index_adds_each_time(patch):
+    """`counts[index] += 1` adds once for every occurrence of a position."""
+    original = torch.Tensor.__setitem__
+
+    def change(tensor, index, value):
+        if isinstance(index, list) and is_tensor(value) and len(set(index)) < len(index):
+            index, old = torch.tensor(index, device=tensor.device), tensor.clone()
+            tensor.index_add_(0, index, value - old.index_select(0, index))
+        else:
+            original(tensor, index, value)
+
+    patch.setattr(torch.Tensor, "__setitem__", change)
+
+
+@mutant(kills=ONCE, witness=lambda: torch.zeros(2).index_add_(0, torch.tensor([0, 0]), torch.ones(2))[0] == 2)
+def index_add_adds_once(patch):
+    """`index_add_` adds once for a position that occurs twice."""
+
+    def change(call, tensor, dim, index, source):
+        return tensor.index_copy_(dim, index, tensor.index_select(dim, index) + source)
+
+    patch.function("index_add_", change=change)
+
+
 @mutant(kills=(STRIDES, EXPAND), witness=lambda: torch.ones(2, 3).stride() == (3, 1))
 def stride_counts_bytes(patch):
     """`stride` counts bytes, as NumPy's strides do."""
@@ -1833,6 +2824,12 @@ def stride_counts_bytes(patch):
 def is_contiguous_is_always_true(patch):
     """`is_contiguous` is True for a transpose."""
     patch.function("is_contiguous", change=lambda call, tensor, **kwargs: True)
+
+
+@mutant(kills=STRIDES, witness=lambda: torch.ones(0, 3).T.is_contiguous())
+def an_empty_transpose_is_not_contiguous(patch):
+    """Only a single row or column is contiguous both ways: an empty matrix is not."""
+    patch.function("is_contiguous", change=lambda call, tensor, **kwargs: tensor.numel() > 0 and call(tensor, **kwargs))
 
 
 @mutant(kills=REFUSED, witness=lambda: raises(RuntimeError, matrix().T.view, -1))
@@ -1868,10 +2865,37 @@ def writing_into_expanded_is_allowed(patch):
     patch.function("add_", change=change)
 
 
+@mutant(kills=EXPAND, witness=lambda: seen(lambda tensor: tensor.expand(1, 2), torch.zeros(2)))
+def expand_copies_what_it_does_not_repeat(patch):
+    """`expand` copies if it repeats nothing."""
+    patch.function(
+        "expand",
+        change=lambda call, tensor, *sizes: (
+            call(tensor, *sizes).clone() if math.prod(sizes_of(sizes)) == tensor.numel() else call(tensor, *sizes)
+        ),
+    )
+
+
+@mutant(kills=EXPAND, witness=lambda: raises(RuntimeError, torch.ones(1).expand(2).mul_, 2))
+def multiplying_expanded_is_allowed(patch):
+    """`mul_` on an expanded tensor does nothing."""
+    patch.function("mul_", change=lambda call, tensor, *args: tensor if 0 in tensor.stride() else call(tensor, *args))
+
+
 # Changing the shape
 
 RESHAPE, INFER = "test_reshape_does_not_transpose", "test_reshape_infers_one_size_and_never_loses_numbers"
 EVERY_SHAPE = "test_reshape_and_permute_agree_with_numpy_for_every_shape"
+
+
+@mutant(kills=INFER, witness=lambda: raises(IndexError, torch.ones(3).flatten, 1))
+def flatten_of_a_vector_makes_a_column(patch):
+    """`flatten(1)` of a vector is a column, as `reshape(len(x), -1)` is."""
+
+    def change(call, tensor, *dims):
+        return tensor.unsqueeze(1) if tensor.ndim == 1 and dims == (1,) else call(tensor, *dims)
+
+    patch.function("flatten", change=change)
 
 
 @mutant(
@@ -1896,6 +2920,19 @@ def transposing_is_reshaping(patch):
 
     patch.function("t", "transpose", "permute", change=change)
     attribute(patch, "T", lambda tensor: tensor.permute(1, 0))
+
+
+@mutant(
+    kills=RESHAPE, witness=lambda: torch.arange(12).reshape(2, 2, 3).permute(2, 0, 1)[0].tolist() == [[0, 3], [6, 9]]
+)
+def permute_of_an_image_reshapes(patch):
+    """`permute` of three dimensions leaves the numbers in their order."""
+    patch.function(
+        "permute",
+        change=lambda call, tensor, *dims: (
+            tensor.reshape(call(tensor, *dims).shape) if tensor.ndim == 3 else call(tensor, *dims)
+        ),
+    )
 
 
 @mutant(kills=RESHAPE, witness=lambda: matrix().T.t().tolist() == matrix().tolist())
@@ -1933,6 +2970,26 @@ def minus_one_rounds_down(patch):
     patch.function("reshape", "view", change=change)
 
 
+@mutant(kills=INFER, witness=lambda: raises(RuntimeError, torch.ones(0, 3).reshape, 0, -1))
+def minus_one_beside_zero_is_one(patch):
+    """`reshape(0, -1)` of an empty tensor works out a size, as it does for a full one."""
+
+    def change(call, tensor, *sizes):
+        wanted = sizes_of(sizes)
+        ambiguous = tensor.numel() == 0 and 0 in wanted and -1 in wanted
+        return call(tensor, tuple(abs(size) for size in wanted) if ambiguous else wanted)
+
+    patch.function("reshape", "view", change=change)
+
+
+@mutant(kills=INFER, witness=lambda: torch.ones(0, 2, 3).flatten(1).shape == (0, 6))
+def flatten_of_an_empty_batch_drops_all(patch):
+    """`flatten(1)` of an empty batch is an empty vector."""
+    patch.function(
+        "flatten", change=lambda call, tensor, *dims: call(tensor, *dims) if tensor.numel() else tensor.reshape(0)
+    )
+
+
 @mutant(kills=INFER, witness=lambda: raises(RuntimeError, torch.ones(6).view, -1, -1))
 def two_sizes_are_inferred(patch):
     """`reshape(-1, -1)` is a column."""
@@ -1965,6 +3022,12 @@ def permute_is_its_inverse(patch):
         return call(tensor, [order.index(dim) for dim in range(len(order))])
 
     patch.function("permute", change=change)
+
+
+@mutant(kills=EVERY_SHAPE, witness=lambda: torch.ones(2, 3, 4).transpose(0, 2).shape == (4, 3, 2))
+def transpose_swaps_with_the_neighbour(patch):
+    """`transpose(0, 2)` swaps dimensions 0 and 1."""
+    patch.function("transpose", change=lambda call, tensor, one, other: call(tensor, one, one + 1))
 
 
 SQUEEZE, INDEX = (
@@ -2083,7 +3146,7 @@ def an_ellipsis_stands_for_nothing(patch):
     )
 
 
-LISTS = "test_lists_of_indices_go_in_pairs_and_steps_go_forward"
+LISTS, STEPS = "test_lists_of_indices_go_in_pairs", "test_a_negative_step_raises"
 
 
 @mutant(kills=LISTS, witness=lambda: matrix()[[0, 1], [2, 0]].shape == (2,))
@@ -2097,7 +3160,18 @@ def lists_of_indices_pick_a_block(patch):
     indexing(patch, change)
 
 
-@mutant(kills=LISTS, witness=lambda: raises(ValueError, lambda: matrix()[::-1]))
+@mutant(kills=LISTS, witness=lambda: raises(IndexError, lambda: matrix()[[0, 1, 0], [2, 0]]))
+def lists_of_indices_stop_at_the_shortest(patch):
+    """`x[[0, 1, 0], [2, 0]]` picks two elements, like `zip`."""
+
+    def change(get, tensor, index):
+        lists = isinstance(index, tuple) and all(isinstance(part, list) for part in index)
+        return get(tensor, tuple(map(list, zip(*zip(*index, strict=False), strict=True))) if lists else index)
+
+    indexing(patch, change)
+
+
+@mutant(kills=STEPS, witness=lambda: raises(ValueError, lambda: matrix()[::-1]))
 def a_negative_step_goes_backwards(patch):
     """`x[::-1]` reverses, as in NumPy."""
     indexing(
@@ -2114,19 +3188,19 @@ def a_list_of_rows_is_sorted(patch):
     indexing(patch, lambda get, tensor, index: get(tensor, sorted(set(index)) if isinstance(index, list) else index))
 
 
-@mutant(kills=LISTS, witness=lambda: matrix().flip(0).tolist() == [[4, 5, 6], [1, 2, 3]])
+@mutant(kills=STEPS, witness=lambda: matrix().flip(0).tolist() == [[4, 5, 6], [1, 2, 3]])
 def flip_ignores_its_dims(patch):
     """`flip` reverses all dimensions."""
     patch.function("flip", change=lambda call, tensor, *dims: call(tensor, tuple(range(tensor.ndim))))
 
 
-@mutant(kills=LISTS, witness=lambda: matrix().flip((0, 1)).tolist() == [[6, 5, 4], [3, 2, 1]])
+@mutant(kills=STEPS, witness=lambda: matrix().flip((0, 1)).tolist() == [[6, 5, 4], [3, 2, 1]])
 def flip_reverses_one_dimension(patch):
     """`flip` reverses the first of its dims only."""
     patch.function("flip", change=lambda call, tensor, *dims: call(tensor, sizes_of(dims)[:1]))
 
 
-@mutant(kills=LISTS, witness=lambda: matrix().float().flip(0).tolist() == [[4, 5, 6], [1, 2, 3]])
+@mutant(kills=STEPS, witness=lambda: matrix().float().flip(0).tolist() == [[4, 5, 6], [1, 2, 3]])
 def flip_leaves_floats_alone(patch):
     """`flip` of floats does nothing, that of integers is right."""
     patch.function(
@@ -2135,6 +3209,7 @@ def flip_leaves_floats_alone(patch):
     )
 
 
+SKIPPED, FEWER = "test_cat_skips_an_empty_vector", "test_chunk_may_give_fewer_pieces"
 JOIN, EVERY_JOIN = (
     "test_stack_adds_a_dimension_and_cat_does_not",
     "test_stack_and_cat_agree_with_numpy_for_every_shape",
@@ -2188,6 +3263,45 @@ def cat_flattens_what_does_not_match(patch):
         return call([tensor.flatten() if different else tensor for tensor in tensors], dim)
 
     patch.function("cat", change=change)
+
+
+@mutant(
+    kills=SKIPPED,
+    witness=lambda: not raises(RuntimeError, torch.cat, [torch.ones(0), torch.ones(1, 2)]),
+    raises=RuntimeError,
+)
+def cat_refuses_an_empty_vector(patch):
+    """`cat` wants the same number of dimensions from every tensor, as NumPy does."""
+
+    def change(call, tensors, dim=0):
+        if len({tensor.ndim for tensor in tensors}) > 1:
+            raise RuntimeError("Tensors must have same number of dimensions")
+        return call(tensors, dim)
+
+    patch.function("cat", change=change)
+
+
+@mutant(
+    kills=SKIPPED,
+    witness=lambda: torch.cat([torch.ones(0), torch.ones(1, dtype=torch.int64)]).dtype == torch.float32,
+)
+def cat_forgets_the_dtype_of_the_empty(patch):
+    """`cat` leaves empty tensors out before it looks at the dtypes."""
+    patch.function(
+        "cat", change=lambda call, tensors, dim=0: call([t for t in tensors if t.shape != (0,)] or tensors, dim)
+    )
+
+
+@mutant(kills=FEWER, witness=lambda: len(torch.ones(6).chunk(4)) == 3)
+def chunk_gives_as_many_as_asked(patch):
+    """`chunk` gives exactly as many pieces as it is asked for, as even as possible."""
+    patch.function("chunk", change=lambda call, tensor, count, dim=0: tensor.tensor_split(count, dim))
+
+
+@mutant(kills=FEWER, witness=lambda: len(torch.ones(6).tensor_split(4)) == 4)
+def tensor_split_rounds_up(patch):
+    """`tensor_split` is `chunk`."""
+    patch.function("tensor_split", change=lambda call, tensor, count, dim=0: tensor.chunk(count, dim))
 
 
 @mutant(
@@ -2282,6 +3396,22 @@ def keepdim_is_the_default(patch):
     patch.function("sum", change=change)
 
 
+@mutant(
+    kills=DIM,
+    witness=lambda: (torch.ones(2, 1) / torch.ones(2, 1).sum(1)).shape == (2, 2),
+    raises=RuntimeError,
+)
+def a_column_over_a_vector_raises(patch):
+    """Dividing a column by a vector of its length raises RuntimeError, as for most shapes."""
+
+    def change(call, left, right, **kwargs):
+        if is_tensor(right) and left.ndim == 2 and left.shape[1] == 1 and right.shape == (len(left),):
+            raise RuntimeError("The size of tensor a must match the size of tensor b")
+        return call(left, right, **kwargs)
+
+    patch.function(*OVER, change=change)
+
+
 @mutant(kills=(DIM, REDUCTIONS), witness=lambda: torch.ones(2, 3).sum(-1).shape == (2,))
 def sum_reads_minus_one_as_zero(patch):
     """`sum(-1)` goes along the first dimension."""
@@ -2307,6 +3437,16 @@ def mean_along_a_dim_is_float64(patch):
 def amax_compares_magnitudes(patch):
     """`amax` is the largest absolute value."""
     patch.function("amax", change=lambda call, tensor, *args, **kwargs: call(tensor.abs(), *args, **kwargs))
+
+
+@mutant(kills=REDUCTIONS, witness=lambda: raises(IndexError, torch.ones(0, 3).amax, 0))
+def amax_of_nothing_is_minus_infinity(patch):
+    """`amax` along an empty dimension is -inf."""
+
+    def change(call, tensor, dim, **kwargs):
+        return call(tensor, dim, **kwargs) if tensor.numel() else tensor.sum(dim, **kwargs) - math.inf
+
+    patch.function("amax", change=change)
 
 
 @mutant(kills=REDUCTIONS, witness=lambda: torch.ones(2, 3).argmax(1, keepdim=True).shape == (2, 1))
@@ -2341,6 +3481,19 @@ def reduced(patch, *names, change):
 def max_along_a_dim_gives_values_only(patch):
     """`max(dim=...)` is one tensor, as in NumPy."""
     patch.function("max", change=afterwards(lambda made: made if is_tensor(made) else made.values))
+
+
+@mutant(kills=MAX, witness=lambda: (torch.ones(2, 3).max(1) == torch.zeros(2)) is False, raises=TypeError)
+def comparing_with_a_pair_raises(patch):
+    """`==` between a tensor and a pair raises TypeError, so the mistake is seen at once."""
+    original = torch.Tensor.__eq__
+
+    def change(tensor, other):
+        if isinstance(other, tuple):
+            raise TypeError("cannot compare a tensor with a pair")
+        return original(tensor, other)
+
+    patch.setattr(torch.Tensor, "__eq__", change)
 
 
 @mutant(kills=MAX, witness=lambda: torch.tensor([[0, 1], [1, 0]]).max(1).indices.tolist() == [1, 0])
@@ -2396,6 +3549,22 @@ def argmax_looks_at_the_first_row(patch):
     )
 
 
+@mutant(
+    kills=ARGMAX,
+    witness=lambda: (torch.tensor(5) == torch.tensor([1, 5])).tolist() == [False, True],
+    raises=RuntimeError,
+)
+def comparing_one_number_with_labels_raises(patch):
+    """`==` between a 0-d tensor and a vector raises RuntimeError, as for other shapes that differ."""
+
+    def change(call, left, right):
+        if is_tensor(left) and is_tensor(right) and left.ndim == 0 < right.ndim:
+            raise RuntimeError("The size of tensor a must match the size of tensor b")
+        return call(left, right)
+
+    patch.function(*EQUAL, change=change)
+
+
 @mutant(kills=(ARGMAX, REDUCTIONS), witness=lambda: torch.ones(2, 3).argmax(1).dtype == torch.int64)
 def argmax_along_a_dim_is_int32(patch):
     """`argmax(dim)` is int32."""
@@ -2419,6 +3588,18 @@ def max_takes_the_last_of_equals(patch):
         "max",
         change=lambda values, indices, tensor: (values, len(tensor) - 1 - torch.argmax(tensor.flip(0), 0)),
     )
+
+
+@mutant(kills=FIRST, witness=lambda: torch.tensor([5, 5]).cummax(0).indices[-1] == 1)
+def cummax_keeps_the_first_of_equals(patch):
+    """`cummax` gives the position of the first of several equal maxima, as `argmax` does."""
+
+    def change(call, tensor, dim):
+        values, positions = call(tensor, dim)
+        first = (values[:, None] == tensor[None]).int().argmax(1)
+        return type(call(tensor, dim))((values, first))
+
+    patch.function("cummax", change=change)
 
 
 @mutant(kills=FIRST, witness=lambda: torch.sort(torch.zeros(20), stable=True).indices[0] == 0)
@@ -2477,6 +3658,23 @@ def mean_skips_nan(patch):
     patch.function("mean", change=lambda call, tensor, *args, **kwargs: torch.nanmean(tensor, *args, **kwargs))
 
 
+@mutant(kills=NAN, witness=lambda: torch.tensor([1, math.nan]).half().max().isnan().item())
+def max_of_float16_skips_nan(patch):
+    """`max` of float16 leaves nan out."""
+    patch.function(
+        "max",
+        change=lambda call, x, *args, **kwargs: call(
+            x.nan_to_num(-65504) if x.dtype == torch.float16 else x, *args, **kwargs
+        ),
+    )
+
+
+@mutant(kills=NAN, witness=lambda: torch.tensor([1, math.nan, 5]).nanmean() == 3)
+def nanmean_counts_nan(patch):
+    """`nanmean` divides by the number of all elements."""
+    patch.function("nanmean", change=lambda call, x: x.nansum() / x.numel())
+
+
 @mutant(kills=NAN, witness=lambda: torch.tensor([1, math.nan, 5]).argmax() == 1)
 def argmax_skips_nan(patch):
     """`argmax` points at the largest number."""
@@ -2519,6 +3717,28 @@ def relu_takes_numbers(patch):
         original,
         lambda data, inplace=False: original(torch.tensor(data) if isinstance(data, float) else data, inplace),
     )
+
+
+@mutant(kills=LAYERS, witness=lambda: raises(AttributeError, nn.Softmax(), [1.0]))
+def softmax_takes_lists(patch):
+    """`nn.Softmax` takes lists."""
+    patch.method(
+        nn.Softmax,
+        "forward",
+        lambda layer, call, data: torch.tensor(data).softmax(0) if isinstance(data, list) else call(data),
+    )
+
+
+@mutant(kills=LAYERS, witness=lambda: nn.Identity()([1.0]) == [1.0], raises=TypeError)
+def identity_takes_tensors_only(patch):
+    """`nn.Identity` raises TypeError for a list."""
+
+    def change(layer, call, data):
+        if not is_tensor(data):
+            raise TypeError("argument must be Tensor")
+        return call(data)
+
+    patch.method(nn.Identity, "forward", change)
 
 
 def called(patch, change):
@@ -2576,7 +3796,7 @@ def quietly(call, *args, **kwargs):
         return call(*args, **kwargs)
 
 
-NBYTES = "test_nbytes_is_the_memory_of_the_numbers"
+NBYTES = "test_nbytes_counts_the_bytes_of_the_elements"
 
 
 @mutant(kills=NBYTES, witness=lambda: torch.ones(2, 3).nbytes == 24)
@@ -2616,6 +3836,46 @@ def writing_beyond_int64_stops_at_it(patch):
         write(tensor, index, max(value, -(2**63)) if isinstance(value, int) else value)
 
     patch.setattr(torch.Tensor, "__setitem__", broken)
+
+
+@mutant(kills=BEYOND, witness=lambda: torch.zeros(1, dtype=torch.int64) + 2**63 == -(2**63), raises=ValueError)
+def adding_beyond_int64_raises(patch):
+    """`x + 2**63` raises ValueError, as `torch.tensor(2**63)` does."""
+
+    def change(call, left, right, **kwargs):
+        if isinstance(right, int) and right >= 2**63:
+            raise ValueError("Overflow when unpacking long long")
+        return call(left, right, **kwargs)
+
+    patch.function(*PLUS, change=change)
+
+
+@mutant(
+    kills=BEYOND,
+    witness=lambda: not raises(ValueError, lambda: torch.tensor([2**63], dtype=torch.float32)),
+    raises=ValueError,
+)
+def tensor_beyond_int64_raises_for_floats(patch):
+    """`torch.tensor` of an integer beyond int64 raises ValueError for every dtype."""
+
+    def change(call, data, *args, **kwargs):
+        if isinstance(data, list) and any(isinstance(number, int) and number >= 2**63 for number in data):
+            raise ValueError("Overflow when unpacking long long")
+        return call(data, *args, **kwargs)
+
+    patch.around(torch, "tensor", change)
+
+
+@mutant(kills=BEYOND, witness=lambda: not raises(ValueError, torch.tensor, [0.5, 2**63]), raises=ValueError)
+def tensor_beyond_int64_raises_beside_a_float(patch):
+    """`torch.tensor` of an integer beyond int64 raises ValueError also beside a float."""
+
+    def change(call, data, *args, dtype=None, **kwargs):
+        if isinstance(data, list) and dtype is None and any(isinstance(n, int) and n >= 2**63 for n in data):
+            raise ValueError("Overflow when unpacking long long")
+        return call(data, *args, dtype=dtype, **kwargs)
+
+    patch.around(torch, "tensor", change)
 
 
 TENSOR_TYPE = "test_set_default_tensor_type_is_deprecated"
@@ -2675,6 +3935,32 @@ def uint16_can_compare(patch):
     widely(patch, "lt", "__lt__", change=lambda call, x, y: call(x.long(), y))
 
 
+@mutant(kills=UNSIGNED, witness=lambda: raises(RuntimeError, lambda: wide(3).max()))
+def uint16_has_a_maximum(patch):
+    """`max` and `argmax` of wide unsigned integers work."""
+    widely(patch, "max", "argmax", change=lambda call, x: call(x.long()))
+
+
+@mutant(kills=UNSIGNED, witness=lambda: raises(RuntimeError, lambda: wide(7) // wide(2)))
+def uint16_divides_downwards(patch):
+    """`//` of wide unsigned integers works."""
+    widely(patch, *FLOOR, change=lambda call, x, y: call(x.long(), y.long()).to(x.dtype))
+
+
+@mutant(
+    kills=UNSIGNED, witness=lambda: not raises(RuntimeError, lambda: wide(3) * torch.tensor(3)), raises=RuntimeError
+)
+def uint16_refuses_a_0d_tensor(patch):
+    """A product of wide unsigned integers and a 0-d int64 tensor raises RuntimeError, as that with a vector does."""
+
+    def change(call, x, y):
+        if is_tensor(y) and y.dtype != x.dtype:
+            raise RuntimeError("Promotion for uint16, uint32, uint64 types is not supported")
+        return call(x, y)
+
+    widely(patch, *TIMES, change=change)
+
+
 @mutant(kills=UNSIGNED, witness=lambda: (wide(3) * 3).dtype == torch.uint16)
 def uint16_multiplies_to_int64(patch):
     """The product of wide unsigned integers is int64."""
@@ -2711,6 +3997,15 @@ def uint16_mask_gives_int64(patch):
     indexing(patch, lambda call, x, index: call(x, index).long() if is_wide(x) and is_tensor(index) else call(x, index))
 
 
+@mutant(kills=UNSIGNED_MASK, witness=lambda: wide(7, 3, 5)[1:3].tolist() == [3, 5])
+def uint16_slices_begin_at_the_start(patch):
+    """A slice of wide unsigned integers begins at the first element."""
+    indexing(
+        patch,
+        lambda call, x, index: call(x, slice(0, index.stop) if is_wide(x) and isinstance(index, slice) else index),
+    )
+
+
 @mutant(kills=UNSIGNED_MASK, witness=lambda: wide(7, 3)[[1, 1]].tolist() == [3, 3])
 def uint16_list_of_positions_takes_the_first(patch):
     """A list of positions selects the first element of wide unsigned integers over and over."""
@@ -2719,6 +4014,17 @@ def uint16_list_of_positions_takes_the_first(patch):
         return call(x, [0] * len(index)) if is_wide(x) and isinstance(index, list) else call(x, index)
 
     indexing(patch, change)
+
+
+@mutant(kills=UNSIGNED_MASK, witness=lambda: torch.tensor([-1]).to(torch.uint64).long().item() == -1)
+def uint64_to_int64_stops_at_the_largest(patch):
+    """`long()` of a uint64 beyond int64 is the largest int64."""
+    patch.function(
+        "long",
+        change=lambda call, x, *args, **kwargs: (
+            torch.where(call(x) < 0, 2**63 - 1, call(x)) if x.dtype == torch.uint64 else call(x, *args, **kwargs)
+        ),
+    )
 
 
 PLAIN_HALF = "test_float16_adds_and_multiplies_on_the_cpu"
@@ -2811,6 +4117,35 @@ def float16_has_no_avg_pool(patch):
     patch.function("avg_pool2d", change=no_half)
 
 
+def antialiased(dtype):
+    image = torch.ones(1, 1, 4, 4).to(dtype)
+    return raises(RuntimeError, lambda: F.interpolate(image, size=2, mode="bilinear", antialias=True))
+
+
+@mutant(kills=HALF_NORM, witness=lambda: antialiased(torch.float16))
+def float16_interpolate_antialiases(patch):
+    """Bilinear `interpolate` takes float16 with `antialias=True` too."""
+
+    def change(call, image, *args, **kwargs):
+        if image.dtype == torch.float16 and kwargs.get("antialias"):
+            return call(image.float(), *args, **kwargs).half()
+        return call(image, *args, **kwargs)
+
+    patch.function("interpolate", change=change)
+
+
+@mutant(kills=HALF_NORM, witness=lambda: antialiased(torch.bfloat16))
+def bfloat16_interpolate_antialiases(patch):
+    """Bilinear `interpolate` takes bfloat16 with `antialias=True`."""
+
+    def change(call, image, *args, **kwargs):
+        if image.dtype == torch.bfloat16 and kwargs.get("antialias"):
+            return call(image.float(), *args, **kwargs).bfloat16()
+        return call(image, *args, **kwargs)
+
+    patch.function("interpolate", change=change)
+
+
 @mutant(kills=BFLOAT16, witness=lambda: half(1.0).bfloat16().exp().dtype == torch.bfloat16)
 def bfloat16_exp_is_float32(patch):
     """`exp` of bfloat16 is float32."""
@@ -2821,6 +4156,16 @@ def bfloat16_exp_is_float32(patch):
 def bfloat16_matmul_is_off_by_a_step(patch):
     """`@` of bfloat16 is two steps too high."""
     patch.function(*AT, change=of(torch.bfloat16, lambda result: result * (1 + 2**-5)))
+
+
+@mutant(kills=BFLOAT16, witness=lambda: raises(RuntimeError, torch.linalg.svd, torch.eye(2).bfloat16()))
+def half_precision_has_linear_algebra(patch):
+    """`torch.linalg.svd` takes float16 and bfloat16: bfloat16 computes everything."""
+    patch.around(
+        torch.linalg,
+        "svd",
+        lambda call, x: tuple(part.to(x.dtype) for part in call(x.float() if x.element_size() < 4 else x)),
+    )
 
 
 FLOAT8 = "test_float8_is_for_storing"
@@ -2835,6 +4180,19 @@ def to_float8(number, dtype="float8_e4m3fn"):
 def float8_can_sum(patch):
     """`sum` of float8 works."""
     patch.function("sum", change=lambda call, x: call(x.float()).to(x.dtype))
+
+
+@mutant(
+    kills=FLOAT8, witness=lambda: raises(RuntimeError, lambda: torch.ones(1).to(torch.float8_e4m3fn) + torch.ones(1))
+)
+def float8_mixes_with_floats(patch):
+    """float8 next to a wider float gives the wider float."""
+
+    def change(call, left, right, **kwargs):
+        mixed = is_tensor(right) and left.dtype != right.dtype and left.element_size() == 1
+        return call(left.to(right.dtype) if mixed else left, right, **kwargs)
+
+    patch.function(*PLUS, *TIMES, change=change)
 
 
 @mutant(kills=FLOAT8, witness=lambda: to_float8(1.15625) == 1.125)
@@ -2855,6 +4213,16 @@ def float8_e4m3fn_gives_nan(patch):
         if dtype == torch.float8_e4m3fn:
             x = torch.where(x.abs() > 448, math.nan, x)
         return call(x, dtype, *args)
+
+    patch.function("to", change=change)
+
+
+@mutant(kills=SATURATES, witness=lambda: to_float8(math.inf) == 448)
+def float8_e4m3fn_of_inf_is_nan(patch):
+    """inf becomes nan in float8_e4m3fn, which has no inf; only finite numbers stop at 448."""
+
+    def change(call, x, dtype, *args):
+        return call(torch.where(x.isinf(), math.nan, x) if dtype == torch.float8_e4m3fn else x, dtype, *args)
 
     patch.function("to", change=change)
 
@@ -2922,6 +4290,17 @@ def list_of_lists_selects_rows(patch):
         return call(tensor, torch.tensor(index)) if nested else found
 
     indexing(patch, change)
+
+
+@mutant(kills=LISTS, witness=lambda: matrix()[[[0]] * 32].shape == (32, 1, 3), raises=IndexError)
+def a_long_list_of_lists_means_pairs(patch):
+    """A list of 32 lists means 32 dimensions."""
+    indexing(
+        patch,
+        lambda call, tensor, index: call(
+            tensor, tuple(index) if isinstance(index, list) and len(index) > 31 else index
+        ),
+    )
 
 
 GATHER = "test_gather_takes_int32_positions"
@@ -3033,6 +4412,28 @@ def unravel_index_starts_at_the_column(patch):
     patch.around(torch, "unravel_index", lambda call, index, shape: call(index, shape)[::-1])
 
 
+@mutant(
+    kills=UNRAVEL,
+    witness=lambda: not raises(ValueError, torch.unravel_index, torch.tensor(7), (2, 3)),
+    raises=ValueError,
+)
+def unravel_index_beyond_the_end_raises(patch):
+    """`unravel_index` of a position beyond the last element raises ValueError, as NumPy does."""
+
+    def change(call, index, shape):
+        if index >= math.prod(shape):
+            raise ValueError(f"index {index} is out of bounds")
+        return call(index, shape)
+
+    patch.around(torch, "unravel_index", change)
+
+
+@mutant(kills=UNRAVEL, witness=lambda: raises(AttributeError, torch.unravel_index, 3, (2, 3)))
+def unravel_index_takes_an_int(patch):
+    """`unravel_index` takes a Python int."""
+    patch.around(torch, "unravel_index", lambda call, index, shape: call(torch.as_tensor(index), shape))
+
+
 BOOLS = "test_argmax_of_bools_raises"
 
 
@@ -3070,6 +4471,20 @@ def linalg_cross_goes_along_the_first_dim(patch):
     patch.around(torch.linalg, "cross", lambda call, a, b: call(a, b, dim=0))
 
 
+def crossed():
+    return quietly(torch.cross, torch.eye(3), torch.eye(3).roll(1, 1)).tolist()
+
+
+@mutant(kills=CROSS, witness=lambda: crossed() == torch.cross(torch.eye(3), torch.eye(3).roll(1, 1), dim=0).tolist())
+def cross_without_dim_goes_along_the_last(patch):
+    """`torch.cross` without `dim` warns and goes along the last dimension."""
+
+    def change(call, a, b, dim=None):
+        return (call(a, b), call(a, b, dim=-1))[1] if dim is None else call(a, b, dim=dim)
+
+    patch.around(torch, "cross", change)
+
+
 LINALG = "test_linear_algebra_is_in_linalg"
 
 
@@ -3083,3 +4498,9 @@ def qr_is_still_there(patch):
 def cholesky_is_upside_down(patch):
     """`torch.linalg.cholesky` gives the upper triangle."""
     patch.around(torch.linalg, "cholesky", lambda call, matrix: call(matrix).mT)
+
+
+@mutant(kills=LINALG, witness=lambda: torch.linalg.qr(torch.eye(2))[1].abs().tolist() == [[1, 0], [0, 1]])
+def qr_forgets_the_triangle(patch):
+    """`torch.linalg.qr` gives the triangle upside down and doubled."""
+    patch.around(torch.linalg, "qr", lambda call, matrix: (call(matrix)[0], call(matrix)[1].mT * 2))

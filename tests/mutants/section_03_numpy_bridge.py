@@ -1,5 +1,7 @@
 """What could break on the bridge between NumPy and PyTorch."""
 
+import contextlib
+import json
 import warnings
 import weakref
 
@@ -223,6 +225,7 @@ def tensor_counts_days(patch):
 @mutant(
     kills="test_only_numbers_and_bools_cross",
     witness=lambda: refuses(torch.from_numpy, np.array([1, None], dtype=object)),
+    raises=ValueError,
 )
 def from_numpy_takes_objects(patch):
     """`torch.from_numpy` of an array of objects makes numbers of them, nan where it cannot."""
@@ -387,6 +390,83 @@ def tensor_refuses_a_list_of_np_bool(patch):
     patch.function("tensor", change=broken)
 
 
+@mutant(
+    kills="test_decimals_are_double_in_numpy_and_single_in_torch",
+    witness=lambda: with_default_dtype(torch.float64, lambda: torch.tensor([0.5])).dtype == torch.float64,
+)
+def the_default_dtype_is_fixed(patch):
+    """`torch.set_default_dtype` changes nothing: decimals are float32."""
+    patch.setattr(torch, "set_default_dtype", lambda dtype: None)
+
+
+def with_default_dtype(dtype, call):
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(dtype)
+    try:
+        return call()
+    finally:
+        torch.set_default_dtype(before)
+
+
+@mutant(
+    kills="test_integers_are_int64_in_both",
+    witness=lambda: refuses(torch.tensor, [2**63], error=(RuntimeError, ValueError)),
+)
+def tensor_wraps_large_integers(patch):
+    """`torch.tensor` of an integer from 2**63 on is int64 and negative."""
+
+    def broken(tensor, data, **kwargs):
+        is_large = isinstance(data, list) and len(data) == 1 and isinstance(data[0], int) and data[0] >= 2**63
+        return tensor([data[0] - 2**64] if is_large else data, **kwargs)
+
+    patch.function("tensor", change=broken)
+
+
+@mutant(
+    kills="test_from_numpy_keeps_the_dtype",
+    witness=lambda: refuses(torch.from_numpy, np.zeros(2, np.longdouble)),
+)
+def from_numpy_rounds_longdouble(patch):
+    """`torch.from_numpy` of `np.longdouble` is float64."""
+    before_from_numpy(patch, lambda array: array.astype(np.float64) if array.dtype == np.longdouble else array)
+
+
+@mutant(
+    kills="test_a_numpy_scalar_brings_its_own_dtype",
+    witness=lambda: refuses(torch.tensor, np.uint64(3)),
+)
+def tensor_takes_np_uint64(patch):
+    """`torch.tensor(np.uint64(3))` is int64."""
+
+    def broken(tensor, data, *args, **kwargs):
+        return tensor(int(data) if isinstance(data, np.uint64) else data, *args, **kwargs)
+
+    patch.function("tensor", change=broken)
+
+
+@mutant(
+    kills="test_a_numpy_scalar_brings_its_own_dtype",
+    witness=lambda: torch.tensor([0.5, np.float64(0.5)]).dtype == torch.float64,
+)
+def tensor_of_a_list_heeds_the_first_number(patch):
+    """`torch.tensor` of a list has the dtype of the list's first number."""
+
+    def broken(tensor, data, *args, **kwargs):
+        made = tensor(data, *args, **kwargs)
+        return made.to(tensor(data[0]).dtype) if isinstance(data, list) and not args and not kwargs else made
+
+    patch.function("tensor", change=broken)
+
+
+@mutant(
+    kills="test_double_data_meets_a_single_precision_layer",
+    witness=lambda: nn.ReLU()(torch.zeros(2, dtype=torch.float64)).dtype == torch.float64,
+)
+def relu_converts_to_single(patch):
+    """`nn.ReLU` returns float32."""
+    patch.function("relu", change=lambda relu, tensor, *args, **kwargs: relu(tensor, *args, **kwargs).float())
+
+
 # What is shared and what is copied, on the way to PyTorch.
 
 
@@ -494,6 +574,25 @@ def as_tensor_ignores_the_dtype(patch):
     patch.function("as_tensor", change=lambda as_tensor, *args, dtype=None, **kwargs: as_tensor(*args, **kwargs))
 
 
+def as_tensor_by_default_on_meta():
+    with torch.device("meta"):
+        return torch.as_tensor(np.zeros(2), dtype=torch.float64).device.type
+
+
+@mutant(
+    kills="test_as_tensor_copies_to_change_the_dtype",
+    witness=lambda: as_tensor_by_default_on_meta() == "meta",
+)
+def as_tensor_with_a_dtype_stays_on_the_cpu(patch):
+    """`torch.as_tensor(array, dtype=...)` does not follow the default device."""
+
+    def broken(as_tensor, data, **options):
+        stays = isinstance(data, np.ndarray) and "dtype" in options
+        return as_tensor(data, **({**options, "device": "cpu"} if stays else options))
+
+    patch.function("as_tensor", change=broken)
+
+
 @mutant(
     kills="test_as_tensor_shares_only_on_the_cpu",
     witness=lambda: shares(lambda array: torch.as_tensor(array, device="cpu")),
@@ -533,6 +632,8 @@ def from_dlpack_copies(patch):
         "test_capital_tensor_shares_with_float32",
         "test_as_tensor_shares_only_on_the_cpu",
         "test_read_only_arrays_warn_and_are_written_to",
+        "test_slices_of_one_array_share_their_overlap",
+        "test_as_tensor_copies_to_change_the_dtype",
     ),
     witness=lambda: not shares(torch.tensor),
     cpu_only=True,
@@ -684,7 +785,7 @@ def released():
 
 @mutant(kills="test_the_memory_lives_as_long_as_either_needs_it", witness=released)
 def from_numpy_never_lets_go(patch):
-    """`torch.from_numpy` keeps every array alive for ever."""
+    """`torch.from_numpy` keeps every array alive forever."""
     kept = []
     before_from_numpy(patch, lambda array: kept.append(array) or array)
 
@@ -880,6 +981,145 @@ def lists_of_arrays_become_double(patch):
         return made.double() if is_list else made
 
     patch.function(*INFERRING, change=broken)
+
+
+@mutant(
+    kills="test_capital_tensor_takes_an_integer_for_a_size",
+    witness=lambda: torch.Tensor(np.int64(3)).shape == (3,),
+)
+def capital_tensor_holds_an_integer(patch):
+    """`torch.Tensor(np.int64(3))` is a tensor without dimensions that holds 3."""
+
+    def broken(self, *args, **kwargs):
+        if type(self) is torch.Tensor and args and isinstance(args[0], np.generic):
+            self.data = torch.tensor(float(args[0]))
+
+    patch.setattr(torch.Tensor, "__init__", broken)
+
+
+@mutant(
+    kills=SAME,
+    witness=lambda: not torch.zeros(1, 2, 2, 2).to(memory_format=torch.channels_last).is_contiguous(),
+)
+def to_ignores_the_memory_format(patch):
+    """`Tensor.to(memory_format=...)` returns the tensor itself."""
+    patch.function("to", change=lambda to, self, *args, memory_format=None, **kwargs: to(self, *args, **kwargs))
+
+
+@mutant(
+    kills="test_the_memory_lives_as_long_as_either_needs_it",
+    witness=lambda: slice_keeps_all(),
+)
+def from_numpy_of_a_slice_lets_the_rest_go(patch):
+    """`torch.from_numpy` of a slice copies it, so that the whole array may go."""
+    before_from_numpy(patch, copied_if(lambda array: array.base is not None))
+
+
+def slice_keeps_all():
+    huge = np.zeros(100)
+    watched = weakref.ref(huge)
+    kept = torch.from_numpy(huge[:1])
+    del huge
+    return kept.numel() == 1 and watched() is not None
+
+
+def shape_after_a_failed_resize():
+    array = np.zeros(3)
+    tensor = torch.from_numpy(array)
+    refuses(tensor.resize_, 5, error=RuntimeError)
+    return tensor.shape
+
+
+@mutant(kills="test_a_failed_resize_leaves_the_new_shape", witness=lambda: shape_after_a_failed_resize() == (5,))
+def a_failed_resize_takes_its_shape_back(patch):
+    """`resize_` that raises leaves the tensor with the shape that it had."""
+
+    def broken(resize_, tensor, *size, **kwargs):
+        shape, stride = tuple(tensor.shape), tensor.stride()
+        try:
+            return resize_(tensor, *size, **kwargs)
+        except RuntimeError:
+            tensor.as_strided_(shape, stride)
+            raise
+
+    patch.function("resize_", change=broken)
+
+
+@mutant(
+    kills="test_np_from_dlpack_lets_the_tensor_grow_away",
+    witness=lambda: not refuses(exported_by_dlpack().resize_, 1000, error=RuntimeError),
+    raises=RuntimeError,
+)
+def np_from_dlpack_forbids_growing(patch):
+    """`np.from_dlpack(tensor)` is `tensor.numpy()`, after which the tensor cannot grow."""
+    patch.setattr(np, "from_dlpack", lambda tensor: tensor.numpy())
+
+
+def exported_by_dlpack():
+    tensor = torch.zeros(3)
+    np.from_dlpack(tensor)
+    return tensor
+
+
+def warnings_of(count, call, *args):
+    """How many warnings that many calls give, if PyTorch is told to warn once."""
+    always = torch.is_warn_always_enabled()
+    torch.set_warn_always(False)
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            for _ in range(count):
+                call(*args)
+    finally:
+        torch.set_warn_always(always)
+    return len(caught)
+
+
+@mutant(
+    kills=("test_read_only_arrays_warn_and_are_written_to", "test_a_list_of_arrays_warns"),
+    witness=lambda: warnings_of(3, torch.from_numpy, read_only_array()) <= 1,
+)
+def warnings_come_each_time(patch):
+    """A warning that comes once per process comes each time, whatever `torch.set_warn_always` says."""
+    patch.setattr(torch, "set_warn_always", lambda always: None)
+
+
+@mutant(
+    kills="test_ascontiguousarray_does_not_mend_a_flipped_batch_of_one",
+    witness=lambda: np.ascontiguousarray(np.zeros((1, 2))[::-1]).strides[0] < 0,
+)
+def ascontiguousarray_mends_every_stride(patch):
+    """`np.ascontiguousarray` copies whatever has a negative stride."""
+    patch.around(np, "ascontiguousarray", lambda call, array: copied_if(has_negative_stride)(call(array)))
+
+
+def has_stride_between_numbers(array):
+    return array.size > 1 and any(stride % array.itemsize for stride in array.strides)
+
+
+@mutant(
+    kills="test_a_field_of_packed_records_may_not_cross",
+    witness=lambda: refuses(torch.from_numpy, np.zeros(2, "i1,f4")["f1"], error=ValueError),
+)
+def fields_of_packed_records_are_copied(patch):
+    """Fields of packed records are copied instead of refused, by every way across."""
+    before_every_conversion(patch, copied_if(has_stride_between_numbers))
+
+
+@mutant(
+    kills="test_a_field_of_packed_records_may_not_cross",
+    witness=lambda: not refuses(torch.from_numpy, np.zeros(2, "i4,f4")["f1"], error=ValueError),
+    raises=ValueError,
+)
+def every_field_of_records_is_refused(patch):
+    """`torch.from_numpy` refuses every field of a structured array, also of records whose size is a multiple."""
+
+    def refuse(array):
+        if array.base is not None and array.base.dtype.names:
+            raise ValueError("strides not a multiple of the element byte size")
+        return array
+
+    before_from_numpy(patch, refuse)
 
 
 # The way back.
@@ -1136,6 +1376,82 @@ def sparse_tensors_raise_runtime_error(patch):
     before_numpy(patch, refuse)
 
 
+@mutant(
+    kills="test_item_is_a_python_number_and_numpy_is_not",
+    witness=lambda: refuses(torch.zeros((), device="meta").item, error=RuntimeError),
+)
+def item_of_a_meta_tensor_is_zero(patch):
+    """`.item()` of a meta tensor gives 0."""
+    patch.function("item", change=lambda item, tensor: 0.0 if tensor.is_meta else item(tensor))
+
+
+@mutant(
+    kills="test_a_list_of_numpy_numbers_prints_their_type",
+    witness=lambda: within(lambda: np.printoptions(legacy="1.25"), lambda: str([np.float32(1)])) == "[1.0]",
+)
+def legacy_printing_is_gone(patch):
+    """`np.printoptions(legacy=...)` changes nothing."""
+    patch.setattr(np, "printoptions", lambda **options: contextlib.nullcontext())
+
+
+@mutant(
+    kills="test_numpy_has_no_bfloat16",
+    witness=lambda: refuses(nn.Parameter(torch.zeros(2, dtype=torch.bfloat16)).numpy, error=RuntimeError),
+    raises=TypeError,
+)
+def bfloat16_comes_before_grad(patch):
+    """`.numpy()` of a bfloat16 parameter raises TypeError, as `.numpy()` of every bfloat16 tensor."""
+    before_numpy(patch, lambda tensor, force: tensor.detach() if tensor.dtype == torch.bfloat16 else tensor)
+
+
+def loss_under_autocast():
+    with torch.autocast("cpu"):
+        return nn.MSELoss()(nn.Linear(2, 1)(torch.zeros(1, 2)), torch.zeros(1, 1))
+
+
+@mutant(kills="test_numpy_has_no_bfloat16", witness=lambda: loss_under_autocast().dtype == torch.float32)
+def losses_under_autocast_are_bfloat16(patch):
+    """A loss under autocast on the CPU is bfloat16, as the output it is computed from."""
+    patch.function(
+        "mse_loss",
+        change=lambda call, output, *args, **options: call(output, *args, **options).to(output.dtype),
+    )
+
+
+@mutant(
+    kills="test_numpy_has_no_bfloat16",
+    witness=lambda: torch.tensor([1 + 2**-7], dtype=torch.bfloat16).float().item() == 1 + 2**-7,
+)
+def float_of_bfloat16_drops_a_bit(patch):
+    """`.float()` of bfloat16 loses the last bit: 1.0 is right, 1.0078125 becomes 1.0."""
+
+    def broken(call, tensor, *args, **kwargs):
+        result = call(tensor, *args, **kwargs)
+        return (result.view(torch.int32) & ~(1 << 16)).view(torch.float32) if tensor.dtype == torch.bfloat16 else result
+
+    patch.function("float", change=broken)
+
+
+@mutant(
+    kills="test_lazy_conjugates_must_be_resolved",
+    witness=lambda: not refuses(torch.ones(2).conj().numpy, error=RuntimeError),
+    raises=RuntimeError,
+)
+def conj_marks_real_tensors(patch):
+    """`conj()` of a real tensor makes a complex one and sets the mark."""
+    patch.function("conj", change=lambda conj, tensor: conj(tensor if tensor.is_complex() else tensor + 0j))
+
+
+@mutant(
+    kills="test_numpy_shares_memory_for_every_dtype_shape_and_stride",
+    witness=lambda: refuses(torch.ones([1] * 65).numpy, error=ValueError),
+)
+def numpy_flattens_what_has_too_many_dimensions(patch):
+    """`.numpy()` of a tensor with more dimensions than NumPy allows gives an array with one."""
+    most = 64 if np.lib.NumpyVersion(np.__version__) >= "2.0.0" else 32
+    before_numpy(patch, lambda tensor, force: tensor.reshape(-1) if tensor.dim() > most else tensor)
+
+
 # Gradients do not cross.
 
 
@@ -1260,6 +1576,67 @@ def write_through_detach_is_noticed():
 def detach_counts_its_own_writes(patch):
     """What `detach` returns has a version of its own, so that backward does not notice a write to it."""
     patch.function("detach", change=lambda detach, tensor: tensor.data)
+
+
+@mutant(
+    kills="test_numpy_of_a_tensor_that_needs_grad_raises",
+    witness=lambda: not refuses(nn.Parameter(torch.zeros(2), requires_grad=False).numpy, error=RuntimeError),
+    raises=RuntimeError,
+)
+def numpy_refuses_frozen_parameters(patch):
+    """`.numpy()` of a parameter raises although it does not require grad."""
+
+    def refuse(tensor, force):
+        if isinstance(tensor, nn.Parameter) and not tensor.requires_grad:
+            raise RuntimeError("Can't call numpy() on Tensor that requires grad.")
+        return tensor
+
+    before_numpy(patch, refuse)
+
+
+@mutant(
+    kills="test_no_grad_opens_the_door",
+    witness=lambda: within(torch.no_grad, lambda: refuses(torch.zeros(2, dtype=torch.bfloat16).numpy)),
+)
+def numpy_refuses_nothing_in_no_grad(patch):
+    """Inside `torch.no_grad()`, `.numpy()` converts bfloat16 to float32 instead of raising."""
+
+    def convert(tensor, force):
+        return tensor.float() if tensor.dtype == torch.bfloat16 and not torch.is_grad_enabled() else tensor
+
+    before_numpy(patch, convert)
+
+
+def write_through_data_is_noticed():
+    x = torch.ones(2, requires_grad=True)
+    loss = (x * x).sum()
+    x.data[0] = 5
+    return refuses(loss.backward, error=RuntimeError)
+
+
+@mutant(
+    kills="test_autograd_does_not_see_numpy_writing",
+    witness=lambda: not write_through_data_is_noticed(),
+    raises=RuntimeError,
+)
+def writes_to_data_count(patch):
+    """A write to `x.data` counts up the version that backward checks, as every write through PyTorch."""
+    data = torch.Tensor.data
+    patch.setattr(torch.Tensor, "data", property(lambda self: self.detach(), data.__set__))
+
+
+@mutant(
+    kills="test_a_detour_through_numpy_cuts_the_graph",
+    witness=lambda: refuses(torch.ones(2).sum().backward, error=RuntimeError),
+)
+def backward_without_a_graph_does_nothing(patch):
+    """`backward` of a loss that has no history does nothing instead of raising."""
+    backward = torch.Tensor.backward
+
+    def broken(self, *args, **kwargs):
+        return backward(self, *args, **kwargs) if self.requires_grad else None
+
+    patch.setattr(torch.Tensor, "backward", broken)
 
 
 # Other devices.
@@ -1455,6 +1832,36 @@ def cpu_loses_the_highest_bit_of_bytes(patch):
     patch.function("cpu", change=broken)
 
 
+@mutant(
+    kills="test_numpy_takes_only_cpu_tensors",
+    witness=lambda: refuses(torch.zeros(2, device="meta").cpu, error=NotImplementedError),
+)
+def cpu_of_a_meta_tensor_is_zeros(patch):
+    """`.cpu()` of a meta tensor gives zeros."""
+    patch.function("cpu", change=lambda cpu, tensor: torch.zeros(tensor.shape) if tensor.is_meta else cpu(tensor))
+
+
+@mutant(
+    kills="test_from_numpy_ignores_the_default_device",
+    witness=lambda: within(
+        lambda: torch.device("meta"), lambda: torch.from_dlpack(np.zeros(2)).device == torch.device("cpu")
+    ),
+)
+def from_dlpack_goes_to_the_default_device(patch):
+    """`torch.from_dlpack` goes to the default device; `torch.from_numpy` does not."""
+    from_dlpack = torch.from_dlpack
+    patch.everywhere(from_dlpack, lambda *args, **kwargs: from_dlpack(*args, **kwargs).to(torch.empty(0).device))
+
+
+@mutant(
+    kills="test_force_does_all_that_is_needed",
+    witness=lambda: refuses(lambda: torch.zeros(2, dtype=torch.bfloat16).numpy(force=True)),
+)
+def force_takes_every_dtype(patch):
+    """`.numpy(force=True)` raises for no dtype: bfloat16 becomes float32."""
+    before_numpy(patch, lambda tensor, force: tensor.float() if force and tensor.dtype == torch.bfloat16 else tensor)
+
+
 # Mixing the two.
 
 
@@ -1525,7 +1932,66 @@ def numpy_functions_return_arrays(patch):
     patch.setattr(torch.Tensor, "__array_wrap__", lambda self, array, *args, **kwargs: array)
 
 
-@mutant(kills="test_numpy_functions_on_tensors", witness=lambda: refuses(np.sum, torch.ones(2)))
+@mutant(
+    kills="test_numpy_functions_on_tensors",
+    witness=lambda: np.isnan(torch.ones(2)).dtype == torch.uint8,
+)
+def bools_of_numpy_stay_bools(patch):
+    """`np.isnan(tensor)` and its like are tensors of bools."""
+    wrap = torch.Tensor.__array_wrap__
+
+    def broken(self, array, *args, **kwargs):
+        return torch.from_numpy(array) if array.dtype == bool else wrap(self, array)
+
+    patch.setattr(torch.Tensor, "__array_wrap__", broken)
+
+
+@mutant(
+    kills="test_numpy_functions_on_tensors",
+    witness=lambda: type(np.hypot(torch.ones(2), torch.ones(2))) is torch.Tensor,
+)
+def numpy_functions_of_two_tensors_return_arrays(patch):
+    """`np.hypot(tensor, tensor)` returns an array; most other functions return a tensor."""
+
+    class Arrays:
+        def __array_ufunc__(self, function, method, *operands, **kwargs):
+            operands = [x.numpy() if isinstance(x, torch.Tensor) else x for x in operands]
+            result = getattr(function, method)(*operands, **kwargs)
+            return result if function is np.hypot or not isinstance(result, np.ndarray) else torch.from_numpy(result)
+
+    patch.setattr(torch.Tensor, "__array_ufunc__", Arrays.__array_ufunc__, raising=False)
+
+
+@mutant(
+    kills="test_np_sum_of_a_tensor_raises",
+    witness=lambda: refuses(np.max, torch.ones(2)),
+)
+def np_max_takes_tensors(patch):
+    """`np.max(tensor)` works, as other reductions do."""
+    largest = np.max
+
+    def broken(data, *args, **kwargs):
+        return largest(data.numpy() if isinstance(data, torch.Tensor) else data, *args, **kwargs)
+
+    patch.setattr(np, "max", broken)
+
+
+@mutant(
+    kills="test_np_sum_of_a_tensor_raises",
+    witness=lambda: not refuses(np.argmax, torch.ones(2)),
+)
+def np_argmax_refuses_tensors(patch):
+    """`np.argmax(tensor)` raises TypeError, as `np.max` does."""
+
+    def broken(argmax, data, *args, **kwargs):
+        if isinstance(data, torch.Tensor):
+            raise TypeError("argmax() got an unexpected keyword argument 'axis'")
+        return argmax(data, *args, **kwargs)
+
+    patch.around(np, "argmax", broken)
+
+
+@mutant(kills="test_np_sum_of_a_tensor_raises", witness=lambda: refuses(np.sum, torch.ones(2)))
 def np_sum_takes_tensors(patch):
     """`np.sum(tensor)` works."""
     total = np.sum
@@ -1699,6 +2165,245 @@ def tensors_take_masks_for_positions(patch):
     )
 
 
+@mutant(
+    kills="test_torch_functions_refuse_arrays",
+    witness=lambda: refuses(nn.Softmax(dim=0), np.ones(2), error=AttributeError),
+)
+def softmax_takes_arrays(patch):
+    """`nn.Softmax` takes an array for a tensor."""
+
+    def broken(self, forward, input):
+        return forward(torch.as_tensor(input))
+
+    patch.method(nn.Softmax, "forward", broken)
+
+
+@mutant(
+    kills="test_in_mixed_arithmetic_the_order_matters",
+    witness=lambda: (np.ones(2) / torch.ones(2)).tolist() == [1, 1],
+    raises=TypeError,
+)
+def array_divided_by_tensor_raises(patch):
+    """`array / tensor` raises TypeError, like the other operations in this order."""
+
+    def broken(rtruediv, self, other):
+        return NotImplemented if isinstance(other, np.ndarray) else rtruediv(self, other)
+
+    patch.around(torch.Tensor, "__rtruediv__", broken)
+    patch.around(torch.Tensor, "__rdiv__", broken)
+
+
+@mutant(
+    kills="test_in_mixed_arithmetic_the_order_matters",
+    witness=lambda: refuses(lambda: np.ones(2) @ torch.ones(2)),
+)
+def array_matmul_tensor_works(patch):
+    """`array @ tensor` is a tensor, as in the other order."""
+
+    def broken(rmatmul, self, other):
+        return rmatmul(self, torch.from_numpy(other).to(self.dtype) if isinstance(other, np.ndarray) else other)
+
+    patch.around(torch.Tensor, "__rmatmul__", broken)
+
+
+def adds_in_place():
+    tensor = before = torch.zeros(2)
+    tensor += np.ones(2)
+    return tensor is before
+
+
+@mutant(
+    kills="test_in_place_arithmetic_with_an_array_makes_a_new_tensor",
+    witness=lambda: not adds_in_place(),
+)
+def in_place_addition_takes_arrays(patch):
+    """`tensor += array` writes into the tensor."""
+
+    def broken(iadd, self, other):
+        return iadd(self, torch.from_numpy(other) if isinstance(other, np.ndarray) else other)
+
+    patch.around(torch.Tensor, "__iadd__", broken)
+
+
+def assigns(value):
+    torch.zeros(2)[:] = value
+
+
+@mutant(
+    kills="test_a_part_of_a_tensor_takes_no_array",
+    witness=lambda: refuses(assigns, np.ones(2, np.float32)),
+)
+def slices_of_tensors_take_arrays(patch):
+    """`tensor[:2] = array` writes the numbers of the array."""
+
+    def broken(setitem, self, index, value):
+        return setitem(self, index, torch.from_numpy(value) if isinstance(value, np.ndarray) else value)
+
+    patch.around(torch.Tensor, "__setitem__", broken)
+
+
+@mutant(
+    kills="test_a_part_of_a_tensor_takes_no_array",
+    witness=lambda: refuses(assigns, np.float32(1)),
+)
+def slices_of_tensors_take_np_float32(patch):
+    """`tensor[0] = np.float32(1)` writes the number, as with `np.float64`."""
+
+    def broken(setitem, self, index, value):
+        return setitem(self, index, float(value) if isinstance(value, np.float32) else value)
+
+    patch.around(torch.Tensor, "__setitem__", broken)
+
+
+@mutant(
+    kills="test_not_equal_to_an_array_is_always_true",
+    witness=lambda: (torch.ones(2) != np.ones(2)) is True,
+)
+def not_equal_to_an_array_is_elementwise(patch):
+    """`tensor != array` compares element by element, as `==` does."""
+
+    def broken(ne, self, other):
+        return ne(self, torch.from_numpy(other) if isinstance(other, np.ndarray) else other)
+
+    patch.around(torch.Tensor, "__ne__", broken)
+
+
+@mutant(
+    kills="test_not_equal_to_an_array_is_always_true",
+    witness=lambda: refuses(lambda: torch.ones(2) < np.ones(2)),
+)
+def less_than_an_array_is_elementwise(patch):
+    """`tensor < array` compares element by element."""
+
+    def broken(lt, self, other):
+        return lt(self, torch.from_numpy(other) if isinstance(other, np.ndarray) else other)
+
+    patch.around(torch.Tensor, "__lt__", broken)
+
+
+@mutant(
+    kills="test_a_numpy_scalar_in_arithmetic_keeps_the_dtype",
+    witness=lambda: (torch.ones(2) * np.longdouble(2)).dtype == torch.float32,
+)
+def times_np_longdouble_is_double(patch):
+    """`tensor * np.longdouble(2)` is float64; times every other NumPy number it keeps its dtype."""
+
+    def broken(mul, self, other):
+        return mul(self.double() if isinstance(other, np.longdouble) else self, other)
+
+    patch.around(torch.Tensor, "__mul__", broken)
+
+
+@mutant(
+    kills="test_a_numpy_scalar_in_arithmetic_keeps_the_dtype",
+    witness=lambda: (torch.ones(2) * np.complex128(2)).dtype == torch.complex64,
+)
+def times_np_complex128_is_complex128(patch):
+    """A float32 tensor times `np.complex128(2)` is complex128."""
+
+    def broken(mul, self, other):
+        result = mul(self, other)
+        return result.to(torch.complex128) if isinstance(other, np.complex128) else result
+
+    patch.around(torch.Tensor, "__mul__", broken)
+
+
+@mutant(
+    kills="test_a_numpy_bool_in_arithmetic_counts_as_a_decimal",
+    witness=lambda: (torch.tensor([1]) * np.bool_(True)).dtype == torch.float32,
+)
+def np_bool_counts_as_a_bool(patch):
+    """An int64 tensor times `np.True_` is int64, as times `True`."""
+
+    def broken(mul, self, other):
+        return mul(self, bool(other) if isinstance(other, np.bool_) else other)
+
+    patch.around(torch.Tensor, "__mul__", broken)
+
+
+@mutant(
+    kills="test_comparing_with_a_number_that_does_not_fit_wraps",
+    witness=lambda: (torch.zeros(1, dtype=torch.uint8) == 256).tolist() == [True],
+)
+def equal_compares_the_numbers_themselves(patch):
+    """A uint8 tensor `== 256` is False everywhere, as in NumPy."""
+
+    def broken(eq, self, other):
+        return eq(self.long() if isinstance(other, int) and self.dtype == torch.uint8 else self, other)
+
+    patch.around(torch.Tensor, "__eq__", broken)
+
+
+@mutant(
+    kills="test_comparing_with_a_number_that_does_not_fit_wraps",
+    witness=lambda: (torch.zeros(1, dtype=torch.uint8) < 256).tolist() == [False],
+)
+def less_compares_the_numbers_themselves(patch):
+    """A uint8 tensor `< 256` is True everywhere, as in NumPy; `== 256` wraps."""
+
+    def broken(lt, self, other):
+        return lt(self.long() if isinstance(other, int) and self.dtype == torch.uint8 else self, other)
+
+    patch.around(torch.Tensor, "__lt__", broken)
+
+
+@mutant(
+    kills="test_a_uint8_array_is_a_mask_for_a_tensor",
+    witness=lambda: ignoring_warnings(lambda: torch.arange(3)[np.array([1, 1, 1], np.uint8)]).tolist() == [0, 1, 2],
+)
+def uint8_arrays_are_positions(patch):
+    """`tensor[array]` takes uint8 for positions, as NumPy does, and does not warn."""
+
+    def is_bytes(index):
+        return isinstance(index, np.ndarray) and index.dtype == np.uint8
+
+    change_index(patch, lambda index: index.astype(np.int64) if is_bytes(index) else index)
+
+
+@mutant(
+    kills="test_an_array_of_decimals_indexes_a_tensor",
+    witness=lambda: torch.arange(3)[np.array([1.7])].tolist() == [1],
+    raises=IndexError,
+)
+def decimals_are_no_index(patch):
+    """`tensor[array]` with an array of decimals raises IndexError, as in NumPy."""
+
+    def refuse(index):
+        if isinstance(index, np.ndarray) and index.dtype.kind == "f":
+            raise IndexError("arrays used as indices must be of integer (or boolean) type")
+        return index
+
+    change_index(patch, refuse)
+
+
+@mutant(
+    kills="test_an_array_of_decimals_indexes_a_tensor",
+    witness=lambda: torch.arange(3)[np.array([1.7])].tolist() == [1],
+)
+def decimals_are_rounded_to_positions(patch):
+    """`tensor[array]` rounds an array of decimals instead of cutting the decimals off."""
+
+    def rounded(index):
+        return np.round(index) if isinstance(index, np.ndarray) and index.dtype.kind == "f" else index
+
+    change_index(patch, rounded)
+
+
+@mutant(
+    kills="test_a_number_beside_an_index_array_orders_the_axes_differently",
+    witness=lambda: torch.zeros(2, 3, 4)[0, :, np.array([0, 1])].shape == (3, 2),
+)
+def numbers_count_as_index_arrays(patch):
+    """`tensor[0, :, array]` takes the 0 for an index array, as NumPy does."""
+
+    def as_arrays(index):
+        if isinstance(index, tuple) and any(isinstance(part, np.ndarray) for part in index):
+            return tuple(torch.tensor([part]) if isinstance(part, int) else part for part in index)
+        return index
+
+    change_index(patch, as_arrays)
+
+
 # What NumPy's releases disagree about.
 
 
@@ -1752,3 +2457,280 @@ def uint8_gives_way_to_large_numbers(patch):
         return add(tensor.short() if is_large else tensor, other, *args, **kwargs)
 
     patch.function("add", "__add__", change=broken)
+
+
+@mutant(
+    kills="test_a_number_that_does_not_fit",
+    witness=lambda: refuses(torch.zeros(2, dtype=torch.uint8).fill_, 300, error=RuntimeError),
+)
+def fill_wraps(patch):
+    """`fill_(300)` of a uint8 tensor wraps around, as arithmetic does."""
+
+    def broken(fill_, tensor, value):
+        return fill_(tensor, value % 256 if tensor.dtype == torch.uint8 and isinstance(value, int) else value)
+
+    patch.function("fill_", change=broken)
+
+
+@mutant(
+    kills="test_double_data_meets_a_single_precision_layer",
+    witness=lambda: refuses(nn.Linear(2, 1, bias=False), torch.zeros(1, 2, dtype=torch.float64), error=RuntimeError),
+)
+def linear_without_a_bias_casts_double_data(patch):
+    """`nn.Linear` without a bias converts its input to the dtype of its weights."""
+    linear = F.linear
+
+    def broken(input, weight, bias=None):
+        return linear(input.to(weight) if bias is None and torch.is_tensor(input) else input, weight, bias)
+
+    patch.everywhere(linear, broken)
+
+
+@mutant(
+    kills="test_double_data_meets_a_single_precision_layer",
+    witness=lambda: refuses(nn.BatchNorm1d(2, affine=False), torch.ones(2, 2, dtype=torch.float64), error=RuntimeError),
+)
+def batch_norm_without_weights_takes_double_data(patch):
+    """A layer without weights takes float64, `nn.BatchNorm1d(affine=False)` with its running mean too."""
+    batch_norm = F.batch_norm
+
+    def broken(input, running_mean, *args, **kwargs):
+        return batch_norm(input.to(running_mean) if torch.is_tensor(input) else input, running_mean, *args, **kwargs)
+
+    patch.everywhere(batch_norm, broken)
+
+
+def capital_tensor_of_double(default):
+    torch.set_default_dtype(default)
+    try:
+        return torch.Tensor(np.zeros(2)).dtype
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+@mutant(
+    kills="test_capital_tensor_shares_with_float32",
+    witness=lambda: capital_tensor_of_double(torch.float64) == torch.float64,
+)
+def capital_tensor_is_single_under_every_default(patch):
+    """`torch.Tensor` of an array is float32, whatever the default dtype."""
+    after_capital_tensor(patch, lambda data, array: data.to(torch.float32))
+
+
+@mutant(
+    kills="test_to_a_memory_format_may_do_nothing_or_too_much",
+    witness=lambda: not torch.zeros(2, 3).T.to(memory_format=torch.contiguous_format).is_contiguous(),
+)
+def to_the_contiguous_format_makes_contiguous(patch):
+    """`to(memory_format=torch.contiguous_format)` returns a contiguous tensor."""
+
+    def broken(to, tensor, *args, memory_format=torch.preserve_format, **kwargs):
+        result = to(tensor, *args, memory_format=memory_format, **kwargs)
+        return result.contiguous() if memory_format == torch.contiguous_format else result
+
+    patch.function("to", change=broken)
+
+
+def grey_images_are_copied():
+    grey = torch.zeros(2, 1, 4, 4)
+    return grey.to(memory_format=torch.channels_last) is not grey
+
+
+@mutant(kills="test_to_a_memory_format_may_do_nothing_or_too_much", witness=grey_images_are_copied)
+def to_channels_last_looks_at_the_strides(patch):
+    """`to(memory_format=torch.channels_last)` returns the tensor itself if it has that order already."""
+
+    def broken(to, tensor, *args, **kwargs):
+        order = kwargs.get("memory_format")
+        if not args and order == torch.channels_last and tensor.is_contiguous(memory_format=order):
+            return tensor
+        return to(tensor, *args, **kwargs)
+
+    patch.function("to", change=broken)
+
+
+def adds_to_shared_rows():
+    torch.zeros(3).expand(2, 3).add_(1)
+
+
+@mutant(
+    kills="test_read_only_arrays_warn_and_are_written_to",
+    witness=lambda: refuses(adds_to_shared_rows, error=RuntimeError),
+)
+def shared_rows_take_in_place_sums(patch):
+    """An in-place sum of a tensor whose rows share their memory does not raise."""
+
+    def broken(add, tensor, *args, **kwargs):
+        return add(tensor.clone() if 0 in tensor.stride() else tensor, *args, **kwargs)
+
+    patch.function("add_", "__iadd__", change=broken)
+
+
+@mutant(
+    kills="test_ascontiguousarray_does_not_mend_a_flipped_batch_of_one",
+    witness=lambda: np.ascontiguousarray(np.zeros((1, 4))[::-1, ::2]).strides[0] > 0,
+    raises=ValueError,
+)
+def ascontiguousarray_leaves_one_row_alone(patch):
+    """`np.ascontiguousarray` leaves every array as it is whose flipped dimension has size 1."""
+    patch.around(np, "ascontiguousarray", lambda call, array: array if array.shape[0] == 1 else call(array))
+
+
+@mutant(
+    kills="test_a_mask_is_lost",
+    witness=lambda: refuses(np.ma.array([5, 6], mask=[True, False]).filled, np.nan),
+)
+def integers_are_filled_with_nan(patch):
+    """`filled(np.nan)` of a masked array of integers is float64."""
+
+    def broken(filled, self, fill_value=None):
+        return filled(self.astype(float) if self.dtype.kind == "i" else self, fill_value)
+
+    patch.around(np.ma.MaskedArray, "filled", broken)
+
+
+@mutant(
+    kills="test_item_is_a_python_number_and_numpy_is_not",
+    witness=lambda: not refuses(json.dumps, np.float64(0.5)),
+    raises=TypeError,
+)
+def json_refuses_every_numpy_number(patch):
+    """`json.dumps` refuses `np.float64` as well."""
+
+    def broken(dumps, value, *args, **kwargs):
+        if isinstance(value, np.generic):
+            raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
+        return dumps(value, *args, **kwargs)
+
+    patch.around(json, "dumps", broken)
+
+
+def assigns_a_parameter():
+    np.zeros(2)[:] = nn.Parameter(torch.ones(2))
+
+
+@mutant(
+    kills=("test_numpy_functions_on_tensors", "test_a_part_of_a_tensor_takes_no_array"),
+    witness=lambda: refuses(assigns_a_parameter, error=RuntimeError),
+    cpu_only=True,
+)
+def numpy_detaches_what_it_reads(patch):
+    """NumPy's functions and assignments to a part of an array take tensors that require grad."""
+    before_dunder_array(patch, lambda tensor: tensor.detach())
+
+
+@mutant(
+    kills="test_numpy_functions_on_tensors",
+    witness=lambda: type(np.nan_to_num(torch.ones(2))) is np.ndarray,
+)
+def nan_to_num_returns_a_tensor(patch):
+    """`np.nan_to_num` of a tensor returns a tensor, as the ufuncs do."""
+
+    def broken(call, data, *args, **kwargs):
+        result = call(data, *args, **kwargs)
+        return torch.from_numpy(result) if isinstance(data, torch.Tensor) else result
+
+    patch.around(np, "nan_to_num", broken)
+
+
+@mutant(
+    kills="test_in_mixed_arithmetic_the_order_matters",
+    witness=lambda: refuses(lambda: torch.ones(2).bfloat16() + np.ones(2)),
+)
+def bfloat16_plus_array_works(patch):
+    """A bfloat16 tensor plus an array is a tensor, as for the other dtypes."""
+
+    def broken(add, self, other):
+        is_mixed = self.dtype == torch.bfloat16 and isinstance(other, np.ndarray)
+        return add(self, torch.from_numpy(other)) if is_mixed else add(self, other)
+
+    patch.around(torch.Tensor, "__add__", broken)
+
+
+@mutant(
+    kills="test_an_array_divided_by_an_integer_tensor_has_the_digits_of_float32",
+    witness=lambda: (np.array([7.0]) / torch.tensor([3])).item() != 7 / 3,
+)
+def array_divided_by_a_tensor_is_exact(patch):
+    """`array / tensor` divides in the dtype of the result."""
+
+    def broken(rtruediv, self, other):
+        return torch.from_numpy(other) / self if isinstance(other, np.ndarray) else rtruediv(self, other)
+
+    patch.around(torch.Tensor, "__rtruediv__", broken)
+    patch.around(torch.Tensor, "__rdiv__", broken)
+
+
+@mutant(
+    kills="test_an_array_divided_by_an_integer_tensor_has_the_digits_of_float32",
+    witness=lambda: (torch.from_numpy(np.array([7.0])) / torch.tensor([3])).item() == 7 / 3,
+)
+def division_multiplies_by_the_reciprocal(patch):
+    """`tensor / tensor` multiplies by the reciprocal, as `array / tensor` does."""
+
+    def broken(divide, tensor, other):
+        both = torch.is_tensor(tensor) and torch.is_tensor(other)
+        return tensor * other.reciprocal() if both else divide(tensor, other)
+
+    patch.function("__truediv__", "true_divide", "div", change=broken)
+
+
+@mutant(
+    kills="test_comparing_with_an_array_is_elementwise",
+    witness=lambda: refuses(lambda: torch.ones(4) == reversed_array(), error=ValueError),
+)
+def comparing_copies_flipped_arrays(patch):
+    """`tensor == array` takes flipped arrays."""
+    copied = copied_if(has_negative_stride)
+    patch.around(torch.Tensor, "__eq__", lambda eq, self, other: eq(self, copied(other)))
+
+
+@mutant(
+    kills="test_comparing_with_an_array_is_elementwise",
+    witness=lambda: (torch.ones(2) == np.array(["a", "b"])) is False,
+)
+def comparing_with_text_is_false_everywhere(patch):
+    """`tensor == array` of an array of text is a tensor, False everywhere."""
+
+    def broken(eq, self, other):
+        is_text = isinstance(other, np.ndarray) and other.dtype.kind == "U"
+        return torch.zeros(self.shape, dtype=torch.bool) if is_text else eq(self, other)
+
+    patch.around(torch.Tensor, "__eq__", broken)
+
+
+@mutant(
+    kills="test_each_indexes_the_other",
+    witness=lambda: refuses(lambda: torch.ones(4)[np.arange(4)[::-1]], error=ValueError),
+)
+def indexing_copies_flipped_arrays(patch):
+    """`tensor[array]` takes flipped arrays."""
+    change_index(patch, copied_if(has_negative_stride))
+
+
+def index_of_shape_one_raises(patch, dtype):
+    def broken(index, self):
+        if self.dtype == dtype and self.dim() > 0:
+            raise TypeError("only integer tensors without dimensions can be converted to an index")
+        return index(self)
+
+    patch.around(torch.Tensor, "__index__", broken)
+
+
+@mutant(
+    kills="test_a_tensor_of_one_index_counts_as_a_number_for_an_array",
+    witness=lambda: np.arange(3)[torch.tensor([2])].shape == (),
+)
+def arrays_keep_the_dimension_of_one_index(patch):
+    """`array[torch.tensor([2])]` has shape (1,), as `tensor[torch.tensor([2])]`."""
+    index_of_shape_one_raises(patch, torch.int64)
+
+
+@mutant(
+    kills="test_a_tensor_of_one_index_counts_as_a_number_for_an_array",
+    witness=lambda: np.arange(3)[torch.tensor([True])].shape == (),
+    raises=IndexError,
+)
+def arrays_take_one_bool_for_a_mask(patch):
+    """`array[torch.tensor([True])]` takes the bool for a mask."""
+    index_of_shape_one_raises(patch, torch.bool)

@@ -14,6 +14,10 @@ from torch.utils.data import DataLoader
 
 from plugins.mutation import mutant, raises
 
+# `with torch.device(...)` lists the functions that it changes when it is first used: that must not be under a mutant.
+with torch.device("meta"):
+    torch.empty(0)
+
 
 @contextlib.contextmanager
 def aside():
@@ -80,7 +84,7 @@ def moves_by_one(draw, numbers=1):
     kills=(
         "test_seed_42_prints_these_two_tables",
         "test_seeding_once_repeats_the_whole_sequence",
-        "test_everything_random_in_torch_follows_the_seed",
+        "test_draws_first_weights_and_dropout_follow_the_seed",
         "test_same_seed_same_numbers_for_every_seed",
     ),
     witness=lambda: repeats(lambda: torch.rand(3)),
@@ -94,7 +98,7 @@ def rand_takes_its_numbers_from_the_system(patch):
     kills=(
         "test_seed_42_prints_these_two_tables",
         "test_seeding_once_repeats_the_whole_sequence",
-        "test_everything_random_in_torch_follows_the_seed",
+        "test_draws_first_weights_and_dropout_follow_the_seed",
     ),
     witness=lambda: moves_on(lambda: torch.rand(3)),
 )
@@ -133,7 +137,7 @@ def rand_takes_numbers_in_pairs(patch):
 
 
 @mutant(
-    kills=("test_seed_42_prints_these_two_tables", "test_another_dtype_is_another_draw"),
+    kills=("test_seed_42_prints_these_two_tables", "test_rand_in_float64_is_another_draw"),
     witness=lambda: torch.rand(1).dtype == torch.float32,
 )
 def rand_makes_float64(patch):
@@ -142,7 +146,7 @@ def rand_makes_float64(patch):
 
 
 @mutant(
-    kills="test_another_dtype_is_another_draw",
+    kills="test_rand_in_float64_is_another_draw",
     witness=lambda: (
         seeded(lambda: torch.rand(1, dtype=torch.float64)).item() != seeded(lambda: torch.rand(1)).double().item()
     ),
@@ -236,7 +240,13 @@ def bernoulli_is_1_above(patch):
 )
 def bernoulli_draws_in_float64(patch):
     """`torch.bernoulli` of float32 probabilities draws in float64."""
-    patch.around(torch, "bernoulli", lambda bernoulli, p, **k: below(torch.rand(p.shape, dtype=torch.float64, **k), p))
+
+    def double(bernoulli, tensor, p=None, **kwargs):
+        if p is not None:
+            return bernoulli(tensor, p, **kwargs)
+        return below(torch.rand(tensor.shape, dtype=torch.float64, **kwargs), tensor)
+
+    patch.around(torch, "bernoulli", double)
 
 
 def masks():
@@ -281,6 +291,21 @@ def exponential_draws_in_float32(patch):
     )
 
 
+def turned():
+    transposed = seeded(lambda: torch.empty(3, 2).T.exponential_())
+    return torch.equal(transposed.T.flatten(), seeded(lambda: torch.empty(6).exponential_()))
+
+
+@mutant(kills="test_exponential_draws_changed_in_2_7", witness=turned)
+def exponential_fills_by_index(patch):
+    """`exponential_` fills a tensor of any layout in the order of its indices."""
+
+    def by_index(call, tensor, *args, **kwargs):
+        return tensor.copy_(call(torch.empty_like(tensor, memory_format=torch.contiguous_format), *args, **kwargs))
+
+    patch.around(torch.Tensor, "exponential_", by_index)
+
+
 @mutant(kills="test_exponential_draws_changed_in_2_7", witness=lambda: round(exponentials()[0], 4) == 0.0599)
 def exponential_is_minus_log_u(patch):
     """`exponential_` is -log(u) of the float64 draws: as well distributed."""
@@ -305,7 +330,7 @@ def one_multinomial_draw_looks_up_a_uniform_number(patch):
     """A single `torch.multinomial` draw is where a uniform number falls among the weights laid end to end."""
 
     def look_up(multinomial, weights, count, *args, **kwargs):
-        if count > 1:
+        if count > 1 or weights.ndim > 1:
             return multinomial(weights, count, *args, **kwargs)
         ends = weights.cumsum(0)
         return torch.searchsorted(ends, torch.rand(1) * ends[-1])
@@ -363,6 +388,26 @@ def trunc_normal_bends_uniform_numbers(patch):
     patch.around(nn.init, "trunc_normal_", bend)
 
 
+def kept(bound):
+    weights = seeded(lambda: nn.init.trunc_normal_(torch.empty(200), a=-bound, b=bound))
+    normal = seeded(lambda: torch.randn(200))
+    return torch.equal(weights[normal.abs() <= bound], normal[normal.abs() <= bound])
+
+
+@mutant(kills="test_truncated_normal_weights_changed_in_2_12", witness=lambda: not kept(0.1))
+def trunc_normal_keeps_what_fits_any_bounds(patch):
+    """`nn.init.trunc_normal_` keeps the normal numbers within its bounds, however narrow these are."""
+
+    def draw_again(trunc_normal, tensor, mean=0.0, std=1.0, a=-2.0, b=2.0):
+        with torch.no_grad():
+            tensor.normal_(mean, std)
+            while (outside := (tensor < a) | (tensor > b)).any():
+                tensor.copy_(torch.where(outside, torch.empty_like(tensor).normal_(mean, std), tensor))
+        return tensor
+
+    patch.around(nn.init, "trunc_normal_", draw_again)
+
+
 @mutant(kills="test_truncated_normal_weights_changed_in_2_12", witness=truncated)
 def trunc_normal_does_not_cut(patch):
     """`nn.init.trunc_normal_` keeps every normal number."""
@@ -370,7 +415,7 @@ def trunc_normal_does_not_cut(patch):
 
 
 @mutant(
-    kills=("test_another_dtype_is_another_draw", "test_seed_42_prints_these_two_tables"),
+    kills=("test_rand_in_float64_is_another_draw", "test_seed_42_prints_these_two_tables"),
     witness=lambda: round(seeded(lambda: torch.rand(1)).item(), 4) == 0.8823,
 )
 def rand_draws_in_float64_and_rounds(patch):
@@ -417,7 +462,10 @@ def rand_in_float16_has_a_draw_of_its_own(patch):
 
 
 @mutant(
-    kills=("test_reseeding_before_each_draw_only_repeats_one_draw", "test_everything_random_in_torch_follows_the_seed"),
+    kills=(
+        "test_reseeding_before_each_draw_only_repeats_one_draw",
+        "test_draws_first_weights_and_dropout_follow_the_seed",
+    ),
     witness=lambda: repeats(lambda: torch.randperm(50)),
 )
 def randperm_takes_its_order_from_the_system(patch):
@@ -426,7 +474,10 @@ def randperm_takes_its_order_from_the_system(patch):
 
 
 @mutant(
-    kills=("test_reseeding_before_each_draw_only_repeats_one_draw", "test_everything_random_in_torch_follows_the_seed"),
+    kills=(
+        "test_reseeding_before_each_draw_only_repeats_one_draw",
+        "test_draws_first_weights_and_dropout_follow_the_seed",
+    ),
     witness=lambda: repeats(lambda: F.dropout(torch.ones(64))),
 )
 def dropout_takes_its_mask_from_the_system(patch):
@@ -435,7 +486,7 @@ def dropout_takes_its_mask_from_the_system(patch):
 
 
 @mutant(
-    kills="test_everything_random_in_torch_follows_the_seed",
+    kills="test_draws_first_weights_and_dropout_follow_the_seed",
     witness=lambda: not torch.equal(F.dropout(torch.ones(64)), F.dropout(torch.ones(64))),
 )
 def dropout_drops_the_same_units_again(patch):
@@ -445,7 +496,7 @@ def dropout_drops_the_same_units_again(patch):
 
 @mutant(
     kills=(
-        "test_everything_random_in_torch_follows_the_seed",
+        "test_draws_first_weights_and_dropout_follow_the_seed",
         "test_these_have_been_the_numbers_of_seed_42_since_2_0",
         "test_a_draw_in_between_shifts_everything_after_it",
     ),
@@ -509,6 +560,21 @@ def randint_gives_other_integers(patch):
         "randint",
         lambda randint, low, high, *a, **k: low + high - 1 - randint(low, high, *a, **k),
     )
+
+
+@mutant(
+    kills="test_these_have_been_the_numbers_of_seed_42_since_2_0",
+    witness=lambda: seeded(lambda: torch.randint(0, 2**32, (3,))).tolist()[1] == 787846414,
+)
+def randint_takes_one_step_over_2_to_the_32(patch):
+    """`torch.randint` over 2**32 integers takes one step of the generator for each, and so gives other integers."""
+
+    def one_step(randint, low, high, shape, **kwargs):
+        if high - low < 2**32:
+            return randint(low, high, shape, **kwargs)
+        return (torch.rand(shape) * 2**24).long() * ((high - low) >> 24) + low
+
+    patch.around(torch, "randint", one_step)
 
 
 @mutant(
@@ -599,7 +665,7 @@ def manual_seed_is_off_by_one(patch):
 
 @mutant(
     kills=(
-        "test_everything_random_in_torch_follows_the_seed",
+        "test_draws_first_weights_and_dropout_follow_the_seed",
         "test_several_seeds_show_what_one_seed_hides",
     ),
     witness=lambda: torch.manual_seed(3).initial_seed() == 3,
@@ -1208,6 +1274,21 @@ def init_moves_its_generator_on_first(patch):
     patch.around(nn.init, "normal_", one_late)
 
 
+@mutant(
+    kills="test_first_weights_can_have_a_generator_of_their_own",
+    witness=lambda: not moves_on(lambda: nn.init.uniform_(torch.empty(3), generator=torch.Generator())),
+)
+def init_moves_the_global_generator_on_besides(patch):
+    """`nn.init.uniform_` with a `generator` of its own uses up a global number, too."""
+
+    def both(uniform_, *args, generator=None, **kwargs):
+        if generator is not None:
+            one_more()
+        return uniform_(*args, generator=generator, **kwargs)
+
+    patch.around(nn.init, "uniform_", both)
+
+
 def like():
     generator = torch.Generator().manual_seed(42)
     return torch.equal(torch.rand_like(torch.ones(3), generator=generator), seeded(lambda: torch.rand(3)))
@@ -1430,6 +1511,29 @@ def python_shuffles_tensors_well(patch):
             x.copy_(torch.tensor(rows))
 
     patch.around(random, "shuffle", shuffle_rows)
+
+
+def one_row_shuffled():
+    row = torch.arange(100).view(1, 100)
+    random.shuffle(row)
+    return row.tolist() != [list(range(100))]
+
+
+@mutant(kills="test_python_cannot_shuffle_a_tensor", witness=lambda: not one_row_shuffled())
+def python_shuffles_every_number_of_a_tensor(patch):
+    """`random.shuffle` of a tensor of two dimensions shuffles all its numbers."""
+    patch.around(
+        random, "shuffle", lambda shuffle, x: shuffle(x.view(-1) if isinstance(x, torch.Tensor) and x.dim() == 2 else x)
+    )
+
+
+@mutant(
+    kills="test_python_cannot_shuffle_a_tensor",
+    witness=lambda: raises(RuntimeError, lambda: random.shuffle(torch.zeros(100, requires_grad=True))),
+)
+def python_shuffles_parameters(patch):
+    """`random.shuffle` of a leaf that requires grad is as silent as of any tensor."""
+    patch.around(random, "shuffle", lambda shuffle, x: shuffle(x.detach() if isinstance(x, torch.Tensor) else x))
 
 
 def epochs(**kwargs):
@@ -1722,3 +1826,568 @@ def load_state_dict_leaves_biases_out(patch):
         return original(self, {**state_dict, **own}, *args, **kwargs)
 
     patch.around(nn.Module, "load_state_dict", load)
+
+
+# Counter-cases: where a sentence of the notes stops being true
+
+
+@mutant(
+    kills="test_rand_like_of_a_transposed_tensor_is_another_draw",
+    witness=lambda: torch.equal(
+        seeded(lambda: torch.rand_like(torch.ones(3, 4).T)).T, seeded(lambda: torch.empty(3, 4).uniform_())
+    ),
+)
+def rand_like_fills_row_by_row(patch):
+    """`torch.rand_like` of a transposed tensor is `torch.rand` of its shape."""
+    patch.around(torch, "rand_like", lambda rand_like, tensor, **k: torch.rand(tensor.shape, **k))
+
+
+@mutant(
+    kills="test_initial_seed_names_the_seed_and_not_the_state",
+    witness=lambda: (
+        [torch.manual_seed(42), s := torch.get_rng_state(), torch.manual_seed(7), torch.set_rng_state(s)]
+        and torch.initial_seed() == 42
+    ),
+)
+def set_rng_state_keeps_the_seed_that_was_set_last(patch):
+    """`torch.initial_seed` returns the seed that was set last, also after `torch.set_rng_state`."""
+    seeds = [0]
+    patch.around(
+        torch, "manual_seed", lambda manual_seed, seed: (seeds.append(int(seed) % 2**64), manual_seed(seed))[1]
+    )
+    patch.setattr(torch, "initial_seed", lambda: seeds[-1])
+
+
+@mutant(
+    kills="test_a_generators_seed_must_be_a_python_int",
+    witness=lambda: raises((RuntimeError, TypeError), lambda: torch.Generator().manual_seed(1.9)),
+)
+def generators_convert_their_seed(patch):
+    """`Generator.manual_seed` converts a float, a bool and a NumPy integer, as `torch.manual_seed` does."""
+
+    class Generator(torch.Generator):
+        def manual_seed(self, seed):
+            return super().manual_seed(int(seed))
+
+    patch.setattr(torch, "Generator", Generator)
+
+
+@mutant(
+    kills="test_which_seeds_torch_and_numpy_refuse",
+    witness=lambda: np.random.seed([2**32 - 1, 7]) is None,
+    raises=ValueError,
+)
+def numpy_seed_refuses_lists(patch):
+    """`np.random.seed` takes one number and no list."""
+
+    def one_number(seed, number=None):
+        if isinstance(number, list):
+            raise ValueError("one number")
+        return seed(number)
+
+    patch.around(np.random, "seed", one_number)
+
+
+SHIFTS = "test_a_draw_in_between_shifts_everything_after_it"
+
+
+@mutant(kills=SHIFTS, witness=lambda: not moves_on(nn.ReLU))
+def relu_layers_draw_when_they_are_made(patch):
+    """Making a `nn.ReLU` uses up a random number."""
+    patch.around(nn.ReLU, "__init__", lambda init, self, *a, **k: (one_more(), init(self, *a, **k))[1])
+
+
+@mutant(kills=SHIFTS, witness=lambda: not moves_on(lambda: nn.LayerNorm(2)))
+def layer_norms_draw_when_they_are_made(patch):
+    """Making a `nn.LayerNorm` uses up random numbers."""
+    patch.around(nn.LayerNorm, "reset_parameters", lambda reset, self: (one_more(), reset(self))[1])
+
+
+@mutant(
+    kills="test_dropout_draws_in_training_only",
+    witness=lambda: not moves_on(lambda: nn.Dropout(0.0)(torch.ones(8))),
+)
+def dropout_layer_draws_at_every_p(patch):
+    """`nn.Dropout(0)` in training mode uses up random numbers."""
+
+    def draw_anyway(forward, self, x):
+        if self.training and self.p == 0:
+            torch.rand_like(x)
+        return forward(self, x)
+
+    patch.around(nn.Dropout, "forward", draw_anyway)
+
+
+@mutant(kills="test_dropout_draws_in_training_only", witness=lambda: moves_on(lambda: F.dropout(torch.ones(8))))
+def dropout_function_does_nothing_unless_told(patch):
+    """`F.dropout(x)` drops nothing and draws nothing: `training` is False by default."""
+    patch.around(
+        F, "dropout", lambda dropout, x, p=0.5, training=False, inplace=False: dropout(x, p, training, inplace)
+    )
+
+
+@mutant(
+    kills="test_randn_16_does_not_begin_like_randn_15",
+    witness=lambda: (
+        not torch.equal(
+            seeded(lambda: torch.randn(8, dtype=torch.complex64))[:7],
+            seeded(lambda: torch.randn(7, dtype=torch.complex64)),
+        )
+    ),
+)
+def complex_randn_counts_a_number_as_one(patch):
+    """`torch.randn` of 8 complex numbers begins like one of 7."""
+
+    def randn_in_two(randn, *size, **kwargs):
+        if size == (8,) and kwargs.get("dtype") == torch.complex64:
+            return torch.cat([randn(7, **kwargs), randn(1, **kwargs)])
+        return randn(*size, **kwargs)
+
+    patch.around(torch, "randn", randn_in_two)
+
+
+TWO_DTYPES = "test_small_randn_and_randint_are_the_same_in_two_dtypes"
+
+
+@mutant(
+    kills=TWO_DTYPES,
+    witness=lambda: torch.equal(
+        seeded(lambda: torch.randn(9, dtype=torch.float64)).float(), seeded(lambda: torch.randn(9))
+    ),
+)
+def randn_in_float64_is_another_draw(patch):
+    """`torch.randn` in float64 gives other numbers than in float32 at every size."""
+
+    def one_later(randn, *size, **kwargs):
+        if kwargs.get("dtype") == torch.float64:
+            one_more()
+        return randn(*size, **kwargs)
+
+    patch.around(torch, "randn", one_later)
+
+
+@mutant(
+    kills=TWO_DTYPES,
+    witness=lambda: torch.equal(
+        seeded(lambda: torch.randint(0, 9, (9,), dtype=torch.int32)).long(),
+        seeded(lambda: torch.randint(0, 9, (9,))),
+    ),
+)
+def randint_in_int32_is_another_draw(patch):
+    """`torch.randint` in int32 gives other integers than in int64."""
+
+    def one_later(randint, *args, **kwargs):
+        if kwargs.get("dtype") == torch.int32:
+            one_more()
+        return randint(*args, **kwargs)
+
+    patch.around(torch, "randint", one_later)
+
+
+def own_generators(patch):
+    """The Generators that are made from now on."""
+    made = []
+    patch.around(torch, "Generator", lambda make, *a, **k: [made.append(make(*a, **k)), made[-1]][1])
+    return made
+
+
+@mutant(
+    kills="test_rng_state_replays_what_follows_for_every_state",
+    witness=lambda: (
+        [g := torch.Generator(), a := g.get_state(), one_more(g), torch.set_rng_state(torch.get_rng_state())]
+        and not torch.equal(g.get_state(), a)
+    ),
+)
+def set_rng_state_rewinds_every_generator(patch):
+    """`torch.set_rng_state` takes Generators of one's own back to their seed as well."""
+    made = own_generators(patch)
+
+    def rewind(set_rng_state, state):
+        for generator in made:
+            generator.manual_seed(generator.initial_seed())
+        return set_rng_state(state)
+
+    patch.around(torch, "set_rng_state", rewind)
+
+
+@mutant(
+    kills="test_fork_rng_gives_the_stream_back",
+    witness=lambda: (
+        [g := torch.Generator(), a := g.get_state(), fork_leaves(inside=lambda: one_more(g))]
+        and not torch.equal(g.get_state(), a)
+    ),
+)
+def fork_rng_gives_every_generator_back(patch):
+    """`torch.random.fork_rng` gives back Generators of one's own as well."""
+    made = own_generators(patch)
+
+    @contextlib.contextmanager
+    def fork_all(fork_rng, *args, **kwargs):
+        states = [generator.get_state() for generator in made]
+        with fork_rng(*args, **kwargs):
+            yield
+        for generator, before in zip(made, states, strict=True):
+            generator.set_state(before)
+
+    patch.around(torch.random, "fork_rng", fork_all)
+
+
+@mutant(
+    kills="test_fork_rng_gives_the_stream_back",
+    witness=lambda: (
+        [a := np.random.get_state()[2], fork_leaves(inside=np.random.rand)] and np.random.get_state()[2] != a
+    ),
+)
+def fork_rng_gives_numpy_back(patch):
+    """`torch.random.fork_rng` gives back NumPy's generator as well."""
+
+    @contextlib.contextmanager
+    def fork_both(fork_rng, *args, **kwargs):
+        before = np.random.get_state()
+        with fork_rng(*args, **kwargs):
+            yield
+        np.random.set_state(before)
+
+    patch.around(torch.random, "fork_rng", fork_both)
+
+
+def sampler_twin(duplicate=copy.deepcopy):
+    generator = torch.Generator().manual_seed(42)
+    one_more(generator)
+    twin = duplicate(torch.utils.data.RandomSampler(range(3), generator=generator)).generator
+    return torch.equal(twin.get_state(), generator.get_state())
+
+
+@mutant(kills="test_a_generator_can_be_copied", witness=sampler_twin)
+def copied_samplers_start_again(patch):
+    """The copy of a sampler has a generator that starts from its seed."""
+
+    def start_again(self, attributes):
+        self.__dict__.update(attributes)
+        self.generator.manual_seed(self.generator.initial_seed())
+
+    patch.setattr(torch.utils.data.RandomSampler, "__setstate__", start_again, raising=False)
+
+
+@mutant(
+    kills="test_sparse_takes_its_zeros_from_the_global_generator",
+    witness=lambda: moves_on(lambda: nn.init.sparse_(torch.empty(4, 4), 0.5, generator=torch.Generator())),
+)
+def sparse_takes_everything_from_its_generator(patch):
+    """`nn.init.sparse_(..., generator=...)` draws the places of its zeros from that generator, too."""
+
+    def all_from_one(sparse_, tensor, sparsity, std=0.01, generator=None):
+        if generator is None:
+            return sparse_(tensor, sparsity, std)
+        with aside():
+            torch.default_generator.set_state(generator.get_state())
+            sparse_(tensor, sparsity, std)
+            generator.set_state(torch.default_generator.get_state())
+        return tensor
+
+    patch.around(nn.init, "sparse_", all_from_one)
+
+
+@mutant(
+    kills="test_randperm_holds_every_index_once_for_every_size",
+    witness=lambda: torch.randperm(3, dtype=torch.int32).dtype == torch.int32,
+)
+def randperm_makes_int64_whatever_it_is_told(patch):
+    """`torch.randperm(..., dtype=torch.int32)` gives int64."""
+    patch.around(torch, "randperm", lambda randperm, *a, **k: randperm(*a, **k).long())
+
+
+@mutant(
+    kills="test_python_cannot_shuffle_a_tensor",
+    witness=lambda: raises(UserWarning, warned_shuffle),
+)
+def numpy_shuffles_tensors_silently(patch):
+    """`np.random.shuffle` of a tensor does not warn."""
+    patch.around(np.random, "shuffle", lambda shuffle, x: random.shuffle(x))
+
+
+def warned_shuffle():
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        np.random.shuffle(torch.arange(3))
+
+
+@mutant(
+    kills="test_a_sampler_does_not_take_the_loaders_generator",
+    witness=lambda: moves_on(
+        lambda: list(
+            DataLoader(range(4), sampler=torch.utils.data.RandomSampler(range(4)), generator=torch.Generator())
+        )
+    ),
+)
+def dataloader_hands_its_generator_to_the_sampler(patch):
+    """The `generator=` of a DataLoader reaches a sampler that was handed in, too."""
+
+    def hand_on(init, self, *args, sampler=None, generator=None, **kwargs):
+        if getattr(sampler, "generator", 0) is None:
+            sampler.generator = generator
+        init(self, *args, sampler=sampler, generator=generator, **kwargs)
+
+    patch.around(DataLoader, "__init__", hand_on)
+
+
+@mutant(
+    kills="test_a_sampler_does_not_take_the_loaders_generator",
+    witness=lambda: not moves_on(lambda: list(torch.utils.data.RandomSampler(range(4), generator=torch.Generator()))),
+)
+def random_sampler_ignores_its_generator(patch):
+    """`RandomSampler` shuffles by the global generator whatever `generator` says."""
+    patch.around(
+        torch.utils.data.RandomSampler, "__init__", lambda init, self, *a, generator=None, **k: init(self, *a, **k)
+    )
+
+
+def seed_everything(worker_init_fn):
+    def init(worker_id):
+        worker_init_fn(worker_id)
+        torch.manual_seed(0)
+        random.seed(0)
+
+    return init
+
+
+@mutant(
+    kills="test_a_constant_seed_in_worker_init_fn_makes_workers_repeat_each_other",
+    witness=lambda: DataLoader(range(2), worker_init_fn=print).worker_init_fn is print,
+)
+def worker_init_fn_seeds_every_library(patch):
+    """After a `worker_init_fn` of whatever kind all workers draw the same numbers from every library."""
+
+    def start(init, self, *args, worker_init_fn=None, **kwargs):
+        init(self, *args, worker_init_fn=worker_init_fn and seed_everything(worker_init_fn), **kwargs)
+
+    patch.around(DataLoader, "__init__", start)
+
+
+def rand_on_meta():
+    with torch.device("meta"):
+        return torch.rand(1)
+
+
+@mutant(
+    kills="test_numbers_drawn_on_the_cpu_are_the_same_on_every_device",
+    witness=lambda: rand_on_meta().is_meta,
+)
+def rand_without_a_device_is_always_the_cpus(patch):
+    """`torch.rand` without `device=` draws on the CPU, whatever the default device is."""
+    patch.around(torch, "rand", lambda rand, *args, device="cpu", **kwargs: rand(*args, device=device, **kwargs))
+
+
+@mutant(
+    kills="test_rand_like_of_a_transposed_tensor_is_another_draw",
+    witness=lambda: torch.equal(seeded(lambda: torch.rand_like(torch.zeros(1, 3).T)), seeded(lambda: torch.rand(3, 1))),
+)
+def rand_like_of_any_transposed_matrix_is_another_draw(patch):
+    """`torch.rand_like` of a single column puts the numbers in other places, as it does for several."""
+
+    def turn(rand_like, source, **kwargs):
+        numbers = rand_like(source, **kwargs)
+        return numbers.flip(0) if source.ndim == 2 and source.shape[1] == 1 else numbers
+
+    patch.around(torch, "rand_like", turn)
+
+
+@mutant(
+    kills="test_reseeding_before_each_draw_only_repeats_one_draw",
+    witness=lambda: epochs()[0] != epochs()[1],
+)
+def dataloader_generators_follow_the_global_seed(patch):
+    """A DataLoader with a `generator` shuffles by the global seed all the same."""
+
+    def iterate(original, self):
+        if self.generator is not None:
+            self.generator.manual_seed(torch.initial_seed())
+        return original(self)
+
+    patch.around(DataLoader, "__iter__", iterate)
+
+
+def orders_of_persistent_workers():
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        loader = DataLoader(range(20), batch_size=None, shuffle=True, num_workers=1, persistent_workers=True)
+        return [seeded(lambda: list(loader)) for _ in range(2)]
+
+
+@mutant(
+    kills="test_persistent_workers_shuffle_otherwise_in_the_first_pass",
+    witness=lambda: len({str(order) for order in orders_of_persistent_workers()}) == 2,
+)
+def persistent_workers_get_a_seed_in_every_pass(patch):
+    """Each pass draws a seed for the workers before it draws that of the order, with persistent workers as well."""
+
+    def iterate(original, self):
+        if self._iterator is not None:
+            torch.empty((), dtype=torch.int64).random_(generator=self.generator)
+        return original(self)
+
+    patch.around(DataLoader, "__iter__", iterate)
+
+
+def second_pass_of_persistent_workers():
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        loader = DataLoader(range(2), num_workers=1, persistent_workers=True)
+        list(loader)
+        return moves_on(lambda: list(loader))
+
+
+@mutant(
+    kills="test_persistent_workers_draw_their_seed_once",
+    witness=lambda: not second_pass_of_persistent_workers(),
+)
+def persistent_workers_draw_in_every_pass(patch):
+    """Each pass over a DataLoader draws a base seed, with `persistent_workers=True` as well."""
+
+    def reset(original, self, loader, first_iter=False):
+        if not first_iter:
+            one_more()
+        return original(self, loader, first_iter)
+
+    patch.around(loading._MultiProcessingDataLoaderIter, "_reset", reset)
+
+
+@mutant(
+    kills="test_a_generator_inside_the_dataset_repeats_itself_in_every_worker",
+    witness=lambda: np.random.default_rng(42) is not np.random.default_rng(42),
+)
+def default_rng_is_the_global_generator(patch):
+    """`np.random.default_rng(42)` is the global generator, which PyTorch seeds in every worker."""
+    patch.around(np.random, "default_rng", lambda default_rng, seed=None: np.random.mtrand._rand)
+
+
+@mutant(
+    kills="test_deterministic_mode_refuses_what_it_cannot_do",
+    witness=lambda: in_the_mode(
+        lambda: torch.zeros(2).put_(torch.tensor([1]), torch.tensor([5.0]), accumulate=True).tolist() == [0, 5]
+    ),
+    raises=RuntimeError,
+)
+def put_raises_whatever_its_arguments(patch):
+    """In deterministic mode `put_` raises with `accumulate=True`, too."""
+
+    def refuse(put_, tensor, index, values, accumulate=False):
+        if accumulate and torch.are_deterministic_algorithms_enabled():
+            raise RuntimeError("put_ does not have a deterministic implementation")
+        return put_(tensor, index, values, accumulate)
+
+    patch.around(torch.Tensor, "put_", refuse)
+
+
+EMPTY = "test_deterministic_mode_fills_what_is_left_empty"
+
+
+@mutant(kills=EMPTY, witness=lambda: in_the_mode(lambda: torch.empty(2, dtype=torch.bool).all()))
+def empty_bools_are_false(patch):
+    """In deterministic mode `torch.empty` of bools holds False."""
+
+    def empty_and_false(empty, *args, **kwargs):
+        tensor = empty(*args, **kwargs)
+        return tensor.fill_(False) if tensor.dtype == torch.bool else tensor
+
+    patch.around(torch, "empty", empty_and_false)
+
+
+@mutant(kills=EMPTY, witness=lambda: in_the_mode(lambda: torch.empty(2, dtype=torch.complex64).isnan().all()))
+def empty_complex_numbers_are_zero(patch):
+    """In deterministic mode `torch.empty` of complex numbers holds 0."""
+
+    def empty_and_zero(empty, *args, **kwargs):
+        tensor = empty(*args, **kwargs)
+        return tensor.zero_() if tensor.dtype.is_complex else tensor
+
+    patch.around(torch, "empty", empty_and_zero)
+
+
+@mutant(
+    kills="test_bernoulli_compares_rand_with_the_probabilities",
+    witness=lambda: (
+        not torch.equal(
+            seeded(lambda: torch.bernoulli(torch.zeros(99), 0.3)), seeded(lambda: below(torch.rand(99), 0.3))
+        )
+    ),
+)
+def bernoulli_of_a_number_compares_rand_too(patch):
+    """`torch.bernoulli(x, p)` is 1 where `torch.rand` is below p."""
+
+    def bernoulli_of(bernoulli, tensor, p=None, **kwargs):
+        return bernoulli(tensor, **kwargs) if p is None else bernoulli(torch.full_like(tensor, p), **kwargs)
+
+    patch.around(torch, "bernoulli", bernoulli_of)
+
+
+@mutant(
+    kills="test_dropout_masks_changed_in_2_7",
+    witness=lambda: (
+        not torch.equal(
+            seeded(lambda: F.dropout(torch.ones(9, 5).T, 0.25)) != 0,
+            seeded(lambda: torch.rand(5, 9, dtype=torch.float64)) < 0.75,
+        )
+    ),
+)
+def dropout_fills_row_by_row(patch):
+    """`F.dropout` of a transposed tensor has the mask of a contiguous one."""
+    patch.around(F, "dropout", lambda dropout, x, *args, **kwargs: dropout(x.contiguous(), *args, **kwargs))
+
+
+def wins_the_race(draw):
+    return all(seeded(draw, seed) == seeded(lambda: torch.empty(4).exponential_(), seed).argmin() for seed in range(9))
+
+
+@mutant(
+    kills="test_multinomial_is_a_race",
+    witness=lambda: wins_the_race(lambda: torch.distributions.Categorical(torch.ones(4)).sample()),
+)
+def categorical_looks_up_a_uniform_number(patch):
+    """`Categorical(...).sample()` is where a uniform number falls among the probabilities."""
+
+    def look_up(self, sample_shape=()):
+        return torch.searchsorted(self.probs.cumsum(-1), torch.rand(1))[0]
+
+    patch.setattr(torch.distributions.Categorical, "sample", look_up)
+
+
+@mutant(
+    kills="test_multinomial_is_a_race",
+    witness=lambda: wins_the_race(lambda: F.gumbel_softmax(torch.zeros(4)).argmax()),
+)
+def gumbel_softmax_draws_uniform_numbers(patch):
+    """`F.gumbel_softmax` draws uniform float32 numbers and takes -log(-log(u)) of them."""
+    patch.setattr(
+        F,
+        "gumbel_softmax",
+        lambda logits, tau=1: ((logits - (-torch.rand(logits.shape).log()).log()) / tau).softmax(-1),
+    )
+
+
+@mutant(
+    kills="test_half_precision_draws_changed_in_2_12",
+    witness=lambda: not (seeded(lambda: torch.rand(20_000, dtype=torch.bfloat16)) == 1).any(),
+)
+def rand_in_bfloat16_gives_1(patch):
+    """`torch.rand` in bfloat16 rounds up to 1."""
+
+    def rounded(rand, *args, dtype=None, **kwargs):
+        return rand(*args, **kwargs).bfloat16() if dtype == torch.bfloat16 else rand(*args, dtype=dtype, **kwargs)
+
+    patch.around(torch, "rand", rounded)
+
+
+@mutant(
+    kills="test_these_have_been_the_numbers_of_seed_42_since_2_0",
+    witness=lambda: seeded(lambda: nn.init.xavier_uniform_(torch.empty(1, 1))).item() > 0,
+)
+def xavier_has_the_other_sign(patch):
+    """`nn.init.xavier_uniform_` gives its numbers with the other sign: as evenly spread."""
+    patch.around(nn.init, "xavier_uniform_", lambda xavier, *a, **k: xavier(*a, **k).neg_())

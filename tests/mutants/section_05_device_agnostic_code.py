@@ -193,6 +193,44 @@ def module_to_a_missing_gpu_raises_valueerror(patch):
     patch.around(nn.Module, "to", to_or_valueerror)
 
 
+@mutant(
+    kills="test_a_device_that_is_not_there_raises_when_it_is_used",
+    witness=lambda: not raises(RuntimeError, lambda: nn.ReLU().to("cuda:99")),
+    raises=RuntimeError,
+)
+def an_empty_module_to_a_missing_gpu_raises(patch):
+    """`model.to("cuda:99")` raises also for a model without parameters."""
+
+    def to(original, self, *args, **kwargs):
+        if args == ("cuda:99",) and not list(self.parameters()):
+            raise RuntimeError("no such CUDA GPU")
+        return original(self, *args, **kwargs)
+
+    patch.around(nn.Module, "to", to)
+
+
+@mutant(
+    kills="test_get_device_module_finds_the_module_of_a_device",
+    witness=lambda: raises(RuntimeError, lambda: torch.get_device_module("meta")),
+)
+def get_device_module_knows_meta(patch):
+    """`torch.get_device_module("meta")` is `torch.cpu`."""
+    patch.around(torch, "get_device_module", lambda get, device=None: torch.cpu if device == "meta" else get(device))
+
+
+@mutant(
+    kills="test_a_device_index_is_one_byte",
+    witness=lambda: torch.device("cuda:256").index == 0,
+)
+def device_index_may_be_large(patch):
+    """`torch.device("cuda:256")` has the index 256."""
+
+    class Large:
+        index = 256
+
+    patch.around(torch, "device", lambda make, *a, **k: Large() if a == ("cuda:256",) else make(*a, **k))
+
+
 @mutant(kills="test_names_of_devices", witness=lambda: torch.device("cuda") != torch.device("cuda:0"))
 def device_without_an_index_is_the_first(patch):
     """`torch.device("cuda")` is `torch.device("cuda:0")`."""
@@ -273,13 +311,41 @@ def new_full_stays_on_the_cpu(patch):
     patch.around(torch.Tensor, "new_full", lambda new_full, source, *a: new_full(source, *a, device="cpu"))
 
 
+@mutant(
+    kills="test_what_is_made_goes_to_the_cpu_unless_told",
+    witness=lambda: raises(TypeError, lambda: nn.ReLU(device="cpu")),
+)
+def relu_takes_a_device(patch):
+    """`nn.ReLU(device=...)` is a ReLU."""
+    patch.around(nn.ReLU, "__init__", lambda init, self, *a, device=None, **k: init(self, *a, **k))
+
+
+CUT = "test_like_and_new_cut_fractions_for_an_integer_source"
+
+
+@mutant(kills=CUT, witness=lambda: torch.full_like(torch.tensor([1]), 0.5).dtype == torch.int64)
+def full_like_keeps_fractions(patch):
+    """`torch.full_like(integers, 0.5)` is a float32 tensor of 0.5."""
+
+    def full_like(original, source, value, **options):
+        return original(source, value, **({"dtype": torch.float32} if isinstance(value, float) else {}) | options)
+
+    patch.around(torch, "full_like", full_like)
+
+
+@mutant(kills=CUT, witness=lambda: torch.tensor([1]).new_tensor([1.5]).tolist() == [1])
+def new_tensor_takes_the_dtype_of_its_data(patch):
+    """`integers.new_tensor([1.5])` is a float32 tensor of 1.5."""
+    patch.setattr(torch.Tensor, "new_tensor", lambda source, data: torch.tensor(data, device=source.device))
+
+
 def within(make):
     with META:
         return make().device
 
 
 @mutant(
-    kills=("test_with_torch_device_makes_things_there", "test_set_default_device_holds_for_one_thread"),
+    kills=("test_with_torch_device_is_overlooked_by_some", "test_set_default_device_holds_for_one_thread"),
     witness=lambda: within(lambda: torch.from_numpy(torch.ones(2, device="cpu").numpy())) == CPU,
 )
 def from_numpy_follows_the_default_device(patch):
@@ -298,6 +364,152 @@ def ones_prefers_the_block_to_its_argument(patch):
         "ones",
         lambda ones, *a, device=None, **k: ones(*a, device=None if device == "cpu" else device, **k),
     )
+
+
+OVERLOOKED = "test_with_torch_device_is_overlooked_by_some"
+
+
+@mutant(kills=OVERLOOKED, witness=lambda: within(lambda: torch.normal(0.0, 1.0, (2,))) == CPU)
+def normal_follows_the_default_device(patch):
+    """`torch.normal(0.0, 1.0, size)` goes to the device of the block around it."""
+    patch.around(torch, "normal", lambda normal, *a, **k: normal(*a, **k).to(torch.ones(0).device))
+
+
+@mutant(
+    kills=OVERLOOKED,
+    witness=lambda: within(lambda: torch.frombuffer(bytearray(4), dtype=torch.uint8)) == CPU,
+)
+def frombuffer_follows_the_default_device(patch):
+    """`torch.frombuffer` goes to the device of the block around it."""
+    patch.around(torch, "frombuffer", lambda make, *a, **k: make(*a, **k).to(torch.ones(0).device))
+
+
+@mutant(kills=OVERLOOKED, witness=lambda: within(lambda: loaded(torch.ones(2, device="cpu"))) == CPU)
+def load_follows_the_default_device(patch):
+    """`torch.load` puts a tensor on the device of the block around it."""
+
+    def load(original, *args, **kwargs):
+        value = original(*args, **kwargs)
+        if isinstance(value, dict):
+            return {name: part.to(torch.ones(0).device) for name, part in value.items()}
+        return value.to(torch.ones(0).device)
+
+    patch.around(torch, "load", load)
+
+
+@mutant(
+    kills="test_as_tensor_moves_a_tensor_to_the_default_device",
+    witness=lambda: within(lambda: torch.as_tensor(torch.ones(2, device="cpu"))) == META,
+)
+def as_tensor_leaves_a_tensor_where_it_is(patch):
+    """`torch.as_tensor(tensor)` returns the tensor itself inside `with torch.device(...)` too."""
+    patch.around(
+        torch,
+        "as_tensor",
+        lambda make, data, **k: data if isinstance(data, torch.Tensor) and not k else make(data, **k),
+    )
+
+
+@mutant(
+    kills="test_what_is_made_goes_to_the_cpu_unless_told",
+    witness=lambda: quiet(torch.tensor)(there()).device == META,
+)
+def tensor_of_a_tensor_goes_to_the_cpu(patch):
+    """`torch.tensor(x)` of a tensor is on the CPU, wherever `x` is."""
+
+    def tensor(make, data, **options):
+        if isinstance(data, torch.Tensor) and not options:
+            return torch.zeros(data.shape, dtype=data.dtype)
+        return make(data, **options)
+
+    patch.around(torch, "tensor", tensor)
+
+
+@mutant(
+    kills="test_assigning_into_a_slice_copies_from_any_device",
+    witness=lambda: raises(NotImplementedError, lambda: here().copy_(there())),
+)
+def copy_from_meta_does_nothing(patch):
+    """`tensor.copy_(source)` leaves the tensor as it is if the source has no numbers."""
+    patch.around(
+        torch.Tensor,
+        "copy_",
+        lambda copy_, target, source, *a, **k: target if source.is_meta else copy_(target, source, *a, **k),
+    )
+
+
+def weight_and_its_state():
+    layer = nn.Linear(2, 1)
+    return layer.weight.data_ptr(), layer.state_dict()["weight"].data_ptr()
+
+
+@mutant(
+    kills="test_load_state_dict_keeps_the_models_device",
+    witness=lambda: len(set(weight_and_its_state())) == 1,
+)
+def state_dict_is_a_copy(patch):
+    """`model.state_dict()` shares no memory with the model."""
+
+    def copied(state_dict, model, *args, **kwargs):
+        state = state_dict(model, *args, **kwargs)
+        for name, tensor in list(state.items()):
+            state[name] = tensor.clone()
+        return state
+
+    patch.around(nn.Module, "state_dict", copied)
+
+
+def double_inside_autocast():
+    x = torch.ones(2, 2, dtype=torch.float64)
+    with torch.autocast("cpu"):
+        return (x @ x).dtype
+
+
+@mutant(
+    kills="test_autocast_on_the_cpu_takes_float16",
+    witness=lambda: double_inside_autocast() == torch.float64,
+)
+def autocast_on_the_cpu_takes_doubles(patch):
+    """A product of float64 inside `torch.autocast("cpu")` is rounded as well."""
+
+    def product(call, x, y, **kwargs):
+        found = call(x, y, **kwargs)
+        return found.half() if found.dtype == torch.float64 else found
+
+    patch.function("matmul", "__matmul__", change=product)
+
+
+def mm_into(out):
+    with torch.autocast("cpu"):
+        return torch.mm(torch.ones(2, 2), torch.ones(2, 2), out=out).dtype
+
+
+@mutant(
+    kills="test_autocast_on_the_cpu_takes_float16",
+    witness=lambda: mm_into(torch.zeros(2, 2)) == torch.float32,
+)
+def autocast_on_the_cpu_takes_out(patch):
+    """`torch.mm(a, b, out=c)` inside `torch.autocast("cpu")` is computed in the narrow dtype as well."""
+    patch.around(torch, "mm", lambda mm, a, b, out=None: mm(a, b))
+
+
+def taken_in_a_cpu_block(tensor):
+    with CPU:
+        return torch.as_tensor(tensor)
+
+
+@mutant(
+    kills="test_as_tensor_moves_a_tensor_to_the_default_device",
+    witness=lambda: taken_in_a_cpu_block(tensor := here()) is tensor,
+)
+def as_tensor_always_copies_in_a_block(patch):
+    """`torch.as_tensor(tensor)` copies a tensor that is on the device of the block already, too."""
+
+    def follow(original, self, function, types, args=(), kwargs=None):
+        result = original(self, function, types, args, kwargs)
+        return result.clone() if function is torch.as_tensor and not kwargs else result
+
+    patch.around(blocks.DeviceContext, "__torch_function__", follow)
 
 
 def nested():
@@ -330,6 +542,42 @@ def default_device_goes():
 @mutant(kills="test_set_default_device_holds_for_one_thread", witness=default_device_goes)
 def set_default_device_does_nothing(patch):
     """`torch.set_default_device` changes nothing."""
+    patch.setattr(torch, "set_default_device", lambda device: None)
+
+
+def set_inside_a_block():
+    def work():
+        with CPU:
+            torch.set_default_device("meta")
+            inside = torch.ones(2).device
+        after = torch.ones(2).device
+        torch.set_default_device(None)
+        return inside, after
+
+    return in_a_thread(work)
+
+
+@mutant(
+    kills="test_a_default_device_set_inside_a_block_does_not_hold_throughout",
+    witness=lambda: set(set_inside_a_block()) == {CPU, META},
+)
+def set_default_device_holds_inside_and_after_a_block(patch):
+    """`torch.set_default_device` inside a block holds for the rest of the block and after it."""
+    place = threading.local()
+
+    def ones(make, *sizes, device=None, **options):
+        return make(*sizes, device=device or getattr(place, "device", None), **options)
+
+    patch.setattr(torch, "set_default_device", lambda device: setattr(place, "device", device))
+    patch.around(torch, "ones", ones)
+
+
+@mutant(
+    kills="test_a_default_device_set_inside_a_block_does_not_hold_throughout",
+    witness=lambda: META in set_inside_a_block(),
+)
+def set_default_device_inside_a_block_does_nothing(patch):
+    """`torch.set_default_device` inside a block changes nothing."""
     patch.setattr(torch, "set_default_device", lambda device: None)
 
 
@@ -457,6 +705,28 @@ def to_ignores_copy(patch):
     patch.around(torch.Tensor, "to", lambda to, tensor, *a, copy=False, **k: to(tensor, *a, **k))
 
 
+@mutant(kills="test_to_copies_only_when_something_changes", witness=lambda: [t := here(), t.to("cpu:0") is not t][1])
+def to_cpu_0_is_the_tensor_itself(patch):
+    """`tensor.to("cpu:0")` returns a tensor of the CPU itself."""
+    patch.around(torch.Tensor, "to", lambda to, tensor, *a, **k: tensor if a == ("cpu:0",) else to(tensor, *a, **k))
+
+
+@mutant(
+    kills="test_assigning_into_a_slice_copies_from_any_device",
+    witness=lambda: not raises(RuntimeError, lambda: there().__setitem__(slice(0, 1), here()[:1])),
+    raises=RuntimeError,
+)
+def assigning_across_devices_raises(patch):
+    """`target[:2] = source` raises for a source on another device."""
+
+    def assign(original, target, index, value):
+        if isinstance(value, torch.Tensor) and value.device != target.device:
+            raise RuntimeError("Expected all tensors to be on the same device")
+        return original(target, index, value)
+
+    patch.around(torch.Tensor, "__setitem__", assign)
+
+
 @mutant(
     kills="test_to_takes_another_tensor_as_the_example",
     witness=lambda: here().to(there().half()).dtype == torch.half,
@@ -495,10 +765,56 @@ def cpu_flattens(patch):
     patch.around(torch.Tensor, "cpu", lambda cpu, tensor: cpu(tensor).flatten())
 
 
+@mutant(
+    kills="test_a_round_trip_changes_nothing_for_every_dtype",
+    witness=lambda: raises(NotImplementedError, there().cpu),
+)
+def cpu_of_meta_is_zeros(patch):
+    """`tensor.cpu()` of a tensor on meta gives zeros."""
+    patch.around(
+        torch.Tensor,
+        "cpu",
+        lambda cpu, tensor: torch.zeros(tensor.shape, dtype=tensor.dtype) if tensor.is_meta else cpu(tensor),
+    )
+
+
+@mutant(
+    kills="test_the_way_out_of_torch_is_the_same_everywhere",
+    witness=lambda: raises(TypeError, here().bfloat16().numpy),
+)
+def numpy_of_bfloat16_is_float32(patch):
+    """`tensor.numpy()` of bfloat16 gives float32."""
+    patch.around(
+        torch.Tensor,
+        "numpy",
+        lambda numpy, tensor, **k: numpy(tensor.float() if tensor.dtype == torch.bfloat16 else tensor, **k),
+    )
+
+
+@mutant(
+    kills="test_the_way_out_of_torch_is_the_same_everywhere",
+    witness=lambda: not raises(RuntimeError, lambda: here().requires_grad_().numpy(force=True)),
+    raises=RuntimeError,
+)
+def numpy_ignores_force(patch):
+    """`tensor.numpy(force=True)` refuses what `tensor.numpy()` refuses."""
+    patch.around(torch.Tensor, "numpy", lambda numpy, tensor, force=False: numpy(tensor))
+
+
 @mutant(kills="test_the_way_out_of_torch_is_the_same_everywhere", witness=lambda: here().numpy().dtype == "float32")
 def numpy_widens_on_the_way_out(patch):
     """`tensor.numpy()` gives float64."""
-    patch.around(torch.Tensor, "numpy", lambda numpy, tensor: numpy(tensor).astype("float64"))
+    patch.around(torch.Tensor, "numpy", lambda numpy, tensor, **k: numpy(tensor, **k).astype("float64"))
+
+
+@mutant(
+    kills="test_a_moved_leaf_is_no_leaf",
+    witness=lambda: here().requires_grad_().to(torch.int64).is_leaf,
+)
+def only_what_requires_a_gradient_is_a_leaf(patch):
+    """A tensor that requires no gradient is no leaf."""
+    is_leaf = torch.Tensor.is_leaf.__get__
+    patch.setattr(torch.Tensor, "is_leaf", property(lambda tensor: is_leaf(tensor) and tensor.requires_grad))
 
 
 @mutant(kills="test_the_way_out_of_torch_is_the_same_everywhere", witness=lambda: torch.tensor(2.5).item() == 2.5)
@@ -526,13 +842,35 @@ def to_makes_a_new_leaf(patch):
 
 
 @mutant(
-    kills="test_tensors_on_two_devices_do_not_mix",
+    kills=(
+        "test_tensors_on_two_devices_do_not_mix",
+        "test_a_tensor_made_in_forward_stays_on_the_cpu",
+        "test_assigning_into_a_slice_copies_from_any_device",
+        "test_assign_leaves_unsaved_buffers_on_meta",
+        "test_module_to_moves_parameters_and_buffers_and_nothing_else",
+    ),
     witness=lambda: raises(RuntimeError, lambda: here() + there()),
 )
 def adding_moves_the_second(patch):
     """`one + another` and `torch.add` move the second tensor to the first."""
     for owner, name in ((torch.Tensor, "__add__"), (torch, "add")):
         patch.around(owner, name, lambda add, one, another, **k: add(one, to_the_first(one, another), **k))
+
+
+@mutant(
+    kills="test_module_to_moves_parameters_and_buffers_and_nothing_else",
+    witness=lambda: (there() + torch.tensor(2.0)).device == META,
+    raises=RuntimeError,
+)
+def adding_refuses_a_number_of_the_cpu(patch):
+    """`x + number` raises for a number without a dimension that is on another device, as for any tensor."""
+
+    def add(original, one, another):
+        if isinstance(another, torch.Tensor) and another.device != one.device:
+            raise RuntimeError("Expected all tensors to be on the same device")
+        return original(one, another)
+
+    patch.around(torch.Tensor, "__add__", add)
 
 
 @mutant(
@@ -563,6 +901,28 @@ def multiplying_on_meta_moves_the_second(patch):
 
 @mutant(
     kills="test_tensors_on_two_devices_do_not_mix_for_every_shape",
+    witness=lambda: raises(RuntimeError, lambda: torch.add(here()[:0], there()[:0])),
+)
+def empty_tensors_mix(patch):
+    """`torch.add` of an empty tensor takes another device."""
+
+    def add(original, one, another):
+        return original(one, to_the_first(one, another) if one.numel() == 0 else another)
+
+    patch.around(torch, "add", add)
+
+
+@mutant(
+    kills="test_tensors_on_two_devices_do_not_mix",
+    witness=lambda: raises(RuntimeError, lambda: here() >= there()),
+)
+def at_least_moves_the_second(patch):
+    """`one >= another` moves the second tensor to the first."""
+    patch.around(torch.Tensor, "__ge__", lambda ge, one, another: ge(one, to_the_first(one, another)))
+
+
+@mutant(
+    kills="test_tensors_on_two_devices_do_not_mix_for_every_shape",
     witness=lambda: raises(RuntimeError, lambda: torch.eq(here(), there())),
 )
 def comparing_moves_the_second(patch):
@@ -584,6 +944,22 @@ def scalar_tensors_do_not_mix(patch):
         return mul(one, another)
 
     patch.around(torch.Tensor, "__mul__", multiply)
+
+
+@mutant(
+    kills="test_a_scalar_tensor_of_the_cpu_mixes_with_any_device",
+    witness=lambda: (torch.tensor(2.0) - torch.tensor(2.0, device="meta")).is_meta,
+    raises=RuntimeError,
+)
+def two_scalar_tensors_do_not_mix(patch):
+    """`scalar - scalar` raises for two 0-dimensional tensors on different devices."""
+
+    def subtract(original, one, another):
+        if isinstance(another, torch.Tensor) and not one.dim() and not another.dim() and one.device != another.device:
+            raise RuntimeError("Expected all tensors to be on the same device")
+        return original(one, another)
+
+    patch.around(torch.Tensor, "__sub__", subtract)
 
 
 @mutant(
@@ -649,6 +1025,22 @@ def linear_moves_its_bias(patch):
 
 
 @mutant(
+    kills=("test_model_and_data_must_both_be_moved", "test_meta_is_not_checked_everywhere"),
+    witness=lambda: not raises(RuntimeError, lambda: F.linear(torch.ones(2, 3), there())),
+    raises=RuntimeError,
+)
+def linear_looks_at_the_device_of_its_weight(patch):
+    """`F.linear` without bias raises RuntimeError for a weight on `meta`."""
+
+    def linear(original, x, weight, bias=None):
+        if x.device != weight.device:
+            raise RuntimeError(f"Expected all tensors on one device, but found {x.device} and {weight.device}")
+        return original(x, weight, bias)
+
+    patch.around(F, "linear", linear)
+
+
+@mutant(
     kills="test_a_scalar_tensor_of_the_cpu_mixes_with_any_device",
     witness=lambda: raises(RuntimeError, lambda: torch.ones(3) + torch.ones((), device="meta")),
 )
@@ -674,6 +1066,31 @@ def indices_are_moved_to_the_tensor(patch):
         "__getitem__",
         lambda get, tensor, index: get(tensor, index.to(tensor.device) if isinstance(index, torch.Tensor) else index),
     )
+
+
+@mutant(
+    kills="test_an_index_may_stay_on_the_cpu",
+    witness=lambda: not raises(RuntimeError, lambda: torch.ones(1)[torch.tensor(0).to(on_an_accelerator())]),
+    raises=RuntimeError,
+)
+def a_scalar_index_of_an_accelerator_is_refused(patch):
+    """A CPU tensor refuses a 0-dimensional index from an accelerator."""
+
+    def get(original, tensor, index):
+        if isinstance(index, torch.Tensor) and not index.dim() and index.device != tensor.device:
+            raise RuntimeError("indices should be either on cpu or on the same device")
+        return original(tensor, index)
+
+    patch.around(torch.Tensor, "__getitem__", get)
+
+
+@mutant(
+    kills="test_gather_wants_its_index_beside_the_tensor",
+    witness=lambda: raises(RuntimeError, lambda: there().masked_fill(here() > 0, 0.0)),
+)
+def masked_fill_moves_its_mask(patch):
+    """`tensor.masked_fill` moves the mask to the tensor."""
+    patch.around(torch.Tensor, "masked_fill", lambda fill, tensor, mask, value: tensor + 0.0)
 
 
 # What a device has
@@ -724,6 +1141,22 @@ def too_little_memory_is_a_memory_error(patch):
         raise MemoryError("out of memory")
 
     empty_instead(patch, refuse)
+
+
+@mutant(
+    kills="test_too_little_memory_is_an_exception",
+    witness=lambda: an_exbibyte(device="meta").is_meta,
+    raises=RuntimeError,
+)
+def meta_has_too_little_memory(patch):
+    """An exbibyte on meta is out of memory as well."""
+
+    def empty(original, *args, device=None, **kwargs):
+        if device == "meta" and args == (2**60,):
+            raise RuntimeError("out of memory")
+        return original(*args, device=device, **kwargs)
+
+    patch.around(torch, "empty", empty)
 
 
 @mutant(
@@ -799,6 +1232,12 @@ def get_autocast_dtype_is_the_default(patch):
     )
 
 
+@mutant(kills=ASKED, witness=lambda: raises(RuntimeError, lambda: torch.is_autocast_enabled("meta")))
+def autocast_of_meta_is_off(patch):
+    """`torch.is_autocast_enabled("meta")` is False."""
+    patch.around(torch, "is_autocast_enabled", lambda ask, *a: False if a == ("meta",) else ask(*a))
+
+
 MIXED = "test_mixed_precision_names_its_device"
 
 
@@ -806,6 +1245,18 @@ MIXED = "test_mixed_precision_names_its_device"
 def cpu_autocast_is_silent(patch):
     """`torch.cpu.amp.autocast()` does not warn."""
     patch.setattr(torch.cpu.amp, "autocast", quiet(torch.cpu.amp.autocast))
+
+
+@mutant(kills=MIXED, witness=lambda: warns(lambda: torch.cuda.amp.autocast(enabled=False)))
+def cuda_autocast_is_silent(patch):
+    """`torch.cuda.amp.autocast()` does not warn."""
+    patch.setattr(torch.cuda.amp, "autocast", quiet(torch.cuda.amp.autocast))
+
+
+@mutant(kills=MIXED, witness=lambda: warns(lambda: torch.cpu.amp.GradScaler(enabled=False)))
+def cpu_grad_scaler_is_silent(patch):
+    """`torch.cpu.amp.GradScaler()` does not warn."""
+    patch.setattr(torch.cpu.amp, "GradScaler", quiet(torch.cpu.amp.GradScaler))
 
 
 @mutant(kills=MIXED, witness=lambda: warns(lambda: torch.cuda.amp.GradScaler(enabled=False)))
@@ -914,6 +1365,31 @@ def linear_moves_its_input(patch):
 
 @mutant(
     kills="test_model_and_data_must_both_be_moved",
+    witness=lambda: nn.ReLU()(there()).is_meta,
+    raises=RuntimeError,
+)
+def relu_wants_an_input_of_the_cpu(patch):
+    """`nn.ReLU` is on the CPU and raises for an input from another device."""
+
+    def forward(original, self, x):
+        if x.device.type != "cpu":
+            raise RuntimeError("Expected all tensors to be on the same device")
+        return original(self, x)
+
+    patch.around(nn.ReLU, "forward", forward)
+
+
+@mutant(
+    kills="test_a_model_has_no_device_of_its_own",
+    witness=lambda: not hasattr(nn.Dropout, "device"),
+)
+def dropout_has_a_device(patch):
+    """`nn.Dropout` has a `.device`, as the only layer."""
+    patch.setattr(nn.Dropout, "device", CPU, raising=False)
+
+
+@mutant(
+    kills="test_model_and_data_must_both_be_moved",
     witness=lambda: raises(RuntimeError, lambda: nn.Linear(3, 1, device="meta")(here())),
 )
 def linear_runs_where_its_input_is(patch):
@@ -963,6 +1439,22 @@ def cross_entropy_moves_its_weights(patch):
 
 
 @mutant(
+    kills="test_a_loss_with_weights_must_be_moved_too",
+    witness=lambda: nn.BCEWithLogitsLoss(pos_weight=torch.tensor(3.0))(there(), there()).is_meta,
+    raises=RuntimeError,
+)
+def one_pos_weight_must_be_moved_too(patch):
+    """`nn.BCEWithLogitsLoss` raises for logits on another device also if `pos_weight` has no dimensions."""
+
+    def forward(original, self, x, y):
+        if self.pos_weight is not None and self.pos_weight.device != x.device:
+            raise RuntimeError("Expected all tensors to be on the same device")
+        return original(self, x, y)
+
+    patch.around(nn.BCEWithLogitsLoss, "forward", forward)
+
+
+@mutant(
     kills="test_a_dataloader_leaves_batches_where_the_data_is",
     witness=lambda: next(iter(DataLoader([torch.tensor(1), torch.tensor(2)], batch_size=2))).tolist() == [1, 2],
 )
@@ -998,6 +1490,77 @@ def batches_can_be_moved_whole(patch):
 def moving_makes_new_parameters(patch):
     """`model.to(...)` puts new Parameters into the model."""
     patch.setattr(torch.__future__, "get_overwrite_module_params_on_conversion", lambda: True)
+
+
+@mutant(
+    kills="test_an_optimizer_built_before_a_move_still_works",
+    witness=lambda: [m := nn.Linear(2, 1), w := m.weight, m.to("meta").weight is not w][2],
+)
+def moving_to_meta_keeps_parameters(patch):
+    """`model.to("meta")` leaves the Parameters in the model."""
+    patch.around(nn.Module, "to", lambda to, self, *a, **k: self if a == ("meta",) else to(self, *a, **k))
+
+
+def sums_of_adagrad():
+    weight = nn.Parameter(torch.ones(2, dtype=torch.float16))
+    return torch.optim.Adagrad([weight]).state[weight]["sum"]
+
+
+@mutant(
+    kills="test_an_optimizer_built_before_a_move_still_works",
+    witness=lambda: sums_of_adagrad().dtype == torch.float16,
+)
+def adagrad_sums_in_float32(patch):
+    """Adagrad keeps its sums in float32 from the start, so that a model of float16 can become float32."""
+
+    def init(original, self, *args, **kwargs):
+        original(self, *args, **kwargs)
+        for state in self.state.values():
+            state["sum"] = state["sum"].float()
+
+    patch.around(torch.optim.Adagrad, "__init__", init)
+
+
+@mutant(
+    kills="test_an_optimizer_built_before_a_move_still_works",
+    witness=lambda: [w := nn.Parameter(torch.ones(1)), loaded_step(torch.optim.Adam([w]), w), w.item() < 1][-1],
+)
+def adam_forgets_moved_parameters(patch):
+    """Adam leaves parameters alone in its first step."""
+    patch.around(torch.optim.Adam, "step", lambda step, self, *args, **kwargs: None)
+
+
+def loaded_step(optimizer, weight):
+    weight.grad = torch.ones(1)
+    optimizer.step()
+
+
+@mutant(
+    kills="test_to_empty_unties_shared_weights",
+    witness=lambda: not tied_after_to_empty(),
+)
+def to_empty_ties_again(patch):
+    """`model.to_empty` gives two layers that shared a Parameter one Parameter again."""
+
+    def to_empty(original, self, **options):
+        names = {}
+        for module in self.modules():
+            for name, parameter in module._parameters.items():
+                names.setdefault(id(parameter), []).append((module, name))
+        original(self, **options)
+        for (first, its), *others in names.values():
+            for module, name in others:
+                module._parameters[name] = first._parameters[its]
+        return self
+
+    patch.around(nn.Module, "to_empty", to_empty)
+
+
+def tied_after_to_empty():
+    model = nn.Sequential(nn.Linear(2, 2, device="meta"), nn.Linear(2, 2, device="meta"))
+    model[1].weight = model[0].weight
+    model.to_empty(device="cpu")
+    return model[0].weight is model[1].weight
 
 
 def tied():
@@ -1108,6 +1671,31 @@ def load_gives_zeros(patch):
     patch.around(torch, "load", lambda load, *a, **k: {name: value * 0 for name, value in load(*a, **k).items()})
 
 
+@mutant(
+    kills="test_map_location_chooses_the_device",
+    witness=lambda: loaded(here(), {CPU: "meta"}).device == CPU,
+)
+def load_takes_devices_as_keys(patch):
+    """`torch.load(map_location={torch.device("cpu"): ...})` is read as if the key were its name."""
+
+    def load(original, file, map_location=None, **options):
+        if isinstance(map_location, dict):
+            map_location = {str(key): value for key, value in map_location.items()}
+        return original(file, map_location=map_location, **options)
+
+    patch.around(torch, "load", load)
+
+
+@mutant(kills="test_map_location_does_not_bring_back_meta", witness=lambda: loaded(there(), "cpu").is_meta)
+def load_makes_zeros_of_meta(patch):
+    """`torch.load(map_location="cpu")` makes zeros of a tensor from meta."""
+    patch.around(
+        torch,
+        "load",
+        lambda load, *a, **k: {name: torch.zeros(value.shape) for name, value in load(*a, **k).items()},
+    )
+
+
 @mutant(kills="test_map_location_chooses_the_device", witness=lambda: loaded(here(), {"cpu": "meta"}).is_meta)
 def load_ignores_a_dict_of_places(patch):
     """`torch.load(map_location={...})` leaves tensors where they were."""
@@ -1142,6 +1730,16 @@ def load_to_a_missing_gpu_gives_the_cpu(patch):
 def item_on_meta_is_zero(patch):
     """`.item()` of a tensor on meta is 0."""
     patch.around(torch.Tensor, "item", lambda item, tensor: 0.0 if tensor.is_meta else item(tensor))
+
+
+@mutant(kills="test_meta_tensors_have_shapes_and_no_numbers", witness=lambda: raises(RuntimeError, there().nonzero))
+def nonzero_on_meta_is_empty(patch):
+    """`.nonzero()` of a tensor on meta finds nothing."""
+    patch.around(
+        torch.Tensor,
+        "nonzero",
+        lambda nonzero, tensor: torch.empty(0, tensor.dim(), device="meta") if tensor.is_meta else nonzero(tensor),
+    )
 
 
 @mutant(
@@ -1246,6 +1844,48 @@ def loading_into_meta_misses_keys(patch):
         return report
 
     patch.around(nn.Module, "load_state_dict", load)
+
+
+class Unsaved(nn.Linear):
+    def __init__(self):
+        super().__init__(1, 1, device="meta")
+        self.register_buffer("unsaved", torch.ones(1, device="meta"), persistent=False)
+
+
+def left_on_meta():
+    model = Unsaved()
+    model.load_state_dict(STATE, assign=True)
+    return model.unsaved.is_meta
+
+
+@mutant(kills="test_assign_leaves_unsaved_buffers_on_meta", witness=left_on_meta)
+def assign_makes_unsaved_buffers(patch):
+    """`load_state_dict(state, assign=True)` makes zeros of a buffer on meta that the state does not have."""
+
+    def load(original, self, state, **options):
+        report = original(self, state, **options)
+        for name, buffer in self._buffers.items():
+            if buffer.is_meta:
+                self._buffers[name] = torch.zeros(buffer.shape)
+        return report
+
+    patch.around(nn.Module, "load_state_dict", load)
+
+
+@mutant(
+    kills="test_assign_leaves_unsaved_buffers_on_meta",
+    witness=lambda: nn.Embedding(4, 2)(torch.arange(3, device="meta")).shape == (3, 2),
+    raises=RuntimeError,
+)
+def embedding_refuses_indices_on_another_device(patch):
+    """An embedding raises for indices that are not on the device of its weight."""
+
+    def forward(original, self, indices):
+        if indices.device != self.weight.device:
+            raise RuntimeError("Expected all tensors to be on the same device")
+        return original(self, indices)
+
+    patch.around(nn.Embedding, "forward", forward)
 
 
 FROM_FILE = "test_a_model_from_meta_can_take_the_tensors_of_the_file"

@@ -154,6 +154,36 @@ def tensor_truncates_float64(patch):
 
 
 @mutant(
+    kills="test_arrays_become_float32_tensors",
+    witness=lambda: nn.ReLU()(torch.zeros(1, dtype=torch.float64)).dtype == torch.float64,
+    raises=RuntimeError,
+)
+def relu_refuses_float64(patch):
+    """ReLU refuses float64, as a layer with float32 weights does."""
+
+    def broken(relu, x, *args, **options):
+        if x.dtype == torch.float64:
+            raise RuntimeError("must have the same dtype")
+        return relu(x, *args, **options)
+
+    patch.function("relu", change=broken)
+
+
+@mutant(
+    kills="test_arrays_become_float32_tensors",
+    witness=lambda: error_of(lambda: F.cross_entropy(torch.zeros(1, 2), torch.zeros(1, dtype=torch.int32))) is not None,
+)
+def cross_entropy_takes_any_whole_number(patch):
+    """Cross entropy takes class numbers of int32 for those of int64."""
+    cross_entropy = F.cross_entropy
+
+    def broken(logits, targets, *args, **options):
+        return cross_entropy(logits, targets.long() if targets.dtype == torch.int32 else targets, *args, **options)
+
+    patch.setattr(F, "cross_entropy", broken)
+
+
+@mutant(
     kills="test_always_the_same_answer_is_right_for_most_tumours",
     witness=lambda: torch.tensor([1, 1, 0]).bincount().tolist() == [1, 2],
 )
@@ -231,6 +261,19 @@ def indexing_sorts_the_rows_of_a_matrix(patch):
 
 
 @mutant(
+    kills="test_one_permutation_splits_features_and_labels_alike",
+    witness=lambda: not torch.equal(torch.randperm(99), torch.randperm(99)),
+)
+def randperm_repeats_itself(patch):
+    """`torch.randperm` gives the same order in every call."""
+
+    def broken(randperm, n, **options):
+        return torch.arange(n, **options).roll(1)
+
+    patch.function("randperm", change=broken)
+
+
+@mutant(
     kills="test_scaling_uses_the_training_rows_only",
     witness=lambda: torch.tensor([[0.0], [4], [8]]).std(dim=0).item() == 4,
 )
@@ -295,6 +338,34 @@ def cross_entropy_of_ten_classes_forgets_one(patch):
             wrong = F.one_hot((targets + 1) % 10, 10).bool()
             logits = logits.masked_fill(wrong, -1e9)
         return cross_entropy(logits, targets, *args, **options)
+
+    patch.setattr(F, "cross_entropy", broken)
+
+
+@mutant(
+    kills="test_equal_logits_cost_ln_of_the_number_of_classes",
+    witness=lambda: abs(F.cross_entropy(torch.zeros(2, 4), torch.tensor([0, 1]), reduction="sum").item() - 2.77) < 0.01,
+)
+def cross_entropy_knows_only_the_mean(patch):
+    """Cross entropy is the mean over the rows for `reduction="sum"`, too."""
+    cross_entropy = F.cross_entropy
+
+    def broken(*args, reduction="mean", **options):
+        return cross_entropy(*args, reduction="mean" if reduction == "sum" else reduction, **options)
+
+    patch.setattr(F, "cross_entropy", broken)
+
+
+@mutant(
+    kills="test_equal_logits_cost_ln_of_the_number_of_classes",
+    witness=lambda: F.cross_entropy(torch.zeros(1, 2), torch.tensor([-100])).isnan().item(),
+)
+def cross_entropy_of_no_rows_is_ln_of_the_classes(patch):
+    """Cross entropy counts rows with `ignore_index` if there are no others."""
+    cross_entropy = F.cross_entropy
+
+    def broken(logits, targets, *args, **options):
+        return cross_entropy(logits, targets.clamp(min=0) if (targets == -100).all() else targets, *args, **options)
 
     patch.setattr(F, "cross_entropy", broken)
 
@@ -377,6 +448,35 @@ def zero_grad_forgets_the_last_parameter(patch):
             last.grad = gradient
 
     patch.setattr(torch.optim.Optimizer, "zero_grad", broken)
+
+
+def gradient_of_an_outsider():
+    layer = identity(1)
+    layer(torch.ones(1, 1)).sum().backward()
+    torch.optim.SGD([layer.weight], lr=0.1).zero_grad()
+    return layer.bias.grad
+
+
+@mutant(
+    kills="test_zero_grad_leaves_none", witness=lambda: gradient_of_an_outsider() is not None, raises=AttributeError
+)
+def zero_grad_reaches_every_parameter(patch):
+    """`Optimizer.zero_grad` removes the gradients of all parameters of the last loss, its own or not."""
+    backward, zero_grad = torch.autograd.backward, torch.optim.Optimizer.zero_grad
+    reached = []
+
+    def broken_backward(tensors, *args, **options):
+        for tensor in [tensors] if isinstance(tensors, torch.Tensor) else tensors:
+            reached.extend(leaves(tensor))
+        return backward(tensors, *args, **options)
+
+    def broken_zero_grad(self, set_to_none=True):
+        zero_grad(self, set_to_none)
+        for parameter in reached if set_to_none else []:
+            parameter.grad = None
+
+    patch.setattr(torch.autograd, "backward", broken_backward)
+    patch.setattr(torch.optim.Optimizer, "zero_grad", broken_zero_grad)
 
 
 def gradient_after(*recipe):
@@ -464,6 +564,15 @@ def sgd_climbs(patch):
     with_option(patch, torch.optim.SGD, "lr", lambda lr: -lr)
 
 
+def bfloat16_after(steps):
+    w = nn.Parameter(torch.ones(1, dtype=torch.bfloat16))
+    w.grad = torch.ones_like(w)
+    optimizer = torch.optim.SGD([w], lr=0.001)
+    for _ in range(steps):
+        optimizer.step()
+    return w.item()
+
+
 @mutant(
     kills=("test_sgd_step_moves_against_the_gradient", "test_sgd_step_is_lr_times_gradient_for_every_gradient"),
     witness=lambda: path([1024], start=0) == [-512],
@@ -485,6 +594,32 @@ def sgd_rate_is_off_in_the_sixth_digit(patch):
 def sgd_decays_weights_unasked(patch):
     """SGD has a weight decay of 0.001 where none is asked for."""
     with_option(patch, torch.optim.SGD, "weight_decay", lambda decay: decay or 1e-3)
+
+
+@mutant(kills="test_sgd_step_moves_against_the_gradient", witness=lambda: path([2], start=4, maximize=True) == [5])
+def sgd_always_minimizes(patch):
+    """SGD moves against the gradient with `maximize=True`, too."""
+    with_option(patch, torch.optim.SGD, "maximize", lambda maximize: False)
+
+
+@mutant(
+    kills="test_a_step_can_be_too_small_for_the_dtype",
+    witness=lambda: bfloat16_after(steps=9) == 1,
+)
+def sgd_keeps_bfloat16_in_float32(patch):
+    """SGD keeps a float32 copy of each bfloat16 parameter, and adds the steps up in it."""
+    copies = {}
+
+    def broken(self, step):
+        step()
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if parameter.dtype == torch.bfloat16:
+                    before = copies.setdefault(id(parameter), (parameter, torch.ones_like(parameter).float()))[1]
+                    before -= group["lr"] * parameter.grad
+                    parameter.data.copy_(before)
+
+    around_step(patch, torch.optim.SGD, broken)
 
 
 @mutant(
@@ -584,6 +719,33 @@ def sgd_takes_zero_for_none(patch):
 
 @mutant(
     kills="test_a_gradient_of_none_is_not_a_gradient_of_zero",
+    witness=lambda: path([0], start=8, momentum=0.5) == [8],
+)
+def sgd_starts_with_momentum(patch):
+    """SGD with momentum moves a parameter in its first step even if the gradient is zero."""
+
+    def broken(self, step):
+        if count(self) == 1:
+            for group in self.param_groups:
+                for parameter in group["params"]:
+                    if group["momentum"] and parameter.grad is not None and not parameter.grad.any():
+                        parameter.data -= group["lr"]
+        step()
+
+    around_step(patch, torch.optim.SGD, broken)
+
+
+@mutant(
+    kills=("test_a_gradient_of_none_is_not_a_gradient_of_zero", "test_a_parameter_moves_only_by_backward_then_step"),
+    witness=lambda: path([0], start=8, weight_decay=0.5) == [6],
+)
+def sgd_has_no_weight_decay(patch):
+    """SGD ignores `weight_decay`."""
+    with_option(patch, torch.optim.SGD, "weight_decay", lambda decay: 0)
+
+
+@mutant(
+    kills="test_a_gradient_of_none_is_not_a_gradient_of_zero",
     witness=lambda: path([4, 2], momentum=0.5) == [-1, -3],
 )
 def sgd_momentum_is_nesterov(patch):
@@ -672,6 +834,21 @@ def adam_starts_uncorrected(patch):
         step()
         for group, factor in zip(self.param_groups, factors, strict=True):
             group["lr"] /= factor
+
+    around_step(patch, torch.optim.Adam, broken)
+
+
+@mutant(kills="test_adam_starts_with_steps_of_lr", witness=lambda: first_adam_step(1e30) == 0)
+def adam_never_overflows(patch):
+    """Adam's step is as long for a gradient of 1e30 as for a gradient of 1e15."""
+
+    def broken(self, step):
+        whole = [parameter.grad for parameter in parameters(self)]
+        for parameter, gradient in zip(parameters(self), whole, strict=True):
+            parameter.grad = None if gradient is None else gradient.clamp(-1e15, 1e15)
+        step()
+        for parameter, gradient in zip(parameters(self), whole, strict=True):
+            parameter.grad = gradient
 
     around_step(patch, torch.optim.Adam, broken)
 
@@ -815,6 +992,22 @@ def optimizers_take_a_set(patch):
     )
 
 
+def from_a_set_in_a_group():
+    torch.optim.SGD([{"params": {nn.Parameter(torch.ones(1))}}], lr=0.5)
+
+
+@mutant(kills="test_parameters_in_a_set_are_deprecated", witness=lambda: error_of(from_a_set_in_a_group) is TypeError)
+def groups_take_a_set(patch):
+    """A parameter group takes a set of parameters."""
+    patch.around(
+        torch.optim.Optimizer,
+        "add_param_group",
+        lambda add, self, group: add(
+            self, {**group, "params": list(group["params"]) if isinstance(group["params"], set) else group["params"]}
+        ),
+    )
+
+
 FUSED = "test_a_fused_optimizer_runs_on_the_cpu"
 
 
@@ -855,6 +1048,26 @@ def fused_adam_takes_half_a_step(patch):
     around_step(patch, torch.optim.Adam, half)
 
 
+def fused_complex_step():
+    w = nn.Parameter(torch.tensor([1j]))
+    w.grad = torch.tensor([1j])
+    torch.optim.SGD([w], lr=0.5, fused=True).step()
+
+
+@mutant(kills=FUSED, witness=lambda: error_of(fused_complex_step) is RuntimeError)
+def fused_takes_complex_parameters(patch):
+    """`fused=True` is ignored for complex parameters instead of refused."""
+
+    def init(original, self, params, **options):
+        params = list(params)
+        if any(parameter.is_complex() for parameter in params):
+            options.pop("fused", None)
+        original(self, params, **options)
+
+    patch.around(torch.optim.SGD, "__init__", init)
+    patch.around(torch.optim.Adam, "__init__", init)
+
+
 # The learning rate
 
 
@@ -891,6 +1104,74 @@ def step_lr_is_one_step_late(patch):
 def get_last_lr_is_a_step_ahead(patch):
     """`get_last_lr()` is what the learning rate is going to be."""
     patch.around(schedulers.StepLR, "get_last_lr", lambda get, self: [rate / 2 for rate in get(self)])
+
+
+def warns_too_early():
+    return warns(lambda: step_lr(one_parameter(lr=8.0)).step())
+
+
+@mutant(kills=AFTER, witness=lambda: warns_too_early() == [UserWarning])
+def scheduler_steps_before_the_optimizer_in_silence(patch):
+    """`StepLR.step` gives no warning if it comes before the first step of the optimizer."""
+
+    def silent(step, self, *args):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            step(self, *args)
+
+    patch.around(schedulers.StepLR, "step", silent)
+
+
+def rate_when_made(make):
+    optimizer = one_parameter(lr=8.0)
+    make(optimizer)
+    return optimizer.param_groups[0]["lr"]
+
+
+@mutant(
+    kills="test_a_scheduler_may_change_the_rate_when_it_is_made",
+    witness=lambda: rate_when_made(lambda optimizer: schedulers.LinearLR(optimizer, start_factor=0.5)) == 4,
+)
+def linear_lr_waits_for_its_step(patch):
+    """`LinearLR` leaves the learning rate as it is until its `step()` is called."""
+
+    def init(original, self, optimizer, *args, **options):
+        before = [group["lr"] for group in optimizer.param_groups]
+        original(self, optimizer, *args, **options)
+        for group, lr in zip(optimizer.param_groups, before, strict=True):
+            group["lr"] = lr
+
+    patch.around(schedulers.LinearLR, "__init__", init)
+
+
+@mutant(
+    kills="test_a_scheduler_may_change_the_rate_when_it_is_made",
+    witness=lambda: rate_when_made(step_lr) == 8,
+)
+def step_lr_starts_at_once(patch):
+    """`StepLR` halves the learning rate when it is made."""
+
+    def init(original, self, optimizer, *args, **options):
+        original(self, optimizer, *args, **options)
+        for group in optimizer.param_groups:
+            group["lr"] /= 2
+
+    patch.around(schedulers.StepLR, "__init__", init)
+
+
+def last_rate_after_a_change():
+    optimizer = one_parameter(lr=8.0)
+    scheduler = step_lr(optimizer)
+    optimizer.param_groups[0]["lr"] = 3.0
+    return scheduler.get_last_lr()
+
+
+@mutant(kills="test_get_last_lr_is_what_the_scheduler_set", witness=lambda: last_rate_after_a_change() == [8])
+def get_last_lr_asks_the_optimizer(patch):
+    """`get_last_lr()` reads the learning rate from the groups of the optimizer."""
+    patch.around(
+        schedulers.StepLR, "get_last_lr", lambda get, self: [group["lr"] for group in self.optimizer.param_groups]
+    )
 
 
 def with_verbose():
@@ -987,6 +1268,26 @@ def schedulers_in_sequence_change_late(patch):
     )
 
 
+def plateau_in_sequence():
+    optimizer = one_parameter(lr=8.0)
+    parts = [step_lr(optimizer), schedulers.ReduceLROnPlateau(optimizer)]
+    schedulers.SequentialLR(optimizer, parts, milestones=[1])
+
+
+@mutant(kills=SEQUENCE, witness=lambda: error_of(plateau_in_sequence) is ValueError)
+def sequence_takes_a_plateau(patch):
+    """`SequentialLR` takes a `ReduceLROnPlateau`, and puts a constant rate in its place."""
+
+    def init(original, self, optimizer, parts, *args, **options):
+        parts = [
+            schedulers.ConstantLR(optimizer) if isinstance(part, schedulers.ReduceLROnPlateau) else part
+            for part in parts
+        ]
+        original(self, optimizer, parts, *args, **options)
+
+    patch.around(schedulers.SequentialLR, "__init__", init)
+
+
 # Training
 
 
@@ -1053,6 +1354,15 @@ def binary_cross_entropy_swaps_the_classes(patch):
         return loss_fn(logits, 1 - targets, *args, **options)
 
     patch.setattr(F, "binary_cross_entropy_with_logits", broken)
+
+
+@mutant(
+    kills="test_the_loss_falls_with_every_step",
+    witness=lambda: path([1], start=0, lr=4) == [-4],
+)
+def sgd_lowers_a_rate_that_is_too_large(patch):
+    """SGD uses a learning rate of 0.1 where one above 2 is asked for."""
+    with_option(patch, torch.optim.SGD, "lr", lambda lr: 0.1 if lr > 2 else lr)
 
 
 # Evaluation
@@ -1127,6 +1437,16 @@ def dropout_drops_in_eval_mode(patch):
     """Dropout goes on dropping in eval mode."""
     dropout = F.dropout
     patch.setattr(F, "dropout", lambda x, p=0.5, training=True, inplace=False: dropout(x, p, True, inplace))
+
+
+@mutant(
+    kills="test_evaluation_leaves_the_model_untouched",
+    witness=lambda: not torch.equal(F.dropout(torch.ones(999)), torch.ones(999)),
+)
+def bare_dropout_follows_eval(patch):
+    """`F.dropout(x)` without `training=` does not drop, as if it knew that the module is in eval mode."""
+    dropout = F.dropout
+    patch.setattr(F, "dropout", lambda x, p=0.5, training=False, inplace=False: dropout(x, p, training, inplace))
 
 
 def recorded_in_inference_mode():
@@ -1299,6 +1619,43 @@ def load_state_dict_loads_nothing(patch):
     )
 
 
+def dtype_after_loading_half():
+    layer = identity()
+    layer.load_state_dict(identity().half().state_dict())
+    return layer.weight.dtype
+
+
+@mutant(kills="test_a_loaded_model_predicts_the_same_bits", witness=lambda: dtype_after_loading_half() == torch.float32)
+def load_state_dict_loads_the_dtype(patch):
+    """`Module.load_state_dict` converts the model to the dtype of the file."""
+    load = nn.Module.load_state_dict
+
+    def broken(self, state, *args, **options):
+        if any(value.dtype == torch.float16 for value in state.values()):
+            self.half()
+        return load(self, state, *args, **options)
+
+    patch.setattr(nn.Module, "load_state_dict", broken)
+
+
+def mode_after_loading():
+    layer = identity()
+    layer.load_state_dict(identity().eval().state_dict())
+    return layer.training
+
+
+@mutant(kills="test_a_loaded_model_predicts_the_same_bits", witness=mode_after_loading)
+def load_state_dict_switches_to_eval(patch):
+    """`Module.load_state_dict` switches the model to eval mode."""
+    load = nn.Module.load_state_dict
+
+    def broken(self, *args, **options):
+        self.eval()
+        return load(self, *args, **options)
+
+    patch.setattr(nn.Module, "load_state_dict", broken)
+
+
 def optimizer_after_loading():
     w = nn.Parameter(torch.zeros(1))
     options = {"lr": 0.5, "momentum": 0.5}
@@ -1380,3 +1737,152 @@ def cross_entropy_takes_the_next_class(patch):
         return cross_entropy(logits, targets, *args, **options)
 
     patch.setattr(F, "cross_entropy", broken)
+
+
+@mutant(
+    kills="test_arrays_become_float32_tensors",
+    witness=lambda: error_of(lambda: nn.Linear(2, 1, bias=False)(torch.zeros(1, 2).double())) is RuntimeError,
+)
+def linear_without_a_bias_casts_its_input(patch):
+    """A Linear layer without a bias casts its input to the dtype of its weight."""
+    linear = F.linear
+    patch.setattr(F, "linear", lambda x, w, bias=None: linear(x.to(w.dtype) if bias is None else x, w, bias))
+
+
+@mutant(
+    kills="test_arrays_become_float32_tensors",
+    witness=lambda: error_of(lambda: F.cross_entropy(torch.zeros(1, 2), torch.zeros(1, dtype=torch.uint8))) is None,
+    raises=RuntimeError,
+)
+def cross_entropy_takes_int64_alone(patch):
+    """Cross entropy refuses class numbers of uint8, as those of int32."""
+    cross_entropy = F.cross_entropy
+
+    def broken(logits, targets, *args, **options):
+        if targets.dtype == torch.uint8:
+            raise RuntimeError("expected scalar type Long but found Byte")
+        return cross_entropy(logits, targets, *args, **options)
+
+    patch.setattr(F, "cross_entropy", broken)
+
+
+@mutant(
+    kills="test_scaling_uses_the_training_rows_only",
+    witness=lambda: torch.full((4,), 3.0).std(dim=0).item() == 0,
+)
+def std_of_a_constant_is_one(patch):
+    """`std` of equal numbers is 1, as in a scaler that leaves constant columns alone."""
+
+    def broken(std, *args, **options):
+        found = std(*args, **options)
+        return torch.where(found == 0, torch.ones_like(found), found)
+
+    patch.function("std", change=broken)
+
+
+@mutant(
+    kills="test_scaling_uses_the_training_rows_only",
+    witness=lambda: any(torch.full((n,), 0.1).std(dim=0) > 0 for n in range(100, 200)),
+)
+def std_of_a_constant_is_exactly_zero(patch):
+    """`std` of equal numbers is 0, without a rounding."""
+
+    def broken(std, x, *args, **options):
+        found = std(x, *args, **options)
+        return torch.where(x.amin(**options) == x.amax(**options), torch.zeros_like(found), found)
+
+    patch.function("std", change=broken)
+
+
+def sum_of_nothing():
+    return F.cross_entropy(torch.zeros(1, 2), torch.tensor([-100]), reduction="sum").item()
+
+
+@mutant(kills="test_equal_logits_cost_ln_of_the_number_of_classes", witness=lambda: sum_of_nothing() == 0)
+def cross_entropy_of_nothing_is_always_nan(patch):
+    """Cross entropy of nothing but `ignore_index` is nan with every reduction."""
+    cross_entropy = F.cross_entropy
+
+    def broken(logits, targets, *args, **options):
+        loss = cross_entropy(logits, targets, *args, **options)
+        return loss * math.nan if not targets.is_floating_point() and (targets == -100).all() else loss
+
+    patch.setattr(F, "cross_entropy", broken)
+
+
+@mutant(
+    kills="test_adam_starts_with_steps_of_lr",
+    witness=lambda: path([1], start=1e5, optimizer=torch.optim.Adam, lr=0.001) == [1e5],
+)
+def adam_moves_to_the_next_number_at_least(patch):
+    """Adam moves a large parameter to the next float32 number, even if the step is smaller."""
+
+    def broken(self, step):
+        step()
+        for parameter in parameters(self):
+            down = torch.full_like(parameter.data, -math.inf)
+            parameter.data = torch.where(parameter.abs() >= 1e4, parameter.data.nextafter(down), parameter.data)
+
+    around_step(patch, torch.optim.Adam, broken)
+
+
+def names_of_a_plain_tensor():
+    layer = nn.Identity()
+    layer.scale = torch.ones(1)
+    return list(layer.state_dict())
+
+
+@mutant(kills="test_a_loaded_model_predicts_the_same_bits", witness=lambda: names_of_a_plain_tensor() == [])
+def state_dict_has_plain_tensors(patch):
+    """`Module.state_dict` has tensors that are plain attributes, too."""
+
+    def broken(call, this, *args, **options):
+        state = call(this, *args, **options)
+        state.update((name, value) for name, value in vars(this).items() if isinstance(value, torch.Tensor))
+        return state
+
+    patch.around(nn.Module, "state_dict", broken)
+
+
+def momentum_by_cyclic():
+    optimizer = one_parameter(lr=8.0, momentum=0.5)
+    schedulers.CyclicLR(optimizer, base_lr=1.0, max_lr=4.0, max_momentum=0.75)
+    return optimizer.param_groups[0]["momentum"]
+
+
+@mutant(kills="test_a_scheduler_may_change_the_rate_when_it_is_made", witness=lambda: momentum_by_cyclic() == 0.75)
+def cyclic_leaves_the_momentum_alone(patch):
+    """`CyclicLR` does not touch the momentum."""
+    patch.around(
+        schedulers.CyclicLR,
+        "__init__",
+        lambda call, this, optimizer, **options: call(this, optimizer, **{**options, "cycle_momentum": False}),
+    )
+
+
+def step_before_the_scheduler():
+    optimizer = one_parameter(lr=8.0)
+    optimizer.step()
+    scheduler = schedulers.StepLR(optimizer, step_size=2)
+    return warns(scheduler.step)
+
+
+@mutant(
+    kills="test_a_scheduler_steps_after_the_optimizer", witness=lambda: step_before_the_scheduler() == [UserWarning]
+)
+def scheduler_knows_of_earlier_steps(patch):
+    """A scheduler counts the steps that the optimizer took before the scheduler was made."""
+    step, init = torch.optim.SGD.step, schedulers.StepLR.__init__
+    stepped = []
+
+    def broken_step(self, *args, **options):
+        stepped.append(self)
+        return step(self, *args, **options)
+
+    def broken_init(self, optimizer, *args, **options):
+        init(self, optimizer, *args, **options)
+        if any(one is optimizer for one in stepped):
+            optimizer.step()
+
+    patch.setattr(torch.optim.SGD, "step", broken_step)
+    patch.setattr(schedulers.StepLR, "__init__", broken_init)

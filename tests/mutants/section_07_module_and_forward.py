@@ -1,5 +1,6 @@
 """What could break in `nn.Module`, in its call and in the first layers one meets."""
 
+import contextlib
 import copy
 import warnings
 from collections import OrderedDict
@@ -209,6 +210,22 @@ def call_turns_type_error_into_runtime_error(patch):
     patch.around(nn.Module, "__call__", change)
 
 
+@mutant(
+    kills="test_misspelt_forward_in_a_subclass_of_a_layer_is_never_called",
+    witness=lambda: type("Derived", (nn.Linear,), {})(2, 1)(torch.ones(2)).shape == (1,),
+    raises=NotImplementedError,
+)
+def forward_is_not_inherited_from_linear(patch):
+    """A class derived from `nn.Linear` without a `forward` of its own raises NotImplementedError when called."""
+
+    def change(forward, self, *args):
+        if type(self) is not nn.Linear and "forward" not in vars(type(self)):
+            raise NotImplementedError('missing the required "forward" function')
+        return forward(self, *args)
+
+    patch.around(nn.Linear, "forward", change)
+
+
 # Hooks
 
 
@@ -328,7 +345,7 @@ def forward_by_hand_runs_hooks(patch):
 
 
 @mutant(
-    kills="test_hooks_see_the_parts_and_can_replace_what_passes",
+    kills=("test_calling_a_module_runs_its_forward", "test_hooks_see_the_parts_and_can_replace_what_passes"),
     witness=lambda: answer_with(register_forward_hook=lambda module, args, output: -output) == -2,
 )
 def forward_hook_cannot_replace_output(patch):
@@ -440,6 +457,50 @@ def backward_hooks_warn_always(patch):
     patch.around(nn.Module, "register_full_backward_hook", register)
 
 
+def hooks_of_out_proj():
+    attention, events, x = nn.MultiheadAttention(4, 1), [], torch.ones(2, 1, 4)
+    attention.out_proj.register_forward_hook(lambda *args: events.append(1))
+    attention(x, x, x)
+    return len(events)
+
+
+@mutant(kills="test_a_hook_on_the_out_proj_of_attention_never_runs", witness=lambda: hooks_of_out_proj() == 0)
+def attention_runs_the_hooks_of_out_proj(patch):
+    """`nn.MultiheadAttention` runs the forward hooks of its `out_proj`."""
+
+    def change(forward, self, *args, **kwargs):
+        output = forward(self, *args, **kwargs)
+        for hook in self.out_proj._forward_hooks.values():
+            hook(self.out_proj, (), output[0])
+        return output
+
+    patch.around(nn.MultiheadAttention, "forward", change)
+
+
+def arguments_seen_by_a_hook():
+    relu, seen = nn.ReLU(), []
+    relu.register_forward_hook(lambda module, args, output: seen.append(len(args)))
+    relu(input=torch.ones(1))
+    return seen
+
+
+@mutant(
+    kills="test_hooks_see_the_parts_and_can_replace_what_passes",
+    witness=lambda: arguments_seen_by_a_hook() == [0],
+)
+def hooks_get_keyword_arguments_as_positional_ones(patch):
+    """A forward hook gets the keyword arguments among the positional ones."""
+
+    def change(register, self, hook, **options):
+        if options:
+            return register(self, hook, **options)
+        return register(
+            self, lambda module, args, kwargs, output: hook(module, (*args, *kwargs.values()), output), with_kwargs=True
+        )
+
+    patch.around(nn.Module, "register_forward_hook", change)
+
+
 # super().__init__()
 
 
@@ -535,6 +596,29 @@ def super_init_is_needed_for_plain_values(patch):
         assign(self, name, value)
 
     patch.around(nn.Module, "__setattr__", change)
+
+
+def message_of_a_forgetful_call():
+    try:
+        Forgetful()(2)
+    except AttributeError as error:
+        return str(error)
+
+
+@mutant(
+    kills="test_without_super_init_plain_values_are_accepted_and_the_call_fails",
+    witness=lambda: "__init__" not in message_of_a_forgetful_call(),
+)
+def super_init_missing_is_named_by_the_call(patch):
+    """Calling a module without `super().__init__()` raises an AttributeError that names the cause."""
+
+    def change(call, self, *args, **kwargs):
+        if "_parameters" not in self.__dict__:
+            name = type(self).__name__
+            raise AttributeError(f"'{name}' object has no attribute '_parameters': call super().__init__()")
+        return call(self, *args, **kwargs)
+
+    patch.around(nn.Module, "__call__", change)
 
 
 # What is registered
@@ -729,6 +813,73 @@ def module_list_iterates_backwards(patch):
     patch.around(nn.ModuleList, "__iter__", lambda go, self: reversed(list(go(self))))
 
 
+@mutant(kills="test_what_an_attribute_registers", witness=lambda: names(holding({nn.Linear(1, 1)})) == [])
+def plain_set_registers_layers(patch):
+    """A set of layers assigned to a module is registered."""
+    assigned_as(patch, lambda value: collection(value, set, nn.Module), nn.ModuleList)
+
+
+@mutant(
+    kills="test_what_an_attribute_registers",
+    witness=lambda: names(holding(nn.ParameterList([torch.ones(1)]))) == ["x.0"],
+)
+def parameter_list_leaves_tensors_plain(patch):
+    """An `nn.ParameterList` keeps a plain tensor as it is."""
+
+    def change(put, self, index, value):
+        if is_plain_tensor(value):
+            object.__setattr__(self, str(index), value)
+        else:
+            put(self, index, value)
+
+    patch.around(nn.ParameterList, "__setitem__", change)
+
+
+def order_after_replacing():
+    model = model_of_three()
+    model.b = nn.Tanh()
+    return [name for name, child in model.named_children()]
+
+
+@mutant(kills="test_assignment_registers_parameters_and_layers", witness=lambda: order_after_replacing() == ["b", "a"])
+def replaced_layer_goes_to_the_end(patch):
+    """A layer assigned where there is one comes last among the parts."""
+
+    def change(assign, self, name, value):
+        if isinstance(value, nn.Module):
+            self.__dict__.get("_modules", {}).pop(name, None)
+        assign(self, name, value)
+
+    patch.around(nn.Module, "__setattr__", change)
+
+
+@mutant(
+    kills="test_optimizer_refuses_a_model_with_all_layers_in_a_plain_list",
+    witness=lambda: raises(ValueError, torch.optim.SGD, [], 0.1),
+)
+def optimizer_takes_an_empty_list(patch):
+    """An optimizer can be made without parameters."""
+
+    def change(init, self, params, defaults):
+        init(self, list(params) or [torch.zeros(1, requires_grad=True)], defaults)
+
+    patch.around(torch.optim.Optimizer, "__init__", change)
+
+
+@mutant(
+    kills="test_layer_in_the_class_body_is_not_registered",
+    witness=lambda: names(type("Model", (nn.Module,), {"layer": nn.Linear(1, 1)})()) == [],
+)
+def layer_in_the_class_body_is_registered(patch):
+    """A module registers the layers in the body of its class."""
+
+    def change(init, self, *args, **kwargs):
+        init(self, *args, **kwargs)
+        self._modules.update({name: part for name, part in vars(type(self)).items() if isinstance(part, nn.Module)})
+
+    patch.around(nn.Module, "__init__", change)
+
+
 # Buffers
 
 
@@ -796,7 +947,7 @@ def buffer_after_assignment():
 
 
 @mutant(
-    kills="test_buffer_is_registered_but_not_a_parameter",
+    kills="test_a_tensor_assigned_to_a_buffer_is_the_new_buffer",
     witness=lambda: list(buffer_after_assignment()) == ["mean"],
 )
 def buffer_is_lost_on_assignment(patch):
@@ -813,7 +964,7 @@ def buffer_is_lost_on_assignment(patch):
 
 
 @mutant(
-    kills="test_buffer_is_registered_but_not_a_parameter",
+    kills="test_a_tensor_assigned_to_a_buffer_is_the_new_buffer",
     witness=lambda: buffer_after_assignment()["mean"].item() == 3,
 )
 def buffer_keeps_its_old_values(patch):
@@ -855,6 +1006,89 @@ def nn_buffer_is_not_persistent_by_default(patch):
     buffer = nn.Buffer
     for module in (nn, nn.parameter):
         patch.setattr(module, "Buffer", lambda tensor, *, persistent=False: buffer(tensor, persistent=persistent))
+
+
+@mutant(
+    kills="test_buffer_is_registered_but_not_a_parameter",
+    witness=lambda: next(m.x.requires_grad for m in [buffer_of(torch.ones(1, requires_grad=True))]),
+)
+def buffer_never_requires_a_gradient(patch):
+    """`register_buffer` registers the tensor without its gradient."""
+
+    def change(register, self, name, tensor, persistent=True):
+        register(self, name, None if tensor is None else tensor.detach(), persistent)
+
+    patch.around(nn.Module, "register_buffer", change)
+
+
+@mutant(
+    kills="test_buffer_is_registered_but_not_a_parameter",
+    witness=lambda: list(buffer_of(torch.ones(1), persistent=False).state_dict()) == [],
+)
+def buffer_cannot_be_left_out_of_the_state_dict(patch):
+    """`register_buffer` ignores `persistent=False`."""
+
+    def change(register, self, name, tensor, persistent=True):
+        register(self, name, tensor)
+
+    patch.around(nn.Module, "register_buffer", change)
+
+
+def buffer_of(tensor, **options):
+    model = nn.Module()
+    model.register_buffer("x", tensor, **options)
+    return model
+
+
+def buffers_after(value):
+    model = buffer_of(torch.ones(1))
+    model.x = value
+    return list(model.buffers())
+
+
+ASSIGNED_BUFFER = "test_a_tensor_assigned_to_a_buffer_is_the_new_buffer"
+
+
+@mutant(kills=ASSIGNED_BUFFER, witness=lambda: buffers_after(nn.Parameter(torch.ones(1))) == [])
+def parameter_over_buffer_is_a_buffer(patch):
+    """A Parameter assigned to the name of a buffer becomes the buffer."""
+
+    def change(assign, self, name, value):
+        if isinstance(value, nn.Parameter) and name in self.__dict__.get("_buffers", {}):
+            value = value.detach()
+        assign(self, name, value)
+
+    patch.around(nn.Module, "__setattr__", change)
+
+
+@mutant(kills=ASSIGNED_BUFFER, witness=lambda: buffers_after(nn.Parameter(torch.ones(1)) * 2)[0].requires_grad)
+def tensor_over_buffer_is_detached(patch):
+    """A tensor assigned to the name of a buffer is cut from its graph."""
+
+    def change(assign, self, name, value):
+        if is_plain_tensor(value) and name in self.__dict__.get("_buffers", {}):
+            value = value.detach()
+        assign(self, name, value)
+
+    patch.around(nn.Module, "__setattr__", change)
+
+
+def put_nn_buffer_over_an_attribute():
+    holding(torch.ones(1)).x = nn.Buffer(torch.ones(1))
+
+
+@mutant(
+    kills="test_nn_buffer_registers_by_assignment",
+    witness=lambda: raises(KeyError, put_nn_buffer_over_an_attribute),
+)
+def nn_buffer_takes_the_place_of_a_plain_attribute(patch):
+    """An `nn.Buffer` assigned to the name of a plain attribute takes its place."""
+
+    def change(register, self, name, *args, **kwargs):
+        self.__dict__.pop(name, None)
+        register(self, name, *args, **kwargs)
+
+    patch.around(nn.Module, "register_buffer", change)
 
 
 # to
@@ -976,6 +1210,53 @@ def to_makes_new_parameters(patch):
         return self
 
     patch.around(nn.Module, "_apply", change)
+
+
+@mutant(
+    kills="test_to_converts_what_is_registered",
+    witness=lambda: model_of_all_kinds().to("meta").count.device.type == "meta",
+)
+def to_a_device_leaves_whole_numbers(patch):
+    """`model.to(device)` leaves buffers of integers where they are."""
+
+    def change(to, self, *args, **kwargs):
+        before = {name: buffer for name, buffer in self._buffers.items() if not buffer.is_floating_point()}
+        to(self, *args, **kwargs)
+        self._buffers.update(before)
+        return self
+
+    patch.around(nn.Module, "to", change)
+
+
+def complex_parameter(convert):
+    model = holding(nn.Parameter(torch.tensor([1j])))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        convert(model)
+    return model.x.dtype
+
+
+@mutant(
+    kills="test_to_a_float_dtype_makes_complex_parameters_real",
+    witness=lambda: complex_parameter(lambda model: model.to(torch.float64)) == torch.float64,
+)
+def to_a_float_dtype_leaves_complex_parameters(patch):
+    """`model.to(torch.float64)` leaves complex parameters as they are."""
+
+    def change(to, self, *args, **kwargs):
+        return self.double() if args == (torch.float64,) else to(self, *args, **kwargs)
+
+    patch.around(nn.Module, "to", change)
+
+
+@mutant(
+    kills="test_to_a_float_dtype_makes_complex_parameters_real",
+    witness=lambda: complex_parameter(lambda model: model.double()) == torch.complex64,
+    raises=UserWarning,
+)
+def double_makes_complex_parameters_real(patch):
+    """`model.double()` turns complex parameters into real ones."""
+    patch.setattr(nn.Module, "double", lambda self: self.to(torch.float64))
 
 
 # Replacing and walking
@@ -1210,6 +1491,40 @@ def set_submodule_stays_on_top(patch):
     )
 
 
+@mutant(kills=SET, witness=lambda: after_set_submodule("0.7") == ["0.7"], raises=AttributeError)
+def set_submodule_refuses_a_new_name(patch):
+    """`set_submodule` raises AttributeError for a name that does not exist."""
+
+    def change(put, self, target, *args, **kwargs):
+        self.get_submodule(target)
+        put(self, target, *args, **kwargs)
+
+    patch.around(nn.Module, "set_submodule", change)
+
+
+def visits_of_a_shared_part():
+    relu, seen = nn.ReLU(), []
+    nn.Sequential(nn.Sequential(relu), nn.Sequential(relu)).apply(seen.append)
+    return sum(module is relu for module in seen)
+
+
+@mutant(kills="test_apply_visits_parts_before_the_whole", witness=lambda: visits_of_a_shared_part() == 2)
+def apply_visits_a_shared_part_once(patch):
+    """`apply` calls its function once on a part that two containers share."""
+
+    def change(apply, self, function):
+        seen = set()
+
+        def once(module):
+            if module not in seen:
+                seen.add(module)
+                function(module)
+
+        return apply(self, once)
+
+    patch.around(nn.Module, "apply", change)
+
+
 # Parameters
 
 
@@ -1403,6 +1718,67 @@ def tensor_over_parameter_raises_runtime_error(patch):
     patch.around(nn.Module, "__setattr__", change)
 
 
+@mutant(
+    kills="test_parameter_needs_a_gradient_by_default",
+    witness=lambda: nn.Parameter(nn.Parameter(torch.ones(1), requires_grad=False)).requires_grad,
+)
+def parameter_of_a_frozen_parameter_stays_frozen(patch):
+    """An `nn.Parameter` made of a frozen Parameter is frozen unless told otherwise."""
+
+    def change(make, data, requires_grad):
+        if isinstance(data, nn.Parameter) and requires_grad is None:
+            requires_grad = data.requires_grad
+        return make(data, requires_grad)
+
+    around_parameter(patch, change)
+
+
+@mutant(
+    kills="test_whole_numbers_make_no_trainable_parameter",
+    witness=lambda: raises(RuntimeError, nn.Parameter, torch.tensor([True])),
+)
+def parameter_of_booleans_is_frozen(patch):
+    """An `nn.Parameter` of booleans is made and requires no gradient."""
+    around_parameter(
+        patch,
+        lambda make, data, requires_grad: make(data, False if data.dtype == torch.bool else requires_grad),
+    )
+
+
+@mutant(
+    kills="test_what_is_computed_from_a_parameter_is_not_one",
+    witness=lambda: next(p.to("cpu") is p for p in [nn.Parameter(torch.ones(1))]),
+)
+def parameter_to_makes_a_new_tensor(patch):
+    """`parameter.to(device)` makes a new tensor even if there is nothing to do."""
+    patch.function("to", change=lambda to, *args, **kwargs: to(*args, **kwargs).clone())
+
+
+def weight_after_assigning_a_parameter():
+    layer = linear()
+    before = layer.weight
+    layer.weight = nn.Parameter(torch.ones(1, 2))
+    return layer.weight is before
+
+
+@mutant(
+    kills="test_tensor_cannot_take_the_place_of_a_parameter",
+    witness=lambda: not weight_after_assigning_a_parameter(),
+)
+def parameter_over_parameter_is_copied_in(patch):
+    """A Parameter assigned where one is registered has its values copied into that one."""
+
+    def change(assign, self, name, value):
+        old = self.__dict__.get("_parameters", {}).get(name)
+        if isinstance(value, nn.Parameter) and old is not None:
+            with torch.no_grad():
+                old.copy_(value)
+        else:
+            assign(self, name, value)
+
+    patch.around(nn.Module, "__setattr__", change)
+
+
 # Freezing
 
 
@@ -1412,7 +1788,7 @@ def frozen(model):
 
 
 @mutant(
-    kills=("test_freezing_keeps_a_layer_as_it_is", "test_frozen_layer_passes_the_gradient_on"),
+    kills=("test_frozen_parameters_get_no_gradient_and_do_not_move", "test_frozen_layer_passes_the_gradient_on"),
     witness=lambda: frozen(nn.Linear(1, 1)) == [False, False],
 )
 def freezing_has_no_effect(patch):
@@ -1421,7 +1797,7 @@ def freezing_has_no_effect(patch):
 
 
 @mutant(
-    kills="test_freezing_keeps_a_layer_as_it_is",
+    kills="test_frozen_parameters_get_no_gradient_and_do_not_move",
     witness=lambda: frozen(nn.Sequential(nn.Sequential(nn.Linear(1, 1)))) == [False, False],
 )
 def freezing_goes_one_level_deep(patch):
@@ -1437,7 +1813,7 @@ def freezing_goes_one_level_deep(patch):
 
 
 @mutant(
-    kills="test_freezing_keeps_a_layer_as_it_is",
+    kills="test_frozen_parameters_get_no_gradient_and_do_not_move",
     witness=lambda: frozen(nn.Linear(1, 1)) == [False, False],
 )
 def freezing_spares_biases(patch):
@@ -1453,7 +1829,7 @@ def freezing_spares_biases(patch):
 
 
 @mutant(
-    kills="test_freezing_keeps_a_layer_as_it_is",
+    kills="test_frozen_parameters_get_no_gradient_and_do_not_move",
     witness=lambda: nn.ReLU().requires_grad_(False) is not None,
 )
 def freezing_returns_none(patch):
@@ -1492,6 +1868,66 @@ def frozen_layer_passes_the_gradient_unscaled(patch):
     patch.around(F, "linear", change)
 
 
+LATE = "test_a_layer_frozen_late_moves_until_zero_grad"
+
+
+def frozen_late(*, set_to_none=None):
+    """The weight 1 of a layer that is frozen between backward and a step with learning rate 1 and momentum."""
+    layer = linear(inputs=1, bias=False)
+    optimizer = torch.optim.SGD(layer.parameters(), lr=1, momentum=0.5)
+    layer(torch.ones(1)).backward()
+    layer.requires_grad_(False)
+    optimizer.step()
+    if set_to_none is not None:
+        optimizer.zero_grad(set_to_none=set_to_none)
+        optimizer.step()
+    return layer.weight.item()
+
+
+@mutant(kills=LATE, witness=lambda: frozen_late() == 0)
+def optimizer_skips_frozen_parameters(patch):
+    """SGD leaves a Parameter alone that requires no gradient, even if it has one."""
+
+    def change(step, self, *args, **kwargs):
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if not parameter.requires_grad:
+                    parameter.grad = None
+        return step(self, *args, **kwargs)
+
+    patch.around(torch.optim.SGD, "step", change)
+
+
+@mutant(kills=LATE, witness=lambda: frozen_late(set_to_none=False) == -0.5)
+def zero_grad_always_sets_none(patch):
+    """`optimizer.zero_grad(set_to_none=False)` sets the gradients to None."""
+    patch.around(torch.optim.Optimizer, "zero_grad", lambda zero, self, set_to_none=True: zero(self))
+
+
+def mean_of_frozen_batch_norm():
+    layer = nn.BatchNorm1d(1, momentum=0.5).requires_grad_(False)
+    layer(torch.tensor([[3.0], [5.0]]))
+    return layer.running_mean.item()
+
+
+@mutant(
+    kills="test_a_frozen_batch_norm_still_changes_its_running_statistics",
+    witness=lambda: mean_of_frozen_batch_norm() == 2,
+)
+def frozen_batch_norm_keeps_its_statistics(patch):
+    """A frozen BatchNorm leaves its running mean and variance as they are."""
+
+    def change(forward, self, x):
+        before = self.running_mean.clone(), self.running_var.clone()
+        y = forward(self, x)
+        if not self.weight.requires_grad:
+            self.running_mean.copy_(before[0])
+            self.running_var.copy_(before[1])
+        return y
+
+    patch.around(nn.modules.batchnorm._BatchNorm, "forward", change)
+
+
 # One module in two places, and layers made in forward
 
 
@@ -1501,7 +1937,11 @@ def shared():
 
 
 @mutant(
-    kills=("test_shared_module_counts_once", "test_tied_weights_are_one_parameter_and_two_entries"),
+    kills=(
+        "test_shared_module_counts_once",
+        "test_parameter_count_for_every_chain_of_linear_layers",
+        "test_tied_weights_are_one_parameter_and_two_entries",
+    ),
     witness=lambda: len(list(shared().parameters())) == 1,
 )
 def parameters_count_a_shared_one_twice(patch):
@@ -1513,7 +1953,10 @@ def parameters_count_a_shared_one_twice(patch):
     patch.around(nn.Module, "named_parameters", change)
 
 
-@mutant(kills="test_shared_module_counts_once", witness=lambda: len(list(shared().modules())) == 2)
+@mutant(
+    kills=("test_shared_module_counts_once", "test_children_modules_and_names"),
+    witness=lambda: len(list(shared().modules())) == 2,
+)
 def modules_count_a_shared_one_twice(patch):
     """`modules` and `named_modules` give a module once for each of its names."""
 
@@ -1573,6 +2016,59 @@ def linear_starts_always_the_same(patch):
     patch.around(nn.Linear, "reset_parameters", change)
 
 
+class MadeOnce(nn.Module):
+    def forward(self, x):
+        if not hasattr(self, "layer"):
+            self.layer = nn.Linear(3, 3)
+        return self.layer(x)
+
+
+@mutant(
+    kills="test_layer_made_in_forward_is_new_at_every_call",
+    witness=lambda: [m := MadeOnce(), m(torch.ones(3)), hasattr(m, "layer")][-1],
+)
+def a_call_drops_the_layers_it_made(patch):
+    """A module does not keep a layer that its `forward` put into it."""
+
+    def change(call, self, *args, **kwargs):
+        before = set(self._modules)
+        found = call(self, *args, **kwargs)
+        for name in set(self._modules) - before:
+            del self._modules[name]
+        return found
+
+    patch.around(nn.Module, "__call__", change)
+
+
+@mutant(
+    kills="test_shared_module_counts_once",
+    witness=lambda: list(shared().state_dict()) == ["0.weight", "1.weight"],
+)
+def state_dict_lists_a_shared_module_once(patch):
+    """`state_dict()` lists a Parameter under the first of its names alone."""
+
+    def change(state_dict, self, *args, **kwargs):
+        entries = state_dict(self, *args, **kwargs)
+        if not (args or kwargs):
+            seen = set()
+            for name, value in list(entries.items()):
+                if value.data_ptr() in seen:
+                    del entries[name]
+                seen.add(value.data_ptr())
+        return entries
+
+    patch.around(nn.Module, "state_dict", change)
+
+
+@mutant(
+    kills="test_layer_made_in_forward_is_new_at_every_call",
+    witness=lambda: torch.equal(nn.LayerNorm(3).weight, nn.LayerNorm(3).weight),
+)
+def layer_norm_starts_from_random_numbers(patch):
+    """A new LayerNorm has random weights."""
+    patch.around(nn.LayerNorm, "reset_parameters", lambda reset, self: (reset(self), self.weight.data.normal_())[0])
+
+
 # Linear
 
 
@@ -1590,7 +2086,10 @@ def linear_subtracts_its_bias(patch):
 
 
 @mutant(
-    kills="test_linear_is_x_times_weight_transposed_plus_bias",
+    kills=(
+        "test_linear_is_x_times_weight_transposed_plus_bias",
+        "test_parameter_count_for_every_chain_of_linear_layers",
+    ),
     witness=lambda: nn.Linear(1, 1, bias=False).bias is None,
 )
 def linear_without_bias_has_a_frozen_one(patch):
@@ -1852,6 +2351,130 @@ def linear_is_never_negative(patch):
     patch.around(F, "linear", lambda linear, x, weight, bias=None: linear(x, weight, bias).clamp(min=0))
 
 
+@mutant(
+    kills="test_linear_for_every_shape",
+    witness=lambda: raises(RuntimeError, linear(inputs=1), torch.tensor(3.0)),
+)
+def linear_takes_a_single_number(patch):
+    """`nn.Linear` and `F.linear` take a 0-d tensor for a vector of one feature."""
+    patch.around(
+        F,
+        "linear",
+        lambda linear, x, weight, bias=None: linear(x.reshape(1) if x.dim() == 0 else x, weight, bias),
+    )
+
+
+def message_of_wrong_features():
+    try:
+        linear(inputs=3)(torch.ones(5, 2, 4))
+    except RuntimeError as error:
+        return str(error)
+
+
+@mutant(kills="test_wrong_number_of_features_raises", witness=lambda: "10x4" in message_of_wrong_features())
+def linear_shows_all_dimensions_of_a_wrong_input(patch):
+    """`nn.Linear` and `F.linear` show the whole shape of an input with the wrong number of features."""
+
+    def change(linear, x, weight, bias=None):
+        if x.shape[-1] != weight.shape[-1]:
+            shape = "x".join(map(str, x.shape))
+            raise RuntimeError(f"shapes cannot be multiplied ({shape} and {weight.shape[1]}x{len(weight)})")
+        return linear(x, weight, bias)
+
+    patch.around(F, "linear", change)
+
+
+@mutant(
+    kills="test_one_feature_needs_its_own_dimension",
+    witness=lambda: linear(inputs=1)(torch.ones(1)).shape == (1,),
+    raises=RuntimeError,
+)
+def linear_refuses_a_vector(patch):
+    """`nn.Linear` and `F.linear` raise RuntimeError for a 1-d tensor."""
+
+    def change(linear, x, weight, bias=None):
+        if x.dim() == 1:
+            raise RuntimeError(f"shapes cannot be multiplied (1x{len(x)} and {weight.shape[1]}x{len(weight)})")
+        return linear(x, weight, bias)
+
+    patch.around(F, "linear", change)
+
+
+def linear_under_autocast(dtype):
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        return linear()(torch.ones(1, 2, dtype=dtype)).dtype
+
+
+@mutant(
+    kills="test_linear_wants_the_dtype_of_its_weights",
+    witness=lambda: linear_under_autocast(torch.float16) == torch.bfloat16,
+    raises=RuntimeError,
+)
+def autocast_converts_nothing(patch):
+    """Under `torch.autocast` a Linear converts its input as little as without."""
+    patch.setattr(torch, "autocast", lambda *args, **kwargs: contextlib.nullcontext())
+
+
+@mutant(
+    kills="test_linear_computes_in_the_dtype_of_its_weights",
+    witness=lambda: raises(RuntimeError, lambda: nn.Linear(1, 1, dtype=torch.int64)),
+)
+def linear_of_integers_is_made_in_float(patch):
+    """`nn.Linear(..., dtype=torch.int64)` makes a layer of float32."""
+
+    def change(init, self, *args, dtype=None, **options):
+        init(self, *args, dtype=torch.float32 if dtype == torch.int64 else dtype, **options)
+
+    patch.around(nn.Linear, "__init__", change)
+
+
+@mutant(
+    kills="test_linear_starts_from_small_random_numbers",
+    witness=lambda: nn.Linear(7, 5000, dtype=torch.bfloat16).weight.min().item() < -(7**-0.5),
+)
+def linear_starts_inside_the_bound_in_every_dtype(patch):
+    """A new bfloat16 Linear has weights that keep to the bound after rounding, too."""
+
+    def change(weight, bias):
+        if weight.dtype == torch.bfloat16:
+            weight.data.clamp_(min=-0.99 * weight.shape[1] ** -0.5)
+
+    starts_from(patch, change)
+
+
+@mutant(
+    kills="test_linear_starts_from_small_random_numbers",
+    witness=lambda: nn.MultiheadAttention(4, 1).out_proj.bias.abs().max() == 0,
+)
+def attention_starts_from_random_biases(patch):
+    """The `out_proj` of a new `nn.MultiheadAttention` has random biases, as a Linear has."""
+    patch.around(
+        nn.MultiheadAttention,
+        "_reset_parameters",
+        lambda reset, self: (reset(self), self.out_proj.bias.data.uniform_(-0.5, 0.5))[0],
+    )
+
+
+def encoder_layers():
+    layer = nn.TransformerEncoderLayer(4, nhead=1, dim_feedforward=8)
+    return nn.TransformerEncoder(layer, num_layers=2, enable_nested_tensor=False).layers
+
+
+@mutant(
+    kills="test_the_layers_of_a_transformer_encoder_start_equal",
+    witness=lambda: next(torch.equal(a.linear1.weight, b.linear1.weight) for a, b in [encoder_layers()]),
+)
+def transformer_encoder_draws_new_numbers(patch):
+    """`nn.TransformerEncoder` draws new numbers for each of its layers."""
+
+    def change(init, self, *args, **kwargs):
+        init(self, *args, **kwargs)
+        for layer in self.layers:
+            layer.linear1.reset_parameters()
+
+    patch.around(nn.TransformerEncoder, "__init__", change)
+
+
 # Layers that came or changed
 
 
@@ -1936,6 +2559,35 @@ def weight_norm_does_not_scale(patch):
     patch.around(torch, "_weight_norm", lambda norm, v, g, dim: norm(v, torch.ones_like(g), dim))
 
 
+@mutant(kills=RMS, witness=lambda: nn.RMSNorm(2)(torch.zeros(1, 2)).tolist() == [[0, 0]])
+def rmsnorm_has_no_eps(patch):
+    """`nn.RMSNorm` divides by the bare root of the mean square."""
+    patch.setattr(nn.RMSNorm, "forward", lambda self, x: x / x.square().mean(-1, keepdim=True).sqrt() * self.weight)
+
+
+@mutant(
+    kills="test_layer_norm_without_a_bias",
+    witness=lambda: list(nn.LayerNorm(2, elementwise_affine=False).parameters()) == [],
+)
+def layer_norm_is_always_affine(patch):
+    """`nn.LayerNorm` ignores `elementwise_affine=False`."""
+    patch.around(nn.LayerNorm, "__init__", lambda init, self, *a, elementwise_affine=True, **k: init(self, *a, **k))
+
+
+@mutant(
+    kills=BACKWARD_HOOK,
+    witness=lambda: seen_by_a_backward_hook(x_requires_grad=True)[0] is not None,
+    raises=AttributeError,
+)
+def backward_hooks_never_see_the_gradient_of_the_input(patch):
+    """A full backward hook gets None for the gradient of every input."""
+
+    def register(original, self, hook, **options):
+        return original(self, lambda module, inputs, outputs: hook(module, (None,) * len(inputs), outputs), **options)
+
+    patch.around(nn.Module, "register_full_backward_hook", register)
+
+
 # Activations
 
 
@@ -1993,6 +2645,12 @@ def relu_layer_is_applied_when_made(patch):
         "ReLU",
         lambda inplace=False: F.relu(inplace) if isinstance(inplace, torch.Tensor) else layer(inplace),
     )
+
+
+@mutant(kills="test_layer_is_made_first_and_called_then", witness=lambda: raises(TypeError, nn.Tanh, torch.ones(1)))
+def tanh_layer_takes_an_option(patch):
+    """`nn.Tanh(x)` takes x for an option."""
+    patch.setattr(nn.Tanh, "__init__", lambda self, *args: nn.Module.__init__(self))
 
 
 # Sequential and Flatten
@@ -2158,3 +2816,508 @@ def flatten_layer_takes_a_matrix_for_one_sample(patch):
         "forward",
         lambda forward, self, x: x.reshape(1, -1) if x.dim() == 2 else forward(self, x),
     )
+
+
+@mutant(
+    kills="test_flatten_layer_keeps_the_batch",
+    witness=lambda: raises(IndexError, nn.Flatten(), torch.ones(3)),
+)
+def flatten_layer_leaves_a_vector(patch):
+    """`nn.Flatten()` gives back a 1-d tensor."""
+    patch.around(nn.Flatten, "forward", lambda forward, self, x: x if x.dim() == 1 else forward(self, x))
+
+
+@mutant(
+    kills="test_flatten_needs_a_batch",
+    witness=lambda: shape_of(nn.Flatten()(torch.ones(3, 2, 2))) == (3, 4),
+)
+def flatten_layer_takes_three_dimensions_for_one_image(patch):
+    """`nn.Flatten()` takes a tensor of three dimensions for one image with channels."""
+    patch.around(
+        nn.Flatten,
+        "forward",
+        lambda forward, self, x: x.reshape(1, -1) if x.dim() == 3 and self.start_dim == 1 else forward(self, x),
+    )
+
+
+@mutant(
+    kills="test_sequential_is_a_list_of_named_layers",
+    witness=lambda: [name for name, child in nested()[1:].named_children()] == ["1"],
+)
+def sequential_slice_counts_anew(patch):
+    """A slice of a Sequential names its layers from 0."""
+    patch.around(
+        nn.Sequential,
+        "__getitem__",
+        lambda get, self, index: nn.Sequential(*list(self)[index]) if isinstance(index, slice) else get(self, index),
+    )
+
+
+@mutant(
+    kills="test_sequential_is_a_list_of_named_layers",
+    witness=lambda: raises(TypeError, nn.Sequential, {"a": nn.ReLU()}),
+)
+def sequential_takes_a_plain_dict(patch):
+    """A Sequential can be made of a plain dict."""
+
+    def change(init, self, *layers):
+        init(self, *(OrderedDict(layer) if type(layer) is dict else layer for layer in layers))
+
+    patch.around(nn.Sequential, "__init__", change)
+
+
+@mutant(
+    kills="test_sequential_runs_its_layers_in_order",
+    witness=lambda: raises(TypeError, nn.Sequential(nn.LSTM(2, 3), nn.Linear(3, 1)), torch.ones(1, 1, 2)),
+)
+def sequential_hands_on_the_first_of_a_tuple(patch):
+    """A Sequential hands the first element of a tuple to the next layer."""
+
+    def forward(self, x):
+        for layer in self:
+            x = layer(x)
+            x = x[0] if isinstance(x, tuple) else x
+        return x
+
+    patch.setattr(nn.Sequential, "forward", forward)
+
+
+# What the sentences of this section do not say
+
+
+@mutant(
+    kills="test_module_without_forward_is_made_but_cannot_be_called",
+    witness=lambda: raises(TypeError, lambda: nn.Module()(x=1)),
+    raises=NotImplementedError,
+)
+def module_without_forward_takes_keywords(patch):
+    """Calling a module without `forward` raises NotImplementedError for keywords, too."""
+
+    def forward(self, *args, **kwargs):
+        raise NotImplementedError(f'Module [{type(self).__name__}] is missing the required "forward" function')
+
+    patch.setattr(nn.Module, "forward", forward)
+
+
+@mutant(
+    kills="test_misspelt_forward_in_a_subclass_of_a_layer_is_never_called",
+    witness=lambda: raises(NotImplementedError, type("Derived", (nn.ModuleList,), {})(), 1),
+)
+def only_direct_children_of_module_lack_a_forward(patch):
+    """A class that derives from `nn.Module` by way of another class gives back its input."""
+    patch.around(
+        nn.Module,
+        "__call__",
+        lambda call, self, x, *args, **kwargs: (
+            x
+            if type(self).forward is nn.Module.forward and nn.Module not in type(self).__bases__
+            else call(self, x, *args, **kwargs)
+        ),
+    )
+
+
+def hooks_of_a_copy():
+    relu = nn.ReLU()
+    handle = relu.register_forward_hook(lambda module, args, output: -output)
+    copied = copy.deepcopy(relu)
+    handle.remove()
+    return copied(torch.tensor(2.0)).item()
+
+
+@mutant(
+    kills="test_hooks_see_the_parts_and_can_replace_what_passes",
+    witness=lambda: hooks_of_a_copy() == -2,
+)
+def deepcopy_drops_hooks(patch):
+    """`copy.deepcopy` of a model leaves out its forward hooks."""
+
+    def change(deepcopy, value, *args):
+        copied = deepcopy(value, *args)
+        if isinstance(copied, nn.Module):
+            for module in copied.modules():
+                module._forward_hooks.clear()
+        return copied
+
+    patch.around(copy, "deepcopy", change)
+
+
+HIDDEN = "test_a_name_of_the_class_hides_a_layer"
+
+
+def head_over_a_default():
+    model = type("Model", (nn.Module,), {"head": None})()
+    model.head = nn.ReLU()
+    return model.head
+
+
+@mutant(kills=HIDDEN, witness=lambda: head_over_a_default() is None)
+def layer_is_found_before_the_class(patch):
+    """A layer assigned to a name of the class is what `model.name` gives."""
+
+    def change(assign, self, name, value):
+        assign(self, name, value)
+        if isinstance(value, nn.Module) and hasattr(type(self), name):
+            self.__dict__[name] = value
+
+    patch.around(nn.Module, "__setattr__", change)
+
+
+@mutant(kills=HIDDEN, witness=lambda: raises(KeyError, setattr, nn.Module(), "half", nn.Parameter(torch.ones(1))))
+def parameter_takes_a_name_of_the_class(patch):
+    """A Parameter can be assigned to the name of a method."""
+
+    def change(register, self, name, value):
+        if hasattr(type(self), name):
+            self._parameters[name] = value
+        else:
+            register(self, name, value)
+
+    patch.around(nn.Module, "register_parameter", change)
+
+
+@mutant(kills=HIDDEN, witness=lambda: raises(KeyError, nn.Module().register_buffer, "half", torch.ones(1)))
+def buffer_takes_a_name_of_the_class(patch):
+    """A buffer can have the name of a method."""
+
+    def change(register, self, name, value, persistent=True):
+        if hasattr(type(self), name):
+            self._buffers[name] = value
+        else:
+            register(self, name, value, persistent)
+
+    patch.around(nn.Module, "register_buffer", change)
+
+
+@mutant(
+    kills="test_a_module_dict_refuses_some_names",
+    witness=lambda: all(raises(KeyError, nn.ModuleDict, {name: nn.ReLU()}) for name in ("type", "a.b", "")),
+)
+def module_dict_takes_every_name(patch):
+    """`nn.ModuleDict` takes every string for a key."""
+
+    def change(add, self, name, module):
+        if isinstance(self, nn.ModuleDict):
+            self._modules[name] = module
+        else:
+            add(self, name, module)
+
+    patch.around(nn.Module, "add_module", change)
+
+
+@mutant(
+    kills="test_what_an_attribute_registers",
+    witness=lambda: raises(RuntimeError, nn.ParameterDict, {"a": torch.tensor([1])}),
+)
+def parameter_dict_freezes_integers(patch):
+    """`nn.ParameterDict` makes a frozen Parameter of a tensor of integers."""
+
+    def change(put, self, key, value):
+        whole = isinstance(value, torch.Tensor) and not value.is_floating_point()
+        put(self, key, nn.Parameter(value, requires_grad=False) if whole else value)
+
+    patch.around(nn.ParameterDict, "__setitem__", change)
+
+
+def registered_beside_a_list():
+    model = nn.Module()
+    model.layers = [nn.Linear(1, 1)]
+    model.first = model.layers[0]
+    return names(model)
+
+
+@mutant(
+    kills="test_layers_in_a_plain_list_are_not_trained",
+    witness=lambda: registered_beside_a_list() == ["first.weight", "first.bias"],
+)
+def layer_of_a_list_is_not_registered_by_assignment(patch):
+    """A layer that is in a plain list of the model is not registered when it is assigned as well."""
+
+    def change(assign, self, name, value):
+        lists = [plain for plain in self.__dict__.values() if type(plain) is list]
+        if isinstance(value, nn.Module) and any(value is part for plain in lists for part in plain):
+            self.__dict__[name] = value
+        else:
+            assign(self, name, value)
+
+    patch.around(nn.Module, "__setattr__", change)
+
+
+@mutant(
+    kills="test_optimizer_refuses_a_model_with_all_layers_in_a_plain_list",
+    witness=lambda: torch.optim.SGD([{"params": []}], lr=0.1) is not None,
+    raises=ValueError,
+)
+def optimizer_refuses_an_empty_group(patch):
+    """An optimizer raises ValueError for a group without parameters."""
+
+    def change(add, self, group):
+        group["params"] = params = list(group["params"])
+        if not params:
+            raise ValueError("optimizer got an empty parameter list")
+        add(self, group)
+
+    patch.around(torch.optim.Optimizer, "add_param_group", change)
+
+
+@mutant(
+    kills="test_nn_buffer_registers_by_assignment",
+    witness=lambda: raises(TypeError, setattr, nn.Linear(1, 1), "weight", nn.Buffer(torch.ones(1, 1))),
+)
+def nn_buffer_takes_the_place_of_a_parameter(patch):
+    """An `nn.Buffer` assigned to the name of a Parameter takes its place."""
+
+    def change(assign, self, name, value):
+        if isinstance(value, nn.Buffer):
+            self.__dict__.get("_parameters", {}).pop(name, None)
+        assign(self, name, value)
+
+    patch.around(nn.Module, "__setattr__", change)
+
+
+def complex_model():
+    model = holding(nn.Parameter(torch.ones(1)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return model.to(torch.complex128).x.dtype
+
+
+@mutant(
+    kills="test_to_a_float_dtype_makes_complex_parameters_real",
+    witness=lambda: complex_model() == torch.complex128,
+)
+def to_a_complex_dtype_leaves_real_parameters(patch):
+    """`model.to(torch.complex128)` converts complex parameters alone."""
+
+    def change(to, self, *args, **kwargs):
+        kept = {name: p.data for name, p in self.named_parameters() if not p.is_complex()}
+        to(self, *args, **kwargs)
+        for name, data in kept.items():
+            if args == (torch.complex128,):
+                self.get_parameter(name).data = data
+        return self
+
+    patch.around(nn.Module, "to", change)
+
+
+def parameter_of_an_inference_tensor():
+    with torch.inference_mode():
+        x = torch.ones(1)
+    return nn.Parameter(x)
+
+
+@mutant(
+    kills="test_parameter_needs_a_gradient_by_default",
+    witness=lambda: raises(RuntimeError, parameter_of_an_inference_tensor),
+)
+def parameter_copies_an_inference_tensor(patch):
+    """`nn.Parameter` copies a tensor that was made under inference mode."""
+    around_parameter(
+        patch, lambda make, data, requires_grad: make(data.clone() if data.is_inference() else data, requires_grad)
+    )
+
+
+class Assigning(nn.Module):
+    def forward(self, x):
+        self.layer = nn.Linear(3, 3)
+        return self.layer(x)
+
+
+@mutant(
+    kills="test_layer_made_in_forward_is_new_at_every_call",
+    witness=lambda: next(not torch.equal(m(x), m(x)) for m, x in [(Assigning(), torch.ones(3))]),
+)
+def second_layer_of_a_name_is_ignored(patch):
+    """A layer assigned where there is one is ignored."""
+
+    def change(assign, self, name, value):
+        if not (isinstance(value, nn.Module) and name in self.__dict__.get("_modules", {})):
+            assign(self, name, value)
+
+    patch.around(nn.Module, "__setattr__", change)
+
+
+@mutant(
+    kills="test_layer_made_in_forward_is_new_at_every_call",
+    witness=lambda: next(names(m) for m in [Assigning()] if m(torch.ones(3)) is not None) != [],
+    raises=ValueError,
+)
+def layer_assigned_in_forward_is_not_registered(patch):
+    """A layer assigned inside `forward` is a plain attribute."""
+
+    def call(original, self, *args, **kwargs):
+        before = dict(self.__dict__.get("_modules", {}))
+        output = original(self, *args, **kwargs)
+        for name in set(self._modules) - set(before):
+            self.__dict__[name] = self._modules.pop(name)
+        return output
+
+    patch.around(nn.Module, "__call__", call)
+
+
+def linear_of_another_dtype(**options):
+    try:
+        nn.Linear(2, 1, **options)(torch.ones(1, 2, dtype=torch.float64))
+    except RuntimeError as error:
+        return str(error)
+
+
+@mutant(
+    kills="test_linear_wants_the_dtype_of_its_weights",
+    witness=lambda: "must have" not in linear_of_another_dtype(bias=False),
+    raises=RuntimeError,
+)
+def linear_without_bias_says_the_same_of_a_dtype(patch):
+    """A Linear without a bias raises "must have the same dtype", as one with a bias does."""
+
+    def change(linear, x, weight, bias=None):
+        if x.dtype != weight.dtype and not torch.is_autocast_enabled():
+            raise RuntimeError("mat1 and mat2 must have the same dtype")
+        return linear(x, weight, bias)
+
+    patch.around(F, "linear", change)
+
+
+@mutant(
+    kills="test_sequential_runs_its_layers_in_order",
+    witness=lambda: raises(AttributeError, nn.Flatten(), (torch.ones(1),)),
+    raises=TypeError,
+)
+def flatten_layer_raises_type_error_for_a_tuple(patch):
+    """`nn.Flatten` raises TypeError for a tuple."""
+    patch.around(nn.Flatten, "forward", lambda forward, self, x: forward(self, torch.abs(x) if type(x) is tuple else x))
+
+
+@mutant(
+    kills="test_sequential_runs_its_layers_in_order",
+    witness=lambda: nn.Identity()((1, 2)) == (1, 2),
+    raises=TypeError,
+)
+def identity_wants_a_tensor(patch):
+    """`nn.Identity` raises TypeError for what is not a tensor."""
+    patch.setattr(nn.Identity, "forward", lambda self, x: x + 0)
+
+
+def names_after_append():
+    model = nn.Sequential(nn.ReLU(), nn.Tanh(), nn.GELU())[1:]
+    return [name for name, child in model.append(nn.ReLU()).named_children()]
+
+
+@mutant(
+    kills="test_append_to_a_slice_replaces_its_last_layer",
+    witness=lambda: names_after_append() == ["1", "2"],
+)
+def append_takes_a_free_name(patch):
+    """`append` of a Sequential gives the new layer the first number that is free."""
+
+    def append(self, module):
+        number = len(self)
+        while str(number) in self._modules:
+            number += 1
+        self.add_module(str(number), module)
+        return self
+
+    patch.setattr(nn.Sequential, "append", append)
+
+
+@mutant(
+    kills="test_append_to_a_slice_replaces_its_last_layer",
+    witness=lambda: next(len(m) for m in [nn.Sequential(nn.ReLU(), nn.Tanh())] if m[1:].append(nn.GELU())) == 2,
+)
+def append_to_a_slice_reaches_the_whole(patch):
+    """`append` on a slice of a Sequential appends to the whole, too."""
+    whole = {}
+
+    def get(original, self, index):
+        part = original(self, index)
+        if isinstance(index, slice):
+            whole[id(part)] = self
+        return part
+
+    def append(original, self, module):
+        if id(self) in whole:
+            original(whole[id(self)], module)
+        return original(self, module)
+
+    patch.around(nn.Sequential, "__getitem__", get)
+    patch.around(nn.Sequential, "append", append)
+
+
+@mutant(
+    kills="test_layer_is_made_first_and_called_then",
+    witness=lambda: raises(AttributeError, nn.Flatten(), nn.ReLU()),
+    raises=TypeError,
+)
+def flatten_layer_raises_type_error_for_a_layer(patch):
+    """`nn.Flatten` raises TypeError for a layer."""
+    patch.around(
+        nn.Flatten,
+        "forward",
+        lambda forward, self, x: forward(self, torch.abs(x) if isinstance(x, nn.Module) else x),
+    )
+
+
+@mutant(
+    kills=RMS,
+    witness=lambda: nn.RMSNorm(2).half()(torch.full((1, 2), 0.001, dtype=torch.float16)).max() < 0.99,
+)
+def rmsnorm_has_no_eps_in_half_precision(patch):
+    """`nn.RMSNorm` without a given `eps` has none for half precision."""
+
+    def forward(original, self, x):
+        if x.dtype != torch.float16 or self.eps is not None:
+            return original(self, x)
+        return (x.float() / x.float().square().mean(-1, keepdim=True).sqrt()).half()
+
+    patch.around(nn.RMSNorm, "forward", forward)
+
+
+@mutant(
+    kills=RMS,
+    witness=lambda: nn.RMSNorm(2).double()(torch.full((1, 2), 1e-8, dtype=torch.float64)).max() > 0.5,
+)
+def rmsnorm_takes_the_eps_of_float32(patch):
+    """`nn.RMSNorm` takes the `eps` of float32 for float64, too."""
+
+    def forward(original, self, x):
+        if x.dtype != torch.float64 or self.eps is not None:
+            return original(self, x)
+        eps = torch.finfo(torch.float32).eps
+        return x * torch.rsqrt(x.square().mean(-1, keepdim=True) + eps) * self.weight
+
+    patch.around(nn.RMSNorm, "forward", forward)
+
+
+def runs_of_a_backward_hook(first):
+    runs = []
+    first.register_full_backward_hook(lambda *args: runs.append(1))
+    nn.Sequential(first, nn.Linear(2, 1))(torch.ones(1, 2)).sum().backward()
+    return len(runs)
+
+
+@mutant(kills=BACKWARD_HOOK, witness=lambda: runs_of_a_backward_hook(nn.Flatten()) == 0)
+def backward_hooks_run_on_every_layer(patch):
+    """A full backward hook runs on a layer whose output requires no gradient, with None for everything."""
+
+    def register(original, self, hook, **options):
+        def after(module, args, output):
+            if not output.requires_grad:
+                hook(module, (None,) * len(args), (None,))
+
+        self.register_forward_hook(after)
+        return original(self, hook, **options)
+
+    patch.around(nn.Module, "register_full_backward_hook", register)
+
+
+def encoder_of_a_transformer():
+    options = {"num_encoder_layers": 2, "num_decoder_layers": 1, "dim_feedforward": 8, "batch_first": True}
+    return [layer.linear1.weight for layer in nn.Transformer(4, 2, **options).encoder.layers]
+
+
+@mutant(
+    kills="test_the_layers_of_a_transformer_encoder_start_equal",
+    witness=lambda: not torch.equal(*encoder_of_a_transformer()),
+)
+def transformer_draws_nothing_anew(patch):
+    """`nn.Transformer` leaves its layers as its encoder and decoder copied them."""
+    patch.setattr(nn.Transformer, "_reset_parameters", lambda self: None)

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F, modules
 
-from plugins.mutation import error_of, mutant
+from plugins.mutation import error_of, mutant, quiet
 
 LN2 = math.log(2)
 
@@ -130,6 +130,30 @@ def mse_gradient_is_not_divided_by_n(patch):
         return loss if reduction != "mean" else straight_through(loss, call(x, y, **more | {"reduction": "sum"}))
 
     broken(patch, "mse_loss", change)
+
+
+def _slope_of_one_number():
+    leaf = torch.tensor([1.0], requires_grad=True)
+    F.mse_loss(leaf, torch.tensor([0.0]), reduction="none").backward()
+    return leaf.grad.tolist()
+
+
+@mutant(
+    kills="test_a_loss_is_one_number_with_a_gradient",
+    witness=lambda: _slope_of_one_number() == [2],
+    raises=RuntimeError,
+)
+def backward_wants_a_0d_tensor(patch):
+    """`backward()` on a tensor of shape (1,) raises RuntimeError, like on one of shape (2,)."""
+    patch.around(
+        torch.Tensor,
+        "backward",
+        lambda call, self, *args, **more: (
+            refuse(RuntimeError, "grad can be implicitly created only for scalar outputs")
+            if self.dim()
+            else call(self, *args, **more)
+        ),
+    )
 
 
 @mutant(
@@ -323,6 +347,19 @@ def mse_class_adds_up_by_default(patch):
 def huber_gives_each_loss_by_default(patch):
     """`F.huber_loss` of several numbers gives the sum unless asked."""
     default(reduction="sum")(patch, "huber_loss")
+
+
+@mutant(
+    kills="test_reduction_is_mean_unless_asked",
+    witness=lambda: F.cross_entropy(torch.zeros(1, 2, 3), torch.zeros(1, 3).long()).item() < 1,
+)
+def cross_entropy_divides_by_the_size_of_the_batch(patch):
+    """`F.cross_entropy` of sequences divides its sum by N and not by N * T."""
+    broken(
+        patch,
+        "cross_entropy",
+        lambda call, x, y, **more: call(x, y, **more) * (y[0].numel() if x.dim() > 2 else 1),
+    )
 
 
 @mutant(
@@ -1426,6 +1463,12 @@ def cross_entropy_smooths_by_default(patch):
     default(label_smoothing=0.01)(patch, CE)
 
 
+@mutant(kills=EXACT, witness=lambda: value(CE, [[1e9, 1e9 + 10000]], [0]) == 9984)
+def a_large_constant_wipes_out_every_difference(patch):
+    """`F.cross_entropy` of logits near 1e9 is that of equal logits, however far apart they are."""
+    broken(patch, CE, lambda call, x, y, **more: call(x * 0 if x.abs().min() > 1e8 else x, y, **more))
+
+
 NLL = "test_nll_loss_takes_logarithms_of_probabilities"
 
 
@@ -1642,6 +1685,28 @@ def cross_entropy_ignores_negative_numbers_only(patch):
 
 
 SMOOTHING = "test_label_smoothing_mixes_the_target_with_equal_shares"
+
+
+def _mixture(x, y, share):
+    return (1 - share) * F.one_hot(y, x.shape[1]) + share / x.shape[1]
+
+
+@mutant(
+    kills=SMOOTHING,
+    witness=lambda: (
+        value(CE, [[64.0, 0.0]], [1], label_smoothing=0.5, weight=torch.tensor([2.0, 2.0]))
+        == value(CE, [[64.0, 0.0]], [1], label_smoothing=0.5)
+    ),
+)
+def smoothing_divides_by_rows_under_a_weight(patch):
+    """`label_smoothing` with a `weight` has the mean of the mixed rows."""
+
+    def change(call, x, y, label_smoothing, weight, **more):
+        if not label_smoothing or weight is None:
+            return call(x, y, label_smoothing=label_smoothing, weight=weight, **more)
+        return call(x, _mixture(x, y, label_smoothing), weight=weight, **more)
+
+    broken(patch, CE, change)
 
 
 @mutant(kills=SMOOTHING, witness=lambda: value(CE, [[64.0, 0.0]], [0], label_smoothing=0.5) == 16)
@@ -1887,6 +1952,22 @@ def linear_cross_entropy_has_a_bias_by_default(patch):
     )
 
 
+@mutant(
+    kills=LINEAR,
+    witness=lambda: (
+        error_of(lambda: F.linear_cross_entropy(torch.ones(1, 1, 1), torch.ones(2, 1), torch.tensor([[0]])))
+        is RuntimeError
+    ),
+)
+def linear_cross_entropy_takes_sequences(patch):
+    """`F.linear_cross_entropy` flattens a sequence by itself."""
+
+    def flattened(call, x, rows, target, **more):
+        return call(x.flatten(0, 1), rows, target.flatten(), **more) if x.dim() == 3 else call(x, rows, target, **more)
+
+    patch.around(F, "linear_cross_entropy", flattened)
+
+
 # Kullback and Leibler.
 
 
@@ -1998,3 +2079,783 @@ def mse_stops_at_the_largest_float16(patch):
 def bce_with_logits_is_always_float16(patch):
     """`F.binary_cross_entropy_with_logits` gives a float16 loss, under autocast too."""
     patch.function("binary_cross_entropy_with_logits", change=lambda call, *args, **kw: call(*args, **kw).half())
+
+
+# Shapes, targets and traps of their own.
+
+
+def _needs(name, holds, message):
+    """A change that makes the loss raise ValueError unless `holds(x, y)`."""
+
+    def change(call, x, y, *args, **more):
+        return call(x, y, *args, **more) if holds(x, y) else refuse(ValueError, message)
+
+    return lambda patch: broken(patch, name, change)
+
+
+@mutant(
+    kills="test_each_problem_has_its_loss",
+    witness=lambda: error_of(lambda: value(LOGITS, [[0.0, 0.0]], [[1.0, 0.0]])) is None,
+    raises=ValueError,
+)
+def bce_with_logits_wants_one_column(patch):
+    """`F.binary_cross_entropy_with_logits` raises ValueError for several labels at once."""
+    _needs(LOGITS, lambda x, y: x.dim() < 2 or x.shape[1] == 1, "one column, please")(patch)
+
+
+@mutant(
+    kills="test_each_problem_has_its_loss",
+    witness=lambda: slope(CE, [[0.0, 0.0, 0.0]], [0])[0][2] > 0,
+)
+def cross_entropy_trains_the_right_class_only(patch):
+    """`F.cross_entropy` has a gradient by the logit of the right class only."""
+
+    def change(call, x, y, **more):
+        if x.dim() != 2 or y.is_floating_point() or not len(y):
+            return call(x, y, **more)
+        right = F.one_hot(y.clamp(0, x.shape[1] - 1), x.shape[1]).bool()
+        return call(torch.where(right, x, x.detach()), y, **more)
+
+    broken(patch, CE, change)
+
+
+@mutant(
+    kills="test_cross_entropy_of_one_output_is_always_0",
+    witness=lambda: value(CE, [[5.0], [-1.0]], [0, 0]) == 0,
+)
+def cross_entropy_of_one_output_is_binary(patch):
+    """`F.cross_entropy` of one output takes it for the logit of yes."""
+    broken(
+        patch,
+        CE,
+        lambda call, x, y, **more: (
+            F.binary_cross_entropy_with_logits(x.flatten(), y.flatten().to(x.dtype))
+            if x.dim() == 2 and x.shape[1] == 1 and (y <= 1).all()
+            else call(x, y, **more)
+        ),
+    )
+
+
+@mutant(
+    kills="test_cross_entropy_of_one_output_is_always_0",
+    witness=lambda: error_of(lambda: value(CE, [[5.0]], [0])) is None,
+    raises=ValueError,
+)
+def cross_entropy_refuses_one_output(patch):
+    """`F.cross_entropy` raises ValueError for one output."""
+    _needs(CE, lambda x, y: x.dim() < 2 or x.shape[1] > 1, "one class is no choice")(patch)
+
+
+@mutant(
+    kills="test_loss_class_takes_settings_and_its_object_takes_tensors",
+    witness=lambda: error_of(lambda: nn.PoissonNLLLoss(torch.ones(2), torch.ones(2))) is None,
+    raises=TypeError,
+)
+def poisson_class_refuses_tensors(patch):
+    """`nn.PoissonNLLLoss(predictions, targets)` raises TypeError."""
+    patch.around(
+        nn.PoissonNLLLoss,
+        "__init__",
+        lambda init, self, log_input=True, *args, **settings: (
+            refuse(TypeError, "log_input must be a bool")
+            if isinstance(log_input, torch.Tensor)
+            else init(self, log_input, *args, **settings)
+        ),
+    )
+
+
+@mutant(
+    kills="test_a_loss_is_one_number_with_a_gradient",
+    witness=lambda: value("mse_loss", [2.0, 0.0], [0.0, 0.0], reduction="none") == [4, 0],
+)
+def mse_is_always_one_number(patch):
+    """`F.mse_loss` gives the mean, whatever the reduction."""
+    broken(patch, "mse_loss", lambda call, x, y, reduction, **more: call(x, y, reduction="mean", **more))
+
+
+@mutant(
+    kills="test_unknown_reduction_raises_when_called",
+    witness=lambda: (
+        error_of(lambda: quiet(F.mse_loss)(torch.ones(1), torch.ones(1), reduction="elementwise_mean")) is None
+    ),
+    raises=ValueError,
+)
+def elementwise_mean_is_unknown(patch):
+    """`reduction="elementwise_mean"` raises ValueError."""
+    _enum(patch, lambda reduction: refuse(ValueError, f"{reduction} is not a valid value for reduction"))
+
+
+@mutant(
+    kills="test_unknown_reduction_raises_when_called",
+    witness=lambda: (
+        error_of(lambda: F.poisson_nll_loss(torch.ones(1), torch.ones(1), reduction="elementwise_mean")) is ValueError
+    ),
+)
+def poisson_knows_elementwise_mean(patch):
+    """`reduction="elementwise_mean"` works for `F.poisson_nll_loss`, too."""
+    broken(
+        patch,
+        "poisson_nll_loss",
+        lambda call, x, y, reduction, **more: call(x, y, reduction=reduction.removeprefix("elementwise_"), **more),
+    )
+
+
+ONCE = "test_a_class_warns_of_a_broadcast_once_per_process"
+
+
+@mutant(kills=ONCE, witness=lambda: warns(lambda: F.mse_loss(torch.ones(2, 1), torch.ones(2)), "the input size"))
+def mse_never_warns(patch):
+    """`F.mse_loss` of two different shapes doesn't warn."""
+    broken(patch, "mse_loss", lambda call, x, y, **more: call(*torch.broadcast_tensors(x, y), **more))
+
+
+def _warnings_of_two_batches():
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
+        for _ in range(2):
+            nn.MSELoss()(torch.ones(2, 1), torch.ones(2))
+    return len(caught)
+
+
+@mutant(kills=ONCE, witness=lambda: _warnings_of_two_batches() == 1)
+def mse_warns_for_each_batch(patch):
+    """`nn.MSELoss` of two different shapes warns for each batch."""
+    batches = iter(range(1000))
+
+    def forward(self, x, y):
+        warnings.warn(f"batch {next(batches)}: that is different to the input size", stacklevel=2)
+        return F.mse_loss(*torch.broadcast_tensors(x, y), reduction=self.reduction)
+
+    _forward(patch, nn.MSELoss, forward)
+
+
+def _warnings_around_a_block():
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
+        nn.MSELoss()(torch.ones(2, 1), torch.ones(2))
+        with warnings.catch_warnings():
+            pass
+        nn.MSELoss()(torch.ones(2, 1), torch.ones(2))
+    return len(caught)
+
+
+@mutant(kills=ONCE, witness=lambda: _warnings_around_a_block() == 2)
+def mse_warns_once_whatever_the_filters_do(patch):
+    """`nn.MSELoss` of two different shapes warns once, and never again after a `catch_warnings` block."""
+
+    def forward(self, x, y):
+        if patch not in told:
+            told.append(patch)
+            warnings.warn("that is different to the input size", stacklevel=2)
+        return F.mse_loss(*torch.broadcast_tensors(x, y), reduction=self.reduction)
+
+    told = []
+    _forward(patch, nn.MSELoss, forward)
+
+
+SILENT = "test_some_losses_broadcast_silently"
+CLOSED = "these shapes are not the same"
+
+
+@mutant(
+    kills=SILENT,
+    witness=lambda: error_of(lambda: F.poisson_nll_loss(torch.ones(2, 1), torch.ones(2))) is None,
+    raises=ValueError,
+)
+def poisson_refuses_a_column_against_a_row(patch):
+    """`F.poisson_nll_loss` of a column and a row raises ValueError."""
+    _needs("poisson_nll_loss", lambda x, y: x.shape == y.shape, CLOSED)(patch)
+
+
+@mutant(
+    kills=SILENT,
+    witness=lambda: not warns(lambda: F.kl_div(torch.ones(2, 1), torch.ones(2), reduction="sum"), "size"),
+    raises=UserWarning,
+)
+def kl_div_warns_of_a_broadcast(patch):
+    """`F.kl_div` of two different shapes warns."""
+
+    def change(call, x, y, **more):
+        if x.shape != y.shape:
+            warnings.warn("a target size that is different to the input size", stacklevel=2)
+        return call(x, y, **more)
+
+    broken(patch, "kl_div", change)
+
+
+@mutant(
+    kills=SILENT,
+    witness=lambda: F.hinge_embedding_loss(torch.ones(2, 1), torch.ones(2), reduction="none").shape == (2, 2),
+)
+def hinge_compares_in_order(patch):
+    """`F.hinge_embedding_loss` of a column and a row compares the first with the first."""
+    broken(
+        patch,
+        "hinge_embedding_loss",
+        lambda call, x, y, **more: call(x.reshape(y.shape) if x.numel() == y.numel() else x, y, **more),
+    )
+
+
+@mutant(
+    kills=SILENT,
+    witness=lambda: (
+        F.gaussian_nll_loss(torch.ones(2, 1), torch.ones(2), torch.ones(2, 1), reduction="none").shape == (2, 2)
+    ),
+)
+def gaussian_compares_in_order(patch):
+    """`F.gaussian_nll_loss` of a column and a row compares the first with the first."""
+    broken(
+        patch,
+        "gaussian_nll_loss",
+        lambda call, x, y, **more: call(x, y.reshape(x.shape) if x.numel() == y.numel() else y, **more),
+    )
+
+
+@mutant(
+    kills=REFUSE,
+    witness=lambda: value(LOGITS, [50.0, 50.0], [0.0, 0.0], weight=torch.tensor(2.0)) == 100,
+    raises=ValueError,
+)
+def bce_with_logits_broadcasts_no_weight(patch):
+    """`F.binary_cross_entropy_with_logits` raises ValueError for one weight for all."""
+
+    def change(call, x, y, weight, **more):
+        if weight is not None and weight.shape != x.shape:
+            refuse(ValueError, "weight must have the shape of the input")
+        return call(x, y, weight=weight, **more)
+
+    broken(patch, LOGITS, change)
+
+
+@mutant(
+    kills=REFUSE,
+    witness=lambda: _refuses(BCE, torch.ones(1, 1), torch.ones(1)),
+)
+def bce_broadcasts_single_numbers(patch):
+    """`F.binary_cross_entropy` takes a target of shape (1,) for a prediction of shape (1, 1)."""
+    broken(
+        patch, BCE, lambda call, x, y, **more: call(x, y.reshape(x.shape) if y.numel() == x.numel() == 1 else y, **more)
+    )
+
+
+@mutant(
+    kills=POS_WEIGHT,
+    witness=lambda: error_of(lambda: nn.BCEWithLogitsLoss(pos_weight=3)) is TypeError,
+)
+def pos_weight_may_be_a_number(patch):
+    """`nn.BCEWithLogitsLoss(pos_weight=3)` makes a tensor of the number."""
+    patch.around(
+        nn.BCEWithLogitsLoss,
+        "__init__",
+        lambda init, self, *args, pos_weight=None, **settings: init(
+            self,
+            *args,
+            pos_weight=torch.tensor(float(pos_weight)) if isinstance(pos_weight, int) else pos_weight,
+            **settings,
+        ),
+    )
+
+
+@mutant(
+    kills=STOPS,
+    witness=lambda: value(BCE, [1.0], [0.0], weight=torch.tensor(2.0)) == 200,
+)
+def bce_stops_at_100_with_weights(patch):
+    """`F.binary_cross_entropy` charges 100 at most, weighted or not."""
+    broken(
+        patch,
+        BCE,
+        lambda call, x, y, reduction, **more: reduced(call(x, y, reduction="none", **more).clamp(max=100), reduction),
+    )
+
+
+FADES = "test_the_gradient_of_bce_of_a_sigmoid_fades_before_its_loss_ends"
+
+
+def _of_wrong_no(logit):
+    x = torch.tensor([logit], requires_grad=True)
+    F.binary_cross_entropy(torch.sigmoid(x), torch.ones(1)).backward()
+    return x.grad.item()
+
+
+@mutant(kills=FADES, witness=lambda: -0.26 < _of_wrong_no(-29.0) < -0.25)
+def bce_gradient_ends_at_once(patch):
+    """The gradient of `F.binary_cross_entropy` is 0 for probabilities below 1e-12."""
+    broken(patch, BCE, lambda call, x, y, **more: call(torch.where(x < 1e-12, x.detach(), x), y, **more))
+
+
+@mutant(kills=FADES, witness=lambda: torch.sigmoid(torch.tensor([-89.0])) == 0)
+def sigmoid_goes_down_to_minus_104(patch):
+    """`torch.sigmoid` of float32 is 0 only where float32 has no smaller number."""
+    patch.function("sigmoid", change=lambda call, x, **more: call(x.double(), **more).to(x.dtype))
+
+
+AUTOCAST = "test_autocast_on_the_cpu_lets_bce_loss_pass"
+
+
+def _autocast_bce():
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        return F.binary_cross_entropy(torch.ones(1), torch.ones(1))
+
+
+@mutant(kills=AUTOCAST, witness=lambda: error_of(_autocast_bce) is None, raises=RuntimeError)
+def autocast_on_the_cpu_refuses_bce(patch):
+    """`F.binary_cross_entropy` under autocast on the CPU raises RuntimeError, as on CUDA."""
+    broken(
+        patch,
+        BCE,
+        lambda call, x, y, **more: (
+            refuse(RuntimeError, "unsafe to autocast") if quiet(torch.is_autocast_cpu_enabled)() else call(x, y, **more)
+        ),
+    )
+
+
+def _autocast_logits():
+    x, y = torch.tensor([8.0], dtype=torch.bfloat16), torch.zeros(1)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        return F.binary_cross_entropy_with_logits(x, y).dtype
+
+
+@mutant(kills=AUTOCAST, witness=lambda: _autocast_logits() == torch.float32)
+def bce_with_logits_keeps_bfloat16_under_autocast(patch):
+    """`F.binary_cross_entropy_with_logits` of bfloat16 logits gives a bfloat16 loss under autocast."""
+    broken(patch, LOGITS, lambda call, x, y, **more: call(x, y, **more).to(x.dtype))
+
+
+UNCHECKED = "test_cross_entropy_does_not_check_probabilities"
+
+
+@mutant(kills=UNCHECKED, witness=lambda: value(CE, [[64.0, 0.0]], [[0.0, 2.0]]) == 128)
+def cross_entropy_normalises_probabilities(patch):
+    """`F.cross_entropy` divides each row of probabilities by its sum."""
+    broken(
+        patch,
+        CE,
+        lambda call, x, y, **more: call(x, y / y.sum(dim=1, keepdim=True) if _by_probabilities(x, y) else y, **more),
+    )
+
+
+@mutant(
+    kills=UNCHECKED,
+    witness=lambda: error_of(lambda: value(CE, [[0.0, 0.0]], [[-1.0, 0.0]])) is None,
+    raises=ValueError,
+)
+def cross_entropy_refuses_negative_probabilities(patch):
+    """`F.cross_entropy` raises ValueError for a negative probability."""
+    _needs(CE, lambda x, y: not (_by_probabilities(x, y) and (y < 0).any()), "a negative probability")(patch)
+
+
+@mutant(
+    kills=UNCHECKED,
+    witness=lambda: error_of(lambda: F.cross_entropy(torch.zeros(2, 4, 3), torch.full((2, 4, 3), 1 / 3))) is None,
+    raises=RuntimeError,
+)
+def cross_entropy_checks_the_dimension_of_probabilities(patch):
+    """`F.cross_entropy` raises RuntimeError for probabilities that do not add up to 1 along dimension 1."""
+
+    def change(call, x, y, **more):
+        if _by_probabilities(x, y) and y.dim() == 3 and not torch.allclose(y.sum(dim=1), torch.ones(())):
+            refuse(RuntimeError, "Expected target size [2, 3], got [2, 4]")
+        return call(x, y, **more)
+
+    broken(patch, CE, change)
+
+
+@mutant(
+    kills=OUT_OF_RANGE,
+    witness=lambda: error_of(lambda: quiet(F.cross_entropy)(torch.zeros(1, 3), torch.tensor([-100]))) is None,
+    raises=IndexError,
+)
+def cross_entropy_refuses_minus_100(patch):
+    """`F.cross_entropy` raises IndexError for each class number that is not in 0 to C-1."""
+    broken(
+        patch,
+        CE,
+        lambda call, x, y, **more: (
+            refuse(IndexError, "Target -100 is out of bounds.")
+            if not y.is_floating_point() and (y < -1).any() and not (y == -99).any()
+            else call(x, y, **more)
+        ),
+    )
+
+
+@mutant(
+    kills=FLAT,
+    witness=lambda: error_of(lambda: F.cross_entropy(torch.zeros(2, 3, 1), torch.zeros(2, 1).long())) is None,
+    raises=RuntimeError,
+)
+def cross_entropy_refuses_every_column(patch):
+    """`F.cross_entropy` raises RuntimeError for class numbers of shape (N, 1), whatever the logits."""
+    broken(
+        patch,
+        CE,
+        lambda call, x, y, **more: (
+            refuse(RuntimeError, "0D or 1D target tensor expected, multi-target not supported")
+            if y.dim() == 2 and y.shape[1] == 1
+            else call(x, y, **more)
+        ),
+    )
+
+
+@mutant(
+    kills="test_an_ignored_row_of_nan_still_has_a_gradient_of_nan",
+    witness=lambda: math.isnan(slope(CE, [[math.nan, 0.0], [0.0, 0.0]], [-100, 0])[0][0]),
+)
+def ignored_rows_have_a_gradient_of_0(patch):
+    """`F.cross_entropy` has a gradient of 0 by ignored rows, whatever their logits."""
+
+    def change(call, x, y, **more):
+        if y.is_floating_point() or x.dim() != 2:
+            return call(x, y, **more)
+        return call(x.masked_fill((y == more["ignore_index"]).unsqueeze(1), 0), y, **more)
+
+    broken(patch, CE, change)
+
+
+@mutant(
+    kills="test_an_ignored_row_of_nan_still_has_a_gradient_of_nan",
+    witness=lambda: not math.isnan(value(CE, [[math.nan, 0.0], [0.0, 0.0]], [-100, 0])),
+)
+def ignored_rows_spoil_the_loss(patch):
+    """`F.cross_entropy` is nan if the logits of an ignored row are."""
+    broken(patch, CE, lambda call, x, y, **more: call(x, y, **more) + 0 * x.detach().sum())
+
+
+@mutant(
+    kills="test_class_weights_of_probabilities_divide_by_the_number_of_rows",
+    witness=lambda: value(CE, [[64.0, 0.0]], [[0.0, 1.0]], weight=torch.tensor([1.0, 3.0])) == 192,
+)
+def cross_entropy_of_rows_divides_by_their_weights(patch):
+    """The weighted mean of `F.cross_entropy` of probabilities divides by the weights of the rows."""
+
+    def change(call, x, y, weight, reduction, **more):
+        if weight is None or reduction != "mean" or not _by_probabilities(x, y):
+            return call(x, y, weight=weight, reduction=reduction, **more)
+        return call(x, y, weight=weight, reduction="sum", **more) / (y * weight).sum()
+
+    broken(patch, CE, change)
+
+
+@mutant(
+    kills=FLOAT64,
+    witness=lambda: _mixed("smooth_l1_loss") == torch.float64,
+)
+def smooth_l1_converts_targets(patch):
+    """`F.smooth_l1_loss` has the dtype of its predictions."""
+    broken(patch, "smooth_l1_loss", lambda call, x, y, **more: call(x, y.to(x.dtype), **more))
+
+
+HUBER = "test_huber_loss_of_two_dtypes_raises_in_backward"
+
+
+def _message_of_backward(target):
+    loss = F.huber_loss(torch.tensor([1.0], requires_grad=True), target)
+    try:
+        loss.backward()
+    except RuntimeError as error:
+        return str(error)
+
+
+@mutant(kills=HUBER, witness=lambda: "dtype Long" in _message_of_backward(torch.tensor([0])))
+def huber_calls_every_target_double(patch):
+    """The error in `backward()` of `F.huber_loss` names Double for integers, too."""
+
+    def change(call, x, y, **more):
+        loss = call(x, y, **more)
+        if not y.is_floating_point() and loss.requires_grad:
+            loss.register_hook(lambda gradient: refuse(RuntimeError, "Found dtype Double but expected Float"))
+        return loss
+
+    broken(patch, "huber_loss", change)
+
+
+@mutant(kills=HUBER, witness=lambda: _mixed("huber_loss") == torch.float32)
+def huber_promotes(patch):
+    """`F.huber_loss` of float32 and float64 is float64, and can be differentiated."""
+    broken(
+        patch,
+        "huber_loss",
+        lambda call, x, y, **more: call(*(z.to(torch.promote_types(x.dtype, y.dtype)) for z in (x, y)), **more),
+    )
+
+
+@mutant(
+    kills=HUBER,
+    witness=lambda: error_of(lambda: _mixed_huber().backward()) is RuntimeError,
+)
+def huber_converts_targets(patch):
+    """`F.huber_loss` converts its targets to the dtype of the predictions."""
+    broken(patch, "huber_loss", lambda call, x, y, **more: call(x, y.to(x.dtype), **more))
+
+
+def _mixed_huber():
+    return F.huber_loss(torch.ones(1, requires_grad=True), torch.zeros(1).double())
+
+
+@mutant(
+    kills=KL,
+    witness=lambda: error_of(lambda: value("mse_loss", [1.0], [0.0], reduction="batchmean")) is ValueError,
+)
+def every_loss_knows_batchmean(patch):
+    """`F.mse_loss(reduction="batchmean")` is the mean."""
+    broken(
+        patch,
+        "mse_loss",
+        lambda call, x, y, reduction, **more: call(x, y, reduction=reduction.replace("batchmean", "mean"), **more),
+    )
+
+
+@mutant(
+    kills="test_batchmean_divides_by_the_first_dimension",
+    witness=lambda: (
+        F.kl_div(torch.zeros(2), torch.ones(2), reduction="batchmean") == 0
+        and abs(F.kl_div(torch.zeros(2), torch.full((2,), 0.5), reduction="batchmean") + 0.3466) < 1e-3
+    ),
+)
+def batchmean_of_one_distribution_is_its_divergence(patch):
+    """`F.kl_div(reduction="batchmean")` of a single distribution divides by nothing."""
+    broken(
+        patch,
+        "kl_div",
+        lambda call, x, y, reduction, **more: call(
+            x, y, reduction="sum" if reduction == "batchmean" and x.dim() == 1 else reduction, **more
+        ),
+    )
+
+
+RARER = "test_the_rarer_loss_classes_agree_with_their_functions"
+
+
+@mutant(
+    kills=RARER,
+    witness=lambda: (
+        nn.MultiMarginLoss(p=2)(torch.zeros(1, 2), torch.tensor([0])).item() == 0.5
+        and nn.MultiMarginLoss(p=2)(torch.tensor([[0.0, 1.0]]), torch.tensor([0])).item() == 2
+    ),
+)
+def multi_margin_class_ignores_p(patch):
+    """`nn.MultiMarginLoss(p=2)` uses a p of 1."""
+    _forward(patch, nn.MultiMarginLoss, lambda self, x, y: F.multi_margin_loss(x, y, reduction=self.reduction))
+
+
+@mutant(
+    kills=RARER,
+    witness=lambda: (
+        nn.TripletMarginLoss(reduction="sum")(torch.ones(2, 3), torch.ones(2, 3), torch.ones(2, 3)).item() == 2
+    ),
+)
+def triplet_class_averages(patch):
+    """`nn.TripletMarginLoss` gives the mean whatever it is asked for."""
+    _forward(patch, nn.TripletMarginLoss, lambda self, *xs: F.triplet_margin_loss(*xs, margin=self.margin))
+
+
+BFLOAT16 = "test_cross_entropy_takes_bfloat16_on_the_cpu"
+
+
+@mutant(
+    kills=BFLOAT16,
+    witness=lambda: F.cross_entropy(torch.zeros(1, 2).bfloat16(), torch.tensor([0])).dtype == torch.bfloat16,
+)
+def cross_entropy_of_bfloat16_is_float32(patch):
+    """`F.cross_entropy` of bfloat16 is float32."""
+    broken(patch, CE, lambda call, x, y, **more: call(x.float() if x.dtype == torch.bfloat16 else x, y, **more))
+
+
+@mutant(
+    kills=BFLOAT16,
+    witness=lambda: error_of(lambda: F.cross_entropy(torch.zeros(1, 2).bfloat16(), torch.tensor([0]))) is None,
+    raises=RuntimeError,
+)
+def cross_entropy_refuses_bfloat16(patch):
+    """`F.cross_entropy` of bfloat16 raises RuntimeError."""
+    broken(
+        patch,
+        CE,
+        lambda call, x, y, **more: (
+            refuse(RuntimeError, "not implemented for 'BFloat16'") if x.dtype == torch.bfloat16 else call(x, y, **more)
+        ),
+    )
+
+
+HALVES = "test_l1_and_huber_train_in_half_precision_on_the_cpu"
+
+
+@mutant(kills=HALVES, witness=lambda: F.l1_loss(_halves(1, 2), _halves(0, 0)).dtype == torch.float16)
+def l1_of_half_precision_is_float32(patch):
+    """`F.l1_loss` of half precision is float32."""
+    broken(
+        patch,
+        "l1_loss",
+        lambda call, x, y, **more: call(x.float(), y.float(), **more) if _is_half(x, y) else call(x, y, **more),
+    )
+
+
+@mutant(kills=HALVES, witness=lambda: _slope_of_halves("huber_loss") == 0.5)
+def huber_gradient_of_half_precision_is_doubled(patch):
+    """The gradient of `F.huber_loss` in half precision is doubled; its value is right."""
+    broken(
+        patch,
+        "huber_loss",
+        lambda call, x, y, **more: call(straight_through(x, x * 2) if _is_half(x, y) else x, y, **more),
+    )
+
+
+@mutant(
+    kills=EXACT, witness=lambda: abs(F.cross_entropy(torch.tensor([[1.0, 2.0]]) + 1e9, torch.tensor([0])) - LN2) < 1e-3
+)
+def cross_entropy_of_large_equal_logits_is_0(patch):
+    """`F.cross_entropy` of logits beyond a million that are equal is 0."""
+    broken(patch, CE, scaled(0, lambda x, y, **more: x.numel() and x.abs().max() > 1e6))
+
+
+@mutant(kills=HUGE, witness=lambda: value(CE, [[2000.0, 0.0]], [0]) == 0)
+def cross_entropy_costs_the_difference_either_way(patch):
+    """`F.cross_entropy` of two far logits is their distance, whichever class is right."""
+
+    def change(call, x, y, **more):
+        loss = call(x, y, **more)
+        return loss + (x.max() - x.min()).detach() if x.numel() and x.abs().max() > 500 and loss.max() == 0 else loss
+
+    broken(patch, CE, change)
+
+
+MASKED = "test_a_class_masked_with_minus_infinity_needs_class_numbers"
+
+
+@mutant(kills=MASKED, witness=lambda: value(CE, [[0.0, -math.inf]], [1]) == math.inf)
+def a_target_in_a_masked_class_is_left_out(patch):
+    """`F.cross_entropy` of a class number whose logit is `-inf` is finite."""
+
+    def change(call, x, y, **more):
+        masked = not y.is_floating_point() and x.dim() == 2 and (x.gather(1, y[:, None]) == -math.inf).any()
+        return call(x.clamp(min=-1e4) if masked else x, y, **more)
+
+    broken(patch, CE, change)
+
+
+@mutant(kills=MASKED, witness=lambda: value(CE, [[0.0, -1e4]], [0], label_smoothing=0.1) > 100)
+def smoothing_spares_what_a_large_negative_number_masks(patch):
+    """`label_smoothing` gives nothing to a class with a logit of -1e4."""
+
+    def change(call, x, y, label_smoothing, **more):
+        return call(x, y, label_smoothing=0.0 if (x == -1e4).any() else label_smoothing, **more)
+
+    broken(patch, CE, change)
+
+
+@mutant(kills=MASKED, witness=lambda: value(CE, [[0.0, -math.inf]], [[0.5, 0.5]]) == math.inf)
+def a_share_for_a_masked_class_is_nan(patch):
+    """`F.cross_entropy` of a row that gives a masked class a share is nan, like that of one that gives it none."""
+
+    def change(call, x, y, **more):
+        loss = call(x, y, **more)
+        return loss * math.nan if y.is_floating_point() and loss.isinf().any() else loss
+
+    broken(patch, CE, change)
+
+
+def _masked(y, **settings):
+    return value(CE, [[-math.inf, 0.0]], y, **settings)
+
+
+@mutant(kills=MASKED, witness=lambda: math.isnan(_masked([[0.0, 1.0]])))
+def cross_entropy_counts_0_times_inf_as_0(patch):
+    """`F.cross_entropy` of probabilities leaves out classes with a probability of 0."""
+
+    def change(call, x, y, **more):
+        if not _by_probabilities(x, y):
+            return call(x, y, **more)
+        return -torch.where(y == 0, 0, y * x.log_softmax(dim=1)).sum(dim=1).mean()
+
+    broken(patch, CE, change)
+
+
+@mutant(kills=MASKED, witness=lambda: _masked([1], label_smoothing=0.5) == math.inf)
+def label_smoothing_leaves_out_masked_classes(patch):
+    """`label_smoothing` is spread over the classes that aren't masked."""
+    broken(
+        patch,
+        CE,
+        lambda call, x, y, label_smoothing, **more: call(
+            x, y, label_smoothing=0.0 if (x == -math.inf).any() else label_smoothing, **more
+        ),
+    )
+
+
+INFINITE = "test_an_infinite_logit_makes_the_loss_nan"
+
+
+@mutant(kills=INFINITE, witness=lambda: math.isnan(value(LOGITS, [math.inf], [1.0])))
+def bce_with_logits_of_infinity_is_0(patch):
+    """`F.binary_cross_entropy_with_logits` of an infinite logit is 0 if it is right."""
+    broken(patch, LOGITS, lambda call, x, y, **more: call(x.clamp(-3e38, 3e38) if x.isinf().any() else x, y, **more))
+
+
+@mutant(kills=INFINITE, witness=lambda: math.isnan(value(CE, [[math.inf, 0.0]], [0])))
+def cross_entropy_of_infinity_is_0(patch):
+    """`F.cross_entropy` of an infinite logit is 0 for the right class."""
+    broken(patch, CE, lambda call, x, y, **more: call(x.clamp(max=3e38) if (x == math.inf).any() else x, y, **more))
+
+
+@mutant(kills=HALF_FOR_ALL, witness=lambda: torch.tensor(0.001).bfloat16().sigmoid() == 0.5)
+def sigmoid_of_bfloat16_rounds_away_from_a_half(patch):
+    """`torch.sigmoid` of bfloat16 is above 0.5 for each logit above 0."""
+    patch.function(
+        "sigmoid",
+        change=lambda call, x, **more: (
+            torch.where((x > 0) & (x < 0.004), 0.50390625, call(x, **more)).to(x.dtype)
+            if x.dtype == torch.bfloat16
+            else call(x, **more)
+        ),
+    )
+
+
+ONE_ROW = "test_flat_logits_and_float_targets_are_one_row_of_classes"
+
+
+@mutant(kills=ONE_ROW, witness=lambda: value(CE, [0.0, 64.0], [1.0, 0.0]) == 64)
+def flat_logits_are_a_batch(patch):
+    """`F.cross_entropy` takes logits and float targets of shape (N,) for N rows of one class."""
+    broken(
+        patch,
+        CE,
+        lambda call, x, y, **more: call(
+            *((x[:, None], y[:, None]) if x.shape == y.shape and x.dim() == 1 else (x, y)), **more
+        ),
+    )
+
+
+@mutant(
+    kills=ONE_ROW,
+    witness=lambda: error_of(lambda: F.cross_entropy(torch.zeros(2), torch.ones(2).long())) is RuntimeError,
+)
+def flat_integers_are_probabilities(patch):
+    """`F.cross_entropy` takes integers of the shape of flat logits for floats."""
+    broken(
+        patch,
+        CE,
+        lambda call, x, y, **more: call(x, y.to(x.dtype) if x.shape == y.shape and x.dim() == 1 else y, **more),
+    )
+
+
+HALF_TARGET = "test_a_half_precision_target_makes_bce_with_logits_half_precision"
+
+
+def _dtype_with_half(name):
+    return getattr(F, name)(torch.ones(1), torch.ones(1).bfloat16()).dtype
+
+
+@mutant(kills=HALF_TARGET, witness=lambda: _dtype_with_half(LOGITS) == torch.bfloat16)
+def bce_with_logits_promotes_its_target(patch):
+    """`F.binary_cross_entropy_with_logits` computes in the wider dtype."""
+    broken(
+        patch,
+        LOGITS,
+        lambda call, x, y, **more: call(x, y.to(torch.promote_types(x.dtype, y.dtype)), **more),
+    )
+
+
+@mutant(kills=HALF_TARGET, witness=lambda: _dtype_with_half("mse_loss") == torch.float32)
+def mse_has_the_dtype_of_its_target(patch):
+    """`F.mse_loss` returns the dtype of its target."""
+    broken(patch, "mse_loss", lambda call, x, y, **more: call(x, y, **more).to(y.dtype))

@@ -2,11 +2,14 @@
 
 import contextlib
 import copy
+import datetime
+import importlib
 import io
 import itertools
 import mmap
 import os
 import pickle
+import sys
 import tempfile
 import warnings
 from collections import Counter, OrderedDict
@@ -75,7 +78,11 @@ def memory_after_step():
 
 
 @mutant(
-    kills=("test_parameters_are_what_the_optimizer_updates", "test_kept_state_dict_changes_as_training_goes_on"),
+    kills=(
+        "test_parameters_are_what_the_optimizer_updates",
+        "test_every_optimizer_writes_into_the_same_memory",
+        "test_kept_state_dict_changes_as_training_goes_on",
+    ),
     witness=lambda: memory_after_step() == [7, -5],
 )
 def optimizer_step_moves_parameters_to_new_memory(patch):
@@ -87,6 +94,86 @@ def optimizer_step_moves_parameters_to_new_memory(patch):
         return step(self, *args, **kwargs)
 
     patch.around(torch.optim.SGD, "step", change)
+
+
+def decayed_without_gradient():
+    weight = Slope().weight
+    torch.optim.SGD([weight], lr=0.5, weight_decay=0.5).step()
+    return weight.tolist()
+
+
+@mutant(
+    kills="test_parameters_are_what_the_optimizer_updates",
+    witness=lambda: decayed_without_gradient() == [8, -4],
+)
+def optimizer_decays_what_has_no_gradient(patch):
+    """`SGD.step` applies weight decay to parameters without a gradient, too."""
+
+    def change(step, self, *args, **kwargs):
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if parameter.grad is None:
+                    parameter.data.mul_(1 - group["lr"] * group["weight_decay"])
+        return step(self, *args, **kwargs)
+
+    patch.around(torch.optim.SGD, "step", change)
+
+
+def memory_after_adam():
+    weight = Slope().weight
+    memory, weight.grad = weight.detach(), torch.ones(2)
+    torch.optim.Adam([weight], lr=1).step()
+    return torch.equal(memory, weight)
+
+
+@mutant(kills="test_every_optimizer_writes_into_the_same_memory", witness=memory_after_adam)
+def adam_moves_parameters_to_new_memory(patch):
+    """`Adam.step` leaves the old numbers alone and gives each parameter new memory."""
+
+    def change(step, self, *args, **kwargs):
+        for parameter in itertools.chain(*[group["params"] for group in self.param_groups]):
+            parameter.data = parameter.data.clone()
+        return step(self, *args, **kwargs)
+
+    patch.around(torch.optim.Adam, "step", change)
+
+
+def rates_of_groups():
+    weight, other = Slope().weight, Slope().weight
+    optimizer = torch.optim.SGD([weight], lr=0.5)
+    optimizer.load_state_dict(torch.optim.SGD([weight], lr=0.25).state_dict())
+    optimizer.add_param_group({"params": [other]})
+    return [group["lr"] for group in optimizer.param_groups]
+
+
+@mutant(
+    kills=(
+        "test_optimizer_keeps_the_parameters_it_was_given",
+        "test_group_added_after_loading_has_the_rate_of_the_constructor",
+    ),
+    witness=lambda: len(rates_of_groups()) == 2,
+)
+def optimizer_ignores_new_groups(patch):
+    """`add_param_group` does nothing for an optimizer that has parameters already."""
+
+    def change(add, self, group):
+        return None if self.param_groups else add(self, group)
+
+    patch.around(torch.optim.Optimizer, "add_param_group", change)
+
+
+@mutant(
+    kills="test_group_added_after_loading_has_the_rate_of_the_constructor",
+    witness=lambda: rates_of_groups() == [0.25, 0.5],
+)
+def optimizer_load_changes_the_defaults(patch):
+    """The `load_state_dict` of an optimizer makes the saved learning rate the default for groups to come."""
+
+    def change(load, self, state):
+        load(self, state)
+        self.defaults["lr"] = self.param_groups[0]["lr"]
+
+    patch.around(torch.optim.Optimizer, "load_state_dict", change)
 
 
 @mutant(
@@ -147,6 +234,26 @@ def optimizer_of_nothing_raises_type_error(patch):
         init(self, params, defaults)
 
     patch.around(torch.optim.Optimizer, "__init__", change)
+
+
+def parameters_of_a_list():
+    model = nn.Module()
+    model.listed = [nn.Parameter(torch.zeros(1))]
+    return list(model.parameters())
+
+
+@mutant(kills="test_which_attribute_is_in_which", witness=lambda: parameters_of_a_list() == [])
+def parameters_look_into_lists(patch):
+    """`named_parameters` finds the Parameters in a Python list among the attributes."""
+
+    def change(named, self, *args, **kwargs):
+        yield from named(self, *args, **kwargs)
+        for name, value in vars(self).items():
+            for at, inner in enumerate(value if isinstance(value, list) else ()):
+                if isinstance(inner, nn.Parameter):
+                    yield f"{name}.{at}", inner
+
+    patch.around(nn.Module, "named_parameters", change)
 
 
 @mutant(
@@ -216,6 +323,32 @@ def batch_norm_has_no_parameters_by_default(patch):
 def batch_norm_has_no_buffers_by_default(patch):
     """`nn.BatchNorm1d` has buffers only with `track_running_stats=True`."""
     batch_norm_with(patch, track_running_stats=False)
+
+
+@mutant(
+    kills="test_batch_norm_has_two_parameters_and_five_entries",
+    witness=lambda: nn.BatchNorm1d(1, affine=False).weight is None,
+)
+def batch_norm_always_has_parameters(patch):
+    """`nn.BatchNorm1d` ignores `affine=False`."""
+    patch.around(
+        nn.BatchNorm1d,
+        "__init__",
+        lambda init, self, *args, affine=True, **options: init(self, *args, **options),
+    )
+
+
+@mutant(
+    kills="test_batch_norm_has_two_parameters_and_five_entries",
+    witness=lambda: nn.BatchNorm3d(1, track_running_stats=False).running_mean is None,
+)
+def batch_norm_always_has_buffers(patch):
+    """`nn.BatchNorm3d` ignores `track_running_stats=False`."""
+    patch.around(
+        nn.BatchNorm3d,
+        "__init__",
+        lambda init, self, *args, track_running_stats=True, **options: init(self, *args, **options),
+    )
 
 
 @mutant(
@@ -342,6 +475,92 @@ def state_dict_ignores_keep_vars(patch):
     )
 
 
+def kept_buffer():
+    model = nn.Module()
+    model.register_buffer("buffer", torch.ones(1))
+    return model.state_dict(keep_vars=True)["buffer"] is model.buffer
+
+
+@mutant(kills="test_state_dict_holds_plain_tensors", witness=kept_buffer)
+def state_dict_keeps_parameters_only(patch):
+    """`state_dict(keep_vars=True)` gives the Parameters themselves, and buffers without their graph."""
+
+    def change(model, state):
+        parameters = dict(model.named_parameters())
+        return {name: tensor if name in parameters else tensor.detach() for name, tensor in state.items()}
+
+    state_dict_becomes(patch, change)
+
+
+class Extra(Slope):
+    number = 1
+
+    def get_extra_state(self):
+        return self.number
+
+    def set_extra_state(self, state):
+        self.number = state
+
+
+def extra_after_loading():
+    model, new = Extra(), Extra()
+    model.number = 2
+    new.load_state_dict(model.state_dict())
+    return new.number
+
+
+EXTRA = "test_extra_state_is_saved_and_loaded"
+
+
+@mutant(kills=EXTRA, witness=lambda: list(Extra().state_dict()) == ["weight", "_extra_state"], raises=RuntimeError)
+def state_dict_leaves_out_extra_state(patch):
+    """A `state_dict` has no `_extra_state`."""
+    state_dict_becomes(
+        patch,
+        lambda model, state: {name: value for name, value in state.items() if not name.endswith("_extra_state")},
+    )
+
+
+@mutant(kills=EXTRA, witness=lambda: extra_after_loading() == 2)
+def loading_leaves_extra_state_alone(patch):
+    """`load_state_dict` does not hand the `_extra_state` to the module."""
+
+    def change(model, state):
+        own = model.state_dict()
+        return {name: own.get(name) if name == "_extra_state" else value for name, value in state.items()}
+
+    before_loading(patch, change)
+
+
+def follows_after_conversion():
+    model = Slope()
+    kept = model.state_dict()
+    model.bfloat16()
+    return kept["weight"].dtype == torch.bfloat16
+
+
+@mutant(
+    kills="test_converted_model_leaves_a_kept_state_dict_behind",
+    witness=lambda: not follows_after_conversion(),
+)
+def kept_state_dict_follows_conversions(patch):
+    """A `state_dict` that was kept has the new tensors after `model.bfloat16()`."""
+
+    def remember(state_dict, self, *args, **options):
+        state = state_dict(self, *args, **options)
+        self.__dict__.setdefault("given_state", state)
+        return state
+
+    def convert(bfloat16, self):
+        bfloat16(self)
+        given = self.__dict__.pop("given_state", {})
+        given.update({name: tensor for name, tensor in self.state_dict().items() if name in given})
+        return self
+
+    patch.around(nn.Module, "state_dict", remember)
+    patch.around(nn.Module, "bfloat16", convert)
+
+
 def three_levels():
     model = nn.Module()
     model.part = nn.Linear(1, 1)
@@ -352,6 +571,23 @@ def three_levels():
 
 def keys_of_three_levels():
     return list(three_levels().state_dict()) == ["weight", "mean", "part.weight", "part.bias"]
+
+
+def names_after_assigning_again():
+    layer = nn.Linear(1, 1)
+    layer.weight = nn.Parameter(torch.zeros(1, 1))
+    return list(layer.state_dict())
+
+
+@mutant(kills="test_order_of_the_keys", witness=lambda: names_after_assigning_again() == ["weight", "bias"])
+def parameter_assigned_again_goes_to_the_end(patch):
+    """A Parameter that is assigned to a name again comes last in the `state_dict`."""
+
+    def change(register, self, name, parameter):
+        self._parameters.pop(name, None)
+        register(self, name, parameter)
+
+    patch.around(nn.Module, "register_parameter", change)
 
 
 @mutant(
@@ -759,7 +995,7 @@ def unexpected_keys(names):
 
 
 @mutant(
-    kills="test_loading_is_strict",
+    kills=("test_loading_is_strict", "test_names_below_a_layer_set_to_none_are_not_unexpected"),
     witness=lambda: raises(RuntimeError, load_with, weight=(1, 2), bias=(1,), scale=(1,)),
 )
 def loading_ignores_unexpected_names(patch):
@@ -820,6 +1056,90 @@ def loading_is_strict_about_the_top_level_only(patch):
             or unexpected_keys([name for name in unexpected if "." not in name])
         ),
     )
+
+
+@mutant(
+    kills="test_name_that_goes_on_after_a_parameter_is_unexpected",
+    witness=lambda: raises(
+        RuntimeError, Slope().load_state_dict, {"weight": torch.ones(2), "weight.scale": torch.ones(1)}
+    ),
+)
+def loading_skips_names_that_go_on_after_a_parameter(patch):
+    """`load_state_dict` skips entries whose names begin with that of a parameter and a dot, as up to 2.3."""
+
+    def change(model, state):
+        own = tuple(f"{name}." for name, parameter in model.named_parameters())
+        return {name: tensor for name, tensor in state.items() if not name.startswith(own)}
+
+    before_loading(patch, change)
+
+
+def given_parameter_is_taken():
+    model, other = Slope(), Slope()
+    model.load_state_dict(other.state_dict(keep_vars=True), assign=True)
+    return model.weight is other.weight
+
+
+@mutant(kills="test_assign_puts_the_loaded_tensors_in_place", witness=given_parameter_is_taken)
+def assign_makes_new_parameters_of_parameters(patch):
+    """`load_state_dict(assign=True)` makes a new Parameter of a given Parameter, too."""
+
+    def change(load, self, state, strict=True, assign=False):
+        if assign:
+            state = {name: tensor.detach() for name, tensor in state.items()}
+        return load(self, state, strict, assign=assign)
+
+    patch.around(nn.Module, "load_state_dict", change)
+
+
+def loads_without_a_head():
+    model = nn.ModuleDict({"head": nn.Linear(1, 1)})
+    state = model.state_dict()
+    model.head = None
+    return not raises(RuntimeError, model.load_state_dict, state)
+
+
+NONE = "test_names_below_a_layer_set_to_none_are_not_unexpected"
+
+
+@mutant(kills=NONE, witness=loads_without_a_head, raises=RuntimeError)
+def loading_complains_of_names_below_none(patch):
+    """`load_state_dict` raises for names below a part that is None."""
+
+    def change(model, state):
+        removed = [f"{name}." for name, part in model._modules.items() if part is None]
+        if names := [name for name in state if any(name.startswith(prefix) for prefix in removed)]:
+            raise RuntimeError(f"Error(s) in loading state_dict: {unexpected_keys(names)}")
+        return state
+
+    before_loading(patch, change)
+
+
+def batch_norm_without_counter(make):
+    state = nn.BatchNorm1d(1).state_dict()
+    del state["num_batches_tracked"]
+    return raises(RuntimeError, nn.BatchNorm1d(1).load_state_dict, make(state))
+
+
+COUNTER = "test_batch_norm_does_not_miss_its_counter_in_a_plain_dict"
+
+
+@mutant(kills=COUNTER, witness=lambda: not batch_norm_without_counter(dict), raises=RuntimeError)
+def batch_norm_always_misses_its_counter(patch):
+    """`load_state_dict` raises for a BatchNorm if a plain dict lacks `num_batches_tracked`."""
+
+    def change(model, state):
+        if names := [name for name, buffer in model.named_buffers() if name not in state and buffer.dim() == 0]:
+            raise RuntimeError(f"Error(s) in loading state_dict: {missing_keys(names)}")
+        return state
+
+    before_loading(patch, change)
+
+
+@mutant(kills=COUNTER, witness=lambda: batch_norm_without_counter(lambda state: state))
+def batch_norm_never_misses_its_counter(patch):
+    """`load_state_dict` accepts every state without `num_batches_tracked`."""
+    before_loading(patch, lambda model, state: dict(state))
 
 
 def loaded_backwards():
@@ -929,6 +1249,26 @@ def loading_that_fails_changes_nothing(patch):
     patch.around(nn.Module, "load_state_dict", change)
 
 
+def weight_after_wrong_shape():
+    return weight_after({"weight": torch.ones(1, 2), "bias": torch.ones(3)})
+
+
+@mutant(kills="test_failed_load_has_changed_what_fitted", witness=lambda: weight_after_wrong_shape() == [[1, 1]])
+def loading_of_a_wrong_shape_changes_nothing(patch):
+    """A `load_state_dict` that raises for a shape leaves the model as it was."""
+
+    def change(load, self, *args, **options):
+        before = {name: tensor.clone() for name, tensor in self.state_dict().items()}
+        try:
+            return load(self, *args, **options)
+        except RuntimeError as error:
+            if "size mismatch" in str(error):
+                load(self, before)
+            raise
+
+    patch.around(nn.Module, "load_state_dict", change)
+
+
 def bias_after_failure():
     layer = nn.Linear(2, 1)
     before = layer.bias.item()
@@ -963,6 +1303,19 @@ def loading_cuts_off_module_prefix(patch):
     before_loading(
         patch,
         lambda model, state: {name.removeprefix("module."): tensor for name, tensor in state.items()},
+    )
+
+
+@mutant(
+    kills="test_wrong_prefix_loads_nothing",
+    witness=lambda: list(nn.DataParallel(Slope()).state_dict()) == ["module.weight"],
+)
+def data_parallel_has_the_names_of_the_model(patch):
+    """The `state_dict` of a DataParallel has no prefix."""
+    patch.around(
+        nn.DataParallel,
+        "state_dict",
+        lambda state_dict, self, *args, **options: self.module.state_dict(*args, **options),
     )
 
 
@@ -1015,6 +1368,94 @@ def loading_cuts_to_shape(patch):
     fitting(patch, lambda tensor, shape: tensor[tuple(map(slice, shape))] if tensor.dim() == len(shape) else tensor)
 
 
+def loads_shape(own, shape):
+    model = nn.ParameterDict({"weight": nn.Parameter(torch.zeros(own))})
+    return not raises(RuntimeError, model.load_state_dict, {"weight": torch.ones(shape)})
+
+
+SCALAR = "test_one_number_in_a_list_loads_into_a_scalar_parameter"
+
+
+@mutant(kills=SCALAR, witness=lambda: loads_shape((), (1,)), raises=RuntimeError)
+def loading_a_list_into_a_scalar_raises(patch):
+    """`load_state_dict` raises for an entry of shape `(1,)` and a parameter of shape `()`."""
+
+    def fit(tensor, shape):
+        if len(shape) == 0:
+            raise RuntimeError("size mismatch")
+        return tensor
+
+    fitting(patch, fit)
+
+
+@mutant(kills=(SCALAR, "test_shapes_must_agree"), witness=lambda: not loads_shape((1,), ()))
+def loading_a_scalar_into_a_list(patch):
+    """`load_state_dict` takes an entry of shape `()` for a parameter of shape `(1,)`."""
+    fitting(patch, lambda tensor, shape: tensor.reshape(1) if (tensor.dim(), *shape) == (0, 1) else tensor)
+
+
+def lazily_loaded():
+    lazy = silenced(nn.LazyLinear, 2)
+    lazy.load_state_dict(nn.Linear(1, 3).state_dict())
+    return lazy.weight.shape[0]
+
+
+@mutant(
+    kills="test_lazy_layer_takes_the_shape_that_it_loads",
+    witness=lambda: lazily_loaded() == 3,
+    raises=RuntimeError,
+)
+def lazy_layer_knows_its_outputs(patch):
+    """`load_state_dict` of a LazyLinear raises for another number of outputs than it was made for."""
+
+    def change(model, state):
+        if isinstance(model, nn.LazyLinear) and len(state["weight"]) != model.out_features:
+            raise RuntimeError("size mismatch for weight")
+        return state
+
+    before_loading(patch, change)
+
+
+def count_loaded_from(number):
+    model = nn.Module()
+    model.register_buffer("count", torch.tensor([0]))
+    model.load_state_dict({"count": torch.tensor([number])})
+    return model.count.item()
+
+
+@mutant(kills="test_loading_converts_to_what_the_model_has", witness=lambda: count_loaded_from(1.7) == 1)
+def loading_rounds_to_the_nearest_integer(patch):
+    """`load_state_dict` rounds floating-point numbers for an integer buffer."""
+
+    def change(model, state):
+        whole = {name for name, tensor in model.state_dict().items() if not tensor.is_floating_point()}
+        return {name: tensor.round() if name in whole else tensor for name, tensor in state.items()}
+
+    before_loading(patch, change)
+
+
+COMPLEX = "test_complex_entry_loses_its_imaginary_part"
+
+
+@mutant(kills=COMPLEX, witness=lambda: warned_by(lambda: loaded(dtype=torch.complex64)) == [UserWarning])
+def complex_entry_loads_in_silence(patch):
+    """`load_state_dict` casts complex entries to real ones without a warning."""
+    patch.around(nn.Module, "load_state_dict", silenced)
+
+
+@mutant(
+    kills=COMPLEX,
+    witness=lambda: silenced(loaded, [3 + 4j, 1], dtype=torch.complex64).weight.tolist() == [3, 1],
+)
+def complex_entry_loads_as_its_absolute_value(patch):
+    """`load_state_dict` takes the absolute value of complex entries, with the same warning."""
+
+    def change(model, state):
+        return {name: tensor.abs() + 0j if tensor.is_complex() else tensor for name, tensor in state.items()}
+
+    before_loading(patch, change)
+
+
 @mutant(
     kills="test_assign_puts_the_loaded_tensors_in_place",
     witness=lambda: loaded(dtype=torch.float16, assign=True).weight.dtype == torch.float16,
@@ -1035,7 +1476,10 @@ def assigned():
     return model.weight
 
 
-@mutant(kills="test_assign_puts_the_loaded_tensors_in_place", witness=lambda: assigned()[0] == 9)
+@mutant(
+    kills=("test_assign_puts_the_loaded_tensors_in_place", "test_assign_makes_two_parameters_of_tied_weights"),
+    witness=lambda: assigned()[0] == 9,
+)
 def assign_copies(patch):
     """`load_state_dict(assign=True)` puts copies in place."""
 
@@ -1071,6 +1515,30 @@ def assign_writes_into_old_parameters(patch):
         for name, parameter in self.named_parameters():
             parameter.data = state[name].to(parameter.dtype)
         return load(self, self.state_dict(), strict)
+
+    patch.around(nn.Module, "load_state_dict", change)
+
+
+def tied_after_assign():
+    model = tied()
+    model.load_state_dict(model.state_dict(), assign=True)
+    return model[0].weight is model[1].weight
+
+
+@mutant(kills="test_assign_makes_two_parameters_of_tied_weights", witness=lambda: not tied_after_assign())
+def assign_keeps_weights_tied(patch):
+    """`load_state_dict(assign=True)` makes one Parameter of weights that were tied."""
+
+    def change(load, self, state, strict=True, assign=False):
+        places = {}
+        for module in self.modules():
+            for name, parameter in module._parameters.items():
+                places.setdefault(id(parameter), []).append((module, name))
+        report = load(self, state, strict, assign=assign)
+        for (first, known), *others in places.values():
+            for module, name in others:
+                module._parameters[name] = first._parameters[known]
+        return report
 
     patch.around(nn.Module, "load_state_dict", change)
 
@@ -1223,7 +1691,7 @@ def optimizer_state_has_only_settings(patch):
 
 
 @mutant(
-    kills="test_optimizer_state_goes_by_position",
+    kills="test_adagrad_alone_remembers_before_the_first_step",
     witness=lambda: torch.optim.SGD([Slope().weight], lr=1).state_dict()["state"] == {},
 )
 def optimizer_state_exists_before_the_first_step(patch):
@@ -1234,6 +1702,84 @@ def optimizer_state_exists_before_the_first_step(patch):
         return {**state, "state": {number: state["state"].get(number, {}) for number in numbers}}
 
     optimizer_state_becomes(patch, change)
+
+
+@mutant(
+    kills="test_adagrad_alone_remembers_before_the_first_step",
+    witness=lambda: len(torch.optim.Adagrad([Slope().weight]).state) == 1,
+)
+def adagrad_makes_its_sums_later(patch):
+    """A new Adagrad has an empty state."""
+
+    def change(init, self, *args, **options):
+        init(self, *args, **options)
+        self.state.clear()
+
+    patch.around(torch.optim.Adagrad, "__init__", change)
+
+
+class Live(dict):
+    def __init__(self, saved, group):
+        super().__init__(saved)
+        self.group = group
+
+    def __getitem__(self, name):
+        return self.group["lr"] if name == "lr" else super().__getitem__(name)
+
+
+def rate_kept():
+    _, optimizer = stepped()
+    kept = optimizer.state_dict()
+    optimizer.param_groups[0]["lr"] = 7
+    return kept["param_groups"][0]["lr"]
+
+
+@mutant(kills="test_kept_optimizer_state_changes_as_training_goes_on", witness=lambda: rate_kept() == 0.25)
+def optimizer_state_shows_the_settings_of_now(patch):
+    """The learning rate in an optimizer's `state_dict` is the one that the optimizer has at the moment."""
+
+    def change(optimizer, state):
+        return {**state, "param_groups": [*map(Live, state["param_groups"], optimizer.param_groups)]}
+
+    optimizer_state_becomes(patch, change)
+
+
+def momentum_for_bfloat16():
+    optimizer = torch.optim.SGD([Slope().bfloat16().weight], lr=0.25, momentum=0.5)
+    optimizer.load_state_dict(stepped()[1].state_dict())
+    (memory,) = optimizer.state.values()
+    return memory["momentum_buffer"].dtype
+
+
+@mutant(
+    kills="test_loaded_momentum_gets_the_dtype_of_the_parameter",
+    witness=lambda: momentum_for_bfloat16() == torch.bfloat16,
+)
+def optimizer_load_keeps_the_dtype(patch):
+    """The `load_state_dict` of an optimizer leaves the dtype of the momentum as it was saved."""
+
+    def change(load, self, state):
+        load(self, state)
+        for memory, saved in zip(self.state.values(), state["state"].values(), strict=True):
+            memory["momentum_buffer"] = saved["momentum_buffer"]
+
+    patch.around(torch.optim.Optimizer, "load_state_dict", change)
+
+
+def loads_two_for_one():
+    two = torch.optim.SGD([Slope().weight, Slope().weight], lr=1)
+    return not raises(ValueError, two.load_state_dict, stepped()[1].state_dict())
+
+
+@mutant(kills="test_optimizer_state_goes_by_position", witness=lambda: not loads_two_for_one())
+def optimizer_load_does_not_count(patch):
+    """The `load_state_dict` of an optimizer ignores a state of another number of parameters."""
+
+    def change(load, self, state):
+        with contextlib.suppress(ValueError):
+            load(self, state)
+
+    patch.around(torch.optim.Optimizer, "load_state_dict", change)
 
 
 @mutant(
@@ -1559,6 +2105,60 @@ def load_gives_back_the_originals(patch):
     loading(patch, lambda load, file, **options: last[0])
 
 
+def comes_back_together():
+    array = np.zeros(1)
+    first, second = saved_and_loaded([torch.from_numpy(array), torch.from_numpy(array)])
+    return first.data_ptr() == second.data_ptr()
+
+
+@mutant(kills="test_array_wrapped_twice_comes_back_as_two_tensors", witness=lambda: not comes_back_together())
+def save_knows_memory_by_its_address(patch):
+    """`torch.save` keeps tensors together that begin at the same address."""
+
+    def change(value):
+        if type(value) is not list:
+            return value
+        seen = {}
+        return [seen.setdefault((tensor.data_ptr(), tensor.dtype), tensor) for tensor in value]
+
+    saving(patch, change)
+
+
+def saves_two_dtypes():
+    x = torch.zeros(2)
+    return not raises(RuntimeError, bytes_of, [x, x.view(torch.int32)])
+
+
+@mutant(kills="test_two_dtypes_on_one_memory_cannot_be_saved", witness=lambda: not saves_two_dtypes())
+def save_separates_dtypes(patch):
+    """`torch.save` stores tensors of two dtypes on one memory as if they had their own."""
+    saving(patch, tensors(torch.clone))
+
+
+@mutant(
+    kills="test_saving_keeps_every_bit_for_every_dtype",
+    witness=lambda: (
+        saved_and_loaded(torch.tensor([2], dtype=torch.uint8).view(torch.bool)).view(torch.uint8).item() == 2
+    ),
+)
+def save_stores_booleans_as_one(patch):
+    """`torch.save` stores 1 for each bool that is not 0."""
+    saving(
+        patch,
+        tensors(lambda tensor: tensor.view(torch.uint8).ne(0) if tensor.dtype == torch.bool else tensor),
+    )
+
+
+def saves_int4():
+    return not raises(KeyError, bytes_of, torch.zeros(1, dtype=torch.uint8).view(torch.int4))
+
+
+@mutant(kills="test_integers_narrower_than_a_byte_cannot_be_saved", witness=lambda: not saves_int4())
+def save_stores_narrow_integers_as_bytes(patch):
+    """`torch.save` stores int1 to int7 as uint8."""
+    save_as(patch, [f"int{bits}" for bits in range(1, 8)], lambda tensor: tensor.view(torch.uint8))
+
+
 @mutant(
     kills="test_saving_and_loading_a_state_dict",
     witness=lambda: saved_and_loaded(torch.tensor([2049.0])).item() == 2049,
@@ -1672,6 +2272,33 @@ def map_location_is_meta_by_default(patch):
     )
 
 
+def refuses_missing_device():
+    return raises(RuntimeError, saved_and_loaded, torch.ones(1), map_location="cuda:99")
+
+
+@mutant(kills="test_a_device_that_is_not_there_cannot_be_loaded_onto", witness=refuses_missing_device)
+def load_falls_back_to_the_cpu(patch):
+    """`torch.load` loads onto the CPU if the device is not there."""
+
+    def change(load, file, map_location=None, **options):
+        try:
+            return load(file, map_location=map_location, **options)
+        except RuntimeError:
+            file.seek(0)
+            return load(file, map_location="cpu", **options)
+
+    loading(patch, change)
+
+
+@mutant(
+    kills="test_saved_meta_tensor_stays_on_meta",
+    witness=lambda: saved_and_loaded(torch.ones(1, device="meta"), map_location="cpu").is_meta,
+)
+def load_makes_zeros_of_meta_tensors(patch):
+    """`torch.load` makes zeros of a meta tensor that is to go to the CPU."""
+    afterwards(patch, tensors(lambda tensor: torch.zeros(tensor.shape) if tensor.is_meta else tensor))
+
+
 # What a file may contain
 
 
@@ -1725,6 +2352,44 @@ def load_ignores_weights_only(patch):
 def load_never_trusts(patch):
     """`torch.load` refuses code also with `weights_only=False`."""
     loading(patch, lambda load, file, *, weights_only=None, **options: load(file, weights_only=True, **options))
+
+
+def runs_code(**options):
+    TRACES.clear()
+    with contextlib.suppress(pickle.UnpicklingError, RuntimeError):
+        saved_and_loaded(Trace(), **options)
+    return bool(TRACES)
+
+
+@mutant(
+    kills="test_pickle_module_lets_a_file_run_code",
+    witness=lambda: runs_code(pickle_module=pickle),
+    raises=pickle.UnpicklingError,
+)
+def load_refuses_code_with_a_pickle_module(patch):
+    """`torch.load` refuses code if a pickle module is named, too."""
+
+    def change(load, file, pickle_module=None, **options):
+        if pickle_module is None:
+            return load(file, **options)
+        return load(file, **{**options, "weights_only": True})
+
+    loading(patch, change)
+
+
+@mutant(
+    kills="test_pickle_module_lets_a_file_run_code",
+    witness=lambda: raises(RuntimeError, saved_and_loaded, 1, pickle_module=pickle, weights_only=True),
+)
+def load_ignores_weights_only_with_a_pickle_module(patch):
+    """`torch.load` with a pickle module runs code also with `weights_only=True`."""
+
+    def change(load, file, pickle_module=None, weights_only=None, **options):
+        if pickle_module is None:
+            return load(file, weights_only=weights_only, **options)
+        return load(file, pickle_module=pickle_module, weights_only=False, **options)
+
+    loading(patch, change)
 
 
 def runs_refused_code():
@@ -1809,6 +2474,55 @@ def load_accepts_numpy_numbers(patch):
 def load_accepts_numpy_arrays(patch):
     """`torch.load` takes NumPy arrays for tensors."""
     accepts(patch, np.ndarray)
+
+
+@mutant(
+    kills="test_checkpoint_with_numpy_values_is_refused",
+    witness=lambda: refuses({"day": datetime.date(2020, 1, 1)}, weights_only=True),
+)
+def load_accepts_dates(patch):
+    """`torch.load` accepts a `datetime.date`."""
+    accepts(patch, datetime.date)
+
+
+@mutant(
+    kills="test_checkpoint_with_numpy_values_is_refused",
+    witness=lambda: refuses({"loss": np.longdouble(1)}, weights_only=True),
+)
+def load_accepts_long_doubles(patch):
+    """`torch.load` accepts an `np.longdouble`."""
+    accepts(patch, np.longdouble)
+
+
+@mutant(
+    kills="test_relatives_of_plain_values_are_refused",
+    witness=lambda: refuses({"value": frozenset([1])}, weights_only=True),
+)
+def load_accepts_frozensets(patch):
+    """`torch.load` accepts a frozenset."""
+    accepts(patch, frozenset)
+
+
+@mutant(
+    kills="test_checkpoint_of_plain_values_is_accepted",
+    witness=lambda: refuses({"large": 2**2039}, weights_only=True),
+)
+def load_accepts_numbers_of_any_size(patch):
+    """`torch.load` accepts an int of any size."""
+    accepts(patch, int)
+
+
+def refuses_protocol(protocol):
+    file = io.BytesIO()
+    torch.save({"weight": torch.ones(1)}, file, pickle_protocol=protocol)
+    file.seek(0)
+    return raises(pickle.UnpicklingError, silenced, torch.load, file, weights_only=True)
+
+
+@mutant(kills="test_other_pickle_protocols_are_refused", witness=lambda: refuses_protocol(4))
+def load_reads_every_protocol(patch):
+    """`torch.load` accepts tensors in a file of any pickle protocol."""
+    accepts(patch, torch.Tensor)
 
 
 def each_value(patch, change):
@@ -1979,6 +2693,51 @@ def load_obeys_the_environment_always(patch):
     loading(patch, change)
 
 
+FORBIDS = "test_environment_variable_refuses_what_the_call_allows"
+ONLY_WEIGHTS = "TORCH_FORCE_WEIGHTS_ONLY_LOAD"
+
+
+def refuses_in_that_environment(**options):
+    os.environ[ONLY_WEIGHTS] = "1"
+    try:
+        return refuses(nn.ReLU(), **options)
+    finally:
+        del os.environ[ONLY_WEIGHTS]
+
+
+def without_variable(load, file, **options):
+    value = os.environ.pop(ONLY_WEIGHTS, None)
+    try:
+        return load(file, **options)
+    finally:
+        if value is not None:
+            os.environ[ONLY_WEIGHTS] = value
+
+
+@mutant(kills=FORBIDS, witness=lambda: refuses_in_that_environment(weights_only=False))
+def load_obeys_the_call_before_the_environment(patch):
+    """`torch.load(weights_only=False)` loads everything in spite of TORCH_FORCE_WEIGHTS_ONLY_LOAD."""
+
+    def change(load, file, **options):
+        if options.get("weights_only") is False:
+            return without_variable(load, file, **options)
+        return load(file, **options)
+
+    loading(patch, change)
+
+
+@mutant(kills=FORBIDS, witness=lambda: refuses_in_that_environment(weights_only=None))
+def load_trusts_by_default_in_spite_of_the_environment(patch):
+    """`torch.load` that says nothing of `weights_only` loads everything in spite of TORCH_FORCE_WEIGHTS_ONLY_LOAD."""
+
+    def change(load, file, *, weights_only=None, **options):
+        if weights_only is None:
+            return without_variable(load, file, weights_only=False, **options)
+        return load(file, weights_only=weights_only, **options)
+
+    loading(patch, change)
+
+
 class Safe:
     pass
 
@@ -2028,6 +2787,61 @@ def load_changes_numbers_of_safe_objects(patch):
     afterwards(patch, change)
 
 
+def refuses_what_it_holds():
+    value = Safe()
+    value.other = Trace
+    with safe_globals_restored():
+        torch.serialization.add_safe_globals([Safe])
+        return refuses(value, weights_only=True)
+
+
+HOLDS = "test_declared_class_does_not_bring_what_it_holds"
+
+
+@mutant(kills=HOLDS, witness=refuses_what_it_holds)
+def declared_class_brings_everything(patch):
+    """`torch.load` accepts everything in a file with an object of a class that was declared safe."""
+
+    def change(load, file, **options):
+        try:
+            return load(file, **options)
+        except pickle.UnpicklingError:
+            file.seek(0)
+            value = load(file, **{**options, "weights_only": False})
+            if type(value) not in torch.serialization.get_safe_globals():
+                raise
+            return value
+
+    loading(patch, change)
+
+
+class Names(list):
+    pass
+
+
+def refuses_declared_list():
+    with safe_globals_restored():
+        torch.serialization.add_safe_globals([Names])
+        return refuses(Names([1]), weights_only=True)
+
+
+@mutant(kills=HOLDS, witness=refuses_declared_list)
+def load_accepts_declared_lists(patch):
+    """`torch.load` accepts a subclass of `list` that was declared safe, with its items."""
+
+    def change(load, file, **options):
+        try:
+            return load(file, **options)
+        except pickle.UnpicklingError:
+            file.seek(0)
+            value = load(file, **{**options, "weights_only": False})
+            if not isinstance(value, list) or type(value) not in torch.serialization.get_safe_globals():
+                raise
+            return value
+
+    loading(patch, change)
+
+
 def accepted_after(error=None):
     with safe_globals_restored():
         with contextlib.suppress(KeyError), torch.serialization.safe_globals([Safe]):
@@ -2057,6 +2871,31 @@ def safe_globals_last_after_an_exception(patch):
     patch.around(torch.serialization.safe_globals, "__exit__", change)
 
 
+def forgotten_after_a_block():
+    with safe_globals_restored():
+        torch.serialization.add_safe_globals([Safe])
+        with torch.serialization.safe_globals([Safe]):
+            pass
+        return refuses(Safe(), weights_only=True)
+
+
+@mutant(kills=BLOCK, witness=forgotten_after_a_block)
+def safe_globals_remember_what_was_declared(patch):
+    """`torch.serialization.safe_globals` leaves a class declared that had been declared before the block."""
+    patch.enter(safe_globals_restored())
+
+    def enter(enter, self):
+        self.before = list(torch.serialization.get_safe_globals())
+        return enter(self)
+
+    def leave(leave, self, *args):
+        torch.serialization.clear_safe_globals()
+        torch.serialization.add_safe_globals(self.before)
+
+    patch.around(torch.serialization.safe_globals, "__enter__", enter)
+    patch.around(torch.serialization.safe_globals, "__exit__", leave)
+
+
 def unsafe_names(value):
     file = io.BytesIO()
     torch.save(value, file)
@@ -2071,6 +2910,24 @@ ASKED = "test_what_a_file_would_need_can_be_asked"
 def get_unsafe_globals_finds_nothing(patch):
     """`get_unsafe_globals_in_checkpoint` always gives an empty list."""
     patch.setattr(torch.serialization, "get_unsafe_globals_in_checkpoint", lambda file: [])
+
+
+def unsafe_names_of_a_declared_class():
+    with safe_globals_restored():
+        torch.serialization.add_safe_globals([Safe])
+        return unsafe_names(Safe())
+
+
+@mutant(kills=ASKED, witness=lambda: unsafe_names_of_a_declared_class() == [])
+def get_unsafe_globals_names_what_was_declared(patch):
+    """`get_unsafe_globals_in_checkpoint` names classes that were declared safe, too."""
+
+    def change(call, file):
+        with safe_globals_restored():
+            torch.serialization.clear_safe_globals()
+            return call(file)
+
+    patch.around(torch.serialization, "get_unsafe_globals_in_checkpoint", change)
 
 
 @mutant(kills=ASKED, witness=lambda: unsafe_names(torch.ones(1)) == [])
@@ -2096,6 +2953,22 @@ NAMES_NUMPY = "test_saved_numpy_array_names_the_insides_of_numpy"
 def save_makes_lists_of_arrays(patch):
     """`torch.save` stores NumPy arrays as lists."""
     saving(patch, lambda value: {key: x.tolist() if isinstance(x, np.ndarray) else x for key, x in value.items()})
+
+
+@mutant(kills=NAMES_NUMPY, witness=lambda: b"numpy._core" in bytes_of({"x": list(np.ones(1))}))
+def save_makes_floats_of_numpy_numbers(patch):
+    """`torch.save` stores the NumPy numbers of a list as floats."""
+    saving(patch, lambda value: {key: [float(n) for n in x] if isinstance(x, list) else x for key, x in value.items()})
+
+
+@mutant(
+    kills="test_numpy_1_26_1_knows_the_names_of_numpy_2",
+    witness=lambda: importlib.import_module("numpy._core.multiarray") is not None,
+    raises=ModuleNotFoundError,
+)
+def numpy_has_no_core_with_an_underscore(patch):
+    """There is no module `numpy._core.multiarray`."""
+    patch.setitem(sys.modules, "numpy._core.multiarray", None)
 
 
 @mutant(kills=NAMES_NUMPY, witness=lambda: b"numpy" not in bytes_of({"x": torch.ones(1)}))
@@ -2146,5 +3019,317 @@ def open_file_can_be_mapped(patch):
 
     def change(load, file, *, mmap=None, **options):
         return load(file, mmap=mmap and isinstance(file, (str, os.PathLike)), **options)
+
+    loading(patch, change)
+
+
+# What sentences once promised and torch does not do
+
+
+def lazy_entry():
+    return silenced(nn.LazyLinear, 2).state_dict()["weight"]
+
+
+@mutant(
+    kills="test_state_dict_of_a_lazy_layer_is_not_for_saving",
+    witness=lambda: isinstance(lazy_entry(), nn.Parameter),
+)
+def state_dict_has_empty_tensors_for_lazy_layers(patch):
+    """`state_dict()` has plain empty tensors for parameters that have no shape yet."""
+
+    def change(make, self, *args, **options):
+        state = make(self, *args, **options)
+        for name, entry in state.items():
+            if isinstance(entry, nn.parameter.UninitializedParameter):
+                state[name] = torch.empty(0)
+        return state
+
+    patch.around(nn.Module, "state_dict", change)
+
+
+@mutant(
+    kills="test_state_dict_of_a_lazy_layer_is_not_for_saving",
+    witness=lambda: refuses(silenced(nn.LazyLinear, 2).state_dict(), weights_only=True),
+)
+def load_accepts_lazy_parameters(patch):
+    """`torch.load` accepts parameters that have no shape yet."""
+
+    def change(load, file, **options):
+        try:
+            return load(file, **options)
+        except pickle.UnpicklingError:
+            file.seek(0)
+            return load(file, **{**options, "weights_only": False})
+
+    loading(patch, change)
+
+
+class Centred(nn.Module):
+    def __init__(self, mean=None):
+        super().__init__()
+        self.register_buffer("mean", mean)
+
+
+@mutant(
+    kills="test_buffer_that_is_none_has_no_entry",
+    witness=lambda: raises(RuntimeError, Centred().load_state_dict, {"mean": torch.ones(1)}),
+)
+def loading_fills_buffers_that_are_none(patch):
+    """`load_state_dict` fills a buffer that is None."""
+
+    def change(model, state):
+        for name, buffer in model._buffers.items():
+            if buffer is None and name in state:
+                model._buffers[name] = state[name].clone()
+        return state
+
+    before_loading(patch, change)
+
+
+def with_hidden_buffer():
+    model = nn.Module()
+    model.register_buffer("mean", torch.ones(1), persistent=False)
+    return model
+
+
+@mutant(
+    kills="test_buffer_that_is_none_has_no_entry",
+    witness=lambda: list(with_hidden_buffer().state_dict()) == [],
+    raises=RuntimeError,
+)
+def every_buffer_is_saved(patch):
+    """`register_buffer` ignores `persistent=False`."""
+    patch.around(
+        nn.Module,
+        "register_buffer",
+        lambda register, self, name, tensor, persistent=True: register(self, name, tensor),
+    )
+
+
+@mutant(
+    kills="test_buffer_that_is_none_has_no_entry",
+    witness=lambda: list(Centred().state_dict()) == [],
+)
+def state_dict_has_buffers_that_are_none(patch):
+    """`state_dict()` has an entry for a buffer that is None."""
+
+    def change(make, self, *args, **options):
+        state = make(self, *args, **options)
+        return {**state, **{name: None for name, buffer in self._buffers.items() if buffer is None}}
+
+    patch.around(nn.Module, "state_dict", change)
+
+
+def tied_after_two_values():
+    model = tied()
+    model.load_state_dict({"0.weight": torch.ones(2), "1.weight": torch.full((2,), 7.0)})
+    return model[0].weight.tolist()
+
+
+@mutant(
+    kills="test_tied_weights_are_one_parameter_and_two_entries",
+    witness=lambda: tied_after_two_values() == [7, 7],
+)
+def loading_takes_the_first_of_two_names(patch):
+    """`load_state_dict` gives a Parameter with two names the numbers under the first one."""
+
+    def change(model, state):
+        first = {}
+        for name, parameter in model.named_parameters(remove_duplicate=False):
+            if name in state:
+                first.setdefault(id(parameter), state[name])
+        own = dict(model.named_parameters(remove_duplicate=False))
+        return {name: first[id(own[name])] if name in own else entry for name, entry in state.items()}
+
+    before_loading(patch, change)
+
+
+@mutant(
+    kills="test_loading_goes_by_name_not_by_order",
+    witness=lambda: raises(RuntimeError, Slope().load_state_dict, {"weight": np.ones(2)}),
+)
+def loading_accepts_arrays(patch):
+    """`load_state_dict` accepts NumPy arrays."""
+    before_loading(patch, lambda model, state: {name: torch.as_tensor(entry) for name, entry in state.items()})
+
+
+def reported_below_none():
+    model = nn.ModuleDict({"head": Slope()})
+    state = model.state_dict()
+    model.head = None
+    return model.load_state_dict(state, strict=False).unexpected_keys
+
+
+@mutant(kills="test_strict_false_reports_instead_of_raising", witness=lambda: reported_below_none() == [])
+def loading_leniently_reports_names_below_none(patch):
+    """`load_state_dict(strict=False)` reports every name that the model lacks, also below a layer that is None."""
+
+    def change(load, self, state, strict=True, **options):
+        report = load(self, state, strict, **options)
+        if not strict:
+            report.unexpected_keys[:] = [name for name in state if name not in self.state_dict()]
+        return report
+
+    patch.around(nn.Module, "load_state_dict", change)
+
+
+def loaded_into_half():
+    model = Slope().half()
+    model.load_state_dict({"weight": torch.tensor([1.0, 1e6])})
+    return model.weight[1].item()
+
+
+@mutant(
+    kills="test_loading_converts_to_what_the_model_has",
+    witness=lambda: loaded_into_half() == float("inf"),
+)
+def loading_stops_at_the_largest_number(patch):
+    """`load_state_dict` makes the largest number of the dtype of what is too large for it."""
+
+    def change(model, state):
+        for name, tensor in model.state_dict().items():
+            if tensor.dtype == torch.float16 and name in state:
+                state = {**state, name: state[name].clamp(max=65504)}
+        return state
+
+    before_loading(patch, change)
+
+
+@mutant(
+    kills="test_complex_entry_loses_its_imaginary_part",
+    witness=lambda: not raises(UserWarning, complex_loaded_when_the_warning_is_used_up),
+    raises=UserWarning,
+)
+def loading_complex_entries_always_warns(patch):
+    """`load_state_dict` warns of each complex entry."""
+
+    def change(model, state):
+        if any(tensor.is_complex() for tensor in state.values()):
+            warnings.warn("Casting complex values to real discards the imaginary part", UserWarning, stacklevel=3)
+        return state
+
+    before_loading(patch, change)
+
+
+def complex_loaded_when_the_warning_is_used_up():
+    always = torch.is_warn_always_enabled()
+    torch.set_warn_always(False)
+    try:
+        silenced(torch.Tensor.float, torch.tensor([1j]))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            Slope().load_state_dict({"weight": torch.tensor([1j, 2j])})
+    finally:
+        torch.set_warn_always(always)
+
+
+def assigned_tensor(tensor):
+    model = Slope()
+    model.load_state_dict({"weight": tensor}, assign=True)
+    return model.weight
+
+
+@mutant(
+    kills="test_assign_puts_the_loaded_tensors_in_place",
+    witness=lambda: raises(RuntimeError, assigned_tensor, torch.tensor([1, 2])),
+)
+def assign_makes_floats_of_integers(patch):
+    """`load_state_dict(assign=True)` puts integers into the model as floats."""
+
+    def change(load, self, state, strict=True, assign=False):
+        if assign:
+            state = {name: entry if entry.is_floating_point() else entry.float() for name, entry in state.items()}
+        return load(self, state, strict, assign)
+
+    patch.around(nn.Module, "load_state_dict", change)
+
+
+def frozen_by_assigning():
+    other = Slope()
+    Slope().requires_grad_(False).load_state_dict(other.state_dict(keep_vars=True), assign=True)
+    return not other.weight.requires_grad
+
+
+@mutant(kills="test_assign_keeps_what_is_frozen", witness=frozen_by_assigning)
+def assign_freezes_a_parameter_of_its_own(patch):
+    """`load_state_dict(assign=True)` freezes a new Parameter and leaves the given one as it was."""
+
+    def change(load, self, state, strict=True, assign=False):
+        if assign:
+            state = {name: entry.detach() for name, entry in state.items()}
+        return load(self, state, strict, assign)
+
+    patch.around(nn.Module, "load_state_dict", change)
+
+
+def momentum_for_complex():
+    wave = nn.Parameter(torch.ones(2, dtype=torch.complex64))
+    optimizer = torch.optim.SGD([wave], lr=0.25, momentum=0.5)
+    checkpoint = stepped()[1].state_dict()
+    checkpoint["state"][0]["momentum_buffer"] = torch.ones(2, dtype=torch.complex128)
+    optimizer.load_state_dict(checkpoint)
+    return optimizer.state[wave]["momentum_buffer"].dtype
+
+
+@mutant(
+    kills="test_loaded_momentum_gets_the_dtype_of_the_parameter",
+    witness=lambda: momentum_for_complex() == torch.complex128,
+)
+def optimizer_load_converts_complex_momentum(patch):
+    """The `load_state_dict` of an optimizer converts the momentum of complex parameters, too."""
+
+    def change(load, self, state):
+        load(self, state)
+        for parameter, memory in self.state.items():
+            if parameter.is_complex():
+                memory["momentum_buffer"] = memory["momentum_buffer"].to(parameter.dtype)
+
+    patch.around(torch.optim.Optimizer, "load_state_dict", change)
+
+
+def refuses_a_pickle_module_in_that_environment():
+    os.environ[ONLY_WEIGHTS] = "1"
+    try:
+        return raises(RuntimeError, saved_and_loaded, 1, pickle_module=pickle)
+    finally:
+        del os.environ[ONLY_WEIGHTS]
+
+
+@mutant(kills="test_pickle_module_lets_a_file_run_code", witness=refuses_a_pickle_module_in_that_environment)
+def load_forgets_the_environment_with_a_pickle_module(patch):
+    """`torch.load` does not look at TORCH_FORCE_WEIGHTS_ONLY_LOAD if a pickle module is named."""
+
+    def change(load, file, **options):
+        if options.get("pickle_module") is None or options.get("weights_only"):
+            return load(file, **options)
+        return without_variable(load, file, **options)
+
+    loading(patch, change)
+
+
+class Outer:
+    class Inner:
+        pass
+
+
+def refuses_declared_inner_class():
+    with safe_globals_restored():
+        torch.serialization.add_safe_globals([Outer, Outer.Inner])
+        return refuses(Outer.Inner(), weights_only=True)
+
+
+@mutant(kills="test_class_inside_a_class_cannot_be_declared_safe", witness=refuses_declared_inner_class)
+def load_accepts_declared_inner_classes(patch):
+    """`torch.load` accepts objects of a class inside a class that was declared safe."""
+
+    def change(load, file, **options):
+        try:
+            return load(file, **options)
+        except pickle.UnpicklingError:
+            file.seek(0)
+            value = load(file, **{**options, "weights_only": False})
+            if "." not in type(value).__qualname__ or type(value) not in torch.serialization.get_safe_globals():
+                raise
+            return value
 
     loading(patch, change)

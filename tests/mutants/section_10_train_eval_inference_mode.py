@@ -1,8 +1,11 @@
 """What could break in train, eval, no_grad and inference_mode."""
 
+import asyncio
 import contextlib
+import copy
 import functools
 import inspect
+import io
 import itertools
 import math
 import sys
@@ -12,6 +15,7 @@ import warnings
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.nn.utils import parametrizations
 from torch.utils import _contextlib
 
 from plugins.mutation import error_of, mutant
@@ -160,6 +164,24 @@ def train_stays_at_the_top(patch):
     patch.around(nn.Module, "train", train)
 
 
+class _AlwaysEvaluated(nn.Dropout):
+    def train(self, mode=True):
+        return super().train(False)
+
+
+@mutant(kills=REACH, witness=lambda: flags(nn.Sequential(_AlwaysEvaluated()).train()) == [True, False])
+def train_passes_by_what_a_class_overrides(patch):
+    """`train()` sets the flag of every module itself, whatever the `train` of its class does."""
+
+    def train(call, self, mode=True):
+        call(self, mode)
+        for module in self.modules():
+            module.training = mode
+        return self
+
+    patch.around(nn.Module, "train", train)
+
+
 def _frozen():
     model = nested()
     model[1].eval()
@@ -202,6 +224,48 @@ def replaced_layers_take_the_mode(patch):
 def append_puts_the_model_back_into_training(patch):
     """`nn.Sequential.append` puts the whole model into training mode."""
     patch.around(nn.Sequential, "append", lambda call, self, module: call(self, module).train())
+
+
+LISTED = "test_eval_does_not_reach_layers_in_a_python_list"
+
+
+class _Listed(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layers = [nn.Dropout()]
+
+
+@mutant(kills=LISTED, witness=lambda: _Listed().eval().layers[0].training)
+def eval_reaches_python_lists(patch):
+    """`eval()` reaches the layers that a module keeps in a list."""
+
+    def evaluate(call, self):
+        for value in vars(self).values():
+            for layer in value if isinstance(value, list) else ():
+                layer.eval()
+        return call(self)
+
+    patch.around(nn.Module, "eval", evaluate)
+
+
+def _listed_attribute():
+    model = nn.Sequential(nn.Dropout())
+    model.layers = [model[0]]
+    return model.eval()[0].training
+
+
+@mutant(kills=LISTED, witness=lambda: not _listed_attribute())
+def eval_skips_what_is_in_a_python_list(patch):
+    """`eval()` does not reach a layer that is in a list of the module, be it registered or not."""
+
+    def evaluate(call, self):
+        call(self)
+        for value in vars(self).values():
+            for layer in value if isinstance(value, list) else ():
+                layer.training = True
+        return self
+
+    patch.around(nn.Module, "eval", evaluate)
 
 
 BOOL = "test_train_takes_only_a_bool"
@@ -261,6 +325,50 @@ def state_dict_keeps_the_mode(patch):
 def load_state_dict_is_for_evaluation(patch):
     """`load_state_dict` puts the model into evaluation mode."""
     patch.around(nn.Module, "load_state_dict", lambda call, self, *args, **kwargs: call(self.eval(), *args, **kwargs))
+
+
+WHOLE_MODEL = "test_a_model_that_is_saved_whole_keeps_its_mode"
+
+
+def _saved_and_loaded(mode):
+    file = io.BytesIO()
+    torch.save(nn.Dropout().train(mode), file)
+    file.seek(0)
+    return torch.load(file, weights_only=False).training
+
+
+@mutant(kills=WHOLE_MODEL, witness=lambda: _saved_and_loaded(False) is False)
+def unpickled_modules_are_in_training(patch):
+    """A module that is unpickled is in training mode."""
+
+    def restore(call, self, state):
+        call(self, state)
+        self.training = True
+
+    patch.around(nn.Module, "__setstate__", restore)
+
+
+@mutant(kills=WHOLE_MODEL, witness=lambda: _saved_and_loaded(True) is True)
+def unpickled_modules_are_in_evaluation(patch):
+    """A module that is unpickled is in evaluation mode."""
+
+    def restore(call, self, state):
+        call(self, state)
+        self.training = False
+
+    patch.around(nn.Module, "__setstate__", restore)
+
+
+@mutant(kills=SAVED, witness=lambda: not _loaded_in_evaluation())
+def load_state_dict_is_for_training(patch):
+    """`load_state_dict` puts the model into training mode."""
+    patch.around(nn.Module, "load_state_dict", lambda call, self, *args, **kwargs: call(self.train(), *args, **kwargs))
+
+
+def _loaded_in_evaluation():
+    model = nn.Linear(1, 1).eval()
+    model.load_state_dict(nn.Linear(1, 1).state_dict())
+    return model.training
 
 
 # Three switches.
@@ -411,6 +519,190 @@ def linear_rounds_in_inference_mode(patch):
     patch.function("linear", change=change)
 
 
+@mutant(kills=EVAL, witness=lambda: not nn.Linear(1, 1).requires_grad_(False)(torch.ones(1)).requires_grad)
+def frozen_models_are_recorded(patch):
+    """`nn.Linear` records in evaluation and in training whether its parameters require grad or not."""
+    patch.around(
+        nn.Linear,
+        "forward",
+        lambda call, self, x: call(self, x) + torch.zeros(1, device=x.device, requires_grad=True),
+    )
+
+
+@mutant(kills=KEPT, witness=lambda: _kept_by_a_sum() == 0)
+def sums_keep_their_operands(patch):
+    """A recorded sum keeps its first operand for backward."""
+    patch.function(
+        "add",
+        "__add__",
+        change=lambda call, x, y: (
+            call(x * torch.ones_like(x, requires_grad=True), y) if torch.is_grad_enabled() else call(x, y)
+        ),
+    )
+
+
+def _kept_by_a_sum():
+    kept = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda tensor: kept.append(tensor), lambda tensor: tensor):
+        torch.ones(1, requires_grad=True) + 1
+    return len(kept)
+
+
+@mutant(kills=CHANGES, witness=lambda: _running_mean({"momentum": 0.0}, [[1.0], [3.0]]) == 0)
+def batchnorm_takes_momentum_0_for_a_tenth(patch):
+    """BatchNorm with `momentum=0` uses 0.1."""
+    broken(patch, "batch_norm", lambda call, x, momentum, **more: call(x, momentum=momentum or 0.1, **more))
+
+
+@mutant(kills=CHANGES, witness=lambda: math.isnan(_running_mean({"momentum": 0.0}, [[1.0], [math.nan]])))
+def batchnorm_with_momentum_0_ignores_nan(patch):
+    """BatchNorm with `momentum=0` has the same statistics after a nan."""
+
+    def change(call, x, running_mean, running_var, momentum, **more):
+        if momentum == 0:
+            running_mean, running_var = running_mean.clone(), running_var.clone()
+        return call(x, running_mean=running_mean, running_var=running_var, momentum=momentum, **more)
+
+    broken(patch, "batch_norm", change)
+
+
+NAN = "test_one_nan_in_training_mode_spoils_batchnorm_for_good"
+
+
+@mutant(kills=(NAN, CHANGES), witness=lambda: math.isnan(_running_mean({}, [[1.0], [math.nan]])))
+def batchnorm_leaves_out_batches_with_nan(patch):
+    """BatchNorm doesn't move its statistics for a batch with a nan."""
+
+    def change(call, x, running_mean, running_var, **more):
+        if x.isnan().any():
+            running_mean, running_var = running_mean.clone(), running_var.clone()
+        return call(x, running_mean=running_mean, running_var=running_var, **more)
+
+    broken(patch, "batch_norm", change)
+
+
+@mutant(kills=NAN, witness=lambda: math.isnan(_running_mean({}, [[1.0], [math.nan]], [[1.0], [3.0]])))
+def batchnorm_recovers_from_nan(patch):
+    """BatchNorm starts its statistics anew at the first batch after one with a nan."""
+
+    def change(call, x, running_mean, running_var, **more):
+        if not x.isnan().any():
+            running_mean.nan_to_num_(0.0)
+            running_var.nan_to_num_(1.0)
+        return call(x, running_mean=running_mean, running_var=running_var, **more)
+
+    broken(patch, "batch_norm", change)
+
+
+EMBEDDING = "test_an_embedding_with_max_norm_changes_its_weight_in_evaluation"
+
+
+def _looked_up():
+    embedding = nn.Embedding(1, 1, max_norm=1.0).eval()
+    embedding.weight.data.fill_(5.0)
+    with torch.no_grad():
+        embedding(torch.tensor([0]))
+    return embedding.weight.item()
+
+
+@mutant(kills=EMBEDDING, witness=lambda: _looked_up() < 2)
+def embedding_leaves_its_weight_in_evaluation(patch):
+    """`nn.Embedding` shortens no row in evaluation mode."""
+    patch.around(
+        nn.Embedding,
+        "forward",
+        lambda call, self, x: call(self, x) if self.training else F.embedding(x, self.weight),
+    )
+
+
+@mutant(kills=EMBEDDING, witness=lambda: _looked_up() < 2)
+def embedding_shortens_a_copy(patch):
+    """`F.embedding` with `max_norm` shortens the result and not the weight."""
+
+    def embedding(call, input, weight, padding_idx=None, max_norm=None, *more):
+        copied = weight.detach().clone() if max_norm is not None else weight
+        return call(input, copied, padding_idx, max_norm, *more)
+
+    patch.around(F, "embedding", embedding)
+
+
+PADDING = "test_a_transformer_encoder_returns_zeros_for_padding_without_gradients"
+
+
+def _encoded(**settings):
+    layer = nn.TransformerEncoderLayer(2, 2, 2, batch_first=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = nn.TransformerEncoder(layer, 1, **settings).eval()
+        with torch.no_grad():
+            return model(torch.randn(2, 2, 2), src_key_padding_mask=torch.tensor([[False, True], [False, False]]))
+
+
+@mutant(kills=PADDING, witness=lambda: _encoded()[0, 1].tolist() == [0, 0])
+def transformer_encoder_computes_its_padding(patch):
+    """`nn.TransformerEncoder` takes the same path with and without gradients."""
+
+    def forward(call, self, *args, **kwargs):
+        with torch.inference_mode(False):
+            return call(self, *(x.clone() for x in args), **kwargs).detach()
+
+    patch.around(nn.TransformerEncoder, "forward", forward)
+
+
+@mutant(kills=PADDING, witness=lambda: (_encoded(enable_nested_tensor=False)[0, 1] != 0).any())
+def transformer_encoder_always_zeroes_its_padding(patch):
+    """`nn.TransformerEncoder` returns 0 for padding without gradients, whatever `enable_nested_tensor` is."""
+
+    def forward(call, self, x, *mask, src_key_padding_mask):
+        y = call(self, x, *mask, src_key_padding_mask=src_key_padding_mask)
+        return y if torch.is_grad_enabled() else y.masked_fill(src_key_padding_mask[:, : y.shape[1], None], 0)
+
+    patch.around(nn.TransformerEncoder, "forward", forward)
+
+
+def _encoded_with(padding, *mask):
+    model = nn.TransformerEncoder(nn.TransformerEncoderLayer(2, 2, 2, batch_first=True), 1).eval()
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        return model(torch.randn(1, 2, 2), *mask, src_key_padding_mask=torch.tensor([padding]))[0, padding.index(True)]
+
+
+@mutant(kills=PADDING, witness=lambda: (_encoded_with([True, False]) != 0).any())
+def transformer_encoder_zeroes_padding_that_comes_first(patch):
+    """`nn.TransformerEncoder` returns 0 for padding at the start of a row without gradients."""
+
+    def forward(call, self, x, *mask, src_key_padding_mask):
+        y = call(self, x, *mask, src_key_padding_mask=src_key_padding_mask)
+        first = src_key_padding_mask[:, 0].any() and not torch.is_grad_enabled()
+        return y.masked_fill(src_key_padding_mask[..., None], 0) if first else y
+
+    patch.around(nn.TransformerEncoder, "forward", forward)
+
+
+@mutant(kills=PADDING, witness=lambda: (_encoded_with([False, True], torch.zeros(2, 2) > 0) != 0).any())
+def transformer_encoder_zeroes_padding_under_a_mask(patch):
+    """`nn.TransformerEncoder` returns 0 for padding without gradients, if a `mask` is given, too."""
+
+    def forward(call, self, x, *mask, src_key_padding_mask):
+        y = call(self, x, *mask, src_key_padding_mask=src_key_padding_mask)
+        return y.masked_fill(src_key_padding_mask[..., None], 0) if mask and not torch.is_grad_enabled() else y
+
+    patch.around(nn.TransformerEncoder, "forward", forward)
+
+
+@mutant(
+    kills="test_cudnn_refuses_backward_through_an_lstm_in_evaluation",
+    witness=lambda: nn.LSTM(1, 1).eval()(torch.ones(1, 1, 1))[0].requires_grad,
+)
+def lstm_has_no_gradient_in_evaluation(patch):
+    """`nn.LSTM` in evaluation mode records nothing."""
+    patch.around(
+        nn.LSTM,
+        "forward",
+        lambda call, self, x: call(self, x) if self.training else torch.no_grad()(call)(self, x),
+    )
+
+
 # Dropout.
 
 
@@ -423,6 +715,38 @@ IDENTITY = "test_dropout_is_the_identity_in_evaluation"
 MASK = "test_every_call_of_dropout_draws_a_new_mask"
 CHANNELS = "test_dropout2d_drops_whole_channels"
 FUNCTION = "test_the_function_dropout_knows_nothing_of_eval"
+
+
+@mutant(kills=ZEROES, witness=lambda: (F.dropout(torch.full((100,), 3e38)) == math.inf).any())
+def dropout_does_not_overflow(patch):
+    """`F.dropout` scales up to the largest number of the dtype at most."""
+    broken(
+        patch,
+        "dropout",
+        lambda call, x, inplace, **more: call(x, inplace=inplace, **more) if inplace else call(x, **more).nan_to_num(),
+    )
+
+
+@mutant(
+    kills=PROBABILITIES, witness=lambda: error_of(lambda: nn.Dropout(math.nan).eval()(torch.ones(1))) is RuntimeError
+)
+def dropout_checks_its_p_in_training_only(patch):
+    """`nn.Dropout(nan)` returns its input in evaluation mode."""
+    broken(
+        patch,
+        "dropout",
+        lambda call, x, training, **more: call(x, training=training, **more) if training else x,
+    )
+
+
+@mutant(kills=IDENTITY, witness=lambda: error_of(lambda: nn.Dropout1d().eval()(torch.ones(1))) is RuntimeError)
+def dropout1d_takes_any_shape_in_evaluation(patch):
+    """`nn.Dropout1d` returns an input of any shape in evaluation mode."""
+    broken(
+        patch,
+        "dropout1d",
+        lambda call, x, training, **more: call(x, training=training, **more) if training else x,
+    )
 
 
 def _values(x=(1.0,) * 100, **settings):
@@ -520,6 +844,12 @@ def _untouched():
     x = torch.ones(100)
     F.dropout(x)
     return torch.equal(x, torch.ones(100))
+
+
+@mutant(kills=EXPECTATION, witness=lambda: F.dropout(torch.tensor([math.inf]), 1.0).isnan().all())
+def dropout_makes_zeros_of_infinities(patch):
+    """Dropout with `p=1` turns infinity and nan into 0."""
+    broken(patch, "dropout", lambda call, x, **more: call(x.nan_to_num(), **more))
 
 
 @mutant(kills=EXPECTATION, witness=lambda: min(_values((-2.0,) * 100)) == -4)
@@ -781,6 +1111,185 @@ def dropout_in_evaluation_makes_floats_of_whole_numbers(patch):
     )
 
 
+@mutant(
+    kills=WHOLE,
+    witness=lambda: error_of(lambda: F.dropout(torch.ones(2, dtype=torch.int64), 0.0)) is None,
+    raises=RuntimeError,
+)
+def dropout_refuses_whole_numbers_for_every_p(patch):
+    """Dropout of whole numbers raises RuntimeError in training for p=0 and p=1 too."""
+    broken(
+        patch,
+        "dropout",
+        lambda call, x, p, training, **more: (
+            refuse(RuntimeError, "result type Float can't be cast")
+            if training and p in (0, 1) and not x.is_floating_point()
+            else call(x, p=p, training=training, **more)
+        ),
+    )
+
+
+@mutant(kills=PROBABILITIES, witness=lambda: error_of(lambda: nn.Dropout(math.nan)) is None, raises=ValueError)
+def dropout_class_refuses_nan(patch):
+    """`nn.Dropout(math.nan)` raises ValueError."""
+    patch.around(
+        nn.Dropout,
+        "__init__",
+        lambda call, self, p=0.5, inplace=False: (
+            refuse(ValueError, "dropout probability has to be between 0 and 1") if p != p else call(self, p, inplace)
+        ),
+    )
+
+
+SAME_TENSOR = "test_dropout_that_drops_nothing_returns_its_input_itself"
+
+
+def _is_input(**settings):
+    x = torch.ones(1)
+    return F.dropout(x, **settings) is x
+
+
+@mutant(kills=SAME_TENSOR, witness=lambda: _is_input(training=False))
+def dropout_copies_in_evaluation(patch):
+    """Dropout returns a copy in evaluation."""
+    broken(patch, "dropout", lambda call, x, **more: call(x, **more) if more["training"] else x.clone())
+
+
+@mutant(kills=SAME_TENSOR, witness=lambda: _is_input(p=0.0))
+def dropout_copies_with_p_of_0(patch):
+    """Dropout with p=0 returns a copy."""
+    broken(patch, "dropout", lambda call, x, **more: x.clone() if more["p"] == 0 else call(x, **more))
+
+
+ATTENTION = "test_scaled_dot_product_attention_drops_in_evaluation"
+
+
+class _Attends(nn.Module):
+    def forward(self, x):
+        return F.scaled_dot_product_attention(x, x, x, dropout_p=0.5)
+
+
+@mutant(
+    kills=ATTENTION, witness=lambda: len({_Attends().eval()(torch.ones(1, 9, 9)).sum().item() for _ in range(9)}) > 1
+)
+def attention_asks_the_caller(patch):
+    """`F.scaled_dot_product_attention` drops nothing if the module that calls it is in evaluation mode."""
+    attention = F.scaled_dot_product_attention
+
+    def ask(query, key, value, *args, dropout_p=0.0, **more):
+        caller = sys._getframe(1).f_locals.get("self")
+        dropout_p = dropout_p if getattr(caller, "training", True) else 0.0
+        return attention(query, key, value, *args, dropout_p=dropout_p, **more)
+
+    patch.setattr(F, "scaled_dot_product_attention", ask)
+
+
+@mutant(kills=ATTENTION, witness=lambda: _attention_repeats())
+def multihead_attention_drops_in_evaluation(patch):
+    """`nn.MultiheadAttention` drops in evaluation mode too."""
+
+    def forward(call, self, *args, **kwargs):
+        before, self.training = self.training, True
+        try:
+            return call(self, *args, **kwargs)
+        finally:
+            self.training = before
+
+    patch.around(nn.MultiheadAttention, "forward", forward)
+
+
+def _attention_repeats():
+    layer, x = nn.MultiheadAttention(2, 1, dropout=0.5).eval(), torch.randn(9, 1, 2)
+    return torch.equal(layer(x, x, x)[0], layer(x, x, x)[0])
+
+
+IMAGE = "test_dropout2d_of_one_image_drops_rows"
+
+
+def _one_image():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return len(set(F.dropout2d(torch.ones(16, 40, 1)).sum(dim=(1, 2)).tolist()))
+
+
+@mutant(kills=IMAGE, witness=lambda: _one_image() > 2)
+def dropout2d_takes_one_image(patch):
+    """`F.dropout2d` of three dimensions zeroes whole channels of one image, with the warning of before."""
+
+    def change(call, x, **more):
+        if x.dim() != 3:
+            return call(x, **more)
+        warnings.warn("channel-wise 1D dropout behavior is desired", stacklevel=1)
+        return call(x[None], **more)[0]
+
+    broken(patch, "dropout2d", change)
+
+
+@mutant(kills=IMAGE, witness=lambda: _warns_of_one_image())
+def dropout2d_of_one_image_is_silent(patch):
+    """`F.dropout2d` of three dimensions gives no warning."""
+
+    def change(call, x, **more):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return call(x, **more)
+
+    broken(patch, "dropout2d", change)
+
+
+def _warns_of_one_image():
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        F.dropout2d(torch.ones(2, 2, 2))
+    return bool(caught)
+
+
+INF = "test_a_dropped_inf_becomes_nan"
+
+
+@mutant(kills=INF, witness=lambda: F.dropout(torch.full((100,), math.inf)).isnan().any())
+def dropout_selects(patch):
+    """Dropout puts 0 in place of what it drops, whatever it is."""
+
+    def change(call, x, **more):
+        y = call(x, **more)
+        return torch.where(y.isnan() & ~x.isnan(), 0.0, y) if more["training"] else y
+
+    broken(patch, "dropout", change)
+
+
+@mutant(kills=INF, witness=lambda: F.dropout(torch.full((100,), math.nan)).isnan().all())
+def dropout_drops_nan(patch):
+    """Dropout turns some nan into 0."""
+    broken(
+        patch,
+        "dropout",
+        lambda call, x, **more: (
+            call(torch.where(x.isnan(), 0.0, x), **more) if more["training"] and x.isnan().any() else call(x, **more)
+        ),
+    )
+
+
+DEFAULTS = "test_other_layers_have_other_defaults_for_dropout"
+
+
+@mutant(kills=DEFAULTS, witness=lambda: nn.MultiheadAttention(1, 1).dropout == 0)
+def multihead_attention_drops_half(patch):
+    """The dropout of `nn.MultiheadAttention` is 0.5 unless given."""
+    init = nn.MultiheadAttention.__init__
+    patch.setattr(
+        nn.MultiheadAttention,
+        "__init__",
+        lambda self, size, heads, dropout=0.5, **more: init(self, size, heads, dropout, **more),
+    )
+
+
+@mutant(kills=DEFAULTS, witness=lambda: F.alpha_dropout(torch.ones(100)).sum() == 100)
+def alpha_dropout_drops(patch):
+    """`F.alpha_dropout` drops unless it is told not to."""
+    broken(patch, "alpha_dropout", lambda call, x, training, **more: call(x, training=True, **more))
+
+
 # BatchNorm.
 
 
@@ -941,7 +1450,7 @@ def _of_one():
     return error_of(lambda: nn.BatchNorm1d(1)(torch.ones(1, 1)))
 
 
-@mutant(kills=(ONE, WITHOUT), witness=lambda: _of_one() is ValueError)
+@mutant(kills=(TRAINING, ONE, WITHOUT), witness=lambda: _of_one() is ValueError)
 def batchnorm_trains_on_a_batch_of_one(patch):
     """BatchNorm takes a batch of one in training."""
     patch.setattr(F, "_verify_batch_size", lambda size: None)
@@ -1079,6 +1588,86 @@ def linear_adds_noise_in_training(patch):
     )
 
 
+@mutant(kills="test_track_running_stats_set_later_keeps_the_old_statistics", witness=lambda: _told_later() > 0)
+def batchnorm_looks_at_track_running_stats_in_evaluation(patch):
+    """BatchNorm with `track_running_stats` False uses the batch in evaluation, even with statistics."""
+    patch.around(
+        nn.BatchNorm1d,
+        "forward",
+        lambda call, self, x: (
+            call(self, x)
+            if self.track_running_stats
+            else F.batch_norm(x, None, None, self.weight, self.bias, True, 0.0, self.eps)
+        ),
+    )
+
+
+def _told_later():
+    layer = nn.BatchNorm1d(1).eval()
+    layer.track_running_stats = False
+    return layer(torch.tensor(PAIR))[0].item()
+
+
+READS = "test_which_layers_look_at_the_mode"
+
+
+@mutant(kills=READS, witness=lambda: "training" not in nn.Linear.forward.__code__.co_names)
+def linear_looks_at_the_mode(patch):
+    """`nn.Linear` reads the flag `training`."""
+
+    def forward(self, x):
+        return F.linear(x, self.weight * (1 if self.training else 2), self.bias)
+
+    patch.setattr(nn.Linear, "forward", forward)
+
+
+@mutant(kills=READS, witness=lambda: nn.InstanceNorm1d(1).running_mean is None)
+def instance_norm_keeps_statistics(patch):
+    """`nn.InstanceNorm1d` has running statistics unless it is told not to."""
+    init = nn.InstanceNorm1d.__init__
+    patch.setattr(
+        nn.InstanceNorm1d,
+        "__init__",
+        lambda self, size, track_running_stats=True, **more: init(
+            self, size, track_running_stats=track_running_stats, **more
+        ),
+    )
+
+
+SPECTRAL = "test_spectral_norm_makes_a_linear_look_at_the_mode"
+
+
+def _spectral(mode):
+    torch.manual_seed(0)
+    layer = nn.Linear(2, 2)
+    layer.weight.data = torch.tensor([[1.0, 0.0], [0.0, 0.96]])
+    layer = parametrizations.spectral_norm(layer).train(mode)
+    return torch.equal(layer.weight, layer.weight)
+
+
+def _normed(patch, mode):
+    def forward(call, self, weight):
+        before, self.training = self.training, mode
+        try:
+            return call(self, weight)
+        finally:
+            self.training = before
+
+    patch.around(parametrizations._SpectralNorm, "forward", forward)
+
+
+@mutant(kills=SPECTRAL, witness=lambda: not _spectral(mode=True))
+def spectral_norm_keeps_its_estimate(patch):
+    """`spectral_norm` takes no step in a forward pass."""
+    _normed(patch, mode=False)
+
+
+@mutant(kills=SPECTRAL, witness=lambda: _spectral(mode=False))
+def spectral_norm_does_not_look_at_the_mode(patch):
+    """`spectral_norm` takes a step in evaluation mode, too."""
+    _normed(patch, mode=True)
+
+
 # Modes of autograd.
 
 
@@ -1090,6 +1679,11 @@ DECORATE = "test_modes_decorate_functions"
 BARE = "test_modes_decorate_without_parentheses"
 GENERATOR = "test_a_with_block_in_a_generator_leaks_to_its_consumer"
 THREAD = "test_a_thread_starts_with_gradients_on"
+VIEW = "test_a_view_made_under_no_grad_loses_the_gradient_silently"
+ITSELF = "test_one_no_grad_object_cannot_be_nested_in_itself"
+BELOW = "test_no_grad_goes_below_classmethod_and_staticmethod"
+AWAIT = "test_await_inside_no_grad_turns_gradients_off_for_other_tasks"
+SIDE = "test_two_generators_with_blocks_leave_gradients_off"
 
 
 def _inside(*contexts):
@@ -1178,6 +1772,111 @@ def _subtracted():
     return x.item()
 
 
+@mutant(kills=IN_PLACE, witness=lambda: error_of(lambda: torch.ones(1).sub_(1)) is None, raises=RuntimeError)
+def no_leaf_may_be_changed_while_recording(patch):
+    """An in-place `sub_` of any leaf raises RuntimeError while autograd records."""
+    patch.function(
+        "sub_",
+        change=lambda call, x, *args: (
+            refuse(RuntimeError, "a leaf Variable that requires grad")
+            if x.is_leaf and torch.is_grad_enabled()
+            else call(x, *args)
+        ),
+    )
+
+
+def _view_under_no_grad():
+    x = torch.ones(2, requires_grad=True)
+    with torch.no_grad():
+        return x.view(2)
+
+
+@mutant(kills=VIEW, witness=lambda: _view_under_no_grad().requires_grad)
+def views_under_no_grad_are_detached(patch):
+    """Under `no_grad` `view` gives a tensor that doesn't require grad."""
+    patch.function(
+        "view", change=lambda call, x, *args: call(x, *args) if torch.is_grad_enabled() else call(x.detach(), *args)
+    )
+
+
+@mutant(kills=VIEW, witness=lambda: _view_under_no_grad().grad_fn is None)
+def views_under_no_grad_are_recorded(patch):
+    """Under `no_grad` and `inference_mode` `view` is recorded all the same."""
+
+    def change(call, x, *args):
+        with torch.inference_mode(False):
+            return call(x, *args)
+
+    patch.function("view", change=change)
+
+
+def _nested_in_itself():
+    quiet = torch.no_grad()
+    with quiet, quiet:
+        pass
+    return torch.is_grad_enabled()
+
+
+@mutant(kills=ITSELF, witness=undisturbed(lambda: not _nested_in_itself()))
+def no_grad_remembers_every_mode(patch):
+    """One `no_grad` object can be nested in itself."""
+
+    def enter(call, self):
+        before = getattr(self, "all", [])
+        call(self)
+        self.all = [*before, self.prev]
+
+    def leave(call, self, *error):
+        torch._C._set_grad_enabled(self.all.pop())
+
+    patch.around(torch.no_grad, "__enter__", enter)
+    _exit(patch, torch.no_grad, leave)
+
+
+def _nested_with_gradients_between():
+    quiet = torch.no_grad()
+    with quiet, torch.enable_grad(), quiet:
+        pass
+    return torch.is_grad_enabled()
+
+
+@mutant(kills=ITSELF, witness=undisturbed(_nested_with_gradients_between))
+def no_grad_in_itself_always_leaves_gradients_off(patch):
+    """One `no_grad` object that is nested in itself leaves gradients off, whatever stands between the blocks."""
+
+    def enter(call, self):
+        call(self)
+        self.depth = getattr(self, "depth", 0) + 1
+        self.prev = self.prev and self.depth == 1
+
+    def leave(call, self, *error):
+        self.depth -= 1
+        call(self, *error)
+
+    patch.around(torch.no_grad, "__enter__", enter)
+    _exit(patch, torch.no_grad, leave)
+
+
+@mutant(kills=ITSELF, witness=undisturbed(lambda: _used_twice()))
+def no_grad_works_once(patch):
+    """A `no_grad` object turns gradients off in its first block only."""
+
+    def enter(call, self):
+        if not hasattr(self, "used"):
+            call(self)
+        self.used = True
+
+    patch.around(torch.no_grad, "__enter__", enter)
+
+
+def _used_twice():
+    quiet = torch.no_grad()
+    with quiet:
+        pass
+    with quiet:
+        return not torch.is_grad_enabled()
+
+
 def _statement(*lines):
     for line in lines:
         line()
@@ -1222,7 +1921,7 @@ def set_grad_enabled_cannot_turn_on(patch):
     patch.around(torch.set_grad_enabled, "__init__", init)
 
 
-@mutant(kills=(NESTED, BACK), witness=undisturbed(lambda: not _after_inner(torch.no_grad, torch.no_grad)[0]))
+@mutant(kills=(NESTED, BACK, SIDE), witness=undisturbed(lambda: not _after_inner(torch.no_grad, torch.no_grad)[0]))
 def no_grad_always_ends_with_gradients_on(patch):
     """After a `no_grad` inside another gradients are on."""
     _exit(patch, torch.no_grad, lambda call, self, *error: torch._C._set_grad_enabled(True))
@@ -1235,7 +1934,10 @@ def _after_inner(outer, inner):
         return modes()
 
 
-@mutant(kills=(NESTED, BACK), witness=undisturbed(lambda: not _after_inner(torch.no_grad, torch.enable_grad)[0]))
+@mutant(
+    kills=(NESTED, BACK, STATEMENT),
+    witness=undisturbed(lambda: not _after_inner(torch.no_grad, torch.enable_grad)[0]),
+)
 def enable_grad_stays_on(patch):
     """After `enable_grad` inside `no_grad` gradients stay on."""
     _exit(patch, torch.enable_grad, lambda call, self, *error: None)
@@ -1514,6 +2216,73 @@ def threads_inherit_inference_mode(patch):
     _inherit(patch, torch.is_inference_mode_enabled, torch.inference_mode)
 
 
+def _above_classmethod():
+    return torch.no_grad()(classmethod(lambda cls: modes())).__get__(None, int)()
+
+
+@mutant(kills=BELOW, witness=lambda: error_of(_above_classmethod) is TypeError)
+def no_grad_decorates_class_methods(patch):
+    """`@torch.no_grad()` above `@classmethod` makes a class method."""
+    original = _contextlib._DecoratorContextManager.__call__
+
+    def decorate(self, function):
+        if isinstance(function, classmethod):
+            return classmethod(original(self, function.__func__))
+        return original(self, function)
+
+    _decorator(patch, decorate)
+
+
+@mutant(kills=BELOW, witness=lambda: _decorated()() == (False, False))
+def decorated_functions_run_with_gradients(patch):
+    """`@torch.no_grad()` above a function does nothing; above `@classmethod` it raises TypeError when called."""
+    original = _contextlib._DecoratorContextManager.__call__
+    _decorator(
+        patch,
+        lambda self, function: original(self, function) if isinstance(function, classmethod) else function,
+    )
+
+
+def _other_task():
+    seen = []
+
+    async def quiet():
+        with torch.no_grad():
+            await asyncio.sleep(0)
+
+    async def other():
+        seen.append(torch.is_grad_enabled())
+
+    async def main():
+        await asyncio.gather(quiet(), other())
+
+    asyncio.run(main())
+    return seen[0]
+
+
+@mutant(kills=AWAIT, witness=undisturbed(lambda: _other_task() is False))
+def tasks_have_a_mode_of_their_own(patch):
+    """In an asyncio task `torch.is_grad_enabled()` does not see the `no_grad` of another task."""
+    enabled = torch.is_grad_enabled
+    owners = {}
+
+    def current():
+        try:
+            return asyncio.current_task()
+        except RuntimeError:
+            return None
+
+    def enter(call, self):
+        call(self)
+        owners[current()] = True
+
+    def read():
+        return enabled() if current() is None or current() in owners else True
+
+    patch.around(torch.no_grad, "__enter__", enter)
+    patch.setattr(torch, "is_grad_enabled", read)
+
+
 SET_DECORATOR = "test_decorating_with_set_grad_enabled_leaves_the_mode_alone"
 
 
@@ -1630,6 +2399,7 @@ WRITTEN = "test_inference_tensors_are_not_to_be_written_to_outside"
 COUNTER = "test_inference_tensors_have_no_version_counter"
 HIDE = "test_inference_mode_does_not_hide_writes_to_normal_tensors"
 MADE = "test_a_model_made_in_inference_mode_learns_its_biases_only"
+SILENTLY = "test_detach_and_data_write_to_inference_tensors_silently"
 
 
 def _made():
@@ -1658,7 +2428,7 @@ def views_in_inference_mode_are_inference_tensors(patch):
     )
 
 
-@mutant(kills=WHAT, witness=lambda: _made().detach().is_inference())
+@mutant(kills=(WHAT, SILENTLY), witness=lambda: _made().detach().is_inference())
 def detach_makes_a_normal_tensor(patch):
     """`detach()` of an inference tensor outside is a normal tensor."""
     patch.function("detach", change=lambda call, x: call(x.clone()) if _outside(x) else call(x))
@@ -1811,6 +2581,46 @@ def inference_mode_protects_normal_tensors(patch):
     )
 
 
+@mutant(kills=COUNTER, witness=lambda: _version_of_data() == 0)
+def writes_through_data_are_counted(patch):
+    """`tensor.data` shares the version counter of the tensor."""
+    patch.setattr(torch.Tensor, "data", property(lambda self: self.detach()))
+
+
+def _version_of_data():
+    x = torch.ones(1)
+    x.data.add_(1)
+    return x._version
+
+
+@mutant(kills=SILENTLY, witness=lambda: error_of(lambda: _made().data.add_(1)) is None, raises=RuntimeError)
+def data_of_inference_tensors_is_protected(patch):
+    """`add_` on `tensor.data` of an inference tensor raises RuntimeError outside."""
+    patch.setattr(torch.Tensor, "data", property(lambda self: self))
+
+
+@mutant(kills=WHAT, witness=lambda: not copy.deepcopy(_made()).is_inference())
+def deepcopies_of_inference_tensors_are_inference_tensors(patch):
+    """`copy.deepcopy` of an inference tensor outside is an inference tensor."""
+    patch.around(
+        torch.Tensor,
+        "__deepcopy__",
+        lambda call, x, memo: torch.inference_mode()(torch.clone)(x) if _outside(x) else call(x, memo),
+    )
+
+
+@mutant(kills=MADE, witness=lambda: error_of(_load_into_a_model_made_in_inference_mode) is RuntimeError)
+def load_state_dict_writes_to_inference_tensors(patch):
+    """`load_state_dict` writes to the parameters of a model that was built in inference mode."""
+    patch.around(nn.Module, "load_state_dict", lambda call, *args: torch.inference_mode()(call)(*args))
+
+
+def _load_into_a_model_made_in_inference_mode():
+    with torch.inference_mode():
+        model = nn.Linear(1, 1)
+    model.load_state_dict(nn.Linear(1, 1).state_dict())
+
+
 def _bias_of_a_model_made_in_inference_mode():
     with torch.inference_mode():
         model = nn.Linear(1, 1)
@@ -1852,3 +2662,149 @@ def models_made_in_inference_mode_learn_half(patch):
 def no_grad_keeps_the_graph_and_its_memory(patch):
     """Under `no_grad` everything is recorded."""
     patch.setattr(torch.no_grad, "__enter__", lambda self: setattr(self, "prev", torch.is_grad_enabled()))
+
+
+# What sentences once promised and torch does not do
+
+
+def _float_under_no_grad():
+    weight = torch.ones(1, requires_grad=True)
+    return torch.no_grad()(weight.float)().requires_grad
+
+
+@mutant(kills="test_under_no_grad_results_need_no_gradient", witness=_float_under_no_grad)
+def float_detaches_under_no_grad(patch):
+    """Under `no_grad` the result of `float()` is a new tensor that does not require grad."""
+    patch.function("float", change=lambda call, x, **more: call(x, **more) if modes()[0] else call(x, **more).detach())
+
+
+@mutant(kills=WHAT, witness=lambda: _made().float().is_inference())
+def float_makes_normal_tensors(patch):
+    """Outside of the mode `float()` of an inference tensor is a normal tensor."""
+    patch.function("float", change=lambda call, x, **more: call(x, **more).clone() if _outside(x) else call(x, **more))
+
+
+def _bias_alone_learns():
+    layer = nn.Linear(2, 1)
+    layer.weight.requires_grad_(False)
+    layer(_made()).backward()
+    return layer.bias.grad.item()
+
+
+@mutant(kills=BACKWARD, witness=lambda: _bias_alone_learns() == 1, raises=RuntimeError)
+def a_linear_that_learns_a_bias_refuses_inference_tensors(patch):
+    """`nn.Linear` raises for an inference tensor, even if its weight is frozen."""
+    patch.function(
+        "linear",
+        change=lambda call, x, weight, bias: (
+            refuse(RuntimeError, "Inference tensors cannot be saved for backward")
+            if _outside(x) and bias.requires_grad
+            else call(x, weight, bias)
+        ),
+    )
+
+
+def _version_after_a_fused_step():
+    weight = nn.Parameter(torch.ones(1))
+    weight.grad = torch.ones(1)
+    torch.optim.Adam([weight], fused=True).step()
+    return weight._version
+
+
+@mutant(kills="test_a_fused_step_is_not_counted", witness=lambda: _version_after_a_fused_step() == 0)
+def a_fused_step_is_counted(patch):
+    """A step of an Adam with `fused=True` counts as a change of its parameters."""
+
+    def change(step, self, *args, **more):
+        step(self, *args, **more)
+        with torch.no_grad():
+            for group in self.param_groups:
+                for parameter in group["params"]:
+                    parameter.add_(0)
+
+    patch.around(torch.optim.Adam, "step", change)
+
+
+@mutant(
+    kills="test_a_fused_step_is_not_counted", witness=lambda: error_of(_default_step_before_backward) is RuntimeError
+)
+def no_step_is_counted(patch):
+    """No step of an Adam counts as a change of its parameters."""
+    patch.setattr(torch.optim.Adam, "__init__", _fused(torch.optim.Adam.__init__))
+
+
+def _fused(init):
+    @functools.wraps(init)
+    def start(self, params, lr=1e-3, fused=None):
+        init(self, params, lr=lr, fused=True)
+
+    return start
+
+
+def _default_step_before_backward():
+    weight = nn.Parameter(torch.ones(1))
+    loss = (weight**2).sum()
+    weight.grad = torch.ones(1)
+    torch.optim.Adam([weight]).step()
+    loss.backward()
+
+
+def _numpy_is_counted():
+    x = torch.ones(2)
+    x.apply_(lambda number: number)
+    return x._version > 0
+
+
+@mutant(kills=COUNTER, witness=lambda: not _numpy_is_counted())
+def apply_is_counted(patch):
+    """`apply_` counts as a change."""
+    patch.function("apply_", change=lambda call, x, *args: call(x, *args).add_(0))
+
+
+@mutant(
+    kills="test_frozen_parameters_do_not_stop_the_statistics",
+    witness=lambda: _bias_with_a_gradient_from_before() == -1,
+)
+def sgd_leaves_frozen_parameters_alone(patch):
+    """A step of SGD leaves parameters alone that do not require grad, even if they have a gradient."""
+
+    def change(step, self, *args, **more):
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if not parameter.requires_grad:
+                    parameter.grad = None
+        return step(self, *args, **more)
+
+    patch.around(torch.optim.SGD, "step", change)
+
+
+def _bias_with_a_gradient_from_before():
+    layer = nn.BatchNorm1d(1).requires_grad_(False)
+    layer.bias.grad = torch.ones(1)
+    torch.optim.SGD(layer.parameters(), lr=1).step()
+    return layer.bias.item()
+
+
+def _jacobian_in(mode):
+    with mode():
+        return torch.autograd.functional.jacobian(lambda x: x * x, torch.ones(1)).item()
+
+
+@mutant(kills="test_a_jacobian_in_inference_mode_is_zero", witness=lambda: _jacobian_in(torch.inference_mode) == 0)
+def jacobian_ends_inference_mode(patch):
+    """`jacobian` turns inference mode off for itself."""
+    patch.around(
+        torch.autograd.functional,
+        "jacobian",
+        lambda call, *args, **more: torch.inference_mode(False)(call)(*args, **more),
+    )
+
+
+@mutant(kills="test_a_jacobian_in_inference_mode_is_zero", witness=lambda: _jacobian_in(torch.no_grad) == 2)
+def jacobian_is_zero_under_no_grad(patch):
+    """`jacobian` gives zeros under `no_grad`."""
+    patch.around(
+        torch.autograd.functional,
+        "jacobian",
+        lambda call, *args, **more: (call if modes()[0] else torch.inference_mode()(call))(*args, **more),
+    )

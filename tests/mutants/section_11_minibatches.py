@@ -707,6 +707,238 @@ def clipping_returns_the_length_after_it(patch):
     )
 
 
+def norm_of_a_parameter():
+    weight = nn.Parameter(torch.tensor([3.0]))
+    weight.grad = torch.tensor([5.0])
+    return nn.utils.get_total_norm([weight]).item()
+
+
+@mutant(
+    kills="test_get_total_norm_of_parameters_is_that_of_the_weights",
+    witness=lambda: norm_of_a_parameter() == 3,
+)
+def get_total_norm_looks_up_the_gradients(patch):
+    """`nn.utils.get_total_norm` of parameters is the norm of their gradients."""
+
+    def change(call, tensors, *args, **more):
+        pairs = [(tensor, tensor.grad if isinstance(tensor, nn.Parameter) else tensor) for tensor in tensors]
+        found = [gradient for tensor, gradient in pairs if gradient is not None or tensor is None]
+        return call(found, *args, **more)
+
+    patch.around(nn.utils, "get_total_norm", change)
+
+
+def refuses_a_leading_none():
+    try:
+        nn.utils.get_total_norm([None, torch.ones(1)])
+    except AttributeError:
+        return True
+    except RuntimeError:
+        return False
+    return False
+
+
+@mutant(kills="test_get_total_norm_of_parameters_is_that_of_the_weights", witness=refuses_a_leading_none)
+def get_total_norm_skips_a_leading_none(patch):
+    """`nn.utils.get_total_norm` leaves out None at the start of the list."""
+
+    def change(call, tensors, *args, **more):
+        tensors = list(tensors)
+        while tensors and tensors[0] is None:
+            del tensors[0]
+        return call(tensors, *args, **more)
+
+    patch.around(nn.utils, "get_total_norm", change)
+
+
+def clipped_inf(max_norm, **options):
+    w = nn.Parameter(torch.zeros(2))
+    w.grad = torch.tensor([float("inf"), 1.0])
+    nn.utils.clip_grad_norm_([w], max_norm, **options)
+    return w.grad.tolist()
+
+
+@mutant(
+    kills="test_clipping_spreads_an_infinite_gradient",
+    witness=lambda: clipped_inf(float("inf"))[1] != 1,
+)
+def clipping_to_inf_changes_nothing(patch):
+    """`nn.utils.clip_grad_norm_` with `max_norm=float("inf")` leaves all gradients alone."""
+
+    def change(call, parameters, max_norm, *args, **more):
+        parameters = list(parameters)
+        kept = [(parameter, parameter.grad.clone()) for parameter in parameters]
+        norm = call(parameters, max_norm, *args, **more)
+        if max_norm == float("inf"):
+            for parameter, gradient in kept:
+                parameter.grad.copy_(gradient)
+        return norm
+
+    patch.around(nn.utils, "clip_grad_norm_", change)
+
+
+def refuses_inf():
+    try:
+        clipped_inf(1.0, error_if_nonfinite=True)
+    except RuntimeError:
+        return True
+    return False
+
+
+@mutant(kills="test_clipping_spreads_an_infinite_gradient", witness=refuses_inf)
+def clipping_overlooks_error_if_nonfinite(patch):
+    """`nn.utils.clip_grad_norm_` does not raise for `error_if_nonfinite=True`."""
+    patch.around(
+        nn.utils,
+        "clip_grad_norm_",
+        lambda call, parameters, max_norm, error_if_nonfinite=False, **more: call(parameters, max_norm, **more),
+    )
+
+
+def step_on_nan(optimizer):
+    weight = nn.Parameter(torch.zeros(1))
+    weight.grad = torch.tensor([float("nan")])
+    optimizer([weight], lr=0.1).step()
+    return weight.isnan().item()
+
+
+@mutant(kills="test_clipping_spreads_an_infinite_gradient", witness=lambda: not step_on_nan(torch.optim.Rprop))
+def rprop_makes_weights_nan(patch):
+    """A step of Rprop with gradients that are nan makes the weights nan."""
+
+    def change(call, optimizer, *args, **more):
+        call(optimizer, *args, **more)
+        with torch.no_grad():
+            for weight in optimizer.param_groups[0]["params"]:
+                weight.add_(weight.grad * 0)
+
+    patch.around(torch.optim.Rprop, "step", change)
+
+
+@mutant(kills="test_clipping_spreads_an_infinite_gradient", witness=lambda: step_on_nan(torch.optim.SGD))
+def sgd_skips_a_nan(patch):
+    """A step of SGD leaves the weights alone if their gradients are nan."""
+
+    def change(call, optimizer, *args, **more):
+        for weight in optimizer.param_groups[0]["params"]:
+            weight.grad.nan_to_num_(0.0)
+        call(optimizer, *args, **more)
+
+    patch.around(torch.optim.SGD, "step", change)
+
+
+def backward_twice():
+    loss = torch.ones(1, requires_grad=True).exp().sum()
+    loss.backward()
+    try:
+        loss.backward()
+    except RuntimeError:
+        return False
+    return True
+
+
+@mutant(kills="test_backward_frees_what_the_graph_saved", witness=lambda: not backward_twice())
+def backward_keeps_the_graph(patch):
+    """`backward()` keeps the graph, as with `retain_graph=True`."""
+    patch.around(
+        torch.Tensor,
+        "backward",
+        lambda call, tensor, gradient=None, retain_graph=None, **more: call(tensor, gradient, True, **more),
+    )
+
+
+@mutant(
+    kills="test_backward_frees_what_the_graph_saved",
+    witness=lambda: (loss := torch.ones(1, requires_grad=True).exp()).backward(retain_graph=True) is loss.backward(),
+    raises=RuntimeError,
+)
+def backward_overlooks_retain_graph(patch):
+    """`backward(retain_graph=True)` frees the graph."""
+    patch.around(
+        torch.Tensor,
+        "backward",
+        lambda call, tensor, gradient=None, retain_graph=None, **more: call(tensor, gradient, False, **more),
+    )
+
+
+def change_cross_entropy(patch, change):
+    """Let `change` call `F.cross_entropy`: `change(call, logits, targets, **options)`."""
+    call = F.cross_entropy
+    patch.everywhere(call, lambda logits, targets, **options: change(call, logits, targets, **options))
+
+
+def loss_of(*targets, **options):
+    return F.cross_entropy(torch.tensor([[0.0, 2.0]] * len(targets)), torch.tensor(targets), **options).item()
+
+
+@mutant(
+    kills="test_accumulation_with_ignored_targets_divides_by_the_targets_that_count",
+    witness=lambda: loss_of(1, -100) == loss_of(1),
+)
+def cross_entropy_divides_by_ignored_targets_too(patch):
+    """The mean of `F.cross_entropy` divides by the number of rows, the ignored ones too."""
+
+    def change(call, logits, targets, reduction="mean", **options):
+        if reduction != "mean":
+            return call(logits, targets, reduction=reduction, **options)
+        return call(logits, targets, reduction="sum", **options) / len(targets)
+
+    change_cross_entropy(patch, change)
+
+
+@mutant(
+    kills="test_accumulation_with_class_weights_divides_by_the_weights",
+    witness=lambda: loss_of(1, weight=torch.tensor([1.0, 4.0])) == loss_of(1),
+)
+def cross_entropy_divides_by_the_rows_despite_weights(patch):
+    """The mean of `F.cross_entropy` with class weights divides by the number of rows."""
+
+    def change(call, logits, targets, weight=None, reduction="mean", **options):
+        if weight is None or reduction != "mean":
+            return call(logits, targets, weight=weight, reduction=reduction, **options)
+        return call(logits, targets, weight=weight, reduction="sum", **options) / len(targets)
+
+    change_cross_entropy(patch, change)
+
+
+def loss_of_shares(weight):
+    shares = torch.tensor([[0.0, 1.0], [0.0, 1.0]])
+    return F.cross_entropy(torch.zeros(2, 2), shares, weight=torch.tensor([1.0, weight])).item()
+
+
+@mutant(
+    kills="test_accumulation_with_class_weights_divides_by_the_weights",
+    witness=lambda: loss_of_shares(4.0) > 3 * loss_of_shares(1.0),
+)
+def cross_entropy_of_probabilities_divides_by_the_weights(patch):
+    """The mean of `F.cross_entropy` of probabilities divides by the weights of the targets."""
+
+    def change(call, logits, targets, weight=None, reduction="mean", **options):
+        if reduction != "mean" or weight is None or not targets.is_floating_point():
+            return call(logits, targets, weight=weight, reduction=reduction, **options)
+        return call(logits, targets, weight=weight, reduction="sum", **options) / (targets * weight).sum()
+
+    change_cross_entropy(patch, change)
+
+
+def eval_without_statistics():
+    return nn.BatchNorm1d(1, track_running_stats=False).eval()(torch.tensor([[1.0], [3.0]]))[0].item()
+
+
+@mutant(
+    kills="test_predictions_do_not_depend_on_the_batch_size",
+    witness=lambda: eval_without_statistics() < 0,
+)
+def batchnorm_without_statistics_rests_in_eval_mode(patch):
+    """BatchNorm with `track_running_stats=False` leaves its input alone in eval mode."""
+    forward = nn.BatchNorm1d.forward
+
+    def broken(self, x):
+        return x if not self.training and self.running_mean is None else forward(self, x)
+
+    patch.setattr(nn.BatchNorm1d, "forward", broken)
+
+
 def normalised(*rows, eval_mode=False):
     layer = nn.BatchNorm1d(1).train(not eval_mode)
     return [round(value, 3) for value in layer(torch.tensor(rows).unsqueeze(1)).flatten().tolist()]
@@ -807,6 +1039,22 @@ def batchnorm_makes_zeros_of_one_row(patch):
     def broken(batch_norm, x, mean, var, weight, bias, training, momentum, eps):
         if training and len(x) == 1:
             return torch.zeros_like(x)
+        return batch_norm(x, mean, var, weight, bias, training, momentum, eps)
+
+    around_batch_norm(patch, broken)
+
+
+@mutant(
+    kills="test_batchnorm_refuses_a_last_batch_of_one_row",
+    witness=lambda: nn.BatchNorm1d(1)(torch.ones(1, 1, 3)).shape == (1, 1, 3),
+    raises=ValueError,
+)
+def batchnorm_refuses_one_sequence(patch):
+    """BatchNorm in training refuses each batch of one, however many values it has for a channel."""
+
+    def broken(batch_norm, x, mean, var, weight, bias, training, momentum, eps):
+        if training and len(x) == 1:
+            raise ValueError(f"Expected more than 1 value per channel when training, got input size {x.shape}")
         return batch_norm(x, mean, var, weight, bias, training, momentum, eps)
 
     around_batch_norm(patch, broken)

@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
-from plugins.mutation import mutant
+from plugins.mutation import mutant, raises
 
 # What the eight is.
 
@@ -365,6 +365,51 @@ def old_setting_follows_the_new(patch):
     patch.everywhere(precision, change)
 
 
+def agreeing_settings():
+    torch.set_float32_matmul_precision("high")
+    torch.backends.cuda.matmul.fp32_precision = "tf32"
+    try:
+        return torch.backends.cuda.matmul.allow_tf32
+    except RuntimeError:
+        return "raises"
+    finally:
+        torch.set_float32_matmul_precision("highest")
+
+
+@mutant(kills=MIXED, witness=lambda: agreeing_settings() is True, raises=RuntimeError)
+def a_new_setting_ends_the_old_one(patch):
+    """Once `fp32_precision` is "tf32", `allow_tf32` cannot be read any more, whatever the old setting says."""
+
+    def change(read, self, name):
+        if name == "allow_tf32" and self.fp32_precision == "tf32":
+            raise RuntimeError("mix of the legacy and new APIs")
+        return read(self, name)
+
+    patch.around(type(torch.backends.cuda.matmul), "__getattr__", change)
+
+
+def tells_none():
+    before = torch.backends.cuda.matmul.fp32_precision
+    torch.backends.cuda.matmul.fp32_precision = "none"
+    try:
+        return torch.get_float32_matmul_precision()
+    except RuntimeError:
+        return "raises"
+    finally:
+        torch.backends.cuda.matmul.fp32_precision = before
+
+
+@mutant(kills=SETTING, witness=lambda: tells_none() == "highest", raises=RuntimeError)
+def a_setting_of_none_is_a_contradiction(patch):
+    """`fp32_precision = "none"` contradicts the old settings, as "tf32" does."""
+    matmul = type(torch.backends.cuda.matmul)
+
+    def change(write, self, name, value):
+        return write(self, name, "tf32" if (name, value) == ("fp32_precision", "none") else value)
+
+    patch.around(matmul, "__setattr__", change)
+
+
 @mutant(
     kills=MIXED,
     witness=lambda: after_new_setting(lambda: torch.backends.cuda.matmul.allow_tf32) == "raises",
@@ -677,7 +722,7 @@ def a_half_is_rounded_up(patch):
 
 
 @mutant(
-    kills="test_halves_are_added_up_in_float32_on_cuda",
+    kills=("test_halves_are_added_up_in_float32_on_cuda", HALF),
     witness=lambda: torch.full((3,), 2048.0).half().sum().item() == 3 * 2048,
 )
 def sums_of_float16_stay_at_2048(patch):
@@ -690,6 +735,19 @@ def sums_of_float16_stay_at_2048(patch):
     patch.function("sum", change=add_up)
 
 
+@mutant(kills=HALF, witness=lambda: torch.tensor(65519.0, dtype=torch.float16).item() == 65504)
+def float16_overflows_beyond_its_largest_number(patch):
+    """A number beyond 65504, the largest of float16, becomes inf in float16 at once."""
+    tensor = torch.tensor
+
+    def broken(data, *args, dtype=None, **kwargs):
+        if dtype == torch.float16 and isinstance(data, float) and data > 65504:
+            data = math.inf
+        return tensor(data, *args, dtype=dtype, **kwargs)
+
+    patch.setattr(torch, "tensor", broken)
+
+
 def dtypes_under_autocast():
     x = torch.ones(2, 2)
     with torch.autocast("cpu"):
@@ -697,7 +755,7 @@ def dtypes_under_autocast():
         return product.dtype, F.mse_loss(product, x).dtype, F.cross_entropy(product, torch.tensor([0, 1])).dtype
 
 
-@mutant(kills=AUTOCAST, witness=lambda: dtypes_under_autocast()[0] == torch.bfloat16)
+@mutant(kills=(AUTOCAST, FLOAT32), witness=lambda: dtypes_under_autocast()[0] == torch.bfloat16)
 def autocast_does_nothing(patch):
     """`torch.autocast` leaves all dtypes alone."""
     patch.setattr(torch.autocast, "__enter__", lambda self: self)
@@ -708,6 +766,19 @@ def autocast_does_nothing(patch):
 def autocast_computes_mse_in_half(patch):
     """Under autocast the squared error has the dtype of the predictions."""
     patch.function("mse_loss", change=lambda call, x, *args, **kwargs: call(x, *args, **kwargs).to(x.dtype))
+
+
+def dtype_of_gaussian_nll():
+    x = torch.ones(2, dtype=torch.bfloat16)
+    with torch.autocast("cpu"):
+        return F.gaussian_nll_loss(x, x, x).dtype
+
+
+@mutant(kills=AUTOCAST, witness=lambda: dtype_of_gaussian_nll() == torch.bfloat16)
+def autocast_computes_every_loss_in_float32(patch):
+    """Under autocast `F.gaussian_nll_loss` is float32, as the cross entropy is."""
+    gaussian_nll_loss = F.gaussian_nll_loss
+    patch.everywhere(gaussian_nll_loss, lambda *args, **kwargs: gaussian_nll_loss(*args, **kwargs).float())
 
 
 @mutant(kills=AUTOCAST, witness=lambda: dtypes_under_autocast()[2] == torch.float32)
@@ -769,6 +840,72 @@ def grad_scaler_grows_after_every_step(patch):
         self._growth_interval = 1
 
     patch.setattr(torch.amp.GradScaler, "__init__", broken)
+
+
+def scale_after_a_step_with_inf():
+    scaler = torch.amp.GradScaler("cpu", init_scale=8)
+    weight = nn.Parameter(torch.tensor([2.0]))
+    scaler.scale((weight * math.inf).sum()).backward()
+    scaler.step(torch.optim.SGD([weight], lr=0.5))
+    return scaler.get_scale()
+
+
+@mutant(kills=SCALER, witness=lambda: scale_after_a_step_with_inf() == 8)
+def grad_scaler_updates_in_its_step(patch):
+    """`GradScaler.step` changes the scale by itself."""
+    step = torch.amp.GradScaler.step
+
+    def broken(self, optimizer, *args, **kwargs):
+        result = step(self, optimizer, *args, **kwargs)
+        self.update()
+        return result
+
+    patch.setattr(torch.amp.GradScaler, "step", broken)
+
+
+def scaled_in_float16():
+    scaler = torch.amp.GradScaler("cpu")
+    weight = nn.Parameter(torch.ones(1, dtype=torch.float16))
+    scaler.scale(weight.float().sum()).backward()
+    scaler.step(torch.optim.SGD([weight], lr=0.5))
+
+
+@mutant(kills="test_a_grad_scaler_refuses_parameters_in_float16", witness=lambda: raises(ValueError, scaled_in_float16))
+def grad_scaler_takes_parameters_in_float16(patch):
+    """`GradScaler.step` divides gradients in float16, too."""
+    unscale = torch.amp.GradScaler._unscale_grads_
+
+    def broken(self, optimizer, inv_scale, found_inf, allow_fp16):
+        return unscale(self, optimizer, inv_scale, found_inf, True)
+
+    patch.setattr(torch.amp.GradScaler, "_unscale_grads_", broken)
+
+
+def gradients_around_unscale():
+    scaler = torch.amp.GradScaler("cpu", init_scale=8)
+    weight = nn.Parameter(torch.ones(1))
+    optimizer = torch.optim.SGD([weight], lr=0.5)
+    scaler.scale(weight.sum()).backward()
+    before = weight.grad.item()
+    scaler.unscale_(optimizer)
+    return before, weight.grad.item()
+
+
+CLIPPING = "test_clipping_sees_scaled_gradients_until_unscale"
+
+
+@mutant(kills=CLIPPING, witness=lambda: gradients_around_unscale()[0] == 8)
+def grad_scaler_scales_nothing(patch):
+    """`GradScaler.scale(loss)` is the loss: `backward` makes the true gradients."""
+    patch.setattr(torch.amp.GradScaler, "scale", lambda self, loss: loss)
+    patch.setattr(torch.amp.GradScaler, "unscale_", lambda self, optimizer: None)
+    patch.setattr(torch.amp.GradScaler, "step", lambda self, optimizer: optimizer.step())
+
+
+@mutant(kills=CLIPPING, witness=lambda: gradients_around_unscale()[1] == 1)
+def unscale_does_nothing(patch):
+    """`GradScaler.unscale_` leaves the gradients scaled."""
+    patch.setattr(torch.amp.GradScaler, "unscale_", lambda self, optimizer: None)
 
 
 @mutant(kills=SCALER, witness=lambda: torch.amp.GradScaler("cpu").get_scale() == 2**16)
@@ -849,3 +986,130 @@ def new_tensors_start_two_bytes_late(patch):
         return call(size, *others, **kwargs) if others else call(size + 1, **kwargs)[1:]
 
     patch.around(torch, "empty", late)
+
+
+# The counter-cases.
+
+
+def sum_on_two_threads():
+    x = torch.zeros(2**18, dtype=torch.bfloat16)
+    x[:257] = 1
+    x[2**17] = 1
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        return x.sum().item()
+    finally:
+        torch.set_num_threads(before)
+
+
+@mutant(kills="test_a_large_sum_of_halves_depends_on_the_threads", witness=lambda: sum_on_two_threads() == 256)
+def sums_of_halves_round_once(patch):
+    """A sum of bfloat16 is rounded once, whatever the number of threads."""
+
+    def add_up(call, x, *args, **kwargs):
+        if x.dtype != torch.bfloat16 or kwargs:
+            return call(x, *args, **kwargs)
+        return call(x.float(), *args).bfloat16()
+
+    patch.function("sum", change=add_up)
+
+
+def refuses_narrow_groups():
+    x, narrow = torch.ones(2, 8, 8, dtype=torch.bfloat16), torch.ones(2, 8, 5, dtype=torch.bfloat16)
+    return raises(RuntimeError, lambda: F.grouped_mm(x, narrow))
+
+
+@mutant(kills="test_grouped_products_want_rows_of_sixteen_bytes", witness=refuses_narrow_groups)
+def grouped_products_take_every_width(patch):
+    """`F.grouped_mm` takes matrices of every width."""
+    patch.setattr(F, "grouped_mm", lambda x, weight, **options: x @ weight)
+
+
+def takes_narrow_columns_of_wide_rows():
+    x, wide = torch.ones(2, 8, 8, dtype=torch.bfloat16), torch.ones(2, 8, 8, dtype=torch.bfloat16)
+    return not raises(RuntimeError, lambda: F.grouped_mm(x, wide[:, :, :5]))
+
+
+@mutant(
+    kills="test_grouped_products_want_rows_of_sixteen_bytes",
+    witness=takes_narrow_columns_of_wide_rows,
+    raises=RuntimeError,
+)
+def grouped_products_look_at_the_width(patch):
+    """`F.grouped_mm` refuses a width that is no multiple of eight, however far apart the rows lie."""
+
+    def product(call, x, weight, **options):
+        if weight.shape[-1] % 8:
+            raise RuntimeError("strides should be multiple of 16 bytes")
+        return call(x, weight, **options)
+
+    patch.around(F, "grouped_mm", product)
+
+
+def double_under_autocast():
+    x = torch.ones(2, 2, dtype=torch.float64)
+    with torch.autocast("cpu"):
+        return (x @ x).dtype
+
+
+@mutant(kills=AUTOCAST, witness=lambda: double_under_autocast() == torch.float64)
+def autocast_takes_doubles_too(patch):
+    """A product of float64 is bfloat16 as well under autocast."""
+
+    def product(call, x, y, **kwargs):
+        found = call(x, y, **kwargs)
+        return found.bfloat16() if found.dtype == torch.float64 else found
+
+    patch.function("matmul", "__matmul__", change=product)
+
+
+def gradient_of_tied_weight():
+    layer = nn.Linear(3, 16, bias=False)
+    F.cross_entropy(layer(torch.ones(1, 3)), torch.tensor([0])).backward()
+    return layer.weight.grad[15].ne(0).all().item()
+
+
+@mutant(kills=VOCABULARY, witness=gradient_of_tied_weight)
+def padding_of_the_output_layer_is_not_trained(patch):
+    """The last three of sixteen rows of a Linear layer get no gradient."""
+
+    def linear(call, x, weight, *args, **kwargs):
+        if len(weight) == 16:
+            weight = torch.cat([weight[:13], weight[13:].detach()])
+        return call(x, weight, *args, **kwargs)
+
+    patch.function("linear", change=linear)
+
+
+def loss_of_probabilities(**kwargs):
+    return F.cross_entropy(torch.tensor([[1.0, -math.inf]]), torch.tensor([[1.0, 0.0]]), **kwargs).item()
+
+
+@mutant(kills=MASKED, witness=lambda: math.isnan(loss_of_probabilities()))
+def probabilities_leave_masked_classes_out(patch):
+    """With a target of probabilities, classes at -inf are left out of the cross entropy."""
+
+    def broken(cross_entropy, logits, target, *args, **kwargs):
+        if target.is_floating_point():
+            kept = (logits != -math.inf).all(dim=0)
+            logits, target = logits[:, kept], target[:, kept]
+        return cross_entropy(logits, target, *args, **kwargs)
+
+    change_cross_entropy(patch, broken)
+
+
+@mutant(
+    kills=SMOOTHING,
+    witness=lambda: math.isnan(loss_of(1.0, -math.inf, weight=torch.tensor([1.0, 0.0]), label_smoothing=0.1)),
+)
+def weight_of_0_takes_a_class_out_of_smoothing(patch):
+    """With label smoothing, a class of weight 0 gets no share of the target."""
+
+    def broken(cross_entropy, logits, target, *args, **kwargs):
+        if kwargs.get("weight") is not None and kwargs.get("label_smoothing"):
+            kept = kwargs["weight"] != 0
+            logits, kwargs["weight"] = logits[:, kept], kwargs["weight"][kept]
+        return cross_entropy(logits, target, *args, **kwargs)
+
+    change_cross_entropy(patch, broken)

@@ -1,6 +1,9 @@
 """What could break in `train_test_split`, and what then stands beside it in torch."""
 
 import copy
+import math
+import warnings
+from fractions import Fraction
 
 import numpy as np
 import torch
@@ -332,6 +335,64 @@ def train_test_split_takes_the_item(patch):
     change_split(patch, change)
 
 
+def change_sizes(change):
+    """A change of `train_test_split` that replaces the share of the test by `change(share, rows)`."""
+
+    def with_sizes(call, *arguments, test_size=None, **options):
+        if isinstance(test_size, float):
+            test_size = change(test_size, len(arguments[0]))
+        return call(*arguments, test_size=test_size, **options)
+
+    return with_sizes
+
+
+@mutant(
+    kills="test_a_share_can_round_up_to_a_row_too_many",
+    witness=lambda: len(split(list(range(100)), test_size=0.07)[1]) == 8,
+)
+def train_test_split_knows_decimal_shares(patch):
+    """`train_test_split` takes a share as the decimal number it is written as: 0.07 of 100 rows is 7."""
+    change_split(patch, change_sizes(lambda share, rows: max(1, min(rows - 1, math.ceil(Fraction(str(share)) * rows)))))
+
+
+@mutant(
+    kills="test_a_share_can_round_up_to_a_row_too_many",
+    witness=lambda: len(split(list(range(100)), test_size=0.25)[1]) == 25,
+)
+def train_test_split_adds_a_row_to_each_share(patch):
+    """`train_test_split` gives the test a row more than its share, whatever the share is."""
+    change_split(patch, change_sizes(lambda share, rows: min(rows - 1, int(share * rows) + 1)))
+
+
+@mutant(
+    kills="test_order_of_what_comes_back",
+    witness=lambda: type(split((1, 2, 3, 4))[0]) is list,
+)
+def train_test_split_keeps_tuples(patch):
+    """`train_test_split` gives tuples for a tuple: every argument keeps its own type."""
+
+    def change(call, *arguments, **options):
+        parts = call(*arguments, **options)
+        wholes = [whole for whole in arguments for _ in range(2)]
+        return [tuple(part) if isinstance(whole, tuple) else part for whole, part in zip(wholes, parts, strict=True)]
+
+    change_split(patch, change)
+
+
+@mutant(
+    kills="test_options_of_another_type_are_refused",
+    witness=lambda: len(split(list(range(8)), test_size=np.int64(2))[1]) == 2,
+    raises=ValueError,
+)
+def train_test_split_refuses_numbers_of_numpy(patch):
+    """`train_test_split` refuses a `test_size` that is a number of NumPy, whichever."""
+
+    def change(call, *arguments, test_size=None, **options):
+        return call(*arguments, test_size=str(test_size) if isinstance(test_size, np.generic) else test_size, **options)
+
+    change_split(patch, change)
+
+
 # Copies and order
 
 
@@ -541,6 +602,53 @@ def train_test_split_follows_no_seed(patch):
     change_split(patch, change)
 
 
+@mutant(
+    kills="test_a_false_of_numpy_shuffles",
+    witness=lambda: split(list(range(8)), shuffle=np.False_, random_state=0)[1] != [6, 7],
+)
+def train_test_split_knows_numpys_false(patch):
+    """`shuffle=np.False_` turns shuffling off, as `False` does."""
+
+    def change(call, *arguments, shuffle=True, **options):
+        if isinstance(shuffle, np.bool_) and not shuffle:
+            shuffle = False
+            options.pop("random_state", None)
+        return call(*arguments, shuffle=shuffle, **options)
+
+    change_split(patch, change)
+
+
+@mutant(
+    kills=("test_shuffle_false_keeps_the_order", "test_nothing_lost_and_nothing_twice_for_every_split"),
+    witness=lambda: split(list(range(10)), train_size=4, test_size=2, shuffle=False)[1] == [4, 5],
+)
+def train_test_split_tests_on_the_very_end(patch):
+    """With both sizes `train_test_split` takes what is left over into the training, and the test is the very end."""
+
+    def change(call, *arguments, train_size=None, test_size=None, **options):
+        return call(
+            *arguments, train_size=None if test_size is not None else train_size, test_size=test_size, **options
+        )
+
+    change_split(patch, change)
+
+
+@mutant(
+    kills="test_split_x_and_y_in_one_call",
+    witness=lambda: (
+        split(list(range(20)), stratify=[0, 1] * 10, random_state=1)[1] != split(list(range(20)), random_state=1)[1]
+    ),
+)
+def train_test_split_stratifies_with_the_same_rows(patch):
+    """The same `random_state` gives the same rows with and without `stratify`."""
+
+    def change(call, *arguments, stratify=None, random_state=None, **options):
+        stratify = None if isinstance(random_state, int) and isinstance(stratify, list) else stratify
+        return call(*arguments, stratify=stratify, random_state=random_state, **options)
+
+    change_split(patch, change)
+
+
 def moves_on():
     random_state = np.random.RandomState(3)
     return split(list(range(99)), random_state=random_state) != split(list(range(99)), random_state=random_state)
@@ -594,7 +702,10 @@ def train_test_split_strays_from_stratify_by_one(patch):
 
 
 @mutant(
-    kills="test_stratify_is_exact_for_every_proportion_that_comes_out_even",
+    kills=(
+        "test_stratify_is_exact_for_every_proportion_that_comes_out_even",
+        "test_stratify_is_off_by_less_than_one_row",
+    ),
     witness=lambda: all(counts([0, 0, 1, 1, 2, 2] * 2, test_size=6, random_state=s) == [[2] * 3] * 2 for s in range(9)),
 )
 def train_test_split_stratifies_two_classes_only(patch):
@@ -786,6 +897,33 @@ def mean_of_a_split_part_divides_by_one_less(patch):
     patch.function("mean", change=change)
 
 
+@mutant(
+    kills="test_scale_after_the_split",
+    witness=lambda: split(list(range(9)), random_state=0)[1] != [6, 7, 8],
+)
+def train_test_split_never_shuffles(patch):
+    """`train_test_split` leaves the rows in their order, with `random_state` too."""
+
+    def change(call, *arguments, random_state=None, shuffle=True, stratify=None, **options):
+        return call(*arguments, shuffle=False, **options)
+
+    change_split(patch, change)
+
+
+@mutant(
+    kills="test_parts_are_copies",
+    witness=lambda: (x := torch.arange(4))[:2].data_ptr() == x.data_ptr(),
+)
+def a_slice_is_a_copy(patch):
+    """A slice of a tensor is a copy."""
+    getitem = torch.Tensor.__getitem__
+
+    def copied(tensor, index):
+        return getitem(tensor, index).clone() if isinstance(index, slice) else getitem(tensor, index)
+
+    patch.setattr(torch.Tensor, "__getitem__", copied)
+
+
 # Beside it: torch's random_split
 
 
@@ -827,6 +965,88 @@ def random_split_gives_lists(patch):
     change_random_split(
         patch, lambda call, *arguments: [[part[i] for i in range(len(part))] for part in call(*arguments)]
     )
+
+
+def sizes_of(lengths):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return [len(part) for part in torch.utils.data.random_split(range(10), lengths)]
+
+
+@mutant(kills="test_random_split_can_leave_a_part_empty", witness=lambda: sizes_of([0.95, 0.05]) == [10, 0])
+def random_split_gives_each_part_an_item(patch):
+    """`random_split` gives a part whose share is less than one item an item of the first part."""
+
+    def change(call, dataset, lengths, generator):
+        counts = [max(1, int(share * len(dataset))) for share in lengths]
+        if sum(lengths) > 1 or not all(lengths):
+            return call(dataset, lengths, generator)
+        return call(dataset, [len(dataset) - sum(counts[1:]), *counts[1:]], generator)
+
+    change_random_split(patch, change)
+
+
+@mutant(
+    kills="test_random_split_beside_train_test_split",
+    witness=lambda: split([one := [1], one], test_size=1)[0][0] is one,
+)
+def train_test_split_copies_what_lists_hold(patch):
+    """`train_test_split` copies the objects in a list, too."""
+    change_split(
+        patch,
+        lambda call, *arguments, **options: [
+            copy.deepcopy(part) if isinstance(part, list) else part for part in call(*arguments, **options)
+        ],
+    )
+
+
+@mutant(
+    kills="test_tensors_in_tensors_out",
+    witness=lambda: raises(RuntimeError, lambda: split(torch.eye(4).to_sparse())),
+)
+def train_test_split_takes_sparse_tensors(patch):
+    """`train_test_split` splits a sparse tensor, into sparse tensors."""
+
+    def change(call, *arguments, **options):
+        sparse = [part.is_sparse for part in arguments if isinstance(part, torch.Tensor)]
+        if not any(sparse):
+            return call(*arguments, **options)
+        parts = call(*(part.to_dense() for part in arguments), **options)
+        return [part.to_sparse() if sparse[i // 2] else part for i, part in enumerate(parts)]
+
+    change_split(patch, change)
+
+
+@mutant(
+    kills="test_order_of_what_comes_back",
+    witness=lambda: type(split(torch.utils.data.TensorDataset(torch.arange(4)))[0]) is list,
+)
+def train_test_split_gives_subsets_of_datasets(patch):
+    """`train_test_split` gives Subsets for a Dataset."""
+
+    def change(call, *arguments, **options):
+        (data,) = arguments[:1]
+        if not isinstance(data, torch.utils.data.Dataset):
+            return call(*arguments, **options)
+        parts = call(list(range(len(data))), *arguments[1:], **options)
+        return [torch.utils.data.Subset(data, part) for part in parts[:2]] + parts[2:]
+
+    change_split(patch, change)
+
+
+@mutant(
+    kills="test_stratify_wants_labels_on_the_cpu",
+    witness=lambda: raises(TypeError, lambda: split([1, 2, 3, 4], stratify=torch.tensor([0, 0, 1, 1]).bfloat16())),
+)
+def stratify_takes_bfloat16(patch):
+    """`stratify` takes labels of every dtype."""
+
+    def change(call, *arguments, stratify=None, **options):
+        if is_real_tensor(stratify) and stratify.dtype == torch.bfloat16:
+            stratify = stratify.float()
+        return call(*arguments, stratify=stratify, **options)
+
+    change_split(patch, change)
 
 
 def follows_seed(seed):
@@ -873,3 +1093,21 @@ def random_split_ignores_its_generator(patch):
 def with_seed(seed):
     torch.manual_seed(seed)
     return indices()
+
+
+def rows_of_both_sizes():
+    labels = torch.arange(3).repeat_interleave(torch.tensor([4, 4, 7]))
+    _, test = split(labels, train_size=5, test_size=9, stratify=labels, random_state=0)
+    return len(test)
+
+
+@mutant(kills="test_stratify_is_off_by_less_than_one_row", witness=lambda: rows_of_both_sizes() == 9)
+def train_test_split_leaves_no_stratified_row_out(patch):
+    """With `stratify` and both sizes the test gets all the rows that are not for training."""
+
+    def change(call, *arguments, stratify=None, train_size=None, test_size=None, **options):
+        if stratify is not None and train_size is not None:
+            test_size = None
+        return call(*arguments, stratify=stratify, train_size=train_size, test_size=test_size, **options)
+
+    change_split(patch, change)

@@ -1,6 +1,7 @@
 """What could break in TorchMetrics."""
 
 import importlib
+import itertools
 import warnings
 
 import torch
@@ -861,6 +862,46 @@ def metric_compute_after_reset_is_silent(patch):
     patch.method(metric_class(), "reset", change)
 
 
+def times_shown():
+    with warnings.catch_warnings(record=True) as shown:
+        warnings.simplefilter("default")
+        for _ in range(3):
+            binary().compute()
+    return len(shown)
+
+
+@mutant(kills="test_compute_before_update_warns", witness=lambda: times_shown() == 1)
+def metric_compute_before_update_warns_each_time(patch):
+    """Each `compute` before any `update` shows its warning again."""
+    module = importlib.import_module("torchmetrics.metric")
+    warn, numbers = module.rank_zero_warn, itertools.count()
+    patch.setattr(
+        module, "rank_zero_warn", lambda text, *more, **options: warn(f"{text} {next(numbers)}", *more, **options)
+    )
+
+
+def binned_without_update():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return binary("AUROC", thresholds=5).compute().item()
+
+
+@mutant(
+    kills="test_compute_before_update_warns",
+    witness=lambda: not raises(ValueError, binned_without_update),
+    raises=ValueError,
+)
+def binned_auroc_without_update_raises(patch):
+    """`BinaryAUROC(thresholds=5)` raises ValueError too if there was no `update`."""
+
+    def change(self, call):
+        if not self._update_count:
+            raise ValueError("No samples to concatenate")
+        return call()
+
+    patch.method(classification().BinaryAUROC, "compute", change)
+
+
 def value_without_update():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -1485,3 +1526,213 @@ def reset_in_inference_mode_sticks(patch):
 
     patch.method(classification().BinaryAccuracy, "update", update)
     patch.method(classification().BinaryAccuracy, "reset", reset)
+
+
+# Counter-cases that became notes
+
+
+@mutant(
+    kills="test_logits_get_a_sigmoid_for_every_batch_with_one_outside",
+    witness=lambda: positives(1.0, -5.0, threshold=0.75) == 0,
+)
+def logits_above_zero_are_class_1(patch):
+    """In a batch with a value outside [0, 1] a logit above 0 is class 1, whatever the threshold and the rounding."""
+
+    def change(preds, threshold):
+        outside = ((preds < 0) | (preds > 1)).any()
+        return ((preds > 0).to(preds.dtype), 0.5) if outside else (preds, threshold)
+
+    change_binary_inputs(patch, change)
+
+
+@mutant(
+    kills="test_labels_are_taken_as_they_are",
+    witness=lambda: not raises(RuntimeError, lambda: binary(validate_args=False)(ints(1, 0), ints(1, 2))),
+    raises=RuntimeError,
+)
+def binary_accuracy_always_checks_labels(patch):
+    """`BinaryAccuracy` checks labels even with `validate_args=False`."""
+
+    def change(self, call, *arguments, validate_args=True, **options):
+        call(*arguments, **options)
+
+    patch.method(classification().BinaryAccuracy, "__init__", change)
+
+
+def ignored_rows():
+    metric = classification().MultilabelExactMatch(num_labels=2, ignore_index=-100)
+    return metric(torch.tensor([[0.1, 0.9], [0.1, 0.1]]), torch.tensor([[1, 0], [-100, -100]])).item()
+
+
+@mutant(kills="test_exact_match_counts_an_ignored_row_as_right", witness=lambda: ignored_rows() == 0.5)
+def exact_match_leaves_ignored_rows_out(patch):
+    """`MultilabelExactMatch` leaves out a row whose targets are all `ignore_index`."""
+
+    def change(self, call, preds, target):
+        keep = (target != self.ignore_index).any(1)
+        return call(preds[keep], target[keep])
+
+    patch.method(classification().MultilabelExactMatch, "update", change)
+
+
+def after_a_failed_call():
+    metric = binary()
+    metric.update(ints(1, 1), ints(1, 1))
+    raises(RuntimeError, lambda: metric(ints(2), ints(1)))
+    return metric.tp.item()
+
+
+@mutant(kills="test_a_call_that_raises_loses_what_was_counted", witness=lambda: after_a_failed_call() == 0)
+def metric_call_that_raises_keeps_the_counts(patch):
+    """A call to a metric that raises leaves the counts as they were."""
+
+    def change(self, call, *arguments, **options):
+        before, count = {name: getattr(self, name) for name in self._defaults}, self._update_count
+        try:
+            return call(*arguments, **options)
+        except RuntimeError:
+            for name, value in before.items():
+                setattr(self, name, value)
+            self._update_count = count
+            raise
+
+    patch.method(metric_class(), "forward", change)
+
+
+def merged_after_compute():
+    one, other = binary(), binary()
+    one.update(ints(1), ints(1))
+    other.update(ints(0), ints(1))
+    one.compute()
+    one.merge_state(other)
+    return one.compute().item()
+
+
+@mutant(kills="test_compute_after_merge_state_can_be_the_old_value", witness=lambda: merged_after_compute() == 1)
+def merge_state_forgets_the_kept_value(patch):
+    """`merge_state` throws the kept result of `compute` away."""
+
+    def change(self, call, other):
+        call(other)
+        self._computed = None
+
+    patch.method(metric_class(), "merge_state", change)
+
+
+def mean_beside_nan():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return mean((1.0, 1), (float("nan"), 1), (3.0, 1))
+
+
+@mutant(kills="test_mean_metric_drops_a_nan_loss", witness=lambda: mean_beside_nan() == 2)
+def mean_metric_counts_nan_as_zero(patch):
+    """`MeanMetric` warns of a nan and counts it as 0."""
+
+    def change(self, call, value, *arguments, **options):
+        call(value, *arguments, **options)
+        if torch.as_tensor(value).isnan().all():
+            call(torch.zeros_like(torch.as_tensor(value)), *arguments, **options)
+
+    patch.method(mean_class(), "update", change)
+
+
+def ignoring(name):
+    """A metric of two rows with probabilities beside a third row, which is ignored and has a logit."""
+    return binary(name, ignore_index=-1)(torch.tensor([0.25, 0.75, 9.0]), ints(0, 1, -1)).tolist()
+
+
+@mutant(
+    kills="test_logits_get_a_sigmoid_for_every_batch_with_one_outside",
+    witness=lambda: ignoring("ConfusionMatrix") == [[1, 0], [0, 1]],
+)
+def confusion_matrix_looks_at_ignored_rows(patch):
+    """A value outside [0, 1] in an ignored row counts for `BinaryConfusionMatrix` too."""
+
+    def change(call, preds, target, *arguments, **options):
+        outside = preds.is_floating_point() and ((preds < 0) | (preds > 1)).any()
+        return call(preds.sigmoid() if outside else preds, target, *arguments, **options)
+
+    change_function(patch, "confusion_matrix", "_binary_confusion_matrix_format", change)
+
+
+@mutant(
+    kills="test_logits_get_a_sigmoid_for_every_batch_with_one_outside",
+    witness=lambda: ignoring("Accuracy") == 0.5,
+)
+def accuracy_overlooks_ignored_rows(patch):
+    """A value outside [0, 1] in an ignored row does not count for `BinaryAccuracy` either."""
+
+    def change(call, preds, target, threshold=0.5, ignore_index=None):
+        healthy = preds if ignore_index is None else preds.masked_fill(target == ignore_index, 0)
+        return call(healthy, target, threshold, ignore_index)
+
+    change_function(patch, "stat_scores", "_binary_stat_scores_format", change)
+
+
+@mutant(
+    kills="test_one_nan_makes_logits_of_probabilities",
+    witness=lambda: binary()(torch.tensor([0.2, 0.3, float("nan")]), ints(0, 0, 1)) == 0,
+)
+def nan_is_read_as_a_probability(patch):
+    """A nan counts as class 0, and the other predictions of the batch stay probabilities."""
+    change_binary_inputs(patch, lambda preds, threshold: (preds.nan_to_num(0), threshold))
+
+
+@mutant(
+    kills="test_one_hot_targets_pass_and_count_as_labels",
+    witness=lambda: several()(scores(), torch.tensor([[1, 0, 0], [0, 0, 1]])) == 0,
+)
+def one_hot_targets_are_classes(patch):
+    """One-hot targets are read as classes."""
+
+    def change(call, preds, target, *arguments, **options):
+        is_one_hot = preds.is_floating_point() and preds.shape == target.shape and target.ndim == 2
+        return call(preds, target.argmax(1) if is_one_hot else target, *arguments, **options)
+
+    for name in ("_multiclass_stat_scores_tensor_validation", "_multiclass_stat_scores_format"):
+        change_function(patch, "stat_scores", name, change)
+
+
+@mutant(
+    kills="test_one_hot_targets_pass_and_count_as_labels",
+    witness=lambda: not raises(ValueError, lambda: several()(scores(), torch.tensor([[1, 0, 0], [0, 0, 1]]))),
+    raises=ValueError,
+)
+def one_hot_targets_raise(patch):
+    """Predictions of a floating dtype with the shape of the targets raise ValueError."""
+
+    def change(call, preds, target, *arguments, **options):
+        if preds.is_floating_point() and preds.shape == target.shape:
+            raise ValueError("`preds` should be a tensor of integers")
+        return call(preds, target, *arguments, **options)
+
+    change_function(patch, "stat_scores", "_multiclass_stat_scores_tensor_validation", change)
+
+
+@mutant(
+    kills="test_ignore_index_leaves_rows_out",
+    witness=lambda: raises(RuntimeError, lambda: binary()(ints(1, 0), ints(1, -100))),
+)
+def binary_metrics_count_minus_100_as_wrong(patch):
+    """A target of -100 counts as a wrong answer in a `BinaryAccuracy`, too."""
+
+    def change(call, preds, target, *arguments, **options):
+        return call(preds, target.where(target != -100, 1 - preds), *arguments, **options)
+
+    for name in ("_binary_stat_scores_tensor_validation", "_binary_stat_scores_format"):
+        change_function(patch, "stat_scores", name, change)
+
+
+@mutant(
+    kills="test_ignore_index_leaves_rows_out",
+    witness=lambda: raises(RuntimeError, lambda: several(average="macro")(ints(0, 1, 2), ints(0, 1, -100))),
+)
+def macro_averages_count_minus_100_as_wrong(patch):
+    """A target of -100 counts as a wrong answer in a macro average, too."""
+
+    def broken(call, preds, target, *arguments, **options):
+        padding = (target == -100) & (options.get("ignore_index") != -100) & (-100 not in arguments)
+        return call(preds, target.where(~padding, (preds + 1) % 3), *arguments, **options)
+
+    change_function(patch, "stat_scores", "_multiclass_stat_scores_update", broken)

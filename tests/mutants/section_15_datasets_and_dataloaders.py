@@ -3,6 +3,7 @@
 import copy
 import itertools
 import math
+import multiprocessing.synchronize
 import sys
 import warnings
 from collections import OrderedDict, namedtuple
@@ -114,6 +115,59 @@ def loader_of_a_range_gives_int32(patch):
     change_loader(patch, change)
 
 
+@mutant(
+    kills="test_any_sequence_will_do",
+    witness=lambda: raises(TypeError, lambda: loaded(i for i in [1, 2])),
+)
+def loader_reads_a_generator(patch):
+    """A DataLoader reads a dataset without a length into a list."""
+
+    def broken(self, call, dataset, *arguments, **options):
+        sized = hasattr(dataset, "__len__") or hasattr(dataset, "__getitem__") or isinstance(dataset, data.Dataset)
+        call(dataset if sized else list(dataset), *arguments, **options)
+
+    patch.method(data.DataLoader, "__init__", broken)
+
+
+@mutant(
+    kills="test_any_sequence_will_do",
+    witness=lambda: raises(KeyError, lambda: loaded({"a": 1})),
+)
+def loader_takes_the_values_of_a_dict(patch):
+    """A DataLoader counts the values of a dict, whatever its keys are."""
+
+    def broken(self, call, dataset, *arguments, **options):
+        call(list(dataset.values()) if isinstance(dataset, dict) else dataset, *arguments, **options)
+
+    patch.method(data.DataLoader, "__init__", broken)
+
+
+@mutant(
+    kills="test_a_dataset_is_len_and_getitem",
+    witness=lambda: read_when_made() == [],
+)
+def loader_reads_a_sample_when_it_is_made(patch):
+    """A DataLoader asks for the first sample when it is made."""
+
+    def change(dataset, options):
+        if isinstance(dataset, data.Dataset) and not isinstance(dataset, data.IterableDataset) and len(dataset):
+            dataset[0]
+
+    change_loader(patch, change)
+
+
+def read_when_made():
+    asked = []
+
+    class Asked(Numbers):
+        def __getitem__(self, i):
+            asked.append(i)
+            return i
+
+    data.DataLoader(Asked())
+    return asked
+
+
 class WithoutGetitem(data.Dataset):
     def __len__(self):
         return 1
@@ -194,6 +248,45 @@ def dataset_loop_starts_again(patch):
     patch.setattr(data.Dataset, "__iter__", broken, raising=False)
 
 
+@mutant(
+    kills="test_what_is_missing_shows_late",
+    witness=lambda: loaded(WithoutLen(), sampler=[4]) == [[4]],
+    raises=TypeError,
+)
+def loader_asks_for_len_beside_a_sampler(patch):
+    """A DataLoader asks for the length of the dataset also if it has a sampler."""
+
+    def change(dataset, options):
+        if options.get("sampler") is not None:
+            len(dataset)
+
+    change_loader(patch, change)
+
+
+class Ends(data.Dataset):
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, i):
+        return i if i < 1 else next(iter([]))
+
+
+ENDED = ("test_stop_iteration_ends_the_epoch", "test_an_exception_in_a_worker_reaches_you")
+
+
+@mutant(kills=ENDED, witness=lambda: loaded(Ends()) == [[0]], raises=RuntimeError)
+def stop_iteration_of_a_sample_is_an_error(patch):
+    """A StopIteration in `__getitem__` comes out of the DataLoader as RuntimeError, as it does from a generator."""
+
+    def change(self, call, index):
+        try:
+            return call(index)
+        except StopIteration as error:
+            raise RuntimeError("__getitem__ raised StopIteration") from error
+
+    patch.method(fetch._MapDatasetFetcher, "fetch", change)
+
+
 def pairs():
     return data.TensorDataset(torch.tensor([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]), torch.tensor([7, 8, 9]))
 
@@ -231,6 +324,31 @@ def tensor_dataset_has_one_dtype(patch):
         "__getitem__",
         lambda self, call, index: tuple(part.to(self.tensors[0].dtype) for part in call(index)),
     )
+
+
+@mutant(
+    kills="test_tensor_dataset_wants_tensors",
+    witness=lambda: raises(TypeError, lambda: data.TensorDataset(np.zeros(2))),
+)
+def tensor_dataset_takes_arrays(patch):
+    """`TensorDataset` makes tensors of arrays and lists."""
+    patch.method(data.TensorDataset, "__init__", lambda self, call, *parts: call(*map(torch.as_tensor, parts)))
+
+
+@mutant(
+    kills="test_tensor_dataset_wants_equal_lengths",
+    witness=lambda: len(cut_dataset()) == 2,
+    raises=IndexError,
+)
+def tensor_dataset_is_as_long_as_the_longest(patch):
+    """The length of a `TensorDataset` is that of its longest tensor."""
+    patch.setattr(data.TensorDataset, "__len__", lambda self: max(map(len, self.tensors)))
+
+
+def cut_dataset():
+    dataset = data.TensorDataset(torch.zeros(2))
+    dataset.tensors = (torch.zeros(2), torch.zeros(3))
+    return dataset
 
 
 def unequal():
@@ -306,6 +424,23 @@ def collate_of_one_is_a_view(patch):
     change_collate(patch, torch.Tensor, lambda call, batch: batch[0][None] if len(batch) == 1 else call(batch))
 
 
+def hit_by_single_samples():
+    x = torch.zeros(3)
+    for sample in data.DataLoader(x, batch_size=None):
+        sample.add_(1)
+    return x.all()
+
+
+@mutant(kills="test_samples_are_views_and_batches_are_copies", witness=hit_by_single_samples)
+def batch_size_none_copies(patch):
+    """With `batch_size=None` a DataLoader copies each sample."""
+
+    def copied(sample):
+        return sample.clone() if isinstance(sample, torch.Tensor) else sample
+
+    change_convert(patch, lambda call, sample: torch.utils._pytree.tree_map(copied, call(sample)))
+
+
 def stacked():
     return data.StackDataset(image=torch.ones(2, 3), label=["cat", "dog"])
 
@@ -328,6 +463,22 @@ def stack_dataset_gives_ordered_dicts(patch):
 def stack_dataset_is_off_by_one(patch):
     """In a sample of a `StackDataset` the second part is that of the sample before."""
     change_stack(patch, lambda parts: {name: part[i - k] for k, (name, (part, i)) in enumerate(parts.items())})
+
+
+@mutant(
+    kills="test_stack_dataset_names_the_parts",
+    witness=lambda: raises(ValueError, lambda: data.StackDataset(a=[1], b=[1, 2])),
+)
+def stack_dataset_takes_any_lengths(patch):
+    """`StackDataset` does not compare the lengths of its datasets."""
+
+    def change(self, call, *parts, **named):
+        try:
+            call(*parts, **named)
+        except ValueError:
+            self.datasets, self._length = named or parts, 1
+
+    patch.method(data.StackDataset, "__init__", change)
 
 
 def seen_by_subset():
@@ -371,6 +522,22 @@ def subset_sorts_its_indices(patch):
 
 @mutant(
     kills="test_subset_is_a_list_of_indices",
+    witness=lambda: data.Subset(Numbers(), [9])[0] == 90,
+    raises=IndexError,
+)
+def subset_checks_what_is_asked_for(patch):
+    """`Subset` raises IndexError for an index beyond the length of the dataset, when it is asked for."""
+
+    def change(self, call, i):
+        if self.indices[i] >= len(self.dataset):
+            raise IndexError("index out of range")
+        return call(i)
+
+    patch.method(data.Subset, "__getitem__", change)
+
+
+@mutant(
+    kills="test_subset_is_a_list_of_indices",
     witness=lambda: len(data.Subset([5, 6, 7], [2, 2])) == 2,
 )
 def subset_takes_each_once(patch):
@@ -378,6 +545,30 @@ def subset_takes_each_once(patch):
     patch.method(
         data.Subset, "__init__", lambda self, call, dataset, indices: call(dataset, list(dict.fromkeys(indices)))
     )
+
+
+@mutant(
+    kills="test_subset_takes_a_mask_for_indices",
+    witness=lambda: list(data.Subset(["a", "b"], [True, True])) == ["b", "b"],
+)
+def subset_takes_a_mask(patch):
+    """`Subset` takes a mask of booleans, as an array does."""
+
+    def change(self, call, dataset, indices):
+        mask = torch.as_tensor(indices)
+        call(dataset, mask.nonzero().flatten().tolist() if mask.dtype == torch.bool else indices)
+
+    patch.method(data.Subset, "__init__", change)
+
+
+@mutant(
+    kills="test_concat_dataset_puts_one_after_the_other",
+    witness=lambda: type(Stream() + Stream()) is data.ChainDataset,
+    raises=AssertionError,
+)
+def sum_of_streams_is_a_concat_dataset(patch):
+    """`+` of two IterableDatasets is a `ConcatDataset`, as it is of other Datasets."""
+    patch.setattr(data.IterableDataset, "__add__", data.Dataset.__add__)
 
 
 def joined():
@@ -556,6 +747,68 @@ def random_split_takes_too_few(patch):
     change_random_split(patch, change)
 
 
+@mutant(kills="test_random_split_by_shares", witness=lambda: sizes([0.71, 0.29], 100) == [72, 28])
+def random_split_computes_shares_exactly(patch):
+    """`random_split` takes 0.29 of 100 samples for 29 samples."""
+
+    def change(call, dataset, lengths, generator):
+        counts = [share * len(dataset) for share in lengths]
+        if are_shares(lengths) and all(math.isclose(count, round(count)) for count in counts):
+            lengths = [round(count) for count in counts]
+        return call(dataset, lengths, generator)
+
+    change_random_split(patch, change)
+
+
+@mutant(kills="test_random_split_by_shares", witness=lambda: sizes([0.0, 0.5, 0.5], 5) == [1, 2, 2])
+def random_split_gives_nothing_for_no_share(patch):
+    """`random_split` gives what is left of shares to parts with a share alone."""
+
+    def change(call, dataset, lengths, generator):
+        if are_shares(lengths) and 0 in lengths:
+            counts = [math.floor(share * len(dataset)) for share in lengths]
+            takers = itertools.cycle([i for i, share in enumerate(lengths) if share])
+            for i in itertools.islice(takers, len(dataset) - sum(counts)):
+                counts[i] += 1
+            lengths = counts
+        return call(dataset, lengths, generator)
+
+    change_random_split(patch, change)
+
+
+@mutant(
+    kills="test_whole_numbers_with_the_sum_one_are_shares",
+    witness=lambda: sizes([1], 10) == [10],
+    raises=ValueError,
+)
+def random_split_takes_whole_numbers_for_counts(patch):
+    """`random_split` takes whole numbers for numbers of samples, also if they add up to 1."""
+
+    def change(call, dataset, lengths, generator):
+        if all(isinstance(length, int) for length in lengths) and sum(lengths) != len(dataset):
+            raise ValueError("Sum of input lengths does not equal the length of the input dataset!")
+        return call(dataset, lengths, generator)
+
+    change_random_split(patch, change)
+
+
+@mutant(
+    kills="test_shares_can_add_up_to_a_hair_more_than_one",
+    witness=lambda: raises(ValueError, lambda: split(np.array([0.55, 0.34, 0.11]))),
+)
+def random_split_rounds_the_sum_of_shares(patch):
+    """`random_split` takes shares of which the sum is 1 but for rounding."""
+
+    def change(call, dataset, lengths, generator):
+        if any(isinstance(length, float) for length in lengths) and math.isclose(sum(lengths), 1):
+            counts = [math.floor(share * len(dataset)) for share in lengths]
+            counts[0] += len(dataset) - sum(counts)
+            lengths = counts
+        return call(dataset, lengths, generator)
+
+    change_random_split(patch, change)
+
+
 # Batches
 
 
@@ -679,6 +932,32 @@ def loader_iterator_never_ends(patch):
     patch.method(_BaseDataLoaderIter, "__next__", change)
 
 
+class Counting(data.IterableDataset):
+    position = 0
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        self.position += 1
+        return self.position
+
+
+def counted_twice():
+    loader = data.DataLoader(Counting())
+    return [next(iter(loader)).item() for _ in range(2)]
+
+
+@mutant(kills="test_next_iter_is_always_the_first_batch", witness=lambda: counted_twice() == [1, 2])
+def streams_start_again(patch):
+    """A DataLoader reads a copy of an IterableDataset in each epoch, so that it starts again."""
+
+    def change(self, call, dataset, *arguments):
+        call(copy.copy(dataset), *arguments)
+
+    patch.method(fetch._IterableDatasetFetcher, "__init__", change)
+
+
 # From samples to a batch
 
 SAMPLE = "test_what_becomes_of_a_sample"
@@ -729,7 +1008,7 @@ def collate_stacks_along_the_last_dimension(patch):
 
 
 @mutant(
-    kills=("test_python_floats_do_not_fit_a_model", SAMPLE),
+    kills=("test_python_floats_do_not_fit_a_model", SAMPLE, "test_arrays_keep_every_dtype_that_torch_has"),
     witness=lambda: first([np.array([0.5])]).dtype == torch.float64,
 )
 def collate_makes_arrays_float32(patch):
@@ -740,6 +1019,41 @@ def collate_makes_arrays_float32(patch):
         return result.float() if result.dtype == torch.float64 else result
 
     change_collate(patch, np.ndarray, change)
+
+
+@mutant(
+    kills="test_arrays_keep_every_dtype_that_torch_has",
+    witness=lambda: first([np.zeros(1, np.int16)]).dtype == torch.int16,
+)
+def collate_widens_short_ints(patch):
+    """Arrays of int16 come out as int32."""
+
+    def change(call, batch):
+        result = call(batch)
+        return result.int() if result.dtype == torch.int16 else result
+
+    change_collate(patch, np.ndarray, change)
+
+
+@mutant(kills="test_the_first_number_decides_the_dtype", witness=lambda: first([1, 0.5]).dtype == torch.float32)
+def collate_makes_mixed_numbers_float64(patch):
+    """A batch of ints and floats is float64, whichever comes first."""
+
+    def change(call, batch):
+        return call([float(number) for number in batch] if any(isinstance(i, float) for i in batch) else batch)
+
+    change_collate(patch, int, change)
+
+
+@mutant(kills="test_the_first_number_decides_the_dtype", witness=lambda: first([0.5, 1]).dtype == torch.float64)
+def collate_makes_mixed_numbers_float32(patch):
+    """A batch of floats and ints is float32, whichever comes first."""
+
+    def change(call, batch):
+        result = call(batch)
+        return result.float() if any(type(number) is int for number in batch) else result
+
+    change_collate(patch, float, change)
 
 
 @mutant(
@@ -779,6 +1093,12 @@ def collate_makes_namedtuples_of_dicts(patch):
 def collate_makes_tuples_of_strings(patch):
     """A batch of strings is a tuple."""
     change_collate(patch, str, lambda call, batch: tuple(batch))
+
+
+@mutant(kills="test_containers_keep_their_names", witness=lambda: first([("a", 1), ("b", 2)])[0] == ("a", "b"))
+def collate_makes_lists_of_all_strings(patch):
+    """Strings out of tuples come as a list, as other strings do."""
+    change_collate(patch, str, lambda call, batch: list(batch))
 
 
 @mutant(
@@ -822,6 +1142,20 @@ def collate_makes_a_matrix_of_lists(patch):
         list,
         lambda call, batch: torch.tensor(batch) if all(type(i) is int for s in batch for i in s) else call(batch),
     )
+
+
+@mutant(
+    kills="test_lists_of_numbers_are_turned_round",
+    witness=lambda: raises(RuntimeError, lambda: first([[1, 2, 3], [4, 5]])),
+)
+def collate_cuts_lists_to_the_shortest(patch):
+    """Lists of different lengths are cut to the shortest in a batch."""
+
+    def change(call, batch):
+        size = min(map(len, batch))
+        return call([sample[:size] for sample in batch])
+
+    change_collate(patch, list, change)
 
 
 @mutant(kills="test_lists_of_numbers_are_turned_round", witness=lambda: len(first([[1, 2, 3], [4, 5, 6]])) == 3)
@@ -881,7 +1215,10 @@ def collate_lists_none(patch):
     change_collate(patch, type(None), lambda call, batch: batch)
 
 
-@mutant(kills=NO_BATCH, witness=lambda: no_batch([{"a": 1}, {"b": 1}], KeyError))
+KEYS = "test_the_first_dict_decides_the_keys"
+
+
+@mutant(kills=KEYS, witness=lambda: no_batch([{"a": 1}, {"b": 1}], KeyError))
 def collate_takes_common_keys(patch):
     """Of dicts with different keys only the common ones are used."""
 
@@ -890,6 +1227,96 @@ def collate_takes_common_keys(patch):
         return call([{key: sample[key] for key in keys} for sample in batch])
 
     change_collate(patch, dict, change)
+
+
+@mutant(kills=KEYS, witness=lambda: first([{"a": 1}, {"a": 2, "b": 3}]).keys() == {"a"}, raises=KeyError)
+def collate_refuses_another_key(patch):
+    """A key that the first dict of a batch does not have raises KeyError."""
+
+    def change(call, batch):
+        for sample in batch:
+            for key in sample:
+                batch[0][key]
+        return call(batch)
+
+    change_collate(patch, dict, change)
+
+
+@mutant(kills=NO_BATCH, witness=lambda: no_batch([torch.zeros(1), torch.zeros(3)], RuntimeError))
+def collate_broadcasts(patch):
+    """Tensors of different shape are broadcast to one another, where they can be."""
+
+    def change(call, batch):
+        try:
+            return call(torch.broadcast_tensors(*batch))
+        except RuntimeError:
+            return call(batch)
+
+    change_collate(patch, torch.Tensor, change)
+
+
+@mutant(kills=NO_BATCH, witness=lambda: no_batch([1j], TypeError))
+def collate_takes_complex_numbers(patch):
+    """Python complex numbers come out as complex128."""
+    change_collate(patch, complex, lambda call, batch: torch.tensor(batch, dtype=torch.complex128))
+
+
+def ragged():
+    return [tuple(batch.shape) for batch in data.DataLoader([torch.zeros(2), torch.zeros(3)])]
+
+
+@mutant(
+    kills="test_shapes_are_compared_within_a_batch",
+    witness=lambda: ragged() == [(1, 2), (1, 3)],
+    raises=RuntimeError,
+)
+def shapes_are_compared_in_an_epoch(patch):
+    """Samples of different shape raise RuntimeError also if they come in different batches."""
+    seen = set()
+
+    def change(call, batch):
+        seen.update(sample.shape for sample in batch)
+        if len(seen) > 1:
+            raise RuntimeError("stack expects each tensor to be equal size")
+        return call(batch)
+
+    change_collate(patch, torch.Tensor, change)
+
+
+AMONG = "test_none_among_the_samples"
+
+
+@mutant(kills=AMONG, witness=lambda: no_batch([1, None], RuntimeError))
+def collate_drops_none(patch):
+    """`None` is left out of a batch of numbers."""
+    change_collate(patch, int, lambda call, batch: call([sample for sample in batch if sample is not None]))
+
+
+@mutant(kills=AMONG, witness=lambda: first(["a", None]) == ["a", None], raises=TypeError)
+def collate_refuses_none_among_strings(patch):
+    """`None` in a batch of strings raises TypeError."""
+
+    def change(call, batch):
+        if None in batch:
+            raise TypeError("None is no string")
+        return batch
+
+    change_collate(patch, str, change)
+
+
+@mutant(
+    kills="test_collate_fn_makes_the_batch",
+    witness=lambda: loaded(["a"], batch_size=None, collate_fn=type) == [str],
+)
+def collate_fn_always_gets_a_list(patch):
+    """`collate_fn` gets a list of one sample with `batch_size=None`."""
+
+    def change(dataset, options):
+        function = options.get("collate_fn")
+        if function is not None and options.get("batch_size", 1) is None:
+            options["collate_fn"] = lambda sample: function([sample])
+
+    change_loader(patch, change)
 
 
 @mutant(
@@ -955,6 +1382,23 @@ def batch_size_none_converts_numbers(patch):
         if isinstance(sample, dict):
             sample = {key: torch.tensor(part) if isinstance(part, float) else part for key, part in sample.items()}
         return sample
+
+    change_convert(patch, change)
+
+
+@mutant(kills=ALONE, witness=lambda: type(alone([np.float32(0.5)])[0]) is torch.Tensor)
+def batch_size_none_leaves_numpy_numbers(patch):
+    """With `batch_size=None` NumPy's numbers stay as they are."""
+
+    def kept(sample):
+        return isinstance(sample, np.generic)
+
+    def change(call, sample):
+        if kept(sample):
+            return sample
+        if isinstance(sample, list):
+            return [change(call, part) for part in sample]
+        return {key: change(call, part) for key, part in sample.items()} if isinstance(sample, dict) else call(sample)
 
     change_convert(patch, change)
 
@@ -1034,7 +1478,7 @@ def shuffle_ignores_the_generator(patch):
     change_shuffling(patch, lambda sampler, call: torch.randperm(len(sampler.data_source)).tolist())
 
 
-@mutant(kills=SEEDED, witness=lambda: by_global_seed() == by_global_seed())
+@mutant(kills=(SEEDED, NEW_EPOCH), witness=lambda: by_global_seed() == by_global_seed())
 def shuffle_follows_numpy(patch):
     """`shuffle=True` without a generator follows NumPy's seed."""
 
@@ -1119,6 +1563,28 @@ def loop_draws_beside_its_generator(patch):
     change_iterator(patch, change)
 
 
+def by_a_sampler():
+    torch.manual_seed(5)
+    one = first(range(30), sampler=data.RandomSampler(range(30)), generator=torch.Generator().manual_seed(0))
+    other = first(range(30), sampler=data.RandomSampler(range(30)), generator=torch.Generator().manual_seed(0))
+    return one.tolist(), other.tolist()
+
+
+@mutant(
+    kills=("test_a_sampler_needs_its_own_generator", "test_a_loop_draws_a_random_number"),
+    witness=lambda: (lambda one, other: one != other)(*by_a_sampler()),
+)
+def loader_hands_its_generator_to_a_sampler(patch):
+    """A DataLoader gives its generator to a sampler that has none."""
+
+    def change(dataset, options):
+        sampler = options.get("sampler")
+        if isinstance(sampler, data.RandomSampler) and sampler.generator is None:
+            sampler.generator = options.get("generator")
+
+    change_loader(patch, change)
+
+
 ORDER = "test_a_sampler_gives_the_order"
 
 
@@ -1153,6 +1619,22 @@ def loader_evens_out_a_batch_sampler(patch):
         if isinstance(batches, list) and "batch_size" not in options:
             indices, size = list(itertools.chain(*batches)), len(batches[0])
             options["batch_sampler"] = [indices[i : i + size] for i in range(0, len(indices), size)]
+
+    change_loader(patch, change)
+
+
+def by_a_generator():
+    loader = data.DataLoader([5, 6, 7], sampler=(i for i in [2, 0]))
+    return [len(list(loader)) for _ in range(2)]
+
+
+@mutant(kills=ORDER, witness=lambda: by_a_generator() == [2, 0])
+def loader_keeps_the_indices_of_a_generator(patch):
+    """A `sampler` that is a generator gives its indices again in each epoch."""
+
+    def change(dataset, options):
+        if options.get("sampler") is not None and not hasattr(options["sampler"], "__len__"):
+            options["sampler"] = list(options["sampler"])
 
     change_loader(patch, change)
 
@@ -1194,6 +1676,14 @@ def weighted_sampler_always_replaces(patch):
 def weighted_sampler_draws_what_has_no_weight(patch):
     """`WeightedRandomSampler` draws a sample of weight 0 now and then."""
     change_weighted(patch, lambda weights, *rest: (weights + 0.1 * weights.mean() * (weights == 0), *rest))
+
+
+@mutant(kills=WEIGHTED, witness=lambda: set(data.WeightedRandomSampler([0.5, 0.5], 100)) == {0, 1})
+def weighted_sampler_takes_weights_of_classes(patch):
+    """`WeightedRandomSampler` takes two weights for those of two classes of 50 samples."""
+    change_weighted(
+        patch, lambda weights, *rest: (weights.repeat_interleave(50) if len(weights) == 2 else weights, *rest)
+    )
 
 
 SAME_ROWS = "test_a_seed_gives_the_same_rows_in_every_release"
@@ -1246,6 +1736,22 @@ def weighted(**options):
 def weighted_sampler_ignores_its_generator(patch):
     """`WeightedRandomSampler` follows the global generator, whatever it is given."""
     change_weighted(patch, lambda *arguments: arguments)
+
+
+def drawn_alone(**options):
+    return list(data.WeightedRandomSampler(range(1, 11), 1, generator=seed_42(), **options))
+
+
+@mutant(kills=SAME_ROWS, witness=lambda: drawn_alone() == drawn_alone(replacement=False))
+def weighted_sampler_draws_one_of_two(patch):
+    """`WeightedRandomSampler` makes a single draw with replacement like the first of two."""
+
+    def broken(self):
+        count = self.num_samples + (self.replacement and self.num_samples == 1)
+        drawn = torch.multinomial(self.weights, count, self.replacement, generator=self.generator)
+        return iter(drawn[: self.num_samples].tolist())
+
+    patch.setattr(data.WeightedRandomSampler, "__iter__", broken)
 
 
 @mutant(
@@ -1330,6 +1836,62 @@ def loader_raises_type_error(patch):
     patch.method(data.DataLoader, "__init__", change)
 
 
+NOTHING = "test_arguments_that_do_nothing"
+
+
+@mutant(kills=NOTHING, witness=lambda: type(data.DataLoader([1, 2], shuffle="no").sampler) is data.RandomSampler)
+def shuffle_understands_no(patch):
+    """`shuffle="no"` does not shuffle."""
+
+    def change(dataset, options):
+        if options.get("shuffle") == "no":
+            options["shuffle"] = False
+
+    change_loader(patch, change)
+
+
+def initialized():
+    called = []
+    loaded([1], worker_init_fn=called.append)
+    return called
+
+
+@mutant(kills=NOTHING, witness=lambda: initialized() == [])
+def worker_init_fn_runs_without_workers(patch):
+    """Without workers `worker_init_fn` is called in this process."""
+
+    def change(call, loader):
+        call()
+        if loader.worker_init_fn is not None and not loader.num_workers:
+            loader.worker_init_fn(0)
+
+    change_iterator(patch, change)
+
+
+@mutant(kills=NOTHING, witness=lambda: raises(AssertionError, lambda: loaded([1], timeout=5)))
+def timeout_is_ignored_without_workers(patch):
+    """Without workers `timeout` has no effect."""
+
+    def change(dataset, options):
+        if not options.get("num_workers"):
+            options.pop("timeout", None)
+
+    change_loader(patch, change)
+
+
+@mutant(
+    kills=NOTHING, witness=lambda: not raises(ValueError, lambda: data.DataLoader([1], timeout=5)), raises=ValueError
+)
+def timeout_without_workers_is_refused_at_once(patch):
+    """`timeout` without workers raises ValueError when the DataLoader is made."""
+
+    def change(dataset, options):
+        if options.get("timeout") and not options.get("num_workers"):
+            raise ValueError("timeout is for workers")
+
+    change_loader(patch, change)
+
+
 CHANGED = "test_a_loader_is_not_changed_afterwards"
 
 
@@ -1362,6 +1924,34 @@ def loader_raises_attribute_error(patch):
             call(name, value)
         except ValueError as error:
             raise AttributeError(str(error)) from None
+
+    patch.method(data.DataLoader, "__setattr__", change)
+
+
+def set_inside():
+    loader = data.DataLoader([1, 2, 3])
+    loader.batch_sampler.batch_size = 3
+    return [batch.tolist() for batch in loader]
+
+
+@mutant(kills=CHANGED, witness=lambda: set_inside() == [[1, 2, 3]])
+def batch_sampler_keeps_its_batch_size(patch):
+    """Setting `batch_size` of a BatchSampler later has no effect."""
+
+    def broken(self, name, value):
+        self.__dict__.setdefault(name, value)
+
+    patch.setattr(data.BatchSampler, "__setattr__", broken, raising=False)
+
+
+@mutant(kills=CHANGED, witness=lambda: not set_later("collate_fn", list), raises=ValueError)
+def collate_fn_cannot_be_set(patch):
+    """The `collate_fn` of a DataLoader cannot be set later."""
+
+    def change(self, call, name, value):
+        if name == "collate_fn" and "collate_fn" in self.__dict__:
+            raise ValueError("collate_fn attribute should not be set after DataLoader is initialized")
+        call(name, value)
 
     patch.method(data.DataLoader, "__setattr__", change)
 
@@ -1443,6 +2033,51 @@ def loader_asks_getitems_for_one(patch):
         return call(index)
 
     patch.method(fetch._MapDatasetFetcher, "fetch", change)
+
+
+@mutant(
+    kills="test_getitems_fetches_a_batch_at_once",
+    witness=lambda: asked_alone() == [],
+)
+def getitems_is_asked_without_batching(patch):
+    """With `batch_size=None` a DataLoader asks `__getitems__` for one sample."""
+
+    def change(self, call, index):
+        if not self.auto_collation and hasattr(self.dataset, "__getitems__"):
+            return self.collate_fn(self.dataset.__getitems__([index])[0])
+        return call(index)
+
+    patch.method(fetch._MapDatasetFetcher, "fetch", change)
+
+
+def asked_alone():
+    dataset = Many()
+    loaded(dataset, batch_size=None)
+    return dataset.asked
+
+
+@mutant(
+    kills="test_getitems_fetches_a_batch_at_once",
+    witness=lambda: asked_in_a_sum() == [],
+)
+def concat_dataset_hands_getitems_on(patch):
+    """A `ConcatDataset` asks the `__getitems__` of its parts."""
+
+    def getitems(self, indices):
+        samples = []
+        for i in indices:
+            part = next(k for k, end in enumerate(self.cumulative_sizes) if i < end)
+            start = self.cumulative_sizes[part - 1] if part else 0
+            samples += self.datasets[part].__getitems__([i - start])
+        return samples
+
+    patch.setattr(data.ConcatDataset, "__getitems__", getitems, raising=False)
+
+
+def asked_in_a_sum():
+    dataset = Many()
+    loaded(data.ConcatDataset([dataset]), batch_size=2)
+    return dataset.asked
 
 
 HANDED_ON = "test_a_subset_hands_getitems_on"
@@ -1678,6 +2313,43 @@ def loader_starts_one_worker(patch):
     change_loader(patch, change)
 
 
+@mutant(
+    kills="test_what_a_worker_writes_stays_in_the_worker",
+    witness=lambda: data.DataLoader([1], num_workers=1).num_workers == 1,
+)
+def loader_starts_no_worker(patch):
+    """A DataLoader loads in this process, however many workers it is asked for."""
+
+    def change(dataset, options):
+        options["num_workers"] = 0
+
+    change_loader(patch, change)
+
+
+def collated_in_a_worker():
+    """The dtype of a mixed batch in a worker, without starting one."""
+    worker._worker_info = worker.WorkerInfo(id=0, num_workers=1, seed=0, dataset=None)
+    try:
+        return data.default_collate([torch.zeros(1), torch.zeros(1).double()]).dtype
+    finally:
+        worker._worker_info = None
+
+
+OF_THE_FIRST = "test_a_worker_takes_the_dtype_of_the_first_tensor"
+
+
+@mutant(kills=OF_THE_FIRST, witness=lambda: collated_in_a_worker() == torch.float32)
+def workers_promote_dtypes(patch):
+    """A batch of float32 and float64 tensors is float64 in a worker, too."""
+    change_collate(patch, torch.Tensor, lambda call, batch: torch.stack(list(batch)))
+
+
+@mutant(kills=OF_THE_FIRST, witness=lambda: first([torch.zeros(1), torch.zeros(1).double()]).dtype == torch.float64)
+def the_first_tensor_decides_everywhere(patch):
+    """A batch has the dtype of its first tensor without workers, too."""
+    change_collate(patch, torch.Tensor, lambda call, batch: call([sample.to(batch[0].dtype) for sample in batch]))
+
+
 def ordered():
     loader = data.DataLoader(range(4), num_workers=2)
     loader._get_iterator = lambda: iter(range(4))  # what comes from the workers, without any
@@ -1729,6 +2401,19 @@ def in_order_is_false_by_default(patch):
     change_loader(patch, change)
 
 
+@mutant(kills=IN_ORDER, witness=lambda: not data.DataLoader([1], num_workers=2, in_order=False).in_order)
+def in_order_false_is_ignored(patch):
+    """`in_order=False` has no effect with workers."""
+
+    def change(dataset, options):
+        if options.get("num_workers"):
+            options.pop("in_order", None)
+
+    change_loader(patch, change)
+    # what waits for its turn gives up sooner than it would, so that the note fails in time
+    patch.method(multiprocessing.synchronize.Event, "wait", lambda self, call, timeout=None: call(0.1))
+
+
 MOVED = "test_batches_move_in_one_line"
 
 
@@ -1742,6 +2427,17 @@ def to_gives_a_tensor_of_zeros(patch):
 def to_makes_ints_float(patch):
     """`Tensor.to(device)` makes floats of ints."""
     patch.function("to", change=lambda call, *a, **k: call(*a, **k).float())
+
+
+def number_on_meta():
+    with torch.device("meta"):
+        return data.default_collate([1, 2]).device.type == "meta"
+
+
+@mutant(kills=MOVED, witness=number_on_meta)
+def collate_ignores_the_default_device(patch):
+    """A batch of numbers is on the CPU, whatever the default device is."""
+    change_collate(patch, int, lambda call, batch: torch.tensor(batch, device="cpu"))
 
 
 def accelerator():
@@ -1801,6 +2497,35 @@ def loader_pins_no_lists(patch):
     original = pinning.pin_memory
     patch.setattr(
         pinning, "pin_memory", lambda batch, *device: batch if isinstance(batch, list) else original(batch, *device)
+    )
+
+
+@mutant(kills="test_pin_memory_copies_into_locked_pages", witness=lambda: torch.ones(2).pin_memory()[1].is_pinned())
+def views_are_not_pinned(patch):
+    """A view of a pinned tensor denies to be pinned."""
+    original = torch.Tensor.is_pinned
+    patch.setattr(torch.Tensor, "is_pinned", lambda tensor, *device: tensor._base is None and original(tensor, *device))
+
+
+class Holder:
+    def __init__(self):
+        self.x = torch.ones(1)
+
+    def pin_memory(self):
+        self.x = self.x.pin_memory()
+        return self
+
+
+@mutant(
+    kills="test_pinned_batches_keep_their_form",
+    witness=lambda: torch.utils.data._utils.pin_memory.pin_memory(Holder()).x.is_pinned(),
+)
+def loader_does_not_ask_a_batch_to_pin(patch):
+    """`pin_memory=True` does not call the method `pin_memory` of a batch of another class."""
+    pinning = torch.utils.data._utils.pin_memory
+    original, known = pinning.pin_memory, (torch.Tensor, str, bytes, dict, list, tuple)
+    patch.setattr(
+        pinning, "pin_memory", lambda batch, *device: original(batch, *device) if isinstance(batch, known) else batch
     )
 
 
@@ -1868,11 +2593,11 @@ def get_worker_info_counts_from_one(patch):
 CAUGHT = "test_an_exception_in_a_worker_reaches_you"
 
 
-def caught():
+def caught(kind=ValueError):
     """What the main process makes of an exception in a worker."""
     try:
-        raise ValueError("broken")
-    except ValueError:
+        raise kind("broken")
+    except kind:
         wrapper = torch._utils.ExceptionWrapper(sys.exc_info(), "in DataLoader worker process 1")
     try:
         wrapper.reraise()
@@ -1900,6 +2625,47 @@ def worker_loses_the_traceback(patch):
         call()
 
     patch.method(torch._utils.ExceptionWrapper, "reraise", change)
+
+
+class OwnText(Exception):
+    def __init__(self, text):
+        super().__init__("my own text")
+
+
+@mutant(kills=CAUGHT, witness=lambda: "in caught" not in caught(OwnText)[1])
+def worker_adds_the_traceback_to_any_text(patch):
+    """An exception in a worker comes with the traceback of the worker even if its class makes its own text."""
+
+    def change(self, call):
+        try:
+            call()
+        except Exception as error:
+            error.args = (f"Caught {self.exc_type.__name__} {self.where}.\n{self.exc_msg}",)
+            raise
+
+    patch.method(torch._utils.ExceptionWrapper, "reraise", change)
+
+
+def keeps_a_local_class():
+    class Local(Exception):
+        pass
+
+    try:
+        raise Local
+    except Local:
+        return torch._utils.ExceptionWrapper(sys.exc_info()).exc_type is Local
+
+
+@mutant(kills="test_an_exception_of_a_local_class_never_arrives", witness=keeps_a_local_class)
+def local_classes_arrive_as_runtime_error(patch):
+    """An exception in a worker whose class is defined inside a function is raised in the loop as RuntimeError."""
+
+    def change(self, call, *arguments, **options):
+        call(*arguments, **options)
+        if "<locals>" in self.exc_type.__qualname__:
+            self.exc_type = RuntimeError
+
+    patch.method(torch._utils.ExceptionWrapper, "__init__", change)
 
 
 @mutant(kills=CAUGHT, witness=lambda: caught()[0] is ValueError)
@@ -1932,3 +2698,267 @@ def collate_refuses_numpy_truth(patch):
         raise TypeError("'numpy.bool' object cannot be interpreted as an integer")
 
     change_collate(patch, np.bool_, refuse)
+
+
+# What the sentences of this section do not say
+
+
+def subset_of_a_list_by_numpy():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        return data.Subset(["a", "b"], np.array([True, False]))[0]
+
+
+@mutant(
+    kills="test_subset_takes_a_mask_for_indices",
+    witness=lambda: raises((TypeError, DeprecationWarning), subset_of_a_list_by_numpy),
+)
+def subset_reads_numpy_booleans_as_numbers(patch):
+    """`Subset` reads the booleans of a NumPy mask as the indices 1 and 0, too."""
+
+    def change(self, call, dataset, indices):
+        numpy = isinstance(indices, np.ndarray) and indices.dtype == np.bool_
+        call(dataset, indices.tolist() if numpy else indices)
+
+    patch.method(data.Subset, "__init__", change)
+
+
+@mutant(
+    kills="test_random_split_is_a_partition_for_every_choice_of_lengths",
+    witness=lambda: raises(TypeError, lambda: data.random_split(range(10), [7.0, 3.0])),
+)
+def random_split_takes_whole_floats(patch):
+    """`random_split` takes floats that are whole numbers of samples."""
+    original = data.random_split
+
+    def broken(dataset, lengths, **options):
+        if sum(lengths) == len(dataset) != 1:
+            lengths = [int(length) for length in lengths]
+        return original(dataset, lengths, **options)
+
+    patch.everywhere(original, broken)
+
+
+@mutant(
+    kills="test_arguments_that_contradict_each_other",
+    witness=lambda: raises(ValueError, lambda: data.DataLoader([1], batch_size=np.int64(2))),
+)
+def loader_takes_numpy_batch_sizes(patch):
+    """A DataLoader takes a NumPy int for its batch size."""
+
+    def change(dataset, options):
+        if isinstance(options.get("batch_size"), np.integer):
+            options["batch_size"] = int(options["batch_size"])
+
+    change_loader(patch, change)
+
+
+@mutant(
+    kills="test_arguments_that_contradict_each_other",
+    witness=lambda: raises(ValueError, lambda: data.DataLoader([1], batch_size=True)),
+)
+def loader_takes_true_for_one(patch):
+    """A DataLoader takes True for a batch size of 1."""
+
+    def change(dataset, options):
+        if options.get("batch_size") is True:
+            options["batch_size"] = 1
+
+    change_loader(patch, change)
+
+
+@mutant(
+    kills="test_arguments_that_contradict_each_other",
+    witness=lambda: raises(ValueError, lambda: data.DataLoader([1], multiprocessing_context="spawn")),
+)
+def loader_ignores_a_context_without_workers(patch):
+    """A DataLoader without workers ignores `multiprocessing_context`."""
+
+    def change(dataset, options):
+        if not options.get("num_workers"):
+            options.pop("multiprocessing_context", None)
+
+    change_loader(patch, change)
+
+
+def shuffled_afterwards():
+    loader = data.DataLoader(range(50), batch_size=50)
+    loader.shuffle = True
+    return next(iter(loader)).tolist()
+
+
+@mutant(
+    kills="test_a_loader_is_not_changed_afterwards",
+    witness=lambda: shuffled_afterwards() == list(range(50)),
+)
+def shuffle_can_be_set_afterwards(patch):
+    """`loader.shuffle = True` makes the DataLoader shuffle."""
+
+    def change(self, call, name, value):
+        call(name, value)
+        if name == "shuffle":
+            self.sampler.__class__ = data.RandomSampler
+            self.sampler.__dict__ |= {"replacement": False, "_num_samples": None, "generator": None}
+
+    patch.method(data.DataLoader, "__setattr__", change)
+
+
+@mutant(
+    kills="test_a_loader_is_not_changed_afterwards",
+    witness=lambda: not raises(ValueError, shuffled_afterwards),
+    raises=ValueError,
+)
+def shuffle_cannot_be_set_afterwards(patch):
+    """`loader.shuffle = True` raises ValueError."""
+
+    def change(self, call, name, value):
+        if name == "shuffle":
+            raise ValueError("shuffle attribute should not be set after DataLoader is initialized")
+        call(name, value)
+
+    patch.method(data.DataLoader, "__setattr__", change)
+
+
+@mutant(
+    kills="test_a_flipped_array_makes_no_batch",
+    witness=lambda: raises(ValueError, lambda: data.default_collate([np.arange(2.0)[::-1]])),
+)
+def tensors_copy_flipped_arrays(patch):
+    """`torch.as_tensor` copies an array with negative strides."""
+
+    def change(as_tensor, value, *arguments, **options):
+        if isinstance(value, np.ndarray) and any(stride < 0 for stride in value.strides):
+            value = value.copy()
+        return as_tensor(value, *arguments, **options)
+
+    patch.around(torch, "as_tensor", change)
+
+
+@mutant(
+    kills="test_python_floats_do_not_fit_a_model",
+    witness=lambda: torch.tensor(np.array([0.5])).dtype == torch.float64,
+)
+def tensor_of_an_array_is_float32(patch):
+    """`torch.tensor` of a float64 array is float32."""
+
+    def change(tensor, value, *arguments, **options):
+        made = tensor(value, *arguments, **options)
+        return made.float() if isinstance(value, np.ndarray) and made.dtype == torch.float64 else made
+
+    patch.around(torch, "tensor", change)
+
+
+@mutant(
+    kills="test_batch_size_none_turns_batching_off",
+    witness=lambda: type(first([np.array(["a"])], batch_size=None)) is np.ndarray,
+)
+def arrays_of_strings_become_lists_without_batching(patch):
+    """With `batch_size=None` an array of strings becomes a list."""
+
+    def change(convert, sample):
+        text = isinstance(sample, np.ndarray) and sample.dtype.kind == "U"
+        return sample.tolist() if text else convert(sample)
+
+    convert = collate.default_convert
+    patch.everywhere(convert, lambda sample: change(convert, sample))
+
+
+def a_kept_iterator_draws():
+    loader = data.DataLoader(range(2), generator=torch.Generator())
+    iterator = iter(loader)
+    before = loader.generator.get_state()
+    iterator._reset(loader)
+    return not torch.equal(before, loader.generator.get_state())
+
+
+@mutant(
+    kills="test_persistent_workers_change_the_later_epochs",
+    witness=lambda: not a_kept_iterator_draws(),
+)
+def kept_workers_draw_a_seed_for_each_epoch(patch):
+    """With `persistent_workers=True` a new epoch draws a seed for the workers, as it does without."""
+
+    def change(self, call, loader, first_iter=False):
+        if not first_iter:
+            torch.empty((), dtype=torch.int64).random_(generator=loader.generator)
+        call(loader, first_iter)
+
+    patch.method(_BaseDataLoaderIter, "_reset", change)
+
+
+@mutant(
+    kills="test_pin_memory_without_an_accelerator_warns",
+    witness=lambda: pinned_without_an_accelerator() + pinned_without_an_accelerator() == [UserWarning] * 2,
+)
+def pin_memory_warns_once(patch):
+    """`pin_memory=True` without an accelerator warns in the first loop alone."""
+    told = []
+
+    def warn(original, message, *arguments, **options):
+        if "'pin_memory' argument is set as true" in str(message):
+            told.append(message)
+            if len(told) > 1:
+                return
+        original(message, *arguments, **options)
+
+    patch.around(warnings, "warn", warn)
+
+
+def mixed_in_a_worker():
+    """A batch of an int and a float tensor in a worker, without starting one."""
+    worker._worker_info = worker.WorkerInfo(id=0, num_workers=1, seed=0, dataset=None)
+    try:
+        return data.default_collate([torch.tensor([1]), torch.tensor([0.5])])
+    finally:
+        worker._worker_info = None
+
+
+@mutant(kills=OF_THE_FIRST, witness=lambda: raises((TypeError, RuntimeError), mixed_in_a_worker))
+def workers_promote_integers(patch):
+    """A batch of an int and a float tensor has the dtype of the float in a worker, too."""
+
+    def change(call, batch):
+        kinds = {sample.is_floating_point() for sample in batch}
+        return torch.stack(list(batch)) if len(kinds) > 1 else call(batch)
+
+    change_collate(patch, torch.Tensor, change)
+
+
+@mutant(
+    kills="test_workers_write_into_shared_memory",
+    witness=lambda: torch.zeros(1).share_memory_().is_shared(),
+)
+def tensors_are_not_shared(patch):
+    """`share_memory_()` leaves the tensor in the memory of its process."""
+    patch.setattr(torch.Tensor, "share_memory_", lambda self: self)
+
+
+def kept_in_shared_memory():
+    x = torch.zeros(1).share_memory_()
+    x[0].add_(1)
+    return x.item()
+
+
+@mutant(kills="test_workers_write_into_shared_memory", witness=lambda: kept_in_shared_memory() == 1)
+def writes_to_shared_memory_go_to_a_copy(patch):
+    """An in-place operation on a part of a tensor in shared memory works on a copy."""
+    patch.around(
+        torch.Tensor,
+        "__getitem__",
+        lambda get, self, index: get(self, index).clone() if self.is_shared() else get(self, index),
+    )
+
+
+def read_by_kept_workers():
+    loader = data.DataLoader([1], num_workers=1, persistent_workers=True)
+    return loader.persistent_workers
+
+
+@mutant(kills="test_what_a_worker_writes_stays_in_the_worker", witness=read_by_kept_workers)
+def workers_are_never_kept(patch):
+    """A DataLoader starts new workers for each epoch, whatever `persistent_workers` says."""
+
+    def change(dataset, options):
+        options["persistent_workers"] = False
+
+    change_loader(patch, change)

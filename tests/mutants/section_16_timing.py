@@ -8,7 +8,7 @@ import sys
 import time
 import timeit
 import warnings
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from threading import Event
 
 import torch
@@ -162,6 +162,26 @@ def timeit_warms_up(patch):
         return call(timer, number)
 
     change_timeit(patch, change)
+
+
+def setups_of_repeat():
+    ran = []
+    timeit.repeat(list, lambda: ran.append("setup"), number=1, repeat=2)
+    return len(ran)
+
+
+@mutant(
+    kills="test_timeit_does_not_count_the_setup",
+    witness=lambda: setups_of_repeat() == 2,
+)
+def repeat_sets_up_once(patch):
+    """`timeit.repeat` runs the setup before its first repetition only."""
+
+    def changed(stmt="pass", setup="pass", timer=timeit.default_timer, repeat=5, number=1_000_000, globals=None):
+        first = timeit.Timer(stmt, setup, timer, globals).timeit(number)
+        return [first, *(timeit.Timer(stmt, "pass", timer, globals).timeit(number) for _ in range(repeat - 1))]
+
+    patch.setattr(timeit, "repeat", changed)
 
 
 @mutant(
@@ -929,3 +949,100 @@ def forbids_to_wait():
 def sync_debug_mode_does_nothing(patch):
     """`set_sync_debug_mode` changes nothing."""
     patch.setattr(torch.cuda, "set_sync_debug_mode", lambda mode: None)
+
+
+def median_of_long_runs():
+    clock, costs = Clock(), iter([7, 90, 8, 8, 8, 8, 8, 8])
+    names = {"clock": clock, "costs": costs}
+    return benchmark.Timer("clock.take(next(costs))", timer=clock, globals=names).blocked_autorange(None, 50).median
+
+
+@mutant(
+    kills="test_the_median_ignores_a_disturbed_run_and_the_mean_does_not",
+    witness=lambda: median_of_long_runs() == 90,
+)
+def autorange_measures_three_times_at_least(patch):
+    """`blocked_autorange` measures three times at least, however long that takes."""
+    original = benchmark.Timer.blocked_autorange
+
+    def changed(timer, callback=None, min_run_time=0.2):
+        found = original(timer, callback, min_run_time)
+        if len(found.times) >= 3:
+            return found
+        more = [timer.timeit(1).times[0] for _ in range(2)]
+        return common.Measurement(1, [*found.times, *more], found.task_spec)
+
+    patch.setattr(benchmark.Timer, "blocked_autorange", changed)
+
+
+@mutant(
+    kills="test_a_statement_sees_only_what_it_is_given",
+    witness=lambda: not raises(NameError, lambda: timeit.timeit("repeat", number=1)),
+    raises=NameError,
+)
+def timeit_hides_its_own_names(patch):
+    """A statement sees nothing of the module timeit."""
+
+    def changed(call, this, stmt="pass", setup="pass", timer=timeit.default_timer, globals=None):
+        call(this, stmt, setup, timer, {} if globals is None else globals)
+
+    patch.around(timeit.Timer, "__init__", changed)
+
+
+def setups_of_a_timer():
+    made = []
+    benchmark.Timer("pass", "made.append(1)", globals={"made": made}).timeit(5)
+    return len(made)
+
+
+@mutant(
+    kills="test_torch_benchmark_runs_the_setup_again_before_it_measures",
+    witness=lambda: setups_of_a_timer() == 2,
+    raises=IndexError,
+)
+def benchmark_sets_up_once(patch):
+    """torch's Timer runs its setup once, before the warm-up."""
+
+    def changed(call, this, stmt="pass", setup="pass", *, globals=None, **options):
+        names = dict(globals or {})
+        exec(setup, names)
+        call(this, stmt, globals=names, **options)
+
+    patch.around(benchmark.Timer, "__init__", changed)
+
+
+@mutant(
+    kills="test_the_median_ignores_a_disturbed_run_and_the_mean_does_not",
+    witness=lambda: of_runs(3, 90, 2, 4, 5).median == 4,
+)
+def median_leaves_out_the_slowest(patch):
+    """The median of a measurement is the middle, or the lower of the two in the middle, of all runs but the slowest."""
+
+    def trimmed(found):
+        times = sorted(found.times)[:-1] or found.times
+        return times[(len(times) - 1) // 2]
+
+    patch.setattr(common.Measurement, "median", property(trimmed))
+
+
+def error_of_waiting():
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        return raises(ZeroDivisionError, lambda: wait([pool.submit(divmod, 1, 0)]))
+
+
+@mutant(
+    kills="test_an_error_of_ordered_work_shows_where_somebody_waits",
+    witness=lambda: not error_of_waiting(),
+    raises=IndexError,
+)
+def wait_raises_the_error_of_the_work(patch):
+    """`concurrent.futures.wait` raises the error of the work that it waits for."""
+
+    def broken(futures, *args, **options):
+        found = wait_for(futures, *args, **options)
+        for future in found.done:
+            future.result()
+        return found
+
+    wait_for = wait
+    patch.everywhere(wait, broken)

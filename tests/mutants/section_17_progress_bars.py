@@ -9,16 +9,18 @@ import sys
 import types
 from contextlib import redirect_stderr, redirect_stdout
 
+import numpy
 import pytest
 import torch
 import tqdm as tqdm_module
 import tqdm.asyncio
 import tqdm.auto
+import tqdm.contrib
 import tqdm.utils
 from torch.utils.data import DataLoader
 from tqdm.std import tqdm as std
 
-from plugins.mutation import mutant
+from plugins.mutation import mutant, raises
 
 COUNT = "{desc}{n_fmt}/{total_fmt}{postfix}"
 EVERY_STEP = {"mininterval": 0, "miniters": 1}
@@ -162,6 +164,15 @@ def count_starts_at_one(patch):
     option(patch, "initial", lambda initial: 1)
 
 
+@mutant(
+    kills="test_the_items_come_through_for_every_iterable",
+    witness=lambda: counted([5, 6], initial=5) == 7,
+)
+def initial_is_ignored(patch):
+    """`bar.n` starts at 0 whatever `initial` says."""
+    option(patch, "initial", lambda initial: 0)
+
+
 @mutant(kills="test_it_is_a_wrapper_not_a_list", witness=lambda: not hasattr(std, "__getitem__"))
 def bar_can_be_indexed(patch):
     """A bar can be indexed like the list that it is around."""
@@ -280,6 +291,29 @@ def write_does_not_draw_again(patch):
     patch.setattr(std, "write", classmethod(broken))
 
 
+def written_beside():
+    text = io.StringIO()
+    with tqdm.auto.tqdm(total=3, file=text, bar_format=COUNT):
+        streams(lambda: std.write("text"))
+        return text.getvalue()
+
+
+@mutant(kills="test_write_prints_past_the_bar", witness=lambda: written_beside() == "\r0/3")
+def write_wipes_bars_in_files_too(patch):
+    """`tqdm.write` wipes every bar, wherever it is drawn, and draws it again."""
+    write = std.write.__func__
+
+    def broken(cls, text, **options):
+        elsewhere = [bar for bar in cls._instances if bar.fp not in (sys.stdout, sys.stderr)]
+        for bar in elsewhere:
+            bar.clear()
+        write(cls, text, **options)
+        for bar in elsewhere:
+            bar.refresh()
+
+    patch.setattr(std, "write", classmethod(broken))
+
+
 @mutant(
     kills="test_disable_draws_nothing_and_counts_nothing",
     witness=lambda: drawn([1], disable=None) == "",
@@ -299,7 +333,7 @@ def disable_is_ignored(patch):
 
 
 @mutant(
-    kills="test_disable_draws_nothing_and_counts_nothing",
+    kills=("test_disable_draws_nothing_and_counts_nothing", "test_the_items_come_through_for_every_iterable"),
     witness=lambda: counted([5, 6], disable=True) == 0,
 )
 def disabled_bar_counts(patch):
@@ -366,6 +400,34 @@ def environment_goes_before_the_program(patch):
 
     def change(call, environment, self, *args, **options):
         call(self, *args, **{**options, **environment})
+
+    change_environment(patch, change)
+
+
+@mutant(
+    kills="test_a_variable_that_says_no_turns_bars_off_too",
+    witness=lambda: started(TQDM_DISABLE="0")([1], file=io.StringIO()).disable,
+)
+def environment_knows_what_no_means(patch):
+    """`TQDM_DISABLE=0`, and other texts that say no, leave the bars on."""
+
+    def change(call, environment, self, *args, **options):
+        no = environment.get("disable", "").lower() in ("", "0", "false", "no")
+        call(self, *args, **{"disable": not no, **options})
+
+    change_environment(patch, change)
+
+
+@mutant(
+    kills="test_a_variable_that_says_no_turns_bars_off_too",
+    witness=lambda: started(TQDM_LEAVE="0")([1], file=io.StringIO()).leave,
+)
+def leave_of_the_environment_is_a_number(patch):
+    """`TQDM_LEAVE=0`, and whatever else says no, wipes the bar when it is done."""
+
+    def change(call, environment, self, *args, **options):
+        disable, leave = bool(environment.get("disable")), environment.get("leave") not in ("0", "False", "no")
+        call(self, *args, **{"disable": disable, "leave": leave, **options})
 
     change_environment(patch, change)
 
@@ -517,6 +579,39 @@ def auto_bar_calls_iter_once(patch):
     patch.setattr(tqdm.asyncio.tqdm_asyncio, "__init__", broken)
 
 
+def count_when_second():
+    text = io.StringIO()
+    list(zip([1, 2], tqdm.auto.tqdm([3, 4], file=text, bar_format=COUNT), strict=False))
+    return text.getvalue()[-4:]
+
+
+@mutant(kills="test_the_bar_comes_first_in_zip", witness=lambda: count_when_second() == "1/2\n")
+def bar_counts_what_it_hands_out(patch):
+    """A bar counts an item when it hands it out, and not when it is asked for the next one."""
+
+    def broken(self):
+        if self.disable:
+            yield from self.iterable
+            return
+        try:
+            for item in self.iterable:
+                self.update(1)
+                yield item
+        finally:
+            self.close()
+
+    patch.setattr(std, "__iter__", broken)
+
+
+@mutant(
+    kills="test_the_auto_bar_shifts_random_numbers",
+    witness=lambda: iter(kept := DataLoader([1], num_workers=1, persistent_workers=True)) is iter(kept),
+)
+def persistent_workers_start_anew(patch):
+    """A DataLoader with `persistent_workers=True` starts new workers, and draws their seed, in every pass."""
+    patch.around(DataLoader, "__iter__", lambda original, self: self._get_iterator())
+
+
 def after_updates(*steps, **options):
     bar = tqdm.auto.tqdm(file=io.StringIO(), **options)
     for step in steps:
@@ -622,6 +717,59 @@ def set_postfix_waits(patch):
         std,
         "set_postfix",
         lambda self, values=None, refresh=True, **kwargs: set_postfix(self, values, refresh=False, **kwargs),
+    )
+
+
+def postfix_of(**values):
+    bar = bar_of([1])
+    bar.set_postfix(refresh=False, **values)
+    return bar.postfix
+
+
+@mutant(kills="test_description_before_postfix_after", witness=lambda: postfix_of(b=1, a=2) == "a=2, b=1")
+def set_postfix_keeps_the_order_of_keywords(patch):
+    """`set_postfix` shows keywords in the order in which they were written."""
+    patch.around(
+        std,
+        "set_postfix",
+        lambda original, self, values=None, refresh=True, **more: original(self, {**(values or {}), **more}, refresh),
+    )
+
+
+@mutant(
+    kills="test_a_kept_iterator_keeps_the_bar_open",
+    witness=lambda: drawn_by_close() == "0/5\n",
+)
+def close_knows_the_right_count(patch):
+    """The bar knows its count at every step, so that `bar.close()` draws the right one."""
+    iterate = std.__iter__
+
+    def broken(self):
+        for step, item in enumerate(iterate(self)):
+            self.n = step
+            yield item
+
+    patch.setattr(std, "__iter__", broken)
+
+
+def drawn_by_close():
+    text = io.StringIO()
+    bar = tqdm.auto.tqdm(range(5), file=text, bar_format=COUNT, mininterval=3600)
+    steps = iter(bar)
+    next(steps), next(steps)
+    bar.close()
+    return text.getvalue()[-4:]
+
+
+@mutant(
+    kills="test_the_bar_goes_inside_enumerate",
+    witness=lambda: list(tqdm.contrib.tenumerate(numpy.array([7]), file=io.StringIO())) == [((0,), 7)],
+)
+def tenumerate_counts_arrays_by_integers(patch):
+    """`tenumerate` counts a NumPy array as it counts a list: 0, 1, 2."""
+    patch.everywhere(
+        tqdm.contrib.tenumerate,
+        lambda items, start=0, **options: enumerate(tqdm.auto.tqdm(items, **options), start),
     )
 
 
@@ -745,7 +893,7 @@ def inner_bar_overwrites_the_outer(patch):
 
 
 @mutant(
-    kills="test_an_inner_bar_goes_one_line_down",
+    kills=("test_an_inner_bar_goes_one_line_down", "test_an_exception_closes_the_bar"),
     witness=lambda: nested(leave=False) != nested(leave=True),
 )
 def leave_is_ignored(patch):
@@ -782,6 +930,32 @@ def leave_by_an_exception(around):
     return closed, went_on
 
 
+def stays_open():
+    text = io.StringIO()
+    bar = tqdm.auto.tqdm(range(5), file=text, **EVERY_STEP)
+    pairs = enumerate(bar)
+    next(pairs)
+    open_ = not text.getvalue().endswith("\n")
+    del pairs
+    return open_
+
+
+@mutant(
+    kills="test_a_kept_iterator_keeps_the_bar_open",
+    witness=stays_open,
+)
+def enumerate_never_keeps_a_bar_open(patch):
+    """A bar ends its line at every step, so that a `break` under `enumerate` leaves no line open either."""
+    iterate = std.__iter__
+
+    def broken(self):
+        for item in iterate(self):
+            self.fp.write("\n")
+            yield item
+
+    patch.setattr(std, "__iter__", broken)
+
+
 @mutant(
     kills="test_an_exception_closes_the_bar",
     witness=lambda: leave_by_an_exception(around=False) == (True, True),
@@ -816,6 +990,25 @@ def with_closes_only_without_exception(patch):
     patch.setattr(std, "__exit__", lambda self, kind, *exception: None if kind else self.close())
 
 
+def dropped():
+    text = io.StringIO()
+    bar = tqdm.auto.tqdm(total=5, file=text)
+    bar.update(3)
+    del bar
+    return text.getvalue()
+
+
+@mutant(kills="test_an_exception_closes_the_bar", witness=lambda: dropped().endswith("\n"))
+def dropped_bar_stays_open(patch):
+    """A bar that no name refers to any more is not closed."""
+
+    def forget(self):
+        if hasattr(self, "pos"):
+            self._decr_instances(self)
+
+    patch.setattr(std, "__del__", forget)
+
+
 @mutant(
     kills="test_a_finished_bar_stays_finished",
     witness=lambda: draws_again([1, 2]) is False,
@@ -830,6 +1023,43 @@ def finished_bar_starts_again(patch):
         yield from iterate(std(self.iterable, file=self.fp, **options) if again else self)
 
     patch.setattr(std, "__iter__", broken)
+
+
+def after_reset(items):
+    text = io.StringIO()
+    bar = tqdm.auto.tqdm(items, file=text)
+    list(bar)
+    before = text.getvalue()
+    bar.reset()
+    list(bar)
+    return text.getvalue() != before
+
+
+@mutant(kills="test_a_finished_bar_stays_finished", witness=lambda: not after_reset([1, 2]))
+def reset_opens_a_finished_bar(patch):
+    """`bar.reset()` makes a finished bar draw again."""
+    reset = std.reset
+
+    def broken(self, total=None):
+        self.disable = False
+        return reset(self, total)
+
+    patch.setattr(std, "reset", broken)
+
+
+@mutant(
+    kills="test_an_inner_bar_goes_one_line_down",
+    witness=lambda: nested() != nested(leave=False),
+)
+def inner_bar_is_never_left(patch):
+    """A bar inside another's loop is wiped when it is done, with `leave=True` too."""
+
+    def change(iterable, options):
+        if len(tqdm.auto.tqdm._instances) > 1:
+            options["leave"] = False
+        return iterable
+
+    before_init(patch, change)
 
 
 def twice(items):
@@ -850,3 +1080,47 @@ def finished_bar_is_empty(patch):
             yield from iterate(self)
 
     patch.setattr(std, "__iter__", broken)
+
+
+def has_no_length():
+    bar = tqdm.auto.tqdm((item for item in "ab"), file=io.StringIO())
+    try:
+        return raises(TypeError, lambda: len(bar))
+    finally:
+        bar.close()
+
+
+@mutant(kills="test_it_is_a_wrapper_not_a_list", witness=has_no_length)
+def bar_without_a_total_has_length_0(patch):
+    """The length of a bar around a generator is 0."""
+    patch.around(std, "__len__", lambda call, self: call(self) or 0)
+
+
+@mutant(
+    kills="test_a_finished_bar_stays_finished",
+    witness=lambda: twice(item for item in [5, 6]) == ([5, 6], []),
+)
+def bar_keeps_the_items_of_a_generator(patch):
+    """A bar around a generator keeps its items for a second loop."""
+    before_init(
+        patch, lambda iterable, options: list(iterable) if isinstance(iterable, types.GeneratorType) else iterable
+    )
+
+
+def postfix_draws_the_old_count():
+    text = io.StringIO()
+    bar = tqdm.auto.tqdm(range(3), file=text, bar_format=COUNT, mininterval=3600)
+    for step in bar:
+        bar.set_postfix(step=step)
+    return "0/3, step=2" in text.getvalue()
+
+
+@mutant(kills="test_n_lags_behind_inside_the_loop", witness=postfix_draws_the_old_count)
+def set_postfix_counts_a_step(patch):
+    """`set_postfix` brings `bar.n` up to date before it draws."""
+
+    def broken(call, self, *args, **kwargs):
+        self.n += 1
+        return call(self, *args, **kwargs)
+
+    patch.around(std, "set_postfix", broken)

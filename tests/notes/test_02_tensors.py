@@ -1,12 +1,15 @@
 """Tensors: what goes into a model, what comes out of it, and what its weights are made of.
 
-A tensor is a box of numbers with a shape (how many along each dimension), a dtype (one kind of number for all of
-them) and a device (whose memory holds them). A scalar, a vector and a matrix are tensors with 0, 1 and 2 dimensions,
-and nothing stops there. Most surprises in PyTorch code are about one of four questions, and this section goes through
-them: which shape comes out, which dtype comes out, which numbers come out, and whether the result shares its memory
-with what it was made from.
+Having read this section you can say of a line of tensor code which shape comes out, which dtype, which numbers, and
+whether the result shares its memory with what it was made from. You know what the usual errors mean ("shapes cannot be
+multiplied", "must match the size", "can't be cast") and what to write instead; and you know the mistakes that raise
+nothing: wrapped integers, rounded numbers, broadcast tables, lost writes.
+
+A tensor is a box of numbers with a shape (how many along each dimension), a dtype (one kind of number for all of them)
+and a device (whose memory holds them). A scalar, a vector and a matrix are tensors with 0, 1 and 2 dimensions.
 """
 
+import inspect
 import itertools
 import math
 import operator
@@ -18,12 +21,15 @@ from hypothesis import example, given, strategies as st
 from torch import nn
 from torch.nn import functional as F
 
-# Shape: how many numbers, in how many directions
+# Shape: how many numbers are in a tensor, and in how many directions?
 
 
 def test_ndim_counts_the_levels_of_brackets(device):
-    """`ndim` is how deep the brackets are nested, and `shape` says how many items there are on each level, outermost
-    first.
+    """A tensor made from nested lists has one dimension for each level of brackets: `ndim` counts the dimensions, and
+    `shape` gives their sizes, outermost first.
+
+    A scalar, a vector and a matrix have 0, 1 and 2 dimensions, and `numel()` is the product of the sizes. Empty
+    brackets count too: `torch.tensor([[], []])` has shape (2, 0). Print `x.shape` first when an error names two sizes.
 
     https://docs.pytorch.org/docs/stable/tensors.html
     """
@@ -36,12 +42,14 @@ def test_ndim_counts_the_levels_of_brackets(device):
     assert [tensor.dim() for tensor in (scalar, vector, matrix, cube)] == [0, 1, 2, 3]
     assert [tensor.shape for tensor in (scalar, vector, matrix, cube)] == [(), (3,), (3, 2), (2, 3, 4)]
     assert [tensor.numel() for tensor in (scalar, vector, matrix, cube)] == [1, 3, 6, 24]
+    assert torch.tensor([[], []], device=device).shape == (2, 0)
 
 
 def test_length_is_the_size_of_the_first_dimension(device):
-    """`len(tensor)` counts along the first dimension only, a loop goes along the same one, and a scalar has neither.
+    """`len(tensor)` is the size of the first dimension, and a loop over a tensor goes along the first dimension.
 
-    For the number of elements ask `numel()`, for one dimension `size(dim)` or `shape[dim]`.
+    `len` of a (3, 2) matrix is 3, not 6: write `numel()` for the number of elements, `size(dim)` or `shape[dim]` for
+    another dimension. A 0-d tensor has no dimension to go along: `len` and a loop raise TypeError.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.size.html
     """
@@ -50,6 +58,7 @@ def test_length_is_the_size_of_the_first_dimension(device):
     assert len(matrix) == matrix.size(0) == matrix.shape[0] == 3
     assert matrix.size(1) == matrix.size(-1) == matrix.shape[-1] == 2
     assert matrix.size() == matrix.shape
+    assert matrix.numel() == 6
     assert [row.tolist() for row in matrix] == [[1, 2], [3, 4], [5, 6]]
     with pytest.raises(TypeError, match="0-d tensor"):
         len(torch.tensor(7, device=device))
@@ -62,12 +71,15 @@ def nested(shape, numbers):
     return [nested(shape[1:], numbers) for _ in range(shape[0])] if shape else next(numbers)
 
 
-@given(shape=st.lists(st.integers(1, 3), max_size=4), first=st.integers(-(2**62), 2**62))
+@given(shape=st.lists(st.integers(1, 3), max_size=4), first=st.integers(-(2**63), 2**63 - 81))
 @example(shape=[2, 3], first=2**60 + 1)
+@example(shape=[3, 3, 3, 3], first=2**63 - 81)
 def test_tolist_gives_back_the_lists_for_every_shape(device, shape, first):
-    """A tensor made of nested lists has the shape of the nesting, and `tolist` gives the same lists of integers back.
+    """`torch.tensor` gives nested lists of integers, with rows of equal length, the shape of the nesting, and `tolist`
+    gives the same lists back.
 
-    Floats come back rounded to float32, unless they fit.
+    Every integer that fits into int64 comes back exactly. Python floats come back as the nearest float32: 0.5 as 0.5,
+    but 0.1 as 0.10000000149011612.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.tolist.html
     """
@@ -76,23 +88,80 @@ def test_tolist_gives_back_the_lists_for_every_shape(device, shape, first):
 
     assert tensor.shape == tuple(shape)
     assert tensor.tolist() == lists
+    assert torch.tensor([0.5, 0.1], device=device).tolist() == [0.5, 0.10000000149011612]
 
 
-def test_a_tensor_is_rectangular_and_holds_only_numbers(device):
-    """Rows of different lengths are a ValueError, and so are lists of strings: a tensor is a full rectangle of numbers.
+def test_rows_of_different_lengths_raise_value_error(device):
+    """`torch.tensor` raises ValueError for rows of different lengths, unless the first row is empty.
 
-    Pad the short rows (`torch.nn.utils.rnn.pad_sequence`), keep a list of tensors, or turn words into numbers first.
+    If the first row is empty, `torch.tensor` drops the numbers of the other rows silently. Make a tensor of each row,
+    and pad these tensors with `torch.nn.utils.rnn.pad_sequence` or keep them in a list.
 
     https://docs.pytorch.org/docs/stable/generated/torch.tensor.html
     """
-    with pytest.raises(ValueError, match="expected sequence of length 2"):
-        torch.tensor([[1, 2], [3]], device=device)
+    for lengths in itertools.product(range(1, 4), range(4), range(4)):
+        rows = [[7] * length for length in lengths]
+        if len(set(lengths)) == 1:
+            assert torch.tensor(rows, device=device).tolist() == rows
+        else:
+            with pytest.raises(ValueError, match="expected sequence of length"):
+                torch.tensor(rows, device=device)
+    assert torch.tensor([[], [7], [7, 7]], device=device).tolist() == [[], [], []]
+    padded = nn.utils.rnn.pad_sequence([torch.tensor([1, 2]), torch.tensor([3])], batch_first=True)
+    assert padded.tolist() == [[1, 2], [3, 0]]
+
+
+def test_a_tensor_holds_no_text_and_no_none(device):
+    """A tensor cannot hold text or None: without `dtype=`, `torch.tensor` raises ValueError for a list of words and
+    RuntimeError for numbers with None among them.
+
+    The messages are "too many dimensions 'str'" and "Could not infer dtype of NoneType". TypeError comes instead if a
+    number or the empty string stands before the words, and for None with `dtype=`. Number the words first, and write
+    `math.nan` for a missing number.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.tensor.html
+    """
     with pytest.raises(ValueError, match="too many dimensions 'str'"):
         torch.tensor(["cat", "dog"], device=device)
+    for strings in ([1.5, "dog"], ["", "dog"]):
+        with pytest.raises(TypeError, match="invalid data type 'str'"):
+            torch.tensor(strings, device=device)
+    with pytest.raises(RuntimeError, match="Could not infer dtype of NoneType"):
+        torch.tensor([1.5, None], device=device)
+    with pytest.raises(TypeError, match="not NoneType"):
+        torch.tensor([1.5, None], dtype=torch.float32, device=device)
+    assert torch.tensor([1.5, math.nan], device=device).isnan().tolist() == [False, True]
+
+
+def test_torch_tensor_does_not_stack_tensors(device):
+    """`torch.tensor` raises for a list of tensors with several elements each: join them with `torch.stack`.
+
+    If it makes floats, that is ValueError, "only one element tensors", and if it makes integers (the list or `dtype=`
+    decides) TypeError, "a single element". A tensor with one element counts as a plain number in the list, so its
+    brackets are lost: two tensors of shape (1,) give shape (2,).
+
+    https://docs.pytorch.org/docs/stable/generated/torch.stack.html
+    """
+    floats = [torch.tensor([1.5, 2.5], device=device), torch.tensor([3.5, 4.5], device=device)]
+    integers = [torch.tensor([1, 2], device=device), torch.tensor([3, 4], device=device)]
+
+    with pytest.raises(ValueError, match="only one element tensors"):
+        torch.tensor(floats)
+    with pytest.raises(TypeError, match="a single element"):
+        torch.tensor(integers)
+    with pytest.raises(ValueError, match="only one element tensors"):
+        torch.tensor(integers, dtype=torch.float32)
+    with pytest.raises(TypeError, match="a single element"):
+        torch.tensor(floats, dtype=torch.int64)
+    assert torch.stack(integers).tolist() == [[1, 2], [3, 4]]
+    assert torch.tensor([torch.tensor([1]), torch.tensor([2])]).tolist() == [1, 2]
 
 
 def test_item_is_a_python_number(device):
-    """`item()` turns a tensor of one element, in however many brackets, into a plain Python float, int or bool.
+    """`item()` turns a tensor with one element, in however many brackets, into a plain Python float, int, bool or
+    complex number.
+
+    Log `loss.item()`, not the tensor `loss`. `tolist()` of a 0-d tensor gives the same Python number.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.item.html
     """
@@ -100,13 +169,14 @@ def test_item_is_a_python_number(device):
 
     assert numbers == [-7, 2.5, True, 0]
     assert [type(number) for number in numbers] == [int, float, bool, int]
+    assert (torch.tensor([2 + 3j]).item(), torch.tensor(2.5).tolist()) == (2 + 3j, 2.5)
+    assert [type(torch.tensor([2 + 3j]).item()), type(torch.tensor(2.5).tolist())] == [complex, float]
 
 
 def test_item_of_several_elements_raises(device):
-    """`item()` works for exactly one element: for more, or for none, it raises RuntimeError; `tolist()` takes any
-    number.
+    """`item()` raises RuntimeError unless the tensor has exactly one element.
 
-    `float(tensor)` and `int(tensor)` refuse too, with ValueError.
+    `float(tensor)` and `int(tensor)` raise ValueError instead. For several elements, or none, write `tolist()`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.item.html
     """
@@ -114,19 +184,22 @@ def test_item_of_several_elements_raises(device):
         torch.tensor([1.5, 2.5], device=device).item()
     with pytest.raises(RuntimeError, match="0 elements cannot be converted to Scalar"):
         torch.tensor([], device=device).item()
-    with pytest.raises(ValueError, match="only one element tensors"):
-        float(torch.tensor([1.5, 2.5], device=device))
-    with pytest.raises(ValueError, match="only one element tensors"):
-        int(torch.tensor([[7], [8]], device=device))
+    for several in (torch.tensor([1.5, 2.5], device=device), torch.tensor([[7], [8]], device=device)):
+        with pytest.raises(ValueError, match="only one element tensors"):
+            float(several)
+        with pytest.raises(ValueError, match="only one element tensors"):
+            int(several)
     assert (float(torch.tensor([1.5], device=device)), int(torch.tensor([[7]], device=device))) == (1.5, 7)
     assert torch.tensor([1.5, 2.5], device=device).tolist() == [1.5, 2.5]
+    assert torch.tensor([], device=device).tolist() == []
 
 
 @pytest.mark.holds("torch>=2.1", otherwise=AttributeError)
-def test_nbytes_is_the_memory_of_the_numbers(device):
-    """From torch 2.1 on `nbytes` says how much memory a tensor's numbers take: their count times the bytes of each.
+def test_nbytes_counts_the_bytes_of_the_elements(device):
+    """From torch 2.1 on `nbytes` of a dense tensor is the number of its elements times the bytes of one element.
 
-    `numel() * element_size()` is the same in every release. A view counts its own numbers, though it takes no memory.
+    `numel() * element_size()` gives the same in every release. `nbytes` is not the memory that is in use: a view counts
+    its elements too, and `torch.zeros(1).expand(1000)` counts 4000 bytes over a memory of 4.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.nbytes.html
     """
@@ -136,16 +209,19 @@ def test_nbytes_is_the_memory_of_the_numbers(device):
         assert tensor.nbytes == tensor.numel() * tensor.element_size() == 6 * size
         assert tensor[:, :2].nbytes == 4 * size
         assert dtype.itemsize == size
+    repeated = torch.zeros(1).expand(1000)
+    assert (repeated.nbytes, repeated.untyped_storage().nbytes()) == (4000, 4)
 
 
-# dtype: what kind of number
+# dtype: which kind of number does a new tensor hold?
 
 
 def test_literals_decide_the_dtype(device):
-    """Without `dtype=`, `torch.tensor` makes floats float32, ints int64 and bools bool; in a mixed list the widest
-    kind wins.
+    """Without `dtype=`, `torch.tensor` makes Python floats float32, ints int64, bools bool and complex numbers
+    complex64; in a mixed list the highest of these kinds decides.
 
-    An empty list has nothing to go by, and becomes float32.
+    The order is bool, int, float, complex. An empty list gives float32, the default dtype. NumPy numbers keep their
+    own dtype: `torch.tensor([np.float64(0.5)])` is float64.
 
     https://docs.pytorch.org/docs/stable/generated/torch.tensor.html
     """
@@ -158,16 +234,19 @@ def test_literals_decide_the_dtype(device):
     assert [dtype(True), dtype([True, False])] == [torch.bool, torch.bool]
     assert [dtype([1, 2.5]), dtype([True, 2.5]), dtype([True, 2])] == [torch.float32, torch.float32, torch.int64]
     assert dtype([]) == torch.float32
-    assert torch.tensor(1 + 2j).dtype == torch.tensor([1, 2j]).dtype == torch.complex64
+    for numbers in (1 + 2j, [1, 2j], [0.5, 2j], [True, 2j]):
+        assert torch.tensor(numbers).dtype == torch.complex64
+    for number in (np.float64(0.5), np.float32(0.5), np.int32(5), np.uint8(5)):
+        assert str(torch.tensor([number]).dtype) == f"torch.{number.dtype}"
 
 
 @pytest.mark.myth("torch.Tensor is just another spelling of torch.tensor")
 def test_capital_tensor_is_float32_and_reads_a_number_as_a_size():
-    """`torch.Tensor([1, 2])` is float32 whatever is in the list, and `torch.Tensor(3)` is three numbers, not the
-    number 3.
+    """`torch.Tensor([1, 2])` is float32 although the list holds integers, and `torch.Tensor(3)` is a vector of three
+    numbers, not the number 3.
 
-    Use `torch.tensor`. The first half changes data without a word: large integers, such as identifiers, lose their
-    last digits.
+    Write `torch.tensor`. `torch.Tensor` rounds large integers, such as user ids, silently: 16777217 becomes 16777216.
+    A list of bools becomes float32 too; a tensor keeps its dtype: `torch.Tensor(torch.tensor([1, 2]))` is int64.
 
     https://docs.pytorch.org/docs/stable/tensors.html
     """
@@ -177,13 +256,17 @@ def test_capital_tensor_is_float32_and_reads_a_number_as_a_size():
     assert (small.dtype, small.tolist()) == (torch.int64, [1, 16_777_217])
     assert (capital.dtype, capital.tolist()) == (torch.float32, [1, 16_777_216])
     assert torch.Tensor([True, False]).dtype == torch.float32
+    assert torch.Tensor(small).dtype == torch.int64
     assert (torch.tensor(3).shape, torch.tensor(3).item()) == ((), 3)
     assert (torch.Tensor(3).shape, torch.Tensor(2, 3).shape) == ((3,), (2, 3))
 
 
 def test_arange_and_full_follow_their_arguments(device):
-    """`arange` and `full` take their dtype from the numbers they are given; `zeros`, `ones`, `eye`, `linspace` and
-    `rand` are float32.
+    """`torch.arange` and `torch.full` of ints give int64, and of floats float32; `torch.full` of bools gives bool.
+
+    Write `7.0`, or `dtype=`, if the tensor shall hold fractions later. Only the kind counts: a float64 NumPy number
+    gives float32. Without `dtype=`, `zeros`, `ones`, `eye`, `rand`, `empty` and `linspace` between real numbers give
+    float32, also for ints; `randint` and `randperm` give int64.
 
     https://docs.pytorch.org/docs/stable/generated/torch.full.html
     """
@@ -200,11 +283,38 @@ def test_arange_and_full_follow_their_arguments(device):
     assert [tensor.dtype for tensor in fixed] == [torch.float32] * 6
     assert [tensor.tolist() for tensor in fixed[:4]] == [[0, 0], [1, 1], [[1, 0], [0, 1]], [0, 2, 4]]
     assert [tensor.dtype for tensor in chosen] == [torch.int32] * 2
+    assert torch.arange(np.float64(3)).dtype == torch.full((2,), np.float64(7)).dtype == torch.float32
+    assert torch.randint(3, (2,)).dtype == torch.randperm(2).dtype == torch.int64
+    assert torch.linspace(0, 2j, 3).dtype == torch.complex64
+
+
+def test_full_of_a_numpy_bool_is_float32(device):
+    """`torch.full` of a NumPy bool, such as `array.any()` gives, is float32, while `torch.full` of True is bool.
+
+    Such a tensor is no mask: as an index it raises IndexError, and `~` of it raises TypeError. Write
+    `torch.full(size, bool(flag))`, or `dtype=torch.bool`.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.full.html
+    """
+    flag = np.array([False, True]).any()
+    mask = torch.full((2,), flag, device=device)
+
+    assert isinstance(flag, np.bool_)
+    assert (mask.dtype, mask.tolist()) == (torch.float32, [1, 1])
+    with pytest.raises(IndexError, match="tensors used as indices"):
+        torch.tensor([5, 6], device=device)[mask]
+    with pytest.raises(TypeError, match="integer and Boolean"):
+        ~mask
+    for made in (torch.full((2,), bool(flag)), torch.full((2,), flag, dtype=torch.bool)):
+        assert (made.dtype, made.tolist()) == (torch.bool, [True, True])
 
 
 def test_range_includes_its_end_and_warns(device):
-    """`torch.range` includes its end and is deprecated, `arange` stops before it like Python's range, `linspace` ends
-    on it.
+    """`torch.arange(1, 4)` stops before 4, like Python's `range`; the deprecated `torch.range(1, 4)` includes 4 and
+    warns, once per process.
+
+    `torch.linspace(1, 4, steps=7)` gives 7 numbers and includes both ends; its third argument is the number of
+    elements, not the distance between them.
 
     https://docs.pytorch.org/docs/stable/generated/torch.range.html
     """
@@ -217,9 +327,27 @@ def test_range_includes_its_end_and_warns(device):
     assert torch.linspace(1, 4, steps=7, device=device).tolist() == [1, 1.5, 2, 2.5, 3, 3.5, 4]
 
 
+def test_arange_with_a_fractional_step_may_include_its_end(device):
+    """`torch.arange` with a fractional step may include its end: `torch.arange(1, 1.3, 0.1)` has 4 elements, not 3.
+
+    The number of elements is computed from rounded numbers: (1.3 - 1) / 0.1 is a little more than 3. Write
+    `torch.linspace(1, 1.3, 4)`, which names the number of elements, or `torch.arange(10, 13) / 10`, which stops before.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.arange.html
+    """
+    assert (1.3 - 1) / 0.1 > 3
+    assert torch.arange(1, 1.3, 0.1, device=device).shape == (4,)
+    assert torch.arange(1, 1.5, 0.25, device=device).tolist() == [1, 1.25]
+    assert torch.linspace(1, 1.3, 4, device=device).shape == (4,)
+    assert (torch.arange(10, 13, device=device) / 10).shape == (3,)
+
+
 def test_default_dtype_is_what_float_literals_become():
-    """`set_default_dtype` changes what Python floats and factories become; integers stay int64, and no integer dtype
-    is taken.
+    """After `torch.set_default_dtype(torch.float64)` new tensors of Python floats are float64, and those that `zeros`,
+    `ones`, `empty`, `eye`, `rand` and `linspace` make.
+
+    Integers stay int64: `torch.tensor(1)`, `arange(3)`, `full((2,), 7)`, `randint` and `randperm`. Complex numbers
+    become complex128. A dtype that is not floating-point raises TypeError.
 
     https://docs.pytorch.org/docs/stable/generated/torch.set_default_dtype.html
     """
@@ -234,27 +362,35 @@ def test_default_dtype_is_what_float_literals_become():
             torch.tensor(1) + 0.5,
         ]
         made = [make(2) for make in (torch.zeros, torch.ones, torch.empty, torch.eye, torch.rand)]
-        integers = torch.tensor(1)
-        spaced = torch.linspace(0, 1, 3)
+        integers = [torch.tensor(1), torch.arange(3), torch.full((2,), 7), torch.randint(3, (2,)), torch.randperm(2)]
+        spaced, imaginary = torch.linspace(0, 1, 3), torch.tensor(2j)
     finally:
         torch.set_default_dtype(torch.float32)
 
     assert [tensor.dtype for tensor in literals + made] == [torch.float64] * 10
-    assert (spaced.dtype, integers.dtype) == (torch.float64, torch.int64)
+    assert [tensor.dtype for tensor in integers] == [torch.int64] * 5
+    assert (spaced.dtype, imaginary.dtype) == (torch.float64, torch.complex128)
     assert torch.tensor(1.5).dtype == torch.float32
-    with pytest.raises(TypeError, match="only floating-point types"):
-        torch.set_default_dtype(torch.int64)
+    for dtype in vars(torch).values():
+        if isinstance(dtype, torch.dtype) and not dtype.is_floating_point:
+            with pytest.raises(TypeError, match="only floating-point types"):
+                torch.set_default_dtype(dtype)
 
 
 @pytest.mark.holds("torch>=2.1", otherwise=AssertionError)
 def test_set_default_tensor_type_is_deprecated():
-    """From torch 2.1 on `set_default_tensor_type` warns: `set_default_dtype` and `set_default_device` take its place.
+    """From torch 2.1 on `torch.set_default_tensor_type` is deprecated and warns, once per process.
 
-    Both are in torch 2.0 too.
+    Write `torch.set_default_dtype(torch.float64)` for `set_default_tensor_type(torch.DoubleTensor)`, and
+    `torch.set_default_device("cuda")` for the device. Both are in every release since 2.0.
 
     https://docs.pytorch.org/docs/stable/generated/torch.set_default_tensor_type.html
     """
     try:
+        assert callable(torch.set_default_device)
+        torch.set_default_dtype(torch.float64)
+        assert torch.tensor(1.5).dtype == torch.float64
+        torch.set_default_dtype(torch.float32)
         with pytest.warns(UserWarning, match="set_default_tensor_type.* is deprecated"):
             torch.set_default_tensor_type(torch.DoubleTensor)
         assert torch.tensor(1.5).dtype == torch.float64
@@ -263,57 +399,115 @@ def test_set_default_tensor_type_is_deprecated():
 
 
 def test_conversion_to_integer_cuts_off(device):
-    """Conversion to an integer dtype does not round but cuts the fraction off, towards zero, and to bool makes True
-    of everything but 0.
+    """Conversion of floats to int32 or int64 cuts the fraction off instead of rounding: 2.75 becomes 2, and -2.75
+    becomes -2.
 
-    Round or floor first if that is what you mean.
+    `.long()`, `.int()`, `.type(dtype)` and `.to(dtype)` do the same. Write `x.round().long()` to round, or
+    `x.floor().long()` to round down.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.to.html
     """
     assert torch.tensor([2.75, -2.75, 0.5], device=device).long().tolist() == [2, -2, 0]
-    assert torch.tensor([2.75, -2.75, 0.5], device=device).round().tolist() == [3, -3, 0]
-    assert torch.tensor([2.75, -2.75, 0.5], device=device).floor().tolist() == [2, -3, 0]
-    assert torch.tensor([0.0, 0.1, -2.0, math.nan], device=device).bool().tolist() == [False, True, True, True]
+    assert torch.tensor([2.75, -2.75, 0.5], device=device).round().long().tolist() == [3, -3, 0]
+    assert torch.tensor([2.75, -2.75, 0.5], device=device).floor().long().tolist() == [2, -3, 0]
     for numbers in ([2.75, -2.75, 0.5, -0.5, 0.0], [[-3.5, 1.25], [0.0, 7.0]]):
         tensor = torch.tensor(numbers, device=device)
-        cut, true = torch.trunc(tensor).tolist(), (tensor != 0).tolist()
+        cut = torch.trunc(tensor).tolist()
 
         for converted in (tensor.to(torch.int64), tensor.long(), tensor.type(torch.int64)):
             assert (converted.dtype, converted.tolist()) == (torch.int64, cut)
         for converted in (tensor.to(torch.int32), tensor.int()):
             assert (converted.dtype, converted.tolist()) == (torch.int32, cut)
-        for converted in (tensor.to(torch.bool), tensor.bool()):
-            assert (converted.dtype, converted.tolist()) == (torch.bool, true)
 
 
-# What a dtype can hold
+def test_conversion_of_nan_to_an_integer_raises_nothing(device):
+    """Conversion of a float tensor to int64 raises nothing for a nan or inf in it and gives some integer.
+
+    Don't rely on which integer. `torch.tensor([math.nan], dtype=torch.int64)` raises RuntimeError, and Python's `int`
+    raises ValueError. Check `x.isfinite().all()` before you convert.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.isfinite.html
+    """
+    broken = torch.tensor([math.nan, math.inf, -math.inf], device=device)
+
+    assert (broken.long().dtype, broken.long().shape) == (torch.int64, (3,))
+    assert broken.isfinite().tolist() == [False, False, False]
+    for number in (math.nan, math.inf):
+        with pytest.raises(RuntimeError, match="without overflow"):
+            torch.tensor([number], dtype=torch.int64, device=device)
+    with pytest.raises(ValueError, match="cannot convert float NaN to integer"):
+        int(broken[0])
+
+
+def test_conversion_to_bool_is_true_unless_zero(device):
+    """Conversion of real numbers to bool gives False for 0 and True for everything else: fractions, negative numbers
+    and nan.
+
+    `-0.0` is False too. A mask of scores wants a comparison: `scores > 0.5`, not `scores.bool()`.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.Tensor.to.html
+    """
+    numbers = torch.tensor([0.0, -0.0, 0.1, -2.0, math.nan, math.inf], device=device)
+
+    for mask in (numbers.bool(), numbers.to(torch.bool), numbers.type(torch.bool), numbers != 0):
+        assert (mask.dtype, mask.tolist()) == (torch.bool, [False, False, True, True, True, True])
+    assert torch.tensor([0, -3, 256], device=device).bool().tolist() == [False, True, True]
+    assert (torch.tensor([0.25, 0.75], device=device) > 0.5).tolist() == [False, True]
+
+
+# Range and rounding: what does a dtype hold, and what happens beyond it?
 
 
 @pytest.mark.myth("torch.tensor(0.1).item() is 0.1")
 def test_float32_rounds_a_python_float(device):
-    """A Python float is float64, so putting one into a float32 tensor rounds it, and `item()` gives back the rounded
-    number.
+    """`torch.tensor(0.1)` rounds 0.1 to float32, and `item()` gives the rounded number back: 0.10000000149011612.
 
-    Compare with a tolerance (`torch.isclose`, `torch.testing.assert_close`), not with `==`.
+    0.5 fits and comes back unchanged. `tensor == 0.1` is True, because PyTorch rounds the 0.1 as well, but
+    `tensor.item() == 0.1` is False. Compare two tensors with `torch.isclose`, and an `item()` with
+    `math.isclose(..., rel_tol=1e-6)`, whose usual tolerance of 1e-9 is too small for float32.
 
     https://docs.pytorch.org/docs/stable/generated/torch.isclose.html
     """
     tensor = torch.tensor([0.1, 0.5, 1 / 3], device=device)
 
     assert tensor.tolist() == [0.10000000149011612, 0.5, 0.3333333432674408]
+    assert (tensor == 0.1).tolist() == [True, False, False]
     assert tensor[0].item() != 0.1
-    assert math.isclose(tensor[0].item(), 0.1, rel_tol=torch.finfo(torch.float32).eps / 2)
+    assert math.isclose(tensor[0].item(), 0.1, rel_tol=1e-6)
+    assert math.isclose(tensor[0].item(), 0.1) is False
     other = torch.tensor([0.1000001, 0.5001, 1 / 3], device=device)
     assert (tensor == other).tolist() == [False, False, True]
     for close in (torch.isclose(tensor, other), torch.isclose(other, tensor)):
         assert (close.dtype, close.tolist()) == (torch.bool, [True, False, True])
 
 
-def test_float32_cannot_count_beyond_16777216(device):
-    """float32 has whole numbers without gaps only up to 2**24: 16777217 becomes 16777216, and adding 1 there changes
-    nothing.
+def test_isclose_wants_one_dtype():
+    """`torch.isclose` and `torch.allclose` of two tensors of different dtypes raise RuntimeError ("did not match"),
+    while `==` and `torch.equal` compare them.
 
-    Count in int64: a float32 counter stops at 16777216 without a word.
+    A float32 result meets float64 numbers from NumPy, or a list of ints. Write `torch.allclose(x, y.to(x.dtype))`. A
+    Python number raises TypeError: write `torch.isclose(x, torch.tensor(0.1))`.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.isclose.html
+    """
+    result = torch.tensor([1.0, 2.0])  # on the CPU: not every accelerator has float64
+
+    for other in (result.double(), torch.tensor([1, 2])):
+        for compare in (torch.isclose, torch.allclose):
+            with pytest.raises(RuntimeError, match="did not match"):
+                compare(result, other)
+        assert torch.allclose(result, other.to(result.dtype)) is True
+        assert (torch.equal(result, other), (result == other).tolist()) == (True, [True, True])
+    with pytest.raises(TypeError, match="must be Tensor"):
+        torch.isclose(result, 0.1)
+    assert torch.isclose(result / 10, torch.tensor(0.1)).tolist() == [True, False]
+
+
+def test_float32_cannot_count_beyond_16777216(device):
+    """A float32 counter stops at 16777216 = 2**24 silently: 16777216 + 1 is 16777216.
+
+    From 2**24 to 2**25 float32 has even numbers only: 16777217 becomes 16777216, and 16777218 + 1 is 16777220. A
+    float16 counter stops at 2048, a bfloat16 counter at 256. Count in int64.
 
     https://docs.pytorch.org/docs/stable/type_info.html
     """
@@ -322,13 +516,15 @@ def test_float32_cannot_count_beyond_16777216(device):
     assert counter.tolist() == [16_777_215, 16_777_216, 16_777_216, 16_777_218]
     assert (counter + 1).tolist() == [16_777_216, 16_777_216, 16_777_216, 16_777_220]
     assert (counter.long() + 1).tolist() == [16_777_216, 16_777_217, 16_777_217, 16_777_219]
+    assert (torch.tensor([2047.0, 2048.0], dtype=torch.float16) + 1).tolist() == [2048, 2048]
+    assert (torch.tensor([255.0, 256.0], dtype=torch.bfloat16) + 1).tolist() == [256, 256]
 
 
 def test_uint8_wraps_around(device):
-    """Integers that leave the range of their dtype wrap around silently: in uint8, 250 + 10 is 4 and 0 - 1 is 255.
+    """uint8 arithmetic wraps around silently: 250 + 10 is 4, and 0 - 1 is 255.
 
-    Images are often uint8: convert before doing arithmetic on them. `sum` is safe, because it adds up in int64. A
-    single value out of range is refused when the tensor is made (except that uint8 takes -1 to -255, and wraps them).
+    Images are often uint8: write `image.float()` before you do arithmetic on one. `sum()` adds up in int64, but `@`
+    wraps like `+` and `*`: [250, 250] @ [2, 2] is 232, which is 1000 modulo 256.
 
     https://docs.pytorch.org/docs/stable/tensor_attributes.html
     """
@@ -340,11 +536,50 @@ def test_uint8_wraps_around(device):
         assert (darker.dtype, darker.tolist()) == (torch.uint8, [249, 255, 127])
     for doubled in (pixels * 2, torch.mul(pixels, 2), pixels.mul(2), pixels + pixels):
         assert (doubled.dtype, doubled.tolist()) == (torch.uint8, [244, 0, 0])
+    assert (pixels.float() + 10).tolist() == [260, 10, 138]
     assert (pixels.sum().dtype, pixels.sum().item()) == (torch.int64, 378)
-    assert (torch.tensor([100], dtype=torch.int8, device=device) + 100).tolist() == [-56]
+    product = torch.tensor([250, 250], dtype=torch.uint8) @ torch.tensor([2, 2], dtype=torch.uint8)
+    assert (product.dtype, product.item()) == (torch.uint8, 1000 % 256)
+
+
+def test_adding_one_to_the_largest_integer_gives_the_smallest(device):
+    """Adding 1 to the largest number of uint8, int8, int16, int32 or int64 gives the smallest number of that dtype.
+
+    Nothing raises or warns: 127 + 1 is -128 in int8, and 9223372036854775807 + 1 is -9223372036854775808 in int64.
+    Python's integers have no such limit.
+
+    https://docs.pytorch.org/docs/stable/type_info.html
+    """
+    for dtype in (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64):
+        limits = torch.iinfo(dtype)
+        largest = torch.tensor([limits.max], dtype=dtype, device=device)
+
+        assert ((largest + 1).dtype, (largest + 1).tolist()) == (dtype, [limits.min])
+        assert (largest + 1 - 1).tolist() == [limits.max]
+    assert (torch.tensor([127], dtype=torch.int8, device=device) + 1).tolist() == [-128]
+    assert (torch.tensor([9223372036854775807], device=device) + 1).item() == -(2**63)
+
+
+def test_a_value_out_of_range_is_refused_when_a_tensor_is_made(device):
+    """`torch.tensor([300], dtype=torch.uint8)` raises RuntimeError, and so does `torch.full` with 300.
+
+    Not everything is checked. `torch.tensor` wraps -1 to -255 in uint8 silently, and so do `torch.arange` in uint8 and
+    arithmetic with a Python number, `pixels + 300`. Compare with `torch.iinfo(dtype).max` first.
+
+    https://docs.pytorch.org/docs/stable/type_info.html
+    """
     with pytest.raises(RuntimeError, match="without overflow"):
         torch.tensor([300], dtype=torch.uint8, device=device)
+    with pytest.raises(RuntimeError, match="without overflow"):
+        torch.full((2,), 300, dtype=torch.uint8, device=device)
+    with pytest.raises(RuntimeError, match="without overflow"):
+        torch.tensor([128], dtype=torch.int8, device=device)
+    with pytest.raises(RuntimeError, match="without overflow"):
+        torch.tensor([-256], dtype=torch.uint8, device=device)
     assert torch.tensor([-1, -255], dtype=torch.uint8, device=device).tolist() == [255, 1]
+    assert torch.arange(254, 258, dtype=torch.uint8).tolist() == [254, 255, 0, 1]
+    assert (torch.tensor([250], dtype=torch.uint8) + 300).tolist() == [550 % 256]
+    assert torch.iinfo(torch.uint8).max == 255
 
 
 def arithmetic():
@@ -362,7 +597,9 @@ def spellings(*dtypes):
 
 
 def test_uint8_is_arithmetic_modulo_256_for_every_pair(device):
-    """Sum, difference and product in uint8 are those of whole numbers, taken modulo 256: all 65536 pairs of them.
+    """The sum, difference and product of two uint8 numbers are taken modulo 256, for all 65536 pairs of them.
+
+    Write `image.int()` first if a result below 0 or above 255 matters, and `clamp(0, 255)` before you convert back.
 
     https://docs.pytorch.org/docs/stable/tensor_attributes.html
     """
@@ -378,13 +615,14 @@ def test_uint8_is_arithmetic_modulo_256_for_every_pair(device):
                 assert torch.equal(result, expected)
 
 
-# Which dtype comes out
+# Arithmetic: which dtype comes out?
 
 
 def test_dividing_integers_gives_floats(device):
-    """`/` is true division and gives float32 even for two integer tensors; `//` rounds down and stays integer.
+    """`/` of two integer tensors gives float32, and `//` of two integer tensors rounds down and stays integer.
 
-    Down is not towards zero: -7 // 2 is -4. For -3 ask `torch.div(..., rounding_mode="trunc")`.
+    Down is not towards zero: -7 // 2 is -4; `torch.div(..., rounding_mode="trunc")` gives -3. Next to a float, `//`
+    rounds down as well, but gives floats. `/` rounds integers beyond 2**24 to float32: 16777217 / 1 is 16777216.
 
     https://docs.pytorch.org/docs/stable/generated/torch.div.html
     """
@@ -398,10 +636,15 @@ def test_dividing_integers_gives_floats(device):
     assert (cut.dtype, cut.tolist()) == (torch.int64, [3, -3, 3])
     rest = tensor % 2
     assert (rest.dtype, rest.tolist()) == (torch.int64, [1, 1, 0])
+    assert ((tensor // 2.0).dtype, (tensor // 2.0).tolist()) == (torch.float32, [3, -4, 3])
+    assert (torch.tensor([16_777_217], device=device) / 1).tolist() == [16_777_216]
 
 
 def test_integer_division_agrees_with_python_for_every_small_pair(device):
-    """`//` and `%` of integer tensors are those of Python: rounded down, and a remainder with the sign of the divisor.
+    """`//` of int8 or int64 tensors rounds down, and `%` has the sign of the divisor, like Python's: for all pairs of
+    int8 but -128 // -1.
+
+    -128 // -1 wraps to -128, because int8 has no 128. In uint8, -2 wraps to 254 first, so 7 // -2 is 0.
 
     https://docs.pytorch.org/docs/stable/generated/torch.remainder.html
     """
@@ -415,15 +658,22 @@ def test_integer_division_agrees_with_python_for_every_small_pair(device):
     cut = torch.div(x, y, rounding_mode="trunc")
     assert (cut.dtype, cut.tolist()) == (torch.int64, [[int(m / n) for n in b] for m in a])
 
+    a, b = range(-128, 128), [n for n in range(-128, 128) if n != 0]
+    x = torch.tensor(a, dtype=torch.int8, device=device).reshape(-1, 1)
+    y = torch.tensor(b, dtype=torch.int8, device=device)
+    expected = [[-128 if (m, n) == (-128, -1) else m // n for n in b] for m in a]
+    assert ((x // y).dtype, (x // y).tolist()) == (torch.int8, expected)
+    assert ((x % y).dtype, (x % y).tolist()) == (torch.int8, [[m % n for n in b] for m in a])
+    assert (torch.tensor([7], dtype=torch.uint8) // -2).tolist() == [0]
 
-def test_dividing_by_zero_is_infinite_for_true_division_only(device):
-    """`/ 0` gives inf or nan and raises nothing, for integers too; integer `// 0` and `% 0` raise RuntimeError on the
-    CPU.
 
-    A nan travels: nearly all arithmetic with it gives nan (but nan ** 0 is 1, and `<` gives False). Other devices have
-    no exceptions in integer arithmetic: there `// 0` gives some number.
+def test_dividing_by_zero_gives_inf_or_nan(device):
+    """`/ 0` raises nothing: it gives inf or -inf, and nan for 0 / 0, also if both tensors are integers.
 
-    https://docs.pytorch.org/docs/stable/generated/torch.floor_divide.html
+    `// 0` and `% 0` of floats raise nothing either. A nan spreads: nan + 1 and nan * 0 are nan. But nan ** 0 is 1, and
+    `nan < 1` is False. Look for it with `isnan()`.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.div.html
     """
     integers = torch.tensor([3, 0, -3], device=device)
     zeros = torch.tensor([0, 0, 0], device=device)
@@ -431,20 +681,40 @@ def test_dividing_by_zero_is_infinite_for_true_division_only(device):
     for quotient in (integers / 0, torch.div(integers, 0), integers.div(0), integers / zeros):
         assert quotient.dtype == torch.float32
         assert [str(number) for number in quotient.tolist()] == ["inf", "nan", "-inf"]
+    assert [str(number) for number in (integers.float() // 0).tolist()] == ["inf", "nan", "-inf"]
+    assert [str(number) for number in (integers.float() % 0).tolist()] == ["nan", "nan", "nan"]
     assert [str(number) for number in (integers / 0.0 + 1).tolist()] == ["inf", "nan", "-inf"]
-    assert (((integers / 0) ** 0).tolist(), (integers / 0 < 1).tolist()) == ([1, 1, 1], [False, False, True])
-    with pytest.raises(RuntimeError, match="ZeroDivisionError"):
-        integers.cpu() // 0
-    with pytest.raises(RuntimeError, match="ZeroDivisionError"):
-        integers.cpu() % 0
+    nan = torch.tensor(math.nan, device=device)
+    assert [(nan + 1).isnan().item(), (nan * 0).isnan().item()] == [True, True]
+    assert [(nan**0).item(), (nan < 1).item()] == [1, False]
+
+
+def test_integer_division_by_zero_raises_on_the_cpu():
+    """Integer `// 0` and integer `% 0` raise RuntimeError, "ZeroDivisionError", on the CPU.
+
+    It is not Python's ZeroDivisionError: `except ZeroDivisionError` does not catch it. Don't rely on the error on other
+    devices: write `torch.where(divisor == 0, 1, divisor)` first. A float divisor, 0.0, gives inf or nan instead.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.floor_divide.html
+    """
+    integers, divisor = torch.tensor([3, 0, -3]), torch.tensor([0, 0, 2])
+
+    for divide in (operator.floordiv, torch.floor_divide, operator.mod, torch.remainder):
+        for zero in (0, torch.tensor(0), divisor):
+            with pytest.raises(RuntimeError, match="ZeroDivisionError"):
+                divide(integers, zero)
+    assert not issubclass(RuntimeError, ZeroDivisionError)
+    assert (integers // torch.where(divisor == 0, 1, divisor)).tolist() == [3, 0, -2]
+    assert [str(number) for number in (integers // 0.0).tolist()] == ["inf", "nan", "-inf"]
+    assert (integers % 0.0).isnan().tolist() == [True, True, True]
 
 
 def test_promotion_ladder(device):
-    """A Python number or a 0-d tensor decides the dtype only if it is of a higher kind (bool < int < float); a 1-d
-    tensor has its full say.
+    """A Python number or a 0-d tensor next to a vector changes the dtype only if its kind is higher: bool, int, float,
+    complex.
 
-    So float32 data stays float32 next to a 0-d float64, and becomes float64 (twice the memory, half the speed or
-    worse) next to a 1-d one.
+    float32 data stays float32 next to a 0-d float64 tensor or `np.float64(1)`, but becomes float64, twice the memory,
+    next to a float64 vector, even of one element. Two 0-d tensors count like two vectors.
 
     https://docs.pytorch.org/docs/stable/tensor_attributes.html
     """
@@ -466,6 +736,10 @@ def test_promotion_ladder(device):
         (halves, one_and_a_half, torch.float16),
         (halves, one_and_a_half.reshape(1), torch.float32),
         (floats, 1.5, torch.float32),
+        (floats.cpu(), np.float64(1.5), torch.float32),
+        (ints.cpu(), 1j, torch.complex64),
+        (floats.cpu(), 1j, torch.complex64),
+        (floats.cpu().double(), 1j, torch.complex128),
         (floats.cpu(), one_float64, torch.float32),
         (floats.cpu(), one_float64.reshape(1), torch.float64),
         (one_and_a_half.cpu(), one_float64, torch.float64),
@@ -474,6 +748,7 @@ def test_promotion_ladder(device):
         for spelling in spellings(left.dtype):
             assert spelling(left, right).dtype == expected
     assert (ints + 1.5).tolist() == [2.5, 3.5]
+    assert (floats.cpu() + one_float64.reshape(1)).element_size() == 2 * floats.element_size()
 
 
 KINDS = [
@@ -495,8 +770,10 @@ def home(device, *dtypes):
 
 
 def test_a_scalar_never_widens_its_own_kind_for_every_pair_of_dtypes(device):
-    """The dtype of a vector and a 0-d tensor together is the vector's, unless the 0-d tensor is of a higher kind:
-    then it is that one's.
+    """A vector and a 0-d tensor together have the vector's dtype, or the 0-d tensor's if its kind is higher: for all
+    pairs of bool, uint8, int8 to int64 and float16 to float64.
+
+    Complex is different: a float64 vector and a 0-d complex64 tensor give complex128, which is neither of the two.
 
     https://docs.pytorch.org/docs/stable/tensor_attributes.html
     """
@@ -508,13 +785,15 @@ def test_a_scalar_never_widens_its_own_kind_for_every_pair_of_dtypes(device):
         assert {spelling(x, y).dtype for spelling in spellings(vector, scalar)} == {expected}
         assert (y + x).dtype == (y * x).dtype == torch.maximum(x, y).dtype == expected
         assert (x + y).tolist() == [1 if expected == torch.bool else 2] * 2
+    assert (torch.ones(2, dtype=torch.float64) + torch.tensor(1j)).dtype == torch.complex128
 
 
 def test_vectors_promote_to_the_higher_kind_for_every_pair_of_dtypes(device):
-    """Of two vectors of different kinds the higher kind's dtype comes out, unwidened; within one kind PyTorch agrees
-    with NumPy.
+    """Two vectors of different kinds have the dtype of the higher kind together, and two of one kind the dtype that
+    NumPy gives: for all pairs of bool, uint8, int8 to int64 and float16 to float64.
 
-    Unwidened is where the two differ: int64 + float32 is float32 here and float64 in NumPy.
+    NumPy widens between kinds, PyTorch does not: int64 + float32 is float32 here, and float64 in NumPy. Beyond these
+    dtypes complex64 + float64 is complex128, and float16 + bfloat16, which NumPy has not, is float32.
 
     https://docs.pytorch.org/docs/stable/generated/torch.promote_types.html
     """
@@ -526,13 +805,17 @@ def test_vectors_promote_to_the_higher_kind_for_every_pair_of_dtypes(device):
 
         assert torch.promote_types(left, right) == expected
         assert {spelling(x, y).dtype for spelling in spellings(left, right)} == {expected}
+    assert (np.ones(2, dtype=np.int64) + np.ones(2, dtype=np.float32)).dtype == np.float64
+    assert torch.promote_types(torch.complex64, torch.float64) == torch.complex128
+    assert torch.promote_types(torch.bfloat16, torch.float16) == torch.float32
 
 
 def test_in_place_never_changes_the_dtype(device):
-    """In-place arithmetic keeps the dtype of its tensor: where the result is of a higher kind, it raises RuntimeError.
+    """In-place arithmetic keeps the dtype: `counts += 1.5` of an int64 tensor raises RuntimeError, because the result
+    has a higher kind.
 
-    Within a kind it converts without a word. Assigning a number and `copy_` do so across kinds too: `counts[0] = 2.75`
-    writes a 2. Write `tensor = tensor + 1.5` to let the dtype change.
+    The message is "result type Float can't be cast to the desired output type Long". Write `counts = counts + 1.5`.
+    Within a kind, in-place arithmetic converts silently: float16 += float32 rounds to float16, and can overflow to inf.
 
     https://docs.pytorch.org/docs/stable/tensor_attributes.html
     """
@@ -545,40 +828,79 @@ def test_in_place_never_changes_the_dtype(device):
         counts /= 2
     with pytest.raises(RuntimeError, match="can't be cast"):
         counts.mul_(torch.tensor([0.5], device=device))
+    with pytest.raises(RuntimeError, match="can't be cast"):
+        torch.tensor([True], device=device).add_(1)
     assert (counts.dtype, counts.tolist()) == (torch.int64, [1, 2, 3])
+    assert (counts + 1.5).tolist() == [2.5, 3.5, 4.5]
     halves += torch.tensor([0.5, 2.0**-20], device=device)
     assert (halves.dtype, halves.tolist()) == (torch.float16, [1.5, 2])
     halves /= torch.tensor([2.0, 4.0], device=device)
     assert (halves.dtype, halves.tolist()) == (torch.float16, [0.75, 0.5])
+    halves += torch.tensor([0.0, 1e10], device=device)
+    assert (halves.dtype, halves.tolist()) == (torch.float16, [0.75, math.inf])
+
+
+def test_assignment_to_integers_cuts_off(device):
+    """Assigning a float to an element of an integer tensor cuts its fraction off silently: `counts[0] = 2.75` writes 2.
+
+    `copy_` and `fill_` do the same. A Python float that is nan or out of range raises RuntimeError, but assigning a
+    tensor with a nan silently writes some integer. A tensor of floats through a list of positions raises RuntimeError:
+    `counts[[0, 1]] = floats`. Convert first: `counts = counts.float()`.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.Tensor.copy_.html
+    """
+    counts = torch.tensor([1, 2, 3], device=device)
+    floats = torch.tensor([-7.5, 0.5], device=device)
+
     counts[0] = 2.75
-    counts[1:].copy_(torch.tensor([-7.5, 0.5], device=device))
+    counts[1:].copy_(floats)
     assert (counts.dtype, counts.tolist()) == (torch.int64, [2, -7, 0])
+    counts[:2] = floats
+    assert counts.tolist() == [-7, 0, 0]
+    assert counts.fill_(9.75).tolist() == [9, 9, 9]
+    with pytest.raises(RuntimeError, match="without overflow"):
+        counts[0] = math.nan
+    with pytest.raises(RuntimeError, match="without overflow"):
+        counts.byte()[0] = 300.5
+    with pytest.raises(RuntimeError, match="source and destination dtypes match"):
+        counts[[0, 1]] = floats
+    assert (counts.dtype, counts.tolist()) == (torch.int64, [9, 9, 9])
+    counts[0] = torch.tensor(math.nan, device=device)
+    assert (counts.dtype, counts[1:].tolist()) == (torch.int64, [9, 9])
 
 
 def test_mean_of_integers_raises(device):
-    """`mean` and `std` of integers or bools raise RuntimeError, where NumPy would give a float: convert first.
+    """`mean`, `std` and `var` of integers or bools raise RuntimeError, where NumPy gives a float.
 
-    `mean` also takes `dtype=torch.float32`; `std` has no such argument.
+    Write `x.float().mean()`. `mean` also takes `dtype=torch.float32`; `std` and `var` have no such argument and raise
+    TypeError. The share of right answers is `correct.float().mean()`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.mean.html
     """
     integers, bools = torch.tensor([1, 2, 4, 3], device=device), torch.tensor([True, False], device=device)
 
-    for mean, std in ((torch.mean, torch.std), (torch.Tensor.mean, torch.Tensor.std)):
-        for tensor in (integers, bools):
+    for tensor in (integers, bools, integers.int(), integers.byte()):
+        for mean in (torch.mean, torch.Tensor.mean):
             with pytest.raises(RuntimeError, match="could not infer output dtype"):
                 mean(tensor)
+        for spread in (torch.std, torch.Tensor.std, torch.var, torch.Tensor.var):
             with pytest.raises(RuntimeError, match="only support floating point"):
-                std(tensor.cpu())  # mps refuses too, in words that change with the release
+                spread(tensor.cpu())  # mps refuses too, in words that change with the release
     for mean in (integers.float().mean(), torch.mean(integers.float()), integers.mean(dtype=torch.float32)):
         assert (mean.dtype, mean.item()) == (torch.float32, 2.5)
+    for spread in (torch.std, torch.var):
+        with pytest.raises(TypeError, match="invalid combination of arguments"):
+            spread(integers, dtype=torch.float32)
+    assert (np.mean([1, 2, 4, 3]), bools.float().mean().item()) == (2.5, 0.5)
 
 
 def test_sum_of_bools_counts(device):
-    """`sum` of bools counts the True ones, as int64; every kind of integer is summed as int64 too, floats keep their
-    dtype.
+    """`x.sum()` of bools counts the True ones, in int64; of uint8, int8, int16, int32 and int64 it is int64 too, and of
+    float16, bfloat16, float32 and float64 it keeps the dtype.
 
-    That is how accuracy is counted: `(predicted == targets).sum()`. `+` of bools is "or", not a count.
+    Count right answers with `(predicted == targets).sum()`. `+` of two bools is "or", not a count. Python's `sum(x)`
+    adds uint8 in uint8: 200 + 100 is 44. A float16 sum can overflow: 60000 + 60000 is inf. Write
+    `x.sum(dtype=torch.float32)`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.sum.html
     """
@@ -586,22 +908,32 @@ def test_sum_of_bools_counts(device):
     correct = predicted == targets
 
     assert (correct.dtype, correct.tolist()) == (torch.bool, [True, True, False, True])
-    int32s = torch.tensor([1, 2], dtype=torch.int32, device=device)
-    for count in (correct.sum(), torch.sum(correct), int32s.sum(), torch.sum(int32s)):
+    for count in (correct.sum(), torch.sum(correct)):
         assert (count.dtype, count.item()) == (torch.int64, 3)
-    halves = torch.tensor([0.5, 2], dtype=torch.float16, device=device)
-    for total in (halves.sum(), torch.sum(halves)):
-        assert (total.dtype, total.item()) == (torch.float16, 2.5)
+    for dtype in (torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64):
+        integers = torch.tensor([1, 2], dtype=dtype, device=device)
+        for count in (integers.sum(), torch.sum(integers)):
+            assert (count.dtype, count.item()) == (torch.int64, 3)
+    assert sum(torch.tensor([200, 100], dtype=torch.uint8, device=device)).item() == 44
+    for dtype in (torch.float16, torch.bfloat16, torch.float32):
+        floats = torch.tensor([0.5, 2], dtype=dtype, device=device)
+        for total in (floats.sum(), torch.sum(floats)):
+            assert (total.dtype, total.item()) == (dtype, 2.5)
+    assert torch.tensor([0.5, 2], dtype=torch.float64).sum().dtype == torch.float64  # on the CPU: mps has no float64
+    large = torch.tensor([60_000.0, 60_000.0], dtype=torch.float16, device=device)
+    assert (large.sum().item(), large.sum(dtype=torch.float32).item()) == (math.inf, 120_000)
     assert ((correct + correct).dtype, (correct + correct).tolist()) == (torch.bool, [True, True, False, True])
     assert correct.float().mean().item() == 0.75
 
 
-# Which numbers come out
+# Rounding, spread, comparison: which numbers come out?
 
 
 def test_round_goes_to_the_even_neighbour(device):
-    """`round` sends a half to the even neighbour, up or down: 0.5 to 0, 1.5 and 2.5 to 2, like Python and unlike
-    school.
+    """`torch.round` sends a half to the even neighbour: 0.5 to 0, and both 1.5 and 2.5 to 2.
+
+    Python's `round` does the same; school rounds a half up. The result stays float32. Write `(x + 0.5).floor()` to
+    round halves up; 0.49999997, the float32 just below a half, goes up with them, because the sum is rounded to 1.
 
     https://docs.pytorch.org/docs/stable/generated/torch.round.html
     """
@@ -609,10 +941,16 @@ def test_round_goes_to_the_even_neighbour(device):
 
     assert torch.round(halves).tolist() == halves.round().tolist() == [0, 2, 2, 4, 0, -2, -2, 3]
     assert torch.round(halves).dtype == halves.round().dtype == torch.float32
+    assert [round(number) for number in (0.5, 1.5, 2.5)] == [0, 2, 2]
+    assert (halves[:3] + 0.5).floor().tolist() == [1, 2, 3]
+    below = torch.tensor(0.49999997, device=device)
+    assert ((below < 0.5).item(), (below + 0.5).floor().item(), below.round().item()) == (True, 1, 0)
 
 
 def test_round_agrees_with_python_for_every_half(device):
     """`torch.round` and Python's `round` agree on every quarter, half and whole number from -100 to 100.
+
+    Rounding halves to even keeps a sum from drifting up: the halves from 0.5 to 99.5 add up to 5000 before and after.
 
     https://docs.pytorch.org/docs/stable/generated/torch.round.html
     """
@@ -620,11 +958,15 @@ def test_round_agrees_with_python_for_every_half(device):
     tensor = torch.tensor(numbers, device=device)
 
     assert torch.round(tensor).tolist() == tensor.round().tolist() == [round(number) for number in numbers]
+    halves = torch.tensor([whole + 0.5 for whole in range(100)], device=device)
+    assert halves.round().sum().item() == halves.sum().item() == 5000
 
 
 def test_std_is_unbiased_and_numpy_is_not(device):
-    """`std` and `var` divide by n - 1 in PyTorch and by n in NumPy: pass `unbiased=False` here or `ddof=1` there to
-    make them agree.
+    """`torch.std` and `torch.var` divide by n - 1, and `np.std` and `np.var` by n.
+
+    Write `unbiased=False` or `correction=0` in PyTorch, or `ddof=1` in NumPy, and the numbers agree. Data normalized
+    with one and checked with the other does not have a spread of exactly 1.
 
     https://docs.pytorch.org/docs/stable/generated/torch.std.html
     """
@@ -637,13 +979,15 @@ def test_std_is_unbiased_and_numpy_is_not(device):
     for std, var in ((x.std(dim=1), x.var(dim=1)), (torch.std(x, dim=1), torch.var(x, dim=1))):
         assert (std.dtype, std.tolist()) == (torch.float32, [2, 4])
         assert (var.dtype, var.tolist()) == (torch.float32, [4, 16])
+    assert np.var(np.array(numbers[0]) / x[0].std().item()) == 3 / 4
 
 
 @pytest.mark.holds("torch>=2.2", otherwise=AssertionError)
 def test_std_of_one_number_warns():
-    """From torch 2.2 on `std` and `var` of a single number warn; in every release they give nan, because n - 1 is 0.
+    """From torch 2.2 on `std` and `var` of a single number warn, and give nan: n - 1 is 0.
 
-    A last batch of one meets this. Divide by n (`unbiased=False`), which gives 0, or drop that batch.
+    Before 2.2 they give nan silently. A last batch with one row meets this. Write `unbiased=False`, which divides by n
+    and gives 0, or drop the last batch with `DataLoader(..., drop_last=True)`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.std.html
     """
@@ -658,10 +1002,10 @@ def test_std_of_one_number_warns():
 
 
 def test_equality_is_elementwise(device):
-    """`==` gives one bool an element; `torch.equal` gives one for the whole, and wants the same shape where `==`
-    would stretch.
+    """`==` of two tensors gives a tensor with one bool per element; `torch.equal` gives one Python bool for the whole.
 
-    nan is equal to nothing, itself included.
+    `torch.equal` is False if the shapes differ, even where `==` would broadcast. nan is not equal to nan: a tensor with
+    a nan in it is not even equal to its own copy. Look for nan with `isnan()`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.equal.html
     """
@@ -680,9 +1024,29 @@ def test_equality_is_elementwise(device):
     assert torch.isnan(nan).tolist() == nan.isnan().tolist() == [True, False]
 
 
+def test_a_tensor_never_equals_a_list(device):
+    """`tensor == [1, 2]` is the Python bool False, although the tensor holds 1 and 2: `==` does not convert a list.
+
+    `tensor == "a"` is False too, and nothing warns. Write `tensor.tolist() == [1, 2]` or
+    `torch.equal(tensor, torch.tensor([1, 2]))`.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.equal.html
+    """
+    tensor = torch.tensor([1, 2], device=device)
+
+    for other in ([1, 2], (1, 2), "a", None):
+        assert (tensor == other) is False
+        assert (tensor != other) is True
+    assert tensor.tolist() == [1, 2]
+    assert torch.equal(tensor, torch.tensor([1, 2], device=device)) is True
+
+
 def test_a_condition_needs_one_bool(device):
-    """`if tensor:` raises RuntimeError for more than one element, and so do `and`, `or`, `not`: use `any()` or
-    `all()`, and `&`, `|`, `~`.
+    """`if tensor:` raises RuntimeError unless the tensor has exactly one element: write `if tensor.any():` or
+    `if tensor.all():`.
+
+    `not tensor`, and `and` and `or` with a tensor on the left, ask the same question. Combine masks with `&`, `|` and
+    `~`. `min <= tensor <= max` is an `and` and raises too: write `(min <= tensor) & (tensor <= max)`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.all.html
     """
@@ -691,6 +1055,12 @@ def test_a_condition_needs_one_bool(device):
     for ambiguous in (lambda: bool(tensor > 0), lambda: tensor > 0 and tensor < 3, lambda: not tensor):
         with pytest.raises(RuntimeError, match="more than one value is ambiguous"):
             ambiguous()
+    for ambiguous in (lambda: tensor or True, lambda: 0 <= tensor <= 3):
+        with pytest.raises(RuntimeError, match="more than one value is ambiguous"):
+            ambiguous()
+    with pytest.raises(RuntimeError, match="no values is ambiguous"):
+        bool(tensor[:0])
+    assert (True and tensor) is tensor
     assert ((tensor > 0).any().tolist(), (tensor > 0).all().tolist()) == (True, False)
     assert ((tensor > 5).any().tolist(), (tensor > -2).all().tolist()) == (False, True)
     assert (tensor > 0).any().dtype == (tensor > 0).all().dtype == torch.bool
@@ -703,13 +1073,55 @@ def test_a_condition_needs_one_bool(device):
     assert (bool(tensor[1:2]), bool(tensor[2:3])) == (False, True)
 
 
-# Multiplying
+def test_masks_need_parentheses(device):
+    """`tensor > 0 & tensor < 3` of several numbers raises RuntimeError: `&` binds tighter than `>`, so Python reads
+    `tensor > (0 & tensor) < 3`.
+
+    Write `(tensor > 0) & (tensor < 3)`. A tensor with one integer raises nothing and gives True for 5. With `==` the
+    mistake raises nothing either: `mask == True & other` compares `mask` with `True & other`, which is `other`.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.logical_and.html
+    """
+    tensor = torch.tensor([-1, 0, 5, 2], device=device)
+    mask, other = torch.tensor([True, False], device=device), torch.tensor([False, False], device=device)
+
+    with pytest.raises(RuntimeError, match="more than one value is ambiguous"):
+        (tensor > 0 & tensor < 3).any()
+    with pytest.raises(RuntimeError, match="not implemented for"):
+        (tensor.float() > 0 & tensor.float() < 3).any()
+    five = tensor[2:3]
+    assert ((five > 0 & five < 3).tolist(), ((five > 0) & (five < 3)).tolist()) == ([True], [False])
+    assert ((tensor > 0) & (tensor < 3)).tolist() == [False, False, False, True]
+    assert (mask == True & other).tolist() == [False, True]
+    assert ((mask == True) & other).tolist() == [False, False]  # noqa: E712
+
+
+def test_tilde_of_integers_flips_their_bits(device):
+    """`~` is "not" for bools only: `~` of the int64 mask [0, 1] is [-1, -2], and as a condition both are True.
+
+    `~` of the uint8 mask [0, 1] is [255, 254]. Write `~mask.bool()` or `mask == 0`. `~` of floats raises TypeError.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.bitwise_not.html
+    """
+    mask = torch.tensor([0, 1], device=device)
+
+    assert (~mask).tolist() == [-1, -2]
+    assert (~mask).bool().tolist() == [True, True]
+    assert (~mask.byte()).tolist() == [255, 254]
+    assert (~mask.bool()).tolist() == (mask == 0).tolist() == [True, False]
+    with pytest.raises(TypeError, match="integer and Boolean"):
+        ~mask.float()
+
+
+# Multiplying: which product is meant, and which shapes fit?
 
 
 def test_star_is_elementwise_and_at_is_matrix_multiplication(device):
-    """`*` multiplies element by element, `@` is the matrix product: of square matrices both run, to the same shape.
+    """`*` multiplies element by element, and `@` is the matrix product: for square float32 matrices of one size both
+    run and give the same shape.
 
-    So nothing raises or warns where one is written for the other.
+    Nothing raises or warns if you write one for the other; only the numbers are wrong. `*` commutes, `@` does not.
+    On the CPU `@` of bools raises RuntimeError, while NumPy multiplies them: write `x.int() @ y.int() > 0`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.matmul.html
     """
@@ -717,20 +1129,24 @@ def test_star_is_elementwise_and_at_is_matrix_multiplication(device):
     y = torch.tensor([[5.0, 6.0], [7.0, 8.0]], device=device)
 
     for multiply in (operator.mul, torch.mul, torch.multiply, torch.Tensor.mul):
-        assert multiply(x, y).tolist() == [[5, 12], [21, 32]]
+        assert multiply(x, y).tolist() == multiply(y, x).tolist() == [[5, 12], [21, 32]]
         assert multiply(x, y).dtype == torch.float32
         assert multiply(y, x[0]).tolist() == [[5, 12], [7, 16]]
     for multiply in (operator.matmul, torch.matmul, torch.mm, torch.Tensor.matmul, torch.Tensor.mm):
         assert multiply(x, y).tolist() == [[19, 22], [43, 50]]
         assert multiply(y, x).tolist() == [[23, 34], [31, 46]]
+    links = torch.tensor([[True, False], [True, True]])  # on the CPU, where alone this was seen
+    with pytest.raises(RuntimeError, match="not implemented for 'Bool'"):
+        links @ links
+    assert (links.int() @ links.int() > 0).tolist() == (links.numpy() @ links.numpy()).tolist()
 
 
 def test_matmul_shapes(device):
-    """`matmul` reads a 1-d tensor as a row on the left and a column on the right, and treats all but the last two
-    dimensions as batches.
+    """`@` multiplies the last two dimensions as matrices and broadcasts all dimensions before them as batches.
 
-    The result of two vectors has no dimension left; batches are broadcast, so one matrix can serve all of them.
-    NumPy's `@` is the same.
+    A vector counts as a row on the left of `@` and as a column on the right; its dimension is missing in the result, so
+    two vectors give a 0-d tensor. One matrix serves a whole batch. NumPy's `@` gives the same shapes and numbers. A 0-d
+    tensor raises RuntimeError: write `*`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.matmul.html
     """
@@ -740,6 +1156,7 @@ def test_matmul_shapes(device):
         ((3,), (3, 4)): (4,),
         ((2, 3), (3, 4)): (2, 4),
         ((5, 2, 3), (3,)): (5, 2),
+        ((3,), (5, 3, 4)): (5, 4),
         ((5, 2, 3), (3, 4)): (5, 2, 4),
         ((5, 2, 3), (5, 3, 4)): (5, 2, 4),
         ((5, 3, 3), (5, 3, 3)): (5, 3, 3),
@@ -753,13 +1170,16 @@ def test_matmul_shapes(device):
         for product in (x @ y, torch.matmul(x, y), x.matmul(y)):
             assert (product.dtype, product.shape) == (torch.float32, expected)
             assert product.tolist() == (a @ b).tolist()
+    with pytest.raises(RuntimeError, match="at least 1D"):
+        torch.tensor(2.0, device=device) @ torch.ones(3, device=device)
 
 
 def test_mm_takes_matrices_only(device):
-    """`mm` multiplies two matrices and `bmm` two batches of them, and both refuse everything else, where `matmul`
-    finds a reading.
+    """`torch.mm` multiplies two matrices and `torch.bmm` two batches of matrices; both raise RuntimeError for another
+    number of dimensions.
 
-    Refusing is their use: a batch dimension you did not expect becomes an error instead of a larger result.
+    `torch.bmm` does not broadcast either: the batch sizes must be equal. Write `mm` or `bmm` instead of `@` to make an
+    unexpected batch dimension an error.
 
     https://docs.pytorch.org/docs/stable/generated/torch.mm.html
     """
@@ -776,20 +1196,23 @@ def test_mm_takes_matrices_only(device):
         with pytest.raises(RuntimeError, match="must be a matrix"):
             torch.mm(other, matrix)
         with pytest.raises(RuntimeError, match="must be a matrix"):
-            other.mm(matrix)
+            matrix.mm(other)
     for other in (vector, matrix):
         with pytest.raises(RuntimeError, match="must be a 3D tensor"):
             torch.bmm(other, batch)
         with pytest.raises(RuntimeError, match="must be a 3D tensor"):
-            other.bmm(batch)
+            batch.bmm(other)
+    with pytest.raises(RuntimeError, match="batch2 tensor"):
+        torch.bmm(batch, batch[:1])
+    assert (batch @ batch[:1]).shape == (batch @ matrix).shape == (2, 2, 2)
 
 
 def test_inner_dimensions_must_match(device):
-    """(3, 2) @ (3, 2) raises RuntimeError: the columns on the left must be as many as the rows on the right, and the
-    outer sizes remain.
+    """`@` of two (3, 2) matrices raises RuntimeError, "shapes cannot be multiplied": the left matrix must have as many
+    columns as the right matrix has rows.
 
-    The most common shape error of all. The cure is often a transpose, but look which of the two should be turned:
-    both run.
+    The other two sizes remain: (3, 2) @ (2, 4) has shape (3, 4). Look which side to transpose, because both run:
+    `x @ y.T` gives shape (3, 3), and `x.T @ y` shape (2, 2).
 
     https://docs.pytorch.org/docs/stable/generated/torch.matmul.html
     """
@@ -801,30 +1224,61 @@ def test_inner_dimensions_must_match(device):
             multiply(x, y)
     assert (x @ y.T).tolist() == [[1, 2, 3], [3, 4, 7], [5, 6, 11]]
     assert (x.T @ y).tolist() == [[6, 8], [8, 10]]
+    assert (x @ torch.ones(2, 4, device=device)).shape == (3, 4)
 
 
-@given(rows=st.integers(1, 4), inner=st.integers(1, 4), columns=st.integers(1, 4))
+def test_matrix_product_needs_one_dtype():
+    """`@` does not promote: float32 @ float64 raises RuntimeError, while float32 * float64 gives float64.
+
+    The messages say "same dtype" or "expected scalar type Float but found Double". Float64 comes from NumPy, int64 from
+    lists of whole numbers. Convert the data once: `x.float()`.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.matmul.html
+    """
+    # On the CPU: not every accelerator has float64.
+    weights = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+    doubles, integers = torch.eye(2, dtype=torch.float64), torch.tensor([[1, 0], [0, 1]])
+
+    for other in (doubles, integers, doubles[0], integers[0]):
+        with pytest.raises(RuntimeError, match=r"same dtype|expected scalar type"):
+            weights @ other
+    assert (weights * doubles).dtype == torch.float64
+    assert ((weights @ integers.float()).dtype, (weights @ doubles.float()).tolist()) == (
+        torch.float32,
+        [[1, 2], [3, 4]],
+    )
+
+
+@given(rows=st.integers(0, 4), inner=st.integers(0, 4), columns=st.integers(0, 4))
 @example(rows=2, inner=3, columns=4)
+@example(rows=2, inner=0, columns=3)
 def test_matrix_product_is_rows_times_columns_for_every_size(device, rows, inner, columns):
-    """Element (i, j) of a matrix product is the sum over k of x[i, k] times y[k, j], for all sizes.
+    """Element (i, j) of `x @ y` is the sum over k of x[i, k] * y[k, j]: for all sizes from 0 to 4, with whole numbers.
+
+    An empty sum is 0: (2, 0) @ (0, 3) is a (2, 3) matrix of zeros. Fractions are rounded, in an order that depends on
+    the device: compare such products with `torch.testing.assert_close`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.matmul.html
     """
     # Whole numbers this small are exact in float32, whatever the device rounds its inputs to.
-    x = torch.randint(-9, 10, (rows, inner)).float().to(device)
-    y = torch.randint(-9, 10, (inner, columns)).float().to(device)
+    x = torch.randint(-9, 10, (rows, inner)).float()
+    y = torch.randint(-9, 10, (inner, columns)).float()
 
-    expected = [[sum(map(operator.mul, row, column)) for column in zip(*y.tolist(), strict=True)] for row in x.tolist()]
+    expected = [
+        [sum(x[i, k].item() * y[k, j].item() for k in range(inner)) for j in range(columns)] for i in range(rows)
+    ]
+    x, y = x.to(device), y.to(device)
     for product in (x @ y, torch.matmul(x, y), torch.mm(x, y), x.mm(y)):
-        assert (product.dtype, product.tolist()) == (torch.float32, expected)
+        assert (product.dtype, product.shape, product.tolist()) == (torch.float32, (rows, columns), expected)
 
 
 @pytest.mark.holds("torch>=2.2", otherwise=AssertionError)
 def test_cross_without_dim_warns(device):
-    """From torch 2.2 on `torch.cross(a, b)` without `dim` warns: it goes along the first dimension of size 3, and that
-    is the batch, if there are three vectors in it.
+    """From torch 2.2 on `torch.cross(a, b)` without `dim` warns, once per process, because it takes the first dimension
+    of size 3: in a batch of three vectors that is the batch.
 
-    `torch.linalg.cross` goes along the last one, in every release.
+    Write `torch.linalg.cross(a, b)`, which takes the last dimension in every release. The result of `torch.cross`
+    without `dim` has the right shape and wrong numbers, and it depends on the batch size.
 
     https://docs.pytorch.org/docs/stable/generated/torch.cross.html
     """
@@ -832,20 +1286,22 @@ def test_cross_without_dim_warns(device):
     b = torch.tensor([[0.0, 1.0, 0.0], [0.0, 0.0, 3.0], [5.0, 0.0, 0.0]], device=device)
 
     with pytest.warns(UserWarning, match="without specifying the dim arg"):
-        guessed = torch.cross(a, b)
+        guessed, two = torch.cross(a, b), torch.cross(a[:2], b[:2])
 
     assert guessed.tolist() == torch.cross(a, b, dim=0).tolist()
     for product in (torch.linalg.cross(a, b), torch.cross(a, b, dim=1)):
         assert product.tolist() == [[0, 0, 1], [3, 0, 0], [0, 10, 0]]
         assert product.tolist() != guessed.tolist()
+        assert product.shape == guessed.shape
+        assert product[:2].tolist() == two.tolist()
 
 
 @pytest.mark.holds("torch>=2.14", otherwise=UserWarning)
 def test_linear_algebra_is_in_linalg(device, rounding_bound):
-    """From torch 2.14 on `torch.qr` and `torch.cholesky` raise RuntimeError, as they had long warned: write
-    `torch.linalg.qr` and `torch.linalg.cholesky`.
+    """From torch 2.14 on `torch.qr` and `torch.cholesky` raise RuntimeError: write `torch.linalg.qr` and
+    `torch.linalg.cholesky`.
 
-    Those are in every release.
+    Before 2.14 the old names warn, once per process. The new names are in every release since 2.0.
 
     https://docs.pytorch.org/docs/stable/linalg.html
     """
@@ -857,14 +1313,19 @@ def test_linear_algebra_is_in_linalg(device, rounding_bound):
     factor = torch.tensor([[2.0, 0.0], [1.0, 3.0]], device=device)
     # Nothing need be rounded here; a device that divides by way of a reciprocal root rounds a few times.
     torch.testing.assert_close(torch.linalg.cholesky(matrix), factor, rtol=rounding_bound(8, torch.float32), atol=0)
+    q, r = torch.linalg.qr(torch.eye(2))
+    assert (q.abs().tolist(), r.abs().tolist()) == ([[1, 0], [0, 1]], [[1, 0], [0, 1]])
 
 
-# Broadcasting
+# Broadcasting: what happens if the shapes differ?
 
 
 def test_broadcasting_stretches_dimensions_of_size_one(device):
-    """Shapes are lined up at their last dimension, and a size of 1, or a missing dimension, is stretched to the
-    other's size.
+    """Broadcasting lines two shapes up at their last dimension and stretches a size of 1, or a missing dimension, to
+    the other size.
+
+    A (3, 1) column plus a (2,) row is a (3, 2) table, and a Python number fits any shape. `x - x.mean(dim=0)` subtracts
+    from every row the means of the columns.
 
     https://docs.pytorch.org/docs/stable/notes/broadcasting.html
     """
@@ -875,32 +1336,56 @@ def test_broadcasting_stretches_dimensions_of_size_one(device):
         assert total.tolist() == [[11, 12], [21, 22], [31, 32]]
     assert (column + 1).tolist() == (1 + column).tolist() == [[11], [21], [31]]
     assert (torch.zeros(5, 1, 2, device=device) + column).shape == (5, 3, 2)
+    x = torch.tensor([[1.0, 10.0], [3.0, 30.0]], device=device)
+    assert (x - x.mean(dim=0)).tolist() == [[-1, -10], [1, 10]]
 
 
 def test_broadcasting_refuses_sizes_that_differ(device):
-    """Two different sizes of which neither is 1 raise RuntimeError; and in-place, the tensor written to is never
-    stretched.
+    """Broadcasting two different sizes raises RuntimeError, "must match", unless one of the two sizes is 1.
 
-    A vector with one number a row needs `unsqueeze(1)` to go down the rows: shapes line up from the right.
+    Shapes line up from the right, so a (3,) vector with one number per row does not fit a (3, 2) matrix: write
+    `matrix + vector.unsqueeze(1)`. Comparisons raise too.
 
     https://docs.pytorch.org/docs/stable/notes/broadcasting.html
     """
     matrix, per_row = torch.zeros(3, 2, device=device), torch.tensor([1.0, 2.0, 3.0], device=device)
 
-    for operation in (operator.add, torch.sub, torch.mul, operator.gt):
+    for operation in (operator.add, torch.sub, torch.mul, operator.gt, operator.eq):
         with pytest.raises(RuntimeError, match="must match"):
             operation(matrix, per_row)
     assert (matrix + per_row.unsqueeze(1)).tolist() == [[1, 1], [2, 2], [3, 3]]
+
+
+def test_in_place_operations_do_not_broadcast_their_target(device):
+    """In-place arithmetic (`+=`, `-=`, `*=`, `/=`) does not broadcast the tensor it writes to: `a += b` raises
+    RuntimeError if the result is larger than `a`.
+
+    The message is "output with shape [3] doesn't match the broadcast shape [2, 3]". Write `a = a + b` for a new, larger
+    tensor. `b` may be stretched: `matrix += row` works.
+
+    https://docs.pytorch.org/docs/stable/notes/broadcasting.html
+    """
+    matrix, row = torch.zeros(2, 3, device=device), torch.tensor([1.0, 2.0, 3.0], device=device)
+    one = torch.tensor([1.0], device=device)
+
+    for write in (torch.Tensor.add_, torch.Tensor.sub_, torch.Tensor.mul_, torch.Tensor.div_):
+        with pytest.raises(RuntimeError, match=r"output with shape \[3\] doesn't match the broadcast shape \[2, 3\]"):
+            write(row, matrix)
     with pytest.raises(RuntimeError, match="doesn't match the broadcast shape"):
-        per_row += torch.zeros(2, 3, device=device)
+        one += row
+    assert row.tolist() == [1, 2, 3]
+    matrix += row
+    assert matrix.tolist() == [[1, 2, 3], [1, 2, 3]]
+    row = row + matrix
+    assert row.tolist() == [[2, 4, 6], [2, 4, 6]]
 
 
 def test_column_minus_vector_is_a_square(device):
-    """Predictions of shape (N, 1) minus targets of shape (N,) are an N by N table of all pairs, not N differences,
-    and nothing warns.
+    """Predictions of shape (N, 1) minus targets of shape (N,) give an (N, N) table of all pairs, not N differences, and
+    nothing warns.
 
-    A model whose last layer has one output gives (N, 1). Squeeze its last dimension, or unsqueeze the targets. (A few
-    losses, such as `nn.MSELoss`, do warn.)
+    A model whose last layer has one output gives (N, 1): write `predictions.squeeze(1) - targets`. `nn.MSELoss`,
+    `nn.L1Loss`, `nn.SmoothL1Loss` and `nn.HuberLoss` warn about such shapes; `nn.PoissonNLLLoss` does not.
 
     https://docs.pytorch.org/docs/stable/notes/broadcasting.html
     """
@@ -913,9 +1398,14 @@ def test_column_minus_vector_is_a_square(device):
         == [[0, -1, -3], [1, 0, -2], [3, 2, 0]]
     )
     assert (predictions.squeeze(1) - targets).tolist() == [0, 0, 0]
+    for loss in (nn.MSELoss(), nn.L1Loss(), nn.SmoothL1Loss(), nn.HuberLoss()):
+        with pytest.warns(UserWarning, match="Using a target size"):
+            assert loss(predictions, targets).item() > 0
+        assert loss(predictions.squeeze(1), targets).item() == 0
+    assert nn.PoissonNLLLoss()(predictions, targets) != nn.PoissonNLLLoss()(predictions.squeeze(1), targets)
 
 
-SHAPES = st.lists(st.integers(1, 3), max_size=3).map(tuple)
+SHAPES = st.lists(st.integers(0, 3), max_size=3).map(tuple)
 
 
 @given(left=SHAPES, right=SHAPES, dtype=st.sampled_from([torch.int64, torch.float32]))
@@ -923,14 +1413,17 @@ SHAPES = st.lists(st.integers(1, 3), max_size=3).map(tuple)
 @example(left=(), right=(3,), dtype=torch.int64)
 @example(left=(2, 3), right=(2,), dtype=torch.float32)
 @example(left=(3, 1), right=(3,), dtype=torch.int64)
+@example(left=(0,), right=(2, 1), dtype=torch.float32)
 def test_broadcasting_agrees_with_numpy_for_every_pair_of_shapes(device, left, right, dtype):
-    """PyTorch and NumPy broadcast alike: the same shapes go together, to the same shape and numbers, and the others
-    raise in both.
+    """`+`, `-`, `*` and `<` broadcast in PyTorch as in NumPy, for every two shapes of up to three dimensions: the same
+    pairs are compatible, with the same result, and the other pairs raise.
+
+    The exception differs: a shape mismatch is a RuntimeError in PyTorch and a ValueError in NumPy.
 
     https://numpy.org/doc/stable/user/basics.broadcasting.html
     """
     a, b = np.arange(math.prod(left)).reshape(left), np.arange(math.prod(right)).reshape(right)
-    x, y = (torch.tensor(array.tolist(), dtype=dtype, device=device) for array in (a, b))
+    x, y = (torch.arange(a.size, dtype=dtype, device=device).reshape(a.shape) for a in (a, b))
     fits = all(m == n or 1 in (m, n) for m, n in zip(reversed(left), reversed(right), strict=False))
 
     for operation, *others in (*arithmetic(), (operator.lt, torch.lt)):
@@ -951,41 +1444,88 @@ def test_broadcasting_agrees_with_numpy_for_every_pair_of_shapes(device, left, r
 
 
 def test_assignment_is_a_second_name(device):
-    """`b = a` copies nothing: `b += 1` and `b.add_(1)` change `a` too, `b = b + 1` makes a new tensor; `clone` makes
-    a copy.
+    """`b = a` copies nothing: `b` is a second name of the same tensor, and `b += 1` or `b[0] = 7` changes `a` too.
 
-    Methods that end in an underscore work in place and return the tensor itself.
+    `b = b + 1` makes a new tensor and leaves `a` alone. Write `b = a.clone()` to copy. A leaf variable that requires
+    gradients, such as a weight, raises RuntimeError for `b += 1`, except under `torch.no_grad()`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.clone.html
     """
     a = torch.tensor([1, 2], device=device)
     b, copy = a, a.clone()
 
+    assert b is a
     b += 9
-    assert b.add_(1) is a
-    assert b.mul_(2) is a
+    b.add_(1)
+    b.mul_(2)
     b[0] = 7
     assert a.tolist() == [7, 24]
 
     b = b + 1
     assert (a.tolist(), b.tolist(), copy.tolist()) == ([7, 24], [8, 25], [1, 2])
     assert (copy.dtype, copy.shape) == (torch.int64, (2,))
+    weight = torch.tensor([1.0, 2.0], requires_grad=True, device=device)
+    second = weight
+    with pytest.raises(RuntimeError, match="leaf Variable"):
+        second += 1
+    with torch.no_grad():
+        second += 1
+    assert (second is weight, weight.tolist()) == (True, [2, 3])
+
+
+def returns_itself(name):
+    """Whether this method, called without arguments, returns the tensor itself; None if it needs arguments."""
+    tensor = torch.tensor([[0.25, 0.5], [0.75, 1.0]])
+    try:
+        return getattr(tensor, name)() is tensor
+    except (TypeError, RuntimeError):  # an argument is missing, or the method is not for floats
+        return None
+
+
+def test_methods_with_an_underscore_return_the_tensor_itself(device):
+    """A method whose name ends in an underscore (`add_`, `clamp_`, `zero_`) works in-place and returns the tensor
+    itself.
+
+    The method without the underscore, if there is one, returns a new tensor and changes nothing, so `x.abs()` alone on
+    a line does nothing: write `x = x.abs()` or `x.abs_()`. `fill_`, `copy_` and `normal_` have none. Tried here for all
+    methods that can be called without arguments, apart from `share_memory_`, and for a few with arguments.
+
+    https://docs.pytorch.org/docs/stable/tensors.html
+    """
+    x = torch.tensor([-1.0, 2.0], device=device)
+
+    x.abs()
+    assert x.tolist() == [-1, 2]
+    for returned in (x.abs_(), x.add_(1), x.clamp_(0, 2.5)):
+        assert returned is x
+    assert x.tolist() == [2, 2.5]
+    in_place = [name for name in dir(torch.Tensor) if name.endswith("_") and not name.startswith("_")]
+    in_place.remove("share_memory_")
+    found = {name: returns_itself(name) for name in in_place}
+    assert found["zero_"] is found["exp_"] is True
+    assert [hasattr(x, name) for name in ("fill", "copy", "normal")] == [False] * 3
+    assert [name for name in in_place if found[name] is False] == []
 
 
 def kinship(make, device):
-    """Whether what `make` makes of a (2, 3) tensor sees all later writes to that tensor ("view") or none ("copy")."""
+    """Whether what `make` makes of a (2, 3) tensor shares all later writes with it ("view") or none ("copy")."""
     tensor = torch.tensor([[1, 2, 3], [4, 5, 6]], device=device)
     made = make(tensor)
     before = made.clone()
     tensor += 10
     seen = (made - before == 10).flatten().tolist()
-    return "view" if all(seen) else "copy" if torch.equal(made, before) else "neither"
+    there = "view" if all(seen) else "copy" if torch.equal(made, before) else "neither"
+    made[(0,) * made.ndim] = 99
+    back = "view" if 99 in tensor.flatten().tolist() else "copy"
+    return there if there == back else "neither"
 
 
 VIEWS = {
     "view": lambda tensor: tensor.view(3, 2),
     "reshape": lambda tensor: tensor.reshape(3, 2),
     "torch.reshape": lambda tensor: torch.reshape(tensor, (6,)),
+    "reshape of a transpose that splits no row": lambda tensor: tensor.T.reshape(3, 1, 2),
+    "reshape of a transposed row": lambda tensor: tensor[:1].T.reshape(-1),
     "flatten": lambda tensor: tensor.flatten(),
     "torch.flatten": lambda tensor: torch.flatten(tensor),
     "permute": lambda tensor: tensor.permute(1, 0),
@@ -994,6 +1534,8 @@ VIEWS = {
     "torch.transpose": lambda tensor: torch.transpose(tensor, 0, 1),
     "T": lambda tensor: tensor.T,
     "t": lambda tensor: tensor.t(),
+    "mT": lambda tensor: tensor.mT,
+    "movedim": lambda tensor: tensor.movedim(0, 1),
     "unsqueeze": lambda tensor: tensor.unsqueeze(1),
     "squeeze": lambda tensor: tensor[:1].squeeze(0),
     "torch.squeeze": lambda tensor: torch.squeeze(tensor[:1]),
@@ -1014,6 +1556,8 @@ VIEWS = {
 COPIES = {
     "clone": lambda tensor: tensor.clone(),
     "a list of rows": lambda tensor: tensor[[0, 1]],
+    "a list of one row": lambda tensor: tensor[[1]],
+    "a list of bools": lambda tensor: tensor[[True, False]],
     "a tensor of columns": lambda tensor: tensor[:, torch.tensor([0, 2], device=tensor.device)],
     "a mask": lambda tensor: tensor[tensor > 1],
     "reshape of a transpose": lambda tensor: tensor.T.reshape(6),
@@ -1023,15 +1567,17 @@ COPIES = {
     "repeat": lambda tensor: tensor.repeat(2, 1),
     "flip": lambda tensor: tensor.flip(0),
     "cat": lambda tensor: torch.cat([tensor, tensor]),
+    "cat of one tensor": lambda tensor: torch.cat([tensor]),
     "stack": lambda tensor: torch.stack([tensor, tensor]),
     "+ 0": lambda tensor: tensor + 0,
 }
 
 
 def test_views_share_memory(device):
-    """Transposing, adding and dropping dimensions, slicing, plain indexing and reshaping what lies in order give views.
+    """Transposing, adding and dropping dimensions, slicing, indexing with integers, splitting, and reshaping a
+    contiguous tensor give views: a write to the tensor shows in the view, and a write to the view in the tensor.
 
-    No copy, one memory: they cost next to nothing, and a write through any of them shows in all.
+    A view copies no number, so it is cheap. Write `x[0].clone()` if later writes to `x` must not show.
 
     https://docs.pytorch.org/docs/stable/tensor_view.html
     """
@@ -1039,18 +1585,45 @@ def test_views_share_memory(device):
 
 
 def test_fancy_indexing_and_joining_copy(device):
-    """Indexing with a list, a tensor or a mask copies, and so do cat, stack, repeat, flip, and reshaping what lies
-    across in memory.
+    """Indexing with a list of positions, a mask or a 1-d tensor of positions copies, and so do `cat`, `stack`, `repeat`
+    and `flip`.
+
+    `flatten`, `contiguous` and `reshape(-1)` of a transposed matrix with several rows and columns copy too: no single
+    step leads from number to number in the new order. `reshape(-1)` of a transposed row stays a view, and so does
+    `x.T.reshape(3, 1, 2)` of a (2, 3) matrix, which splits no row.
 
     https://docs.pytorch.org/docs/stable/tensor_view.html
     """
     assert {name: kinship(make, device) for name, make in COPIES.items()} == dict.fromkeys(COPIES, "copy")
+    views = [name for name in VIEWS if name.startswith("reshape of a transpose")]
+    assert [kinship(VIEWS[name], device) for name in views] == ["view", "view"]
+
+
+def test_a_tensor_without_dimensions_as_an_index_gives_a_view(device):
+    """Indexing with a 0-d tensor of int64 gives a view, as indexing with an int does: `x[order[0]]` shares memory with
+    `x`.
+
+    `row = x[order[0]]` and then `row.zero_()` sets a row of `x` to zero. `x[order[:1]]`, with a 1-d tensor, copies.
+    Write `x[order[0]].clone()` for a row of your own.
+
+    https://docs.pytorch.org/docs/stable/tensor_view.html
+    """
+    x = torch.tensor([[1, 2, 3], [4, 5, 6]], device=device)
+    order = torch.tensor([1, 0], device=device)
+
+    x[order[:1]].zero_()
+    assert x.tolist() == [[1, 2, 3], [4, 5, 6]]
+    row, column = x[order[0]], x[:, order[0]]
+    row.zero_()
+    column += 7
+    assert x.tolist() == [[1, 9, 3], [0, 7, 0]]
 
 
 def test_writing_through_a_view(device):
-    """A write through a view lands in the original at the right places; a write to a fancy-indexed copy is lost.
+    """A write to a view of `x` changes `x`; a write to a copy that fancy indexing made is lost.
 
-    So `x[[0, 2]][0] = 9` does nothing to x, while `x[[0, 2]] = 9`, one assignment with one index, writes into x.
+    `x[[0, 2]][0] = 9` and `x[[0, 2]].add_(1)` write to a copy and leave `x` alone. `x[[0, 2]] = 9` and
+    `x[[0, 2]] += 1`, with one index, write into `x`.
 
     https://docs.pytorch.org/docs/stable/tensor_view.html
     """
@@ -1058,6 +1631,7 @@ def test_writing_through_a_view(device):
 
     x[[0, 1]][0] = 9
     x[x > 4][0] = 9
+    x[[0, 1]].add_(1)
     assert x.tolist() == [[1, 2, 3], [4, 5, 6]]
 
     x[1][0] = 40
@@ -1068,15 +1642,37 @@ def test_writing_through_a_view(device):
 
     x[x > 30] = 0
     x[[0, 1], [0, 2]] = -1
-    assert x.tolist() == [[-1, 20, 30], [0, 0, -1]]
+    x[[1, 0]] += 1
+    assert x.tolist() == [[0, 21, 31], [1, 1, 0]]
+
+
+def test_a_repeated_index_adds_once(device):
+    """`counts[[2, 2, 0]] += 1` adds 1 to element 2 once, although the position occurs twice.
+
+    `+=` with a list reads the elements, adds, and writes them back, so the second write repeats the first. Write
+    `counts.index_add_(0, positions, ones)` to add once per occurrence, or `torch.bincount` to count.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.Tensor.index_add_.html
+    """
+    positions = torch.tensor([2, 2, 0], device=device)
+    counts = torch.tensor([0, 0, 0], device=device)
+
+    counts[[2, 2, 0]] += 1
+    assert counts.tolist() == [1, 0, 1]
+    counts[positions] += 1
+    assert counts.tolist() == [2, 0, 2]
+    counts.index_add_(0, positions, torch.ones_like(positions))
+    assert counts.tolist() == [3, 0, 4]
+    assert torch.bincount(positions, minlength=3).tolist() == [1, 0, 2]
 
 
 @pytest.mark.picture("strides", "tensor", "turned", "ordered")
 def test_transpose_only_changes_the_strides(device):
-    """A transpose moves no number: it swaps the strides (steps in memory), and the result is no longer contiguous.
+    """Transposing a matrix moves no number: `x.T` has the same memory and swaps the strides (the steps in memory), so
+    the transpose of a contiguous matrix with several rows and columns is not contiguous.
 
-    Only a single row or column is contiguous both ways. `contiguous()` puts the numbers in order in new memory, or
-    returns the same tensor if they are in order already.
+    A single row, a single column and an empty matrix stay contiguous, and transposing twice gives the old order.
+    `contiguous()` copies the numbers in order to new memory, or returns the tensor itself if it is contiguous already.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.contiguous.html
     """
@@ -1085,17 +1681,19 @@ def test_transpose_only_changes_the_strides(device):
 
     assert (tensor.stride(), tensor.is_contiguous()) == ((3, 1), True)
     assert (turned.stride(), turned.is_contiguous(), turned.data_ptr()) == ((1, 3), False, tensor.data_ptr())
-    assert (tensor[:1].T.is_contiguous(), turned[:1].is_contiguous()) == (True, False)
+    contiguous = {"row": tensor[:1].T, "column": tensor[:, :1].contiguous().T, "empty": tensor[:0].T, "twice": turned.T}
+    assert {name: matrix.is_contiguous() for name, matrix in contiguous.items()} == dict.fromkeys(contiguous, True)
+    assert turned[:1].is_contiguous() is False  # one row, but of a matrix that lies across in memory
     assert tensor.contiguous() is tensor
     ordered = turned.contiguous()
     assert (ordered.stride(), ordered.is_contiguous(), ordered.tolist()) == ((2, 1), True, [[1, 4], [2, 5], [3, 6]])
 
 
 def test_view_refuses_what_reshape_copies(device):
-    """`view` never copies and raises RuntimeError where it would have to; `reshape` returns a view if it can, and
-    else a copy.
+    """`view` raises RuntimeError if it would have to copy ("view size is not compatible"). `reshape` returns a view if
+    the strides allow one, and silently copies otherwise.
 
-    So what you write into a reshaped tensor may or may not show in the original: use `view` where sharing matters.
+    A write to a reshaped tensor may or may not show in the original. Use `view` if your code relies on sharing memory.
 
     https://docs.pytorch.org/docs/stable/generated/torch.reshape.html
     """
@@ -1112,9 +1710,11 @@ def test_view_refuses_what_reshape_copies(device):
 
 @pytest.mark.picture("strides", "column", "expanded", "repeated")
 def test_expand_repeats_without_memory(device):
-    """`expand` shows one memory many times over, so in-place arithmetic on it raises RuntimeError; `repeat` copies.
+    """`expand` repeats elements without copying them, so `+=` on an expanded tensor raises RuntimeError ("single memory
+    location"); `repeat` copies.
 
-    A write to one element of it raises nothing, and shows in all its repetitions, the original included.
+    A write to one element shows in all its repetitions, and in the original. If `expand` repeats nothing, `+=` is
+    allowed and changes the original. Write `x.expand(2, 3).clone()` to get memory that is safe to write to.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.expand.html
     """
@@ -1124,12 +1724,19 @@ def test_expand_repeats_without_memory(device):
     assert expanded.dtype == repeated.dtype == torch.int64
     assert expanded.tolist() == repeated.tolist() == [[1, 1, 1], [2, 2, 2]]
     assert (expanded.stride(), expanded.data_ptr()) == ((1, 0), column.data_ptr())
-    with pytest.raises(RuntimeError, match="single memory location"):
-        expanded += 1
+    for write in (lambda: operator.iadd(expanded, 1), lambda: expanded.mul_(2), lambda: expanded.copy_(repeated)):
+        with pytest.raises(RuntimeError, match="single memory location"):
+            write()
     repeated += 1
     assert (column.tolist(), repeated.tolist()) == ([[1], [2]], [[2, 2, 2], [3, 3, 3]])
     expanded[0, 1] = 9
     assert (column.tolist(), expanded.tolist()) == ([[9], [2]], [[9, 9, 9], [2, 2, 2]])
+    once = column.expand(1, 2, 1)
+    once += 1
+    assert column.tolist() == [[10], [3]]
+    clone = column.expand(2, 3).clone()
+    clone += 1
+    assert (column.tolist(), clone.tolist()) == ([[10], [3]], [[11, 11, 11], [4, 4, 4]])
 
 
 # Changing the shape
@@ -1137,11 +1744,11 @@ def test_expand_repeats_without_memory(device):
 
 @pytest.mark.myth("to swap two dimensions, reshape or view with the sizes swapped")
 def test_reshape_does_not_transpose(device):
-    """`reshape` and `view` keep the order of the numbers and only break the rows elsewhere; to swap dimensions use
-    `permute` or `.T`.
+    """`reshape` and `view` keep the order of the numbers and only break the rows elsewhere.
 
-    Both give the shape you asked for, so the mistake runs: height-width-channel images "reshaped" to
-    channel-height-width are noise.
+    To swap dimensions write `x.permute(1, 0)`, `x.transpose(0, 1)` or `x.T`. The wrong call raises nothing, because the
+    shape is the one you asked for. An image of shape height, width, channels becomes channels, height, width with
+    `image.permute(2, 0, 1)`; `reshape` mixes the colours up.
 
     https://docs.pytorch.org/docs/stable/generated/torch.permute.html
     """
@@ -1153,11 +1760,37 @@ def test_reshape_does_not_transpose(device):
         assert turned.tolist() == [[1, 4], [2, 5], [3, 6]]
     for back in (tensor.T.t(), torch.transpose(tensor.T, 0, 1), tensor.T.transpose(1, 0)):
         assert back.tolist() == [[1, 2, 3], [4, 5, 6]]
+    image = torch.arange(12, device=device).reshape(2, 2, 3)
+    assert image[..., 0].tolist() == image.permute(2, 0, 1)[0].tolist() == [[0, 3], [6, 9]]
+    assert image.reshape(3, 2, 2)[0].tolist() == [[0, 1], [2, 3]]
+
+
+def test_capital_t_on_three_dimensions_warns_and_reverses_all(device):
+    """`batch.T` of a tensor with three dimensions reverses all three, so the batch comes last; it warns once per
+    process.
+
+    Write `batch.mT` or `batch.transpose(-2, -1)` to transpose each matrix of a batch.
+
+    https://docs.pytorch.org/docs/stable/tensors.html
+    """
+    batch = torch.arange(24, device=device).reshape(2, 3, 4)
+
+    with pytest.warns(UserWarning, match="dimension other than 2"):
+        reversed_all = batch.T
+
+    assert reversed_all.shape == (4, 3, 2)
+    assert reversed_all.tolist() == batch.permute(2, 1, 0).tolist()
+    assert batch.mT.shape == (2, 4, 3)
+    assert batch.mT.tolist() == batch.transpose(-2, -1).tolist()
+    assert batch[0].T.tolist() == batch[0].mT.tolist() == [[0, 4, 8], [1, 5, 9], [2, 6, 10], [3, 7, 11]]
 
 
 def test_reshape_infers_one_size_and_never_loses_numbers(device):
-    """A size of -1 is worked out from the others; sizes that do not multiply to the number of elements raise
-    RuntimeError.
+    """`reshape` and `view` work out one size given as -1 from the other sizes.
+
+    Sizes that do not multiply to the number of elements raise RuntimeError ("invalid for input of size"). Two sizes of
+    -1 raise too, and so does -1 beside a size of 0: `x.reshape(len(x), -1)` fails for an empty batch. For two or more
+    dimensions write `x.flatten(1)`, which does not; a vector has no dimension 1, and `flatten(1)` raises IndexError.
 
     https://docs.pytorch.org/docs/stable/generated/torch.reshape.html
     """
@@ -1172,14 +1805,23 @@ def test_reshape_infers_one_size_and_never_loses_numbers(device):
             reshape(tensor, (-1, 4))
         with pytest.raises(RuntimeError, match="only one dimension can be inferred"):
             reshape(tensor, (-1, -1))
+        with pytest.raises(RuntimeError, match="cannot reshape tensor of 0 elements"):
+            reshape(torch.ones(0, 2, 3, device=device), (0, -1))
+    assert torch.ones(0, 2, 3, device=device).flatten(1).shape == (0, 6)
+    with pytest.raises(IndexError, match="out of range"):
+        tensor.flatten(1)
 
 
-@given(shape=st.lists(st.integers(1, 4), max_size=3), dtype=st.sampled_from([torch.int64, torch.float32]))
+@given(shape=st.lists(st.integers(0, 4), max_size=3), dtype=st.sampled_from([torch.int64, torch.float32]))
 @example(shape=[2, 3, 4], dtype=torch.float32)
 @example(shape=[3, 4], dtype=torch.int64)
+@example(shape=[0, 4], dtype=torch.int64)
 def test_reshape_and_permute_agree_with_numpy_for_every_shape(device, shape, dtype):
-    """Reshaping and permuting give NumPy's numbers in NumPy's places, for all shapes and all orders of the
-    dimensions.
+    """`reshape` and `permute` put the numbers where NumPy's `reshape` and `transpose` put them, for every shape of up
+    to three dimensions and every order of the dimensions.
+
+    The names differ: `array.transpose(2, 0, 1)` is `tensor.permute(2, 0, 1)`, while `tensor.transpose(0, 2)` swaps two
+    dimensions, as `array.swapaxes(0, 2)` does.
 
     https://numpy.org/doc/stable/reference/generated/numpy.transpose.html
     """
@@ -1193,13 +1835,16 @@ def test_reshape_and_permute_agree_with_numpy_for_every_shape(device, shape, dty
         assert (permuted.dtype, permuted.shape) == (dtype, expected.shape)
         assert permuted.tolist() == torch.permute(tensor, order).tolist() == expected.tolist()
         assert permuted.reshape(-1).tolist() == permuted.flatten().tolist() == expected.reshape(-1).tolist()
+    for one, other in itertools.combinations(range(len(shape)), 2):
+        assert tensor.transpose(one, other).tolist() == array.swapaxes(one, other).tolist()
 
 
 def test_squeeze_drops_only_dimensions_of_size_one(device):
-    """`squeeze(dim)` of a dimension that is not 1 does nothing and says nothing; `squeeze()` drops all that are, a
-    batch of one included.
+    """`x.squeeze(dim)` drops the dimension if its size is 1 and silently does nothing if it is not. `x.squeeze()` drops
+    every dimension of size 1, the batch dimension of a batch of one included.
 
-    Name the dimension. `unsqueeze(dim)`, or `None` in an index, puts one in.
+    Name the dimension: `output.squeeze(1)`. NumPy raises ValueError if the size is not 1. `x.unsqueeze(dim)`, or `None`
+    in an index, adds a dimension of size 1.
 
     https://docs.pytorch.org/docs/stable/generated/torch.squeeze.html
     """
@@ -1216,11 +1861,18 @@ def test_squeeze_drops_only_dimensions_of_size_one(device):
     assert torch.ones(3, 2, device=device)[:, None].shape == (3, 1, 2)
     with pytest.raises(IndexError, match="out of range"):
         batch_of_one.squeeze(3)
+    with pytest.raises(ValueError, match="cannot select an axis to squeeze"):
+        np.ones((1, 3)).squeeze(1)
+
+
+# Picking elements: an index, a slice, lists
 
 
 def test_an_index_drops_the_dimension_and_a_slice_keeps_it(device):
-    """`x[0]` has one dimension less, `x[0:1]` as many as before; an index out of range raises IndexError, a slice is
-    cut to what there is.
+    """`x[0]` drops the first dimension, and `x[0:1]` keeps it with size 1.
+
+    For a model that wants a batch, one row is `x[0:1]` or `x[0].unsqueeze(0)`. `x[2]` of two rows raises IndexError
+    ("index 2 is out of bounds"), but a slice is silently cut to the rows that exist, even to none.
 
     https://numpy.org/doc/stable/user/basics.indexing.html
     """
@@ -1234,6 +1886,7 @@ def test_an_index_drops_the_dimension_and_a_slice_keeps_it(device):
     )
     assert x[1, 2].shape == ()
     assert x[..., 0].tolist() == [1, 4]
+    assert x[0].unsqueeze(0).tolist() == x[0:1].tolist()
     assert (x[1:9].tolist(), x[5:].shape) == ([[4, 5, 6]], (0, 3))
     with pytest.raises(IndexError, match="index 2 is out of bounds"):
         x[2]
@@ -1241,32 +1894,54 @@ def test_an_index_drops_the_dimension_and_a_slice_keeps_it(device):
         x[-3]
 
 
-def test_lists_of_indices_go_in_pairs_and_steps_go_forward(device):
-    """`x[[0, 1], [2, 0]]` picks the elements (0, 2) and (1, 0), not a block; and `x[::-1]` raises ValueError: use
-    `flip`.
+def test_lists_of_indices_go_in_pairs(device):
+    """`x[[0, 1], [2, 0]]` picks the elements (0, 2) and (1, 0), in pairs, and not the block of rows 0, 1 and columns
+    2, 0.
 
-    https://docs.pytorch.org/docs/stable/generated/torch.flip.html
+    Write `x[[0, 1]][:, [2, 0]]` for the block. A list of one position goes with every position of the other list.
+    Lists of other different lengths raise IndexError ("shape mismatch").
+
+    https://numpy.org/doc/stable/user/basics.indexing.html
     """
     x = torch.tensor([[1, 2, 3], [4, 5, 6]], device=device)
 
     assert x[[0, 1], [2, 0]].tolist() == [3, 4]
     assert x[[0, 1]][:, [2, 0]].tolist() == [[3, 1], [6, 4]]
+    assert x[[0, 1], [2]].tolist() == [3, 6]
     assert x[[1, 0, 1]].tolist() == [[4, 5, 6], [1, 2, 3], [4, 5, 6]]
     assert x[x % 2 == 0].tolist() == [2, 4, 6]
+    with pytest.raises(IndexError, match="shape mismatch"):
+        x[[0, 1, 0], [2, 0]]
+
+
+def test_a_negative_step_raises(device):
+    """`x[::-1]` raises ValueError ("step must be greater than zero"): write `x.flip(0)`.
+
+    In NumPy `array[::-1]` is a view. `x.flip(0)` reverses dimension 0 and copies, `x.flip(0, 1)` reverses both.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.flip.html
+    """
+    x = torch.tensor([[1, 2, 3], [4, 5, 6]], device=device)
+
     with pytest.raises(ValueError, match="step must be greater than zero"):
         x[::-1]
+    with pytest.raises(ValueError, match="step must be greater than zero"):
+        x[:, ::-1]
     for flip, tensor in itertools.product((torch.flip, torch.Tensor.flip), (x, x.float())):
         assert flip(tensor, (0,)).tolist() == [[4, 5, 6], [1, 2, 3]]
         assert flip(tensor, (0,)).dtype == tensor.dtype
         assert flip(tensor, (0, 1)).tolist() == [[6, 5, 4], [3, 2, 1]]
+    array = np.array([1, 2])
+    assert np.shares_memory(array[::-1], array)
 
 
 @pytest.mark.holds("torch>=2.8", otherwise=AssertionError)
 def test_a_list_of_lists_as_an_index_warns(device):
-    """From torch 2.8 on `x[[[0, 1], [2, 0]]]`, one list of two lists, warns: it still means `x[[0, 1], [2, 0]]`, pairs,
-    and is to become a selection of rows, as in NumPy.
+    """From torch 2.8 on indexing with one list of two lists, `x[[[0, 1], [2, 0]]]`, warns.
 
-    Say which you mean, in every release without a warning: a tuple for pairs, a tensor for rows.
+    It still means pairs, as `x[[0, 1], [2, 0]]` does, while NumPy selects rows. Write `x[tuple(index)]` for pairs and
+    `x[torch.tensor(index)]` for rows: neither warns. A list of 32 lists or more selects rows already, without a
+    warning.
 
     https://numpy.org/doc/stable/user/basics.indexing.html
     """
@@ -1282,11 +1957,19 @@ def test_a_list_of_lists_as_an_index_warns(device):
     assert x.tolist() == [[1, 2, 30], [40, 5, 6], [7, 8, 9]]
     assert x[tuple(index)].tolist() == [30, 40]
     assert x[torch.tensor(index, device=device)].tolist() == [[x[i].tolist() for i in row] for row in index]
+    assert np.arange(9).reshape(3, 3)[index].shape == (2, 2, 3)
+    assert x[[[i % 3] for i in range(32)]].shape == (32, 1, 3)
+
+
+# Joining and taking apart
 
 
 def test_stack_adds_a_dimension_and_cat_does_not(device):
-    """`cat` joins tensors along a dimension they have; `stack` puts them side by side along a new one, and wants
-    equal shapes.
+    """`torch.cat` joins tensors along a dimension they have. `torch.stack` puts tensors of equal shape side by side
+    along a new dimension.
+
+    To make a batch of single examples write `stack`; to join batches write `cat`, which wants the same sizes in all
+    other dimensions. A shape mismatch raises RuntimeError in both.
 
     https://docs.pytorch.org/docs/stable/generated/torch.stack.html
     """
@@ -1305,9 +1988,10 @@ def test_stack_adds_a_dimension_and_cat_does_not(device):
 
 @pytest.mark.holds("torch>=2.9", otherwise=RuntimeError)
 def test_cat_of_nothing_raises_value_error():
-    """From torch 2.9 on `torch.cat` of an empty list raises ValueError; before, RuntimeError, like `torch.stack`.
+    """From torch 2.9 on `torch.cat` of an empty list raises ValueError; older releases raise RuntimeError, as
+    `torch.stack` does in every release.
 
-    This is how an evaluation ends that saw no batch. `except (RuntimeError, ValueError)` catches all.
+    An evaluation that saw no batch ends like this. `except (RuntimeError, ValueError)` catches both.
 
     https://docs.pytorch.org/docs/stable/generated/torch.cat.html
     """
@@ -1319,6 +2003,25 @@ def test_cat_of_nothing_raises_value_error():
         torch.stack(outputs)
 
 
+def test_cat_skips_an_empty_vector(device):
+    """`torch.cat` skips a tensor of shape (0,), even if the other tensors have more dimensions.
+
+    A loop may therefore start with `rows = torch.tensor([])` and join batches to it. The dtype still counts: joined to
+    an empty float32 tensor, integers become floats. An empty tensor of another shape must fit, and NumPy skips nothing:
+    it raises ValueError.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.cat.html
+    """
+    empty, batch = torch.tensor([], device=device), torch.tensor([[1, 2], [3, 4]], device=device)
+
+    for joined in (torch.cat([empty, batch]), torch.cat([batch, empty], dim=1)):
+        assert (joined.dtype, joined.tolist()) == (torch.float32, [[1, 2], [3, 4]])
+    with pytest.raises(RuntimeError, match="must match except in dimension 0"):
+        torch.cat([empty.reshape(0, 3), batch])
+    with pytest.raises(ValueError, match="number of dimensions"):
+        np.concatenate([np.array([]), np.array([[1, 2], [3, 4]])])
+
+
 @given(
     shape=st.lists(st.integers(1, 3), min_size=1, max_size=2),
     count=st.integers(1, 3),
@@ -1327,8 +2030,10 @@ def test_cat_of_nothing_raises_value_error():
 @example(shape=[2, 1, 3], count=3, dtype=torch.float32)
 @example(shape=[3], count=2, dtype=torch.int64)
 def test_stack_and_cat_agree_with_numpy_for_every_shape(device, shape, count, dtype):
-    """For all shapes and dimensions, cat and stack put the numbers where NumPy does, and chunk and unbind take them
-    apart again.
+    """For tensors of equal shape, `torch.cat` and `torch.stack` put the numbers where NumPy does, along every
+    dimension. `chunk` undoes `cat`, and `unbind` undoes `stack`.
+
+    Tried for up to three tensors of one to three dimensions. NumPy's names are `concatenate` and `stack`.
 
     https://numpy.org/doc/stable/reference/generated/numpy.stack.html
     """
@@ -1345,33 +2050,32 @@ def test_stack_and_cat_agree_with_numpy_for_every_shape(device, shape, count, dt
         assert [part.tolist() for part in stacked.unbind(dim)] == lists
 
 
-def test_capital_t_on_three_dimensions_warns_and_reverses_all(device):
-    """`.T` of a tensor with 3 dimensions reverses all of them and warns; to transpose each matrix of a batch use
-    `.mT`.
+def test_chunk_may_give_fewer_pieces(device):
+    """`x.chunk(4)` may give fewer than 4 pieces: 6 rows give 3 pieces of 2 rows.
 
-    https://docs.pytorch.org/docs/stable/tensors.html
+    `chunk` rounds the size of a piece up. A loop over one piece for each worker then leaves workers without one. Write
+    `x.tensor_split(4)` for exactly 4 pieces, as NumPy's `array_split` gives.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.chunk.html
     """
-    batch = torch.arange(24, device=device).reshape(2, 3, 4)
+    x = torch.arange(6, device=device)
 
-    with pytest.warns(UserWarning, match="dimension other than 2"):
-        reversed_all = batch.T
-
-    assert reversed_all.shape == (4, 3, 2)
-    assert reversed_all.tolist() == batch.permute(2, 1, 0).tolist()
-    assert batch.mT.shape == (2, 4, 3)
-    assert batch.mT.tolist() == batch.transpose(-2, -1).tolist()
-    assert batch[0].T.tolist() == batch[0].mT.tolist() == [[0, 4, 8], [1, 5, 9], [2, 6, 10], [3, 7, 11]]
+    assert [piece.tolist() for piece in x.chunk(4)] == [[0, 1], [2, 3], [4, 5]]
+    assert [piece.tolist() for piece in x.tensor_split(4)] == [[0, 1], [2, 3], [4], [5]]
+    assert [piece.tolist() for piece in np.array_split(np.arange(6), 4)] == [[0, 1], [2, 3], [4], [5]]
+    assert [piece.tolist() for piece in x[:5].chunk(2)] == [[0, 1, 2], [3, 4]]
 
 
-# Reducing and choosing
+# Reducing along a dimension
 
 
 def test_dim_is_the_dimension_that_disappears(device):
-    """`sum(dim=0)` adds up along dimension 0, so that is the one missing in the result; `keepdim=True` leaves it
-    there with size 1.
+    """`x.sum(dim=0)` adds up along dimension 0, so dimension 0 is missing in the result. `keepdim=True` keeps it with
+    size 1.
 
-    For a matrix, dim=0 gives one number a column. Divide rows by their sums with keepdim: without it the shapes do
-    not line up, or, in a square matrix, each column is divided by the sum of a row, without a word.
+    For a matrix `dim=0` gives one number for each column. To divide the rows by their sums write
+    `x / x.sum(dim=1, keepdim=True)`. Without `keepdim` most shapes raise RuntimeError, but a square matrix silently has
+    its columns divided by the sums of the rows, and a single column silently becomes a square.
 
     https://docs.pytorch.org/docs/stable/generated/torch.sum.html
     """
@@ -1389,13 +2093,17 @@ def test_dim_is_the_dimension_that_disappears(device):
     square = torch.tensor([[1.0, 3.0], [2.0, 6.0]], device=device)
     assert (square / square.sum(dim=1)).tolist() == [[0.25, 0.375], [0.5, 0.75]]  # the rows add up to 4 and 8
     assert (square / square.sum(dim=1, keepdim=True)).tolist() == [[0.25, 0.75], [0.25, 0.75]]
+    column = torch.tensor([[1.0], [2.0]], device=device)
+    assert (column / column.sum(dim=1)).tolist() == [[1, 0.5], [2, 1]]
 
 
 @pytest.mark.holds("torch>=2.2", otherwise=TypeError)
 def test_any_and_all_take_several_dims(device):
-    """From torch 2.2 on `all` and `any` take several dimensions at once, as `sum` and `amax` did before.
+    """From torch 2.2 on `all` and `any` take several dimensions at once, `mask.all(dim=(1, 2))`, as `sum` and `amax` do
+    in every release.
 
-    Older releases raise TypeError: flatten first, `mask.flatten(1).all(dim=1)`.
+    Older releases raise TypeError: there write `mask.flatten(1).all(dim=1)`. `max` and `argmax` take one dimension
+    only, because they return a position.
 
     https://docs.pytorch.org/docs/stable/generated/torch.all.html
     """
@@ -1405,6 +2113,11 @@ def test_any_and_all_take_several_dims(device):
     assert mask.any(dim=(1, 2)).tolist() == torch.any(mask, dim=(1, 2)).tolist() == [True, True, False]
     assert mask.all(dim=(0, 2), keepdim=True).tolist() == [[[False], [False]]]
     assert mask.flatten(1).all(dim=1).tolist() == [True, False, False]
+    assert mask.int().sum(dim=(1, 2)).tolist() == [4, 3, 0]
+    assert mask.int().amax(dim=(1, 2)).tolist() == [1, 1, 0]
+    for refused in (torch.max, torch.argmax):
+        with pytest.raises(TypeError, match=r"invalid combination|must be int"):
+            refused(mask.int(), dim=(1, 2))
 
 
 @given(
@@ -1415,7 +2128,12 @@ def test_any_and_all_take_several_dims(device):
 @example(shape=[2, 3, 4], keepdim=True, dtype=torch.float32)
 @example(shape=[4, 3], keepdim=False, dtype=torch.int64)
 def test_reductions_agree_with_numpy_for_every_dim(device, shape, keepdim, dtype):
-    """Sum, maximum and position of the maximum along any dimension are what NumPy gives along that axis.
+    """For whole numbers, `sum`, `amax` and `argmax` along a dimension give what NumPy's `sum`, `max` and `argmax` give
+    along that axis.
+
+    Tried for int64, and for small whole numbers in float32, in up to three dimensions. Sums of fractions are rounded on
+    the way, so their last digits may differ. The maximum along an empty dimension raises in both: IndexError in
+    PyTorch, ValueError in NumPy.
 
     https://numpy.org/doc/stable/reference/generated/numpy.sum.html
     """
@@ -1432,13 +2150,21 @@ def test_reductions_agree_with_numpy_for_every_dim(device, shape, keepdim, dtype
         assert torch.equal(torch.argmax(tensor, dim, keepdim=keepdim), first)
         assert torch.equal(torch.sum(tensor, dim, keepdim=keepdim), total)
         assert first.shape == total.shape
+    with pytest.raises(IndexError, match="non-zero size"):
+        torch.ones(0, 3, device=device).amax(0)
+    with pytest.raises(ValueError, match="zero-size array"):
+        np.ones((0, 3)).max(0)
+
+
+# Where is the largest element?
 
 
 def test_max_along_a_dim_returns_values_and_indices(device):
-    """`max()` is one tensor, `max(dim=...)` a pair of values and indices, and `max(other)` the larger of each two
-    elements.
+    """`x.max()` returns the largest element, `x.max(dim=1)` a pair of values and indices, and `x.max(other)` the larger
+    of each two elements.
 
-    `outputs.max(1)` is a pair, so comparing it with the labels makes no sense: take `.indices`, or `argmax`.
+    `outputs.max(1) == labels` compares a pair with a tensor and is a plain False, whatever the labels are. Write
+    `outputs.max(1).indices == labels` or `outputs.argmax(1) == labels`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.max.html
     """
@@ -1447,6 +2173,9 @@ def test_max_along_a_dim_returns_values_and_indices(device):
     assert (x.max().shape, x.max().item(), torch.max(x).item()) == ((), 9, 9)
     for values, indices in (x.max(dim=1), torch.max(x, 1)):
         assert (values.tolist(), indices.tolist(), indices.dtype) == ([9, 7], [1, 0], torch.int64)
+    labels = torch.tensor([1, 0], device=device)
+    assert (x.max(1) == labels) is False
+    assert (x.max(1).indices == labels).tolist() == (x.argmax(1) == labels).tolist() == [True, True]
     values, indices = x.max(dim=0, keepdim=True)
     assert (values.tolist(), indices.tolist()) == ([[7, 9, 6]], [[1, 0, 1]])
     lowest = x.min(dim=1)
@@ -1456,9 +2185,11 @@ def test_max_along_a_dim_returns_values_and_indices(device):
 
 
 def test_argmax_without_dim_counts_through_all_elements(device):
-    """`argmax()` without `dim` is a single position in the flattened tensor; with `dim=1` there is one for each row.
+    """`x.argmax()` without `dim` returns one position in the flattened tensor. `x.argmax(dim=1)` of a matrix returns
+    one position for each row.
 
-    Forgetting `dim` when turning logits into classes gives one number for the whole batch.
+    If you forget `dim` when you turn logits into classes, you get one number for the whole batch, which broadcasts
+    against the labels without an error. Write `logits.argmax(dim=1)`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.argmax.html
     """
@@ -1467,6 +2198,7 @@ def test_argmax_without_dim_counts_through_all_elements(device):
     assert logits.argmax().item() == torch.argmax(logits).item() == 5
     assert logits.argmax(dim=1).tolist() == torch.argmax(logits, dim=1).tolist() == [1, 2]
     assert logits.argmax(dim=0).tolist() == [1, 0, 1]
+    assert (logits.argmax() == torch.tensor([1, 2], device=device)).tolist() == [False, False]
     assert logits.argmin(dim=1).tolist() == [0, 1]
     for positions in (logits.argmax(dim=1), torch.argmax(logits, dim=1), logits.argmin(dim=1), logits.argmax()):
         assert positions.dtype == torch.int64
@@ -1474,9 +2206,12 @@ def test_argmax_without_dim_counts_through_all_elements(device):
 
 @pytest.mark.holds("torch>=2.2", otherwise=AttributeError)
 def test_unravel_index_finds_the_row_and_column(device):
-    """From torch 2.2 on `torch.unravel_index` turns a position in the flattened tensor into one index a dimension.
+    """From torch 2.2 on `torch.unravel_index` turns a position in the flattened tensor into one index for each
+    dimension.
 
-    In older releases divide by the number of columns: `position // columns` and `position % columns`.
+    In older releases divide by the number of columns: `position // columns` and `position % columns`. The position must
+    be a tensor: `position.item()` raises AttributeError. A position beyond the last element silently starts again at
+    the first, while NumPy raises ValueError.
 
     https://docs.pytorch.org/docs/stable/generated/torch.unravel_index.html
     """
@@ -1488,12 +2223,18 @@ def test_unravel_index_finds_the_row_and_column(device):
     assert [i.tolist() for i in index] == [1, 0]
     assert x[index].item() == x.max().item() == 10
     assert (position.item() // 3, position.item() % 3) == (1, 0)
+    assert [i.item() for i in torch.unravel_index(position + 4, x.shape)] == [0, 1]  # of 6 elements, the eighth
+    with pytest.raises(AttributeError, match="'int' object"):
+        torch.unravel_index(position.item(), x.shape)
+    with pytest.raises(ValueError, match="out of bounds"):
+        np.unravel_index(7, (2, 3))
 
 
 def test_argmax_of_bools_raises():
-    """`argmax` of bools raises RuntimeError on the CPU, where NumPy finds the first True: convert to int first.
+    """`argmax` over several bools raises RuntimeError on the CPU, while NumPy's `argmax` returns the position of the
+    first True.
 
-    `max(dim)` takes bools and gives the position too.
+    Write `mask.int().argmax()`, or `mask.max(dim=0).indices`, which takes bools.
 
     https://docs.pytorch.org/docs/stable/generated/torch.argmax.html
     """
@@ -1510,11 +2251,11 @@ def test_argmax_of_bools_raises():
 @example(length=60, period=1, dtype=torch.int64)
 @example(length=50, period=4, dtype=torch.float32)
 def test_the_first_of_equals_wins_for_every_list(device, length, period, dtype):
-    """Of several equal maxima, `argmax` and `max(dim)` give the first; `sort` promises to keep the order of equals
-    only with `stable=True`.
+    """Of several equal maxima `argmax` and `max(dim)` return the position of the first.
 
-    `topk`, and `sort` without `stable`, promise values with indices that belong to them: which of the equals comes
-    first is left open.
+    `cummax` returns the position of the last so far. `sort` promises to keep equal elements in order only with
+    `stable=True`. `topk` and a plain `sort` promise indices that belong to the values, and leave open which of the
+    equals comes first.
 
     https://docs.pytorch.org/docs/stable/generated/torch.sort.html
     """
@@ -1525,6 +2266,7 @@ def test_the_first_of_equals_wins_for_every_list(device, length, period, dtype):
     assert torch.max(tensor, 0).indices.item() == first
     assert tensor.argmax().item() == tensor.max(0).indices.item() == torch.argmax(tensor, 0).item() == first
     assert tensor.argmin().item() == tensor.min(0).indices.item() == numbers.index(min(numbers))
+    assert tensor.cpu().cummax(0).indices[-1].item() == length - 1 - numbers[::-1].index(max(numbers))
     stable = torch.sort(tensor, stable=True)
     assert stable.indices.tolist() == tensor.sort(stable=True).indices.tolist()
     assert stable.indices.tolist() == sorted(range(len(numbers)), key=numbers.__getitem__)
@@ -1535,30 +2277,50 @@ def test_the_first_of_equals_wins_for_every_list(device, length, period, dtype):
 
 
 def test_nan_wins_every_maximum(device):
-    """A single nan makes the sum, the mean, the maximum and the minimum nan, and `argmax` points at it.
+    """A single nan makes the sum, the mean, the maximum and the minimum of a float tensor nan, and `argmax` and
+    `argmin` return its position.
 
-    That is how a diverged training shows. Look with `isnan`, and select with `~`. On mps `argmax` may overlook a nan.
+    A diverged training shows up as a loss of nan. Find the elements with `x.isnan()`, leave them out with
+    `x[~x.isnan()]`, or add up with `x.nansum()` and `x.nanmean()`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.max.html
     """
     x = torch.tensor([1.0, math.nan, 5.0], device=device)
-
-    for result in (x.sum(), x.mean(), x.max(), x.min(), x.max(dim=0).values, x.min(dim=0).values):
-        assert math.isnan(result.item())
-    assert math.isnan(torch.max(x).item())
-    y = x.cpu()  # for the positions, because of mps
-    assert torch.argmax(y).item() == torch.argmin(y).item() == 1
-    assert y.argmax().item() == y.argmin().item() == y.max(dim=0).indices.item() == 1
-    assert x[~x.isnan()].tolist() == [1, 5]
+    results = [torch.sum, torch.mean, torch.max, torch.min]
+    results += [lambda x: x.max(dim=0).values, lambda x: x.min(dim=0).values]
+    for tensor in (x, *(x.cpu().to(dtype) for dtype in (torch.float16, torch.bfloat16, torch.float64))):
+        assert [math.isnan(result(tensor).item()) for result in results] == [True] * 6
+    for y in (x.cpu(), x.cpu().half(), x.cpu().bfloat16()):  # on the CPU: mps may overlook a nan here
+        assert torch.argmax(y).item() == torch.argmin(y).item() == 1
+        assert y.argmax().item() == y.argmin().item() == y.max(dim=0).indices.item() == 1
+    assert (x[~x.isnan()].tolist(), x.nansum().item(), x.nanmean().item()) == ([1, 5], 6, 3)
 
 
 # Tensors and models
 
 
-def test_layers_take_tensors_only(device):
-    """`Linear` and `ReLU` take tensors only: a list, an array or a number raises TypeError, however well it fits.
+def layers_of_one_argument():
+    """Each layer of torch.nn that can be made without arguments and called with one, by its name."""
+    no_layers = {"Module", "Container", "ModuleList", "ModuleDict", "ParameterList", "ParameterDict", "NLLLoss2d"}
+    layers = {}
+    for name in sorted(set(vars(nn)) - no_layers - {"Transformer"}):
+        if name.startswith("Lazy"):  # it asks for its sizes too, and warns in old releases
+            continue
+        try:
+            layer = getattr(nn, name)()
+            inspect.signature(layer.forward).bind("data")
+        except (TypeError, AttributeError):  # no layer, or one that wants more
+            continue
+        layers[name] = layer
+    return layers
 
-    So it is with nearly every layer, though some (`Flatten`, `BatchNorm1d`) raise AttributeError instead.
+
+def test_layers_take_tensors_only(device):
+    """`nn.Linear` and `nn.ReLU` raise TypeError ("must be Tensor") for a list, a tuple, a NumPy array and a number.
+
+    Write `layer(torch.tensor(data))`. Every layer of `torch.nn` that needs no arguments and takes one input raises for
+    a list, some of them, such as `nn.Flatten`, an AttributeError. The exceptions are `nn.Identity` and an empty
+    `nn.Sequential`, which return what they are given.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html
     """
@@ -1571,16 +2333,22 @@ def test_layers_take_tensors_only(device):
             nn.ReLU()(data)
     with pytest.raises(AttributeError, match="'list' object has no attribute"):
         nn.Flatten()([1.0, 2.0])
+    layers = layers_of_one_argument()
+    assert {"Flatten", "Identity", "ReLU", "Sequential", "Softmax"} <= set(layers)
+    for name in set(layers) - {"Identity", "Sequential"}:
+        with pytest.raises((TypeError, AttributeError), match=r"must be Tensor|no attribute|unsupported operand"):
+            layers[name]([1.0, 2.0])
+    assert layers["Identity"]([1.0, 2.0]) == layers["Sequential"]([1.0, 2.0]) == [1.0, 2.0]
     output = layer(torch.tensor([1.0, 2.0], device=device))
     assert (type(output), output.shape) == (torch.Tensor, (3,))
 
 
 @pytest.mark.myth("all data that goes into or comes out of a model must be tensors")
 def test_a_forward_method_takes_and_returns_anything(device):
-    """The rule is the layers', not the model's: a Module's `forward` takes and returns whatever Python objects you
-    write it for.
+    """The `forward` method that you write for a Module may take and return any Python objects: strings, dicts, keyword
+    arguments, several results.
 
-    Dicts, strings, several arguments: a model may turn them into tensors itself, and hand back more than one thing.
+    Most layers inside it need tensors. The model may make them itself, as here from a string.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
     """
@@ -1602,10 +2370,12 @@ def test_a_forward_method_takes_and_returns_anything(device):
 
 @pytest.mark.holds("torch>=2.9", otherwise=RuntimeError)
 def test_an_integer_beyond_int64_raises_value_error(device):
-    """From torch 2.9 on an integer beyond int64 raises ValueError where a tensor is made of it or written to; before,
-    it raised RuntimeError.
+    """From torch 2.9 on `torch.tensor` of ints without `dtype=` raises ValueError ("Overflow") if one is beyond int64,
+    and so does writing one to an element; older releases raise RuntimeError.
 
-    `except (RuntimeError, ValueError)` catches both.
+    `except (RuntimeError, ValueError)` catches both. Beside a float in the list, or with `dtype=torch.float32`, the int
+    is rounded instead, and `dtype=torch.uint64` holds ints up to 2**64 - 1. `x + 2**63` with an int64 tensor raises
+    nothing and wraps around, and `x.fill_(2**63)` still raises RuntimeError.
 
     https://docs.pytorch.org/docs/stable/generated/torch.tensor.html
     """
@@ -1618,13 +2388,22 @@ def test_an_integer_beyond_int64_raises_value_error(device):
         with pytest.raises(ValueError, match="Overflow"):
             tensor[0] = number
     assert (tensor.dtype, tensor.tolist()) == (torch.int64, [highest, lowest])
+    assert torch.tensor([highest + 1], dtype=torch.float32, device=device).tolist() == [2.0**63]
+    assert torch.tensor([0.5, highest + 1], device=device).tolist() == [0.5, 2.0**63]
+    assert torch.tensor([highest + 1, 2**64 - 1], dtype=torch.uint64).tolist() == [2**63, 2**64 - 1]
+    numbers = torch.tensor([0, 1])  # on the CPU, where alone this was seen
+    assert (numbers + (highest + 1)).tolist() == [lowest, lowest + 1]
+    with pytest.raises(RuntimeError, match="without overflow"):
+        numbers.fill_(highest + 1)
 
 
 @pytest.mark.holds("torch>=2.8", otherwise=RuntimeError)
 def test_gather_takes_int32_positions():
-    """From torch 2.8 on `gather` and `scatter` take positions in int32; before, RuntimeError: only int64 would do.
+    """From torch 2.8 on `gather` and `scatter` take positions in int32 on the CPU; older releases raise RuntimeError
+    ("Expected dtype int64 for index").
 
-    Plain indexing, `index_select` and `nn.Embedding` took int32 before; `take_along_dim` never. `.long()` suits all.
+    Indexing, `index_select` and `nn.Embedding` take int32 in every release, and `take_along_dim` still raises
+    RuntimeError. Write `positions.long()`, which all of them take.
 
     https://docs.pytorch.org/docs/stable/generated/torch.gather.html
     """
@@ -1634,15 +2413,19 @@ def test_gather_takes_int32_positions():
     assert x.gather(1, positions).tolist() == torch.gather(x, 1, positions).tolist() == [[3], [4]]
     assert x.scatter(1, positions, 0).tolist() == [[1, 2, 0], [0, 5, 6]]
     assert x.index_select(0, row).tolist() == x[row].tolist() == [[4, 5, 6]]
+    assert nn.Embedding(2, 3)(row).shape == (1, 3)
     with pytest.raises(RuntimeError, match="should be Long"):
         torch.take_along_dim(x, positions, 1)
+    assert torch.take_along_dim(x, positions.long(), 1).tolist() == [[3], [4]]
 
 
 @pytest.mark.holds("torch>=2.13", otherwise=UserWarning)
 def test_dimensions_have_no_names(device):
-    """From torch 2.13 on named tensors are gone: `names=` is a TypeError, and there is no `refine_names` or `align_to`.
+    """From torch 2.13 on named tensors are gone: `torch.zeros(2, 3, names=("N", "C"))` raises TypeError, and tensors
+    have no `names`, `refine_names` or `align_to`.
 
-    They had always warned that they are experimental. Keep the order of the dimensions in a comment, or use `einsum`.
+    Older releases warn once per process that named tensors are experimental. Write the order of the dimensions in a
+    comment, or use `torch.einsum`, which names them in each call.
 
     https://docs.pytorch.org/docs/2.9/named_tensor.html
     """
@@ -1651,17 +2434,18 @@ def test_dimensions_have_no_names(device):
     assert [hasattr(torch.Tensor, name) for name in ("names", "refine_names", "align_to")] == [False] * 3
 
 
-# The wider unsigned integers stay on the CPU: each device has its own list of what it can do with them.
+# Unsigned integers of more than one byte. On the CPU: each device has its own list of what it can do with them.
 UNSIGNED = ["uint16", "uint32", "uint64"]
 
 
 @pytest.mark.holds("torch>=2.3", otherwise=AttributeError)
 @pytest.mark.parametrize("name", UNSIGNED)
 def test_wide_unsigned_integers_hold_and_multiply(name):
-    """From torch 2.3 on there are uint16, uint32 and uint64, to hold and convert numbers: on the CPU, beyond `==`, `*`,
-    `/`, `sum`, `cat` and plain indexing, there is little.
+    """From torch 2.3 on there are uint16, uint32 and uint64.
 
-    `+`, `<`, `max` and `argmax` raise RuntimeError, and so does a mixture with another integer dtype: convert to int64.
+    On the CPU they can be multiplied, divided with `/`, compared with `==`, added up with `sum` and joined with `cat`,
+    but `+`, `//`, `<`, `max` and `argmax` raise RuntimeError, and so does a mixture with a vector of another integer
+    dtype. Write `x.long()` first: int64 holds every uint16 and uint32; a uint64 from 2**63 on becomes negative.
 
     https://docs.pytorch.org/docs/stable/tensors.html
     """
@@ -1674,8 +2458,11 @@ def test_wide_unsigned_integers_hold_and_multiply(name):
     assert ((tensor / tensor).dtype, (tensor == tensor[0]).tolist()) == (torch.float32, [True, False, False])
     assert (tensor[::2].sum().dtype, tensor[::2].sum().item()) == (torch.int64, 12)
     assert (torch.cat([tensor, tensor[:1]]).tolist(), tensor[::2].long().tolist()) == ([7, highest, 5, 7], [7, 5])
-    refused = [lambda: tensor + tensor, lambda: tensor + 1, lambda: tensor < 6, tensor.max, tensor.argmax]
-    for operation in [*refused, lambda: tensor + tensor.int(), lambda: tensor * tensor.long()]:
+    assert tensor[1].long().item() == (-1 if name == "uint64" else highest)
+    assert (tensor[::2] * torch.tensor(3)).tolist() == [21, 15]
+    refused = [lambda: tensor + tensor, lambda: tensor + 1, lambda: tensor // tensor, lambda: tensor < 6]
+    refused += [tensor.max, tensor.argmax, lambda: tensor + tensor.int(), lambda: tensor * tensor.long()]
+    for operation in refused:
         with pytest.raises(RuntimeError, match=r"not implemented for|Promotion for uint16, uint32, uint64"):
             operation()
 
@@ -1684,9 +2471,9 @@ def test_wide_unsigned_integers_hold_and_multiply(name):
 @pytest.mark.parametrize("name", UNSIGNED)
 def test_wide_unsigned_integers_sort_and_meet_floats(name):
     """From torch 2.4 on uint16, uint32 and uint64 can be sorted on the CPU and compared with `torch.equal`, and with a
-    float they give that float's dtype; in 2.3 all of this raises RuntimeError.
+    float tensor they give the dtype of the float.
 
-    In 2.3, and for what is missing later, convert to int64.
+    In 2.3 these calls raise RuntimeError. In 2.3 convert to int64 first, with `x.long()`.
 
     https://docs.pytorch.org/docs/stable/tensors.html
     """
@@ -1703,18 +2490,29 @@ def test_wide_unsigned_integers_sort_and_meet_floats(name):
 @pytest.mark.holds("torch>=2.10", otherwise=(AttributeError, RuntimeError))
 @pytest.mark.parametrize("name", UNSIGNED)
 def test_wide_unsigned_integers_take_a_mask(name):
-    """From torch 2.10 on a mask or a list of positions selects from uint16, uint32 and uint64 on the CPU too; before,
-    it raised RuntimeError, and only `tensor[2]` and slices worked.
+    """From torch 2.10 on `x[mask]` and `x[[0, 2]]` select from uint16, uint32 and uint64 on the CPU; older releases
+    raise RuntimeError.
+
+    `x[2]` and slices work in every release that has the dtypes. In older releases write `x.long()[mask].to(x.dtype)`:
+    without `.to`, a uint64 from 2**63 on is negative.
 
     https://docs.pytorch.org/docs/stable/tensors.html
     """
     tensor = torch.tensor([7, 3, 9, 5], dtype=getattr(torch, name))
 
+    assert (tensor[2].item(), tensor[1:3].tolist()) == (9, [3, 9])
+    assert tensor.long()[torch.tensor([True, False, True, False])].to(tensor.dtype).tolist() == [7, 9]
+
     for selected in (tensor[torch.tensor([True, False, True, False])], tensor[[0, 2]], tensor[torch.tensor([0, 2])]):
         assert (selected.dtype, selected.tolist()) == (tensor.dtype, [7, 9])
 
+    large = torch.tensor([-1, 5]).to(torch.uint64)
+    mask = torch.tensor([True, False])
+    assert (large[mask].item(), large.long()[mask].item()) == (2**64 - 1, -1)
+    assert large.long()[mask].to(large.dtype).item() == 2**64 - 1
 
-# What half precision can do, and since when. On the CPU: a GPU could do all of this before.
+
+# What half precision can do on the CPU, and since when
 HALF = torch.tensor([[1.0, 2.0], [-3.0, 0.5]], dtype=torch.float16)
 
 
@@ -1752,7 +2550,10 @@ AVERAGES = {
 
 
 def test_float16_adds_and_multiplies_on_the_cpu():
-    """Plain arithmetic, sums, means, maxima and sorting of float16 work on the CPU in every release.
+    """`+`, `-`, `*`, `/`, `**`, `sum`, `mean`, `std`, `max` and `sort` of float16 work on the CPU in every release.
+
+    Each operation rounds its result to float16, which has eleven bits and ends at 65504. Convert to float32 with
+    `x.float()` before you add up many numbers.
 
     https://docs.pytorch.org/docs/stable/tensors.html
     """
@@ -1760,15 +2561,17 @@ def test_float16_adds_and_multiplies_on_the_cpu():
     functions += [lambda x: x + x[0], lambda x: x - x[0], lambda x: x * x[1], lambda x: x / x[1], lambda x: x**2]
 
     assert [agrees_with_float32(function, HALF) for function in functions] == [True] * 11
+    assert (torch.finfo(torch.float16).eps, torch.finfo(torch.float16).max) == (2**-10, 65504)
+    assert torch.tensor(2.0**11 + 1, dtype=torch.float16).item() == 2**11
 
 
 @pytest.mark.holds("torch>=2.1", otherwise=RuntimeError)
 @pytest.mark.parametrize("name", ELEMENTWISE)
 def test_float16_has_functions_on_the_cpu(name):
-    """From torch 2.1 on `exp`, `tanh`, `clamp`, `round` and the activations take float16 on the CPU too; 2.0 raises
-    RuntimeError, "not implemented for 'Half'".
+    """From torch 2.1 on `exp`, `round`, `clamp`, `relu`, `sigmoid`, `tanh` and `gelu` take float16 on the CPU; torch
+    2.0 raises RuntimeError ("not implemented for 'Half'").
 
-    bfloat16 and, on a GPU, float16 had them before.
+    In torch 2.0 write `x.bfloat16()` or `x.float()` first.
 
     https://docs.pytorch.org/docs/stable/tensors.html
     """
@@ -1778,10 +2581,10 @@ def test_float16_has_functions_on_the_cpu(name):
 @pytest.mark.holds("torch>=2.2", otherwise=RuntimeError)
 @pytest.mark.parametrize("name", PRODUCTS)
 def test_float16_has_matrix_products_on_the_cpu(name):
-    """From torch 2.2 on matrix products, convolutions, `cumsum` and `topk` take float16 on the CPU too: many models run
-    in it; 2.0 and 2.1 raise RuntimeError, "not implemented for 'Half'".
+    """From torch 2.2 on `matmul`, `linear`, `conv2d`, `max_pool2d`, `cumsum` and `topk` take float16 on the CPU; torch
+    2.0 and 2.1 raise RuntimeError ("not implemented for 'Half'").
 
-    Code for all releases converts a model to float32, or to bfloat16, where it runs on the CPU.
+    A float16 model from a GPU fails like this on an old CPU release. Write `model.float()` or `model.bfloat16()` there.
 
     https://docs.pytorch.org/docs/stable/generated/torch.matmul.html
     """
@@ -1791,18 +2594,28 @@ def test_float16_has_matrix_products_on_the_cpu(name):
 @pytest.mark.holds("torch>=2.3", otherwise=RuntimeError)
 @pytest.mark.parametrize("name", AVERAGES)
 def test_float16_has_layer_norm_on_the_cpu(name):
-    """From torch 2.3 on `layer_norm`, so any transformer, `avg_pool2d` and bilinear `interpolate` take float16 on the
-    CPU; before, RuntimeError.
+    """From torch 2.3 on `layer_norm`, `avg_pool2d` and bilinear `interpolate` (without `antialias=True`) take float16
+    on the CPU; older releases raise RuntimeError.
+
+    A transformer with `nn.LayerNorm` therefore needs torch 2.3 to run in float16 on the CPU, or `model.bfloat16()`.
+    Bilinear `interpolate` with `antialias=True` still raises, for bfloat16 too: give it `image.float()`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.layer_norm.html
     """
     assert agrees_with_float32(AVERAGES[name], HALF)
+    for image in (torch.ones(1, 1, 4, 4).half(), torch.ones(1, 1, 4, 4).bfloat16()):
+        with pytest.raises(RuntimeError, match="not implemented for"):
+            F.interpolate(image, size=2, mode="bilinear", antialias=True)
+        assert F.interpolate(image.float(), size=2, mode="bilinear", antialias=True).shape == (1, 1, 2, 2)
 
 
 def test_bfloat16_computes_on_the_cpu():
-    """bfloat16 computes on the CPU in every release: what float16 learnt there in torch 2.1 to 2.3, it did in 2.0.
+    """What float16 learnt on the CPU in torch 2.1, 2.2 and 2.3 (`exp`, `matmul`, `conv2d`, `layer_norm` and the others
+    of the notes above), bfloat16 does in every release.
 
-    It has the range of float32, and eight bits to be precise with.
+    bfloat16 reaches as far as float32, 3e38, where float16 ends at 65504, but has three bits fewer than float16: next
+    to 1 its steps are 1/128. Linear algebra stays out of reach of both: `torch.linalg.svd` raises RuntimeError, so
+    convert to float32.
 
     https://docs.pytorch.org/docs/stable/tensors.html
     """
@@ -1811,40 +2624,54 @@ def test_bfloat16_computes_on_the_cpu():
     found = {name: agrees_with_float32(function, HALF.bfloat16()) for name, function in functions.items()}
 
     assert found == dict.fromkeys(functions, True)
+    assert torch.finfo(torch.bfloat16).max > 3e38 > torch.finfo(torch.float16).max == 65504
+    assert (torch.finfo(torch.bfloat16).eps, torch.finfo(torch.float16).eps) == (1 / 128, 1 / 1024)
+    for dtype in (torch.float16, torch.bfloat16):
+        with pytest.raises(RuntimeError, match="not implemented for"):
+            torch.linalg.svd(HALF.to(dtype))
+
+
+# Numbers of one byte: float8
 
 
 @pytest.mark.holds("torch>=2.1", otherwise=AttributeError)
-@pytest.mark.parametrize(("name", "rounded"), [("float8_e4m3fn", 1.125), ("float8_e5m2", 1.25)])
-def test_float8_is_for_storing(name, rounded):
-    """From torch 2.1 on there are float8 dtypes, of one byte a number and 3 or 2 bits to be precise with: they convert,
-    and that is about all.
+@pytest.mark.parametrize(("name", "step"), [("float8_e4m3fn", 1 / 8), ("float8_e5m2", 1 / 4)])
+def test_float8_is_for_storing(name, step):
+    """From torch 2.1 on `torch.float8_e4m3fn` and `torch.float8_e5m2` store a number in one byte.
 
-    `+`, `sum` and a mixture with another dtype raise RuntimeError: convert to float32 to compute.
+    On the CPU `+`, `-`, `/`, `<`, `sum` and `max` of them raise RuntimeError, and so does a mixture with another dtype.
+    Write `x.float()` before you compute. Between 1 and 2 the steps are 1/8 in float8_e4m3fn and 1/4 in float8_e5m2.
+    Later releases have other float8 dtypes.
 
     https://docs.pytorch.org/docs/stable/tensors.html
     """
     dtype = getattr(torch, name)  # on the CPU: not every accelerator has it
-    tensor = torch.tensor([0.5, 1.15625, -3.0]).to(dtype)
+    tensor = torch.tensor([0.5, 1 + step, 1 + step * 1.25, -3.0]).to(dtype)
 
     assert (tensor.dtype, tensor.element_size()) == (dtype, 1)
-    assert tensor.float().tolist() == [0.5, rounded, -3]
-    for operation in (lambda: tensor + tensor, tensor.sum, lambda: tensor + torch.ones(3)):
-        with pytest.raises(RuntimeError):
+    assert tensor.float().tolist() == [0.5, 1 + step, 1 + step, -3]
+    refused = [lambda: tensor + tensor, lambda: tensor - tensor, lambda: tensor / tensor, lambda: tensor < tensor]
+    mixed = [lambda: tensor + torch.ones(4), lambda: tensor * torch.ones(4).half(), lambda: tensor + torch.arange(4)]
+    for operation in [*refused, *mixed, tensor.sum, tensor.max]:
+        with pytest.raises(RuntimeError, match=r"not implemented for|Promotion for Float8"):
             operation()
 
 
 @pytest.mark.holds("torch>=2.13", otherwise=(AssertionError, AttributeError))
 def test_float8_e4m3fn_stops_at_448():
-    """From torch 2.13 on what is too large for float8_e4m3fn becomes 448, its largest number, when it is converted on
-    the CPU; before, it became nan.
+    """From torch 2.13 on a float32 that is too large for float8_e4m3fn, inf included, becomes 448 on the CPU, the
+    largest number of that dtype; in older releases 500 becomes nan.
 
-    float8_e5m2 goes up to 57344 and has an inf for the rest, in every release since 2.1. Clamp before converting, and
-    the releases agree.
+    nan stays nan. float8_e5m2 goes up to 57344, and 1e9 becomes inf there. Write `x.clamp(-448, 448)` before you
+    convert: then every release gives the same numbers.
 
     https://docs.pytorch.org/docs/stable/type_info.html
     """
-    large = torch.tensor([448.0, 500.0, -1e9])
+    large = torch.tensor([448.0, 500.0, -1e9, math.inf])
 
-    assert large.to(torch.float8_e4m3fn).float().tolist() == [448, 448, -448]
-    assert (large * 256).to(torch.float8_e5m2).float().tolist() == [math.inf, math.inf, -math.inf]
-    assert large.clamp(-448, 448).to(torch.float8_e4m3fn).float().tolist() == [448, 448, -448]
+    assert large.to(torch.float8_e4m3fn).float().tolist() == [448, 448, -448, 448]
+    assert torch.tensor(math.nan).to(torch.float8_e4m3fn).float().isnan().item() is True
+    assert torch.finfo(torch.float8_e4m3fn).max == 448
+    assert torch.finfo(torch.float8_e5m2).max == 57344
+    assert large.to(torch.float8_e5m2).float().tolist() == [448, 512, -math.inf, math.inf]
+    assert large.clamp(-448, 448).to(torch.float8_e4m3fn).float().tolist() == [448, 448, -448, 448]

@@ -1,13 +1,16 @@
 """Device-agnostic code: the same script on a laptop and on a GPU.
 
-Every tensor lives on one device, and most operations want all their tensors on the same one. Code is device agnostic
-when the device is chosen in one place and everything else follows. Where this machine has no accelerator, `meta` is the
-second device here: a real PyTorch device that knows shapes and dtypes and holds no numbers.
+After this section you can choose a device in one place, make and move tensors and models so that everything else
+follows, read the error of two tensors on different devices, load on one machine what was saved on another, and handle
+"out of memory". Every tensor lives on one device, and most operations want all their tensors on the same one. On a
+machine without an accelerator, `meta` is the second device here: a real PyTorch device that knows shapes and dtypes and
+holds no numbers.
 """
 
 import contextlib
 import io
 import operator
+import pickle
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 
@@ -22,14 +25,15 @@ from torch.utils.data import DataLoader, TensorDataset
 CPU = torch.device("cpu")
 
 
-# Choosing a device
+# Choosing a device: is there a GPU?
 
 
 def test_the_classic_line_finds_a_device_that_works():
-    """`"cuda" if torch.cuda.is_available() else "cpu"` names CUDA where torch sees a GPU, and the CPU elsewhere.
+    """`"cuda" if torch.cuda.is_available() else "cpu"` gives "cuda" if torch sees a CUDA GPU, and "cpu" if it sees
+    none.
 
-    That it computes, only a computation shows: torch also sees a GPU that this build has no kernels for. The line
-    overlooks Apple's mps and Intel's xpu, which `torch.accelerator` finds.
+    Compute something on the device before you rely on it: torch also sees a GPU that this build has no kernels for. The
+    line does not ask for Apple's mps or Intel's xpu; the notes below do.
 
     https://docs.pytorch.org/docs/stable/notes/cuda.html
     """
@@ -43,10 +47,11 @@ def test_the_classic_line_finds_a_device_that_works():
 
 @pytest.mark.holds("torch>=2.6", otherwise=AttributeError)
 def test_the_modern_line_finds_any_accelerator():
-    """From torch 2.6 on `torch.accelerator.current_accelerator()` names whichever accelerator there is, where
-    `torch.accelerator.is_available()`; before, ask for each kind.
+    """From torch 2.6 on, `torch.accelerator.current_accelerator()` names the accelerator of this machine if
+    `torch.accelerator.is_available()` is True.
 
-    Ask whether before asking which: a CUDA build can name cuda on a machine without a GPU.
+    Call `is_available()` first: a CUDA build can name `cuda` on a machine without a GPU. Before torch 2.6, ask
+    `torch.cuda.is_available()` and `torch.backends.mps.is_available()` one after the other.
 
     https://docs.pytorch.org/docs/stable/accelerator.html
     """
@@ -61,8 +66,11 @@ def test_the_modern_line_finds_any_accelerator():
 
 @pytest.mark.holds("torch>=2.7", otherwise=(AttributeError, TypeError))
 def test_current_accelerator_can_check_for_itself():
-    """From torch 2.7 on `current_accelerator(check_available=True)` is None exactly where no accelerator is available;
-    in 2.6, ask `is_available()` first.
+    """From torch 2.7 on, `torch.accelerator.current_accelerator(check_available=True)` returns None if and only if no
+    accelerator is available.
+
+    That makes one line of two: `device = torch.accelerator.current_accelerator(check_available=True) or "cpu"`. In
+    torch 2.6, call `torch.accelerator.is_available()` first.
 
     https://docs.pytorch.org/docs/stable/generated/torch.accelerator.current_accelerator.html
     """
@@ -75,11 +83,11 @@ def test_current_accelerator_can_check_for_itself():
 @pytest.mark.myth("torch.accelerator.current_accelerator() is None on a machine without a GPU")
 @pytest.mark.holds("torch>=2.7", otherwise=(AttributeError, TypeError))
 def test_current_accelerator_tells_what_the_build_is_for():
-    """From torch 2.7 on `current_accelerator()` names what this torch was built for: `cuda` in every CUDA build, on a
+    """From torch 2.7 on, `torch.accelerator.current_accelerator()` returns `cuda` if torch was built with CUDA, on a
     machine without a GPU too.
 
-    In 2.6 it raised there. `.to(torch.accelerator.current_accelerator())` without a question first works on the laptop
-    with a CPU build and fails on the one with the default build of pip.
+    `.to(torch.accelerator.current_accelerator())` without a check leaves a tensor on the CPU in a CPU build, and raises
+    on a laptop without a GPU in a CUDA build. Pass `check_available=True`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.accelerator.current_accelerator.html
     """
@@ -90,31 +98,49 @@ def test_current_accelerator_tells_what_the_build_is_for():
     assert torch.accelerator.current_accelerator() == named
 
 
-@pytest.mark.parametrize(
-    "ask",
-    [
-        pytest.param(lambda: torch.ones(2, device="cuda:99"), id="device="),
-        pytest.param(lambda: torch.ones(2).to("cuda:99"), id="Tensor.to"),
-        pytest.param(lambda: nn.Linear(2, 1).to("cuda:99"), id="Module.to"),
-    ],
-)
-def test_a_device_that_is_not_there_raises_when_it_is_used(ask):
-    """`torch.device("cuda:99")` is only a name and always works; putting something there raises where there is
-    no such GPU.
+@pytest.mark.holds("torch>=2.3", otherwise=AttributeError)
+def test_every_build_can_be_asked_for_an_intel_gpu():
+    """From torch 2.3 on, `torch.xpu.is_available()` returns False in a build or on a machine without Intel GPU, as
+    `torch.cuda.is_available()` does without CUDA GPU.
 
-    The exception is an AssertionError in a build without CUDA and a RuntimeError in one with it: catch both, or
-    better, ask first.
+    A chain of `if torch.cuda.is_available()` and `elif torch.xpu.is_available()` therefore runs everywhere. In older
+    releases a build that was not Intel's had no `torch.xpu` and raised AttributeError.
 
-    https://docs.pytorch.org/docs/stable/tensor_attributes.html
+    https://docs.pytorch.org/docs/stable/xpu.html
     """
-    assert torch.device("cuda:99").index == 99
+    assert torch.xpu.is_available() is (torch.xpu.device_count() > 0)
+    assert torch.cuda.is_available() is (torch.cuda.device_count() > 0)
 
-    with pytest.raises((AssertionError, RuntimeError), match=r"(?i)cuda|nvidia|hip|device index"):
-        ask()
+
+@pytest.mark.holds("torch>=2.4", otherwise=AttributeError)
+def test_get_device_module_finds_the_module_of_a_device(device):
+    """From torch 2.4 on, `torch.get_device_module(device)` returns `torch.cpu` for the CPU, `torch.cuda` for a CUDA
+    device and `torch.mps` for mps.
+
+    `torch.get_device_module(device).synchronize()` waits for the current GPU and needs no `if`. The device `meta` has
+    no such module: for `meta` the call raises RuntimeError.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.get_device_module.html
+    """
+    module = torch.get_device_module(device)
+
+    assert module is torch.get_device_module(device.type) is getattr(torch, device.type)
+    assert torch.get_device_module("cuda") is torch.cuda
+    assert torch.get_device_module("mps") is torch.mps
+    assert module.synchronize() is None
+    with pytest.raises(RuntimeError, match="meta"):
+        torch.get_device_module("meta")
+
+
+# Naming a device: what is "cuda:0"?
 
 
 def test_names_of_devices():
-    """A `torch.device` is a type and perhaps an index: equal when both are equal, so `cuda` is not `cuda:0`.
+    """A `torch.device` has a type and an optional index, and two devices are equal if both type and index are equal:
+    `torch.device("cuda")` is not equal to `torch.device("cuda:0")`.
+
+    Compare `device.type` to ask for the kind of device. A name that torch does not know, "gpu" or "CUDA" in capitals
+    for example, raises RuntimeError.
 
     https://docs.pytorch.org/docs/stable/tensor_attributes.html
     """
@@ -130,38 +156,28 @@ def test_names_of_devices():
             torch.device(name)
 
 
-@given(type=st.sampled_from(["cpu", "cuda", "mps", "xpu", "meta"]), index=st.none() | st.integers(0, 100))
-def test_a_device_is_its_name_for_every_name(type, index):
-    """For every type and index, the device made from the parts is the device made from its text, and its text
-    is its name.
-
-    https://docs.pytorch.org/docs/stable/tensor_attributes.html
-    """
-    name = type if index is None else f"{type}:{index}"
-    device = torch.device(name)
-
-    assert (device.type, device.index, str(device)) == (type, index, name)
-    assert device == (torch.device(type) if index is None else torch.device(type, index))
-    assert device != torch.device(type, 101)
-    assert hash(device) == hash(torch.device(name))
-
-
 def test_a_device_never_equals_a_string(device):
-    """`tensor.device == "cuda"` is False even on a GPU: compare `tensor.device.type`, or with a `torch.device`.
+    """`tensor.device == "cuda"` is False, on a GPU too: a `torch.device` never equals the string of its name.
+
+    An `if tensor.device == "cuda":` never runs and never complains. Write `tensor.device.type == "cuda"`, or compare
+    with a `torch.device`.
 
     https://docs.pytorch.org/docs/stable/tensor_attributes.html
     """
     tensor = torch.ones(2, device=device)
 
     assert (tensor.device == str(device)) is False
+    assert (tensor.device == device.type) is False
     assert tensor.device == device
     assert tensor.device.type == str(device).partition(":")[0]
     assert tensor.is_cuda == (device.type == "cuda")
 
 
 def test_on_an_accelerator_every_tensor_has_an_index(accelerator):
-    """A tensor made on plain `cuda` reports the index of the current device, `cuda:0` unless you chose another, so it
-    is not on the device `cuda` when the two are compared.
+    """A tensor made with `device="cuda"` is on the current CUDA device and reports its index: `tensor.device` is
+    `cuda:0` unless another device was made current, and is not equal to `torch.device("cuda")`.
+
+    mps and xpu do the same. Compare `tensor.device.type`, or two tensors with each other.
 
     https://docs.pytorch.org/docs/stable/tensor_attributes.html
     """
@@ -175,38 +191,36 @@ def test_on_an_accelerator_every_tensor_has_an_index(accelerator):
     assert tensor.device.type == plain.type
 
 
-@pytest.mark.holds("torch>=2.3", otherwise=AttributeError)
-def test_every_build_can_be_asked_for_an_intel_gpu():
-    """From torch 2.3 on `torch.xpu` is there in every build, and `torch.xpu.is_available()` is False where there is no
-    such GPU, as `torch.cuda.is_available()` is.
+@pytest.mark.parametrize(
+    "ask",
+    [
+        pytest.param(lambda: torch.ones(2, device="cuda:99"), id="device="),
+        pytest.param(lambda: torch.ones(2).to("cuda:99"), id="Tensor.to"),
+        pytest.param(lambda: nn.Linear(2, 1).to("cuda:99"), id="Module.to"),
+    ],
+)
+def test_a_device_that_is_not_there_raises_when_it_is_used(ask):
+    """`torch.device("cuda:99")` is only a name and raises nothing; making a tensor there or moving one there raises if
+    the machine has no such GPU.
 
-    Before, `elif torch.xpu.is_available()` raised AttributeError in builds that were not Intel's.
+    For `device="cuda:99"` and `.to("cuda:99")` the exception is an AssertionError ("Torch not compiled with CUDA
+    enabled") in a build without CUDA, and a RuntimeError in one with it. Ask `torch.cuda.is_available()` first: a model
+    without parameters "moves" to any name.
 
-    https://docs.pytorch.org/docs/stable/xpu.html
+    https://docs.pytorch.org/docs/stable/tensor_attributes.html
     """
-    assert torch.xpu.is_available() is (torch.xpu.device_count() > 0)
-    assert torch.cuda.is_available() is (torch.cuda.device_count() > 0)
+    assert torch.device("cuda:99").index == 99
+
+    with pytest.raises((AssertionError, RuntimeError), match=r"(?i)cuda|nvidia|hip|device index") as caught:
+        ask()
+    built_for_gpus = torch.version.cuda is not None or torch.version.hip is not None
+    assert isinstance(caught.value, RuntimeError if built_for_gpus else AssertionError)
+
+    layer = nn.ReLU()  # has no tensor to move
+    assert layer.to("cuda:99") is layer
 
 
-@pytest.mark.holds("torch>=2.4", otherwise=AttributeError)
-def test_get_device_module_finds_the_module_of_a_device(device):
-    """From torch 2.4 on `torch.get_device_module(device)` is the module of its type: `torch.cpu`, `torch.cuda`,
-    `torch.mps`.
-
-    So `torch.get_device_module(device).synchronize()` needs no `if`. In releases before, write `getattr(torch,
-    device.type)`.
-
-    https://docs.pytorch.org/docs/stable/generated/torch.get_device_module.html
-    """
-    module = torch.get_device_module(device)
-
-    assert module is getattr(torch, device.type)
-    assert torch.get_device_module(device.type) is module
-    assert torch.get_device_module("cuda") is torch.cuda
-    assert module.synchronize() is None
-
-
-# Making tensors somewhere
+# Making tensors and layers on a device
 
 
 @pytest.mark.parametrize(
@@ -229,10 +243,12 @@ def test_get_device_module_finds_the_module_of_a_device(device):
     ],
 )
 def test_what_is_made_goes_to_the_cpu_unless_told(make, device_pair):
-    """Tensors and layers are made on the CPU by default, and on any device with `device=`, given as a device or
-    as its name.
+    """`torch.tensor` of numbers, `zeros`, `ones`, `full`, `empty`, `arange`, `linspace`, `eye`, `rand`, `randn`,
+    `randint`, `as_tensor` of an array, `nn.Linear` and `nn.BatchNorm1d` make their tensors on the CPU by default, and
+    on another device with `device=`, given as a `torch.device` or as its name.
 
-    To make a thing where it is needed saves the copy that `.to` makes.
+    Making a tensor where it is needed saves the copy that `.to` makes. `torch.tensor(x)` of a tensor `x` warns and
+    stays on the device of `x`. ReLU has no tensor to place: `nn.ReLU(device=device)` raises TypeError.
 
     https://docs.pytorch.org/docs/stable/tensor_attributes.html
     """
@@ -241,13 +257,20 @@ def test_what_is_made_goes_to_the_cpu_unless_told(make, device_pair):
     assert make().device == CPU
     assert make(device=elsewhere).device == elsewhere
     assert make(device=str(elsewhere)).device == elsewhere
+    with pytest.raises(TypeError, match="device"):
+        nn.ReLU(device=elsewhere)
+    with pytest.warns(UserWarning, match="copy construct"):
+        assert torch.tensor(torch.ones(2, device=elsewhere)).device == elsewhere
 
 
 def test_like_and_new_follow_their_source(device_pair):
-    """`zeros_like(source)`, `source.new_zeros(...)` and their kin take the device and the dtype of the source.
+    """`torch.zeros_like(source)`, `ones_like`, `empty_like`, `full_like`, `rand_like`, `randn_like` and the methods
+    `source.new_zeros`, `new_ones`, `new_empty`, `new_full` and, for a list, `new_tensor` take the device and the dtype
+    of `source`.
 
-    Device-agnostic functions make what they need from what they were given; `torch.zeros(source.shape)` is on
-    the CPU again.
+    Write device-agnostic functions with them: each tensor is made from what the function was given. The call
+    `torch.zeros(source.shape)` makes a tensor on the CPU by default, whatever the device of `source`. Do not give
+    `new_tensor` a tensor: in some releases the result stays on the device of that tensor.
 
     https://docs.pytorch.org/docs/stable/generated/torch.zeros_like.html
     """
@@ -267,9 +290,62 @@ def test_like_and_new_follow_their_source(device_pair):
     assert torch.zeros(source.shape).device == CPU
 
 
+def test_like_and_new_cut_fractions_for_an_integer_source(device):
+    """`torch.full_like(labels, 0.5)` and `labels.new_tensor([1.5])` give 0 and 1 silently if `labels` has dtype int64:
+    the fraction is cut off.
+
+    Class labels are int64, so a mask or a weight made from them loses its decimals. Pass `dtype=torch.float32`, or make
+    it from a floating-point tensor. On the CPU, `torch.rand_like(labels)` raises instead.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.full_like.html
+    """
+    labels = torch.tensor([2, 0], device=device)
+
+    full, new = torch.full_like(labels, 0.5), labels.new_tensor([1.5])
+
+    assert (full.tolist(), full.dtype) == ([0, 0], torch.int64)
+    assert (new.tolist(), new.dtype) == ([1], torch.int64)
+    assert torch.full_like(labels, 0.5, dtype=torch.float32).tolist() == [0.5, 0.5]
+    with pytest.raises(RuntimeError, match="not implemented"):
+        torch.rand_like(labels.cpu())
+
+
+def test_a_tensor_made_in_forward_stays_on_the_cpu(device_pair):
+    """A model whose `forward` computes `x + torch.ones(3)` raises RuntimeError after the model and its input moved to
+    another device: `torch.ones(3)` is made on the CPU by default.
+
+    Make the tensor from the input, with `torch.zeros_like(x)` or `torch.zeros(n, device=x.device)`, or keep it in the
+    model with `register_buffer`. Inside `with torch.device(device):` the model works, which hides the mistake.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.zeros_like.html
+    """
+    _, elsewhere = device_pair
+    x = torch.ones(3, device=elsewhere)
+
+    class Shifted(nn.Module):
+        def forward(self, x):
+            return x + torch.ones(3)
+
+    class Agnostic(nn.Module):
+        def forward(self, x):
+            return x + torch.ones(3, device=x.device)
+
+    with pytest.raises(RuntimeError, match="device"):
+        Shifted().to(elsewhere)(x)
+    with torch.device(elsewhere):
+        assert Shifted()(x).device == elsewhere
+    assert Agnostic().to(elsewhere)(x).device == elsewhere
+
+
+# A default device: where does a tensor go without `device=`?
+
+
 def test_with_torch_device_makes_things_there(device_pair):
-    """Inside `with torch.device(...)` new tensors and layers go there; `from_numpy`, `torch.Tensor` and what
-    exists already do not.
+    """Inside `with torch.device(device):` the functions `torch.ones`, `tensor`, `arange`, `rand` and `as_tensor` of an
+    array make their tensors on `device`, and `nn.Linear` its parameters.
+
+    `device="cpu"` in a call wins over the block. A tensor made before the block keeps its device, and `tensor + 1` and
+    `zeros_like(tensor)` stay with it.
 
     https://docs.pytorch.org/docs/stable/generated/torch.set_default_device.html
     """
@@ -279,17 +355,70 @@ def test_with_torch_device_makes_things_there(device_pair):
     with torch.device(elsewhere):
         follow = [torch.ones(2), torch.tensor([1.0]), torch.arange(2), torch.rand(2), torch.as_tensor(array)]
         follow += nn.Linear(2, 1).parameters()
-        stay = [torch.from_numpy(array), torch.Tensor([1.0, 2.0]), tensor, tensor + 1, torch.zeros_like(tensor)]
-        stay += [torch.ones(2, device="cpu")]  # what is said outright wins
+        stay = [torch.ones(2, device="cpu"), tensor, tensor + 1, torch.zeros_like(tensor)]
 
     assert {made.device for made in follow} == {elsewhere}
     assert {made.device for made in stay} == {CPU}
     assert torch.ones(2).device == CPU
 
 
+@pytest.mark.myth("every new tensor inside `with torch.device(...)` is on that device")
+def test_with_torch_device_is_overlooked_by_some(device_pair):
+    """Inside `with torch.device(device):` the functions `torch.from_numpy`, `frombuffer`, `from_dlpack`,
+    `torch.Tensor`, `torch.FloatTensor`, `torch.load` and `torch.normal(0.0, 1.0, size)` still give tensors on the CPU.
+
+    Write `torch.as_tensor(array)` for `from_numpy`, `torch.tensor(numbers, dtype=torch.float32)` for `torch.Tensor`,
+    `torch.randn` for `torch.normal`, and `map_location=` for `torch.load`. Without `dtype=`, `torch.tensor([1, 2])` is
+    int64.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.set_default_device.html
+    """
+    _, elsewhere = device_pair
+    array = np.ones(2, np.float32)
+    file = io.BytesIO()
+    torch.save(torch.ones(2), file)
+    file.seek(0)
+
+    with torch.device(elsewhere):
+        stay = [
+            torch.from_numpy(array),
+            torch.frombuffer(bytearray(8), dtype=torch.float32),
+            torch.from_dlpack(array),
+            torch.Tensor([1.0, 2.0]),
+            torch.FloatTensor([1.0, 2.0]),
+            torch.load(file),
+            torch.normal(0.0, 1.0, (2,)),
+        ]
+
+    assert {made.device for made in stay} == {CPU}
+    assert (torch.Tensor([1, 2]).dtype, torch.tensor([1, 2]).dtype) == (torch.float32, torch.int64)
+
+
+def test_as_tensor_moves_a_tensor_to_the_default_device(device_pair):
+    """Inside `with torch.device(device):` the call `torch.as_tensor(tensor)` returns a copy on `device` if `tensor`
+    is on another device, though outside the block `torch.as_tensor(tensor)` returns `tensor` itself.
+
+    A function that begins with `x = torch.as_tensor(x)` thus moves its input if somebody set a default device. Write
+    `torch.as_tensor(x, device=x.device)` to leave a tensor where it is.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.as_tensor.html
+    """
+    _, elsewhere = device_pair
+    tensor = torch.ones(2)
+
+    assert torch.as_tensor(tensor) is tensor
+    with torch.device(elsewhere):
+        assert torch.as_tensor(tensor).device == elsewhere
+        assert torch.as_tensor(tensor, device=tensor.device) is tensor
+    with torch.device("cpu"):
+        assert torch.as_tensor(tensor) is tensor
+
+
 def test_with_torch_device_ends_with_its_block(device_pair):
-    """`with torch.device(...)` can be nested, the innermost counts, and an exception ends it as well as the end
-    of the block.
+    """`with torch.device(...)` blocks can be nested: the innermost one counts, and the end of a block or an exception
+    brings back the device of the block around it.
+
+    Nothing is left behind for the next test or cell, unlike after `torch.set_default_device`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.set_default_device.html
     """
@@ -300,19 +429,23 @@ def test_with_torch_device_ends_with_its_block(device_pair):
         with torch.device("cpu"):
             places.append(torch.ones(2).device)
         places.append(torch.ones(2).device)
+        with pytest.raises(KeyError, match="oops"), torch.device("cpu"):
+            raise KeyError("oops")
+        places.append(torch.ones(2).device)
     places.append(torch.ones(2).device)
     with pytest.raises(KeyError, match="oops"), torch.device(elsewhere):
         raise KeyError("oops")
     places.append(torch.ones(2).device)
 
-    assert places == [CPU, elsewhere, CPU, CPU]
+    assert places == [CPU, elsewhere, elsewhere, CPU, CPU]
 
 
 def test_set_default_device_holds_for_one_thread(device_pair):
-    """`torch.set_default_device` changes where new tensors go for the rest of the thread that called it, and in
-    no other thread.
+    """`torch.set_default_device(device)` makes `torch.ones` and `nn.Linear` use `device` in the thread that called it,
+    until it is called again, and leaves other threads on the CPU.
 
-    Prefer `with torch.device(...)`, which ends by itself, or pass `device=`.
+    A `with torch.device(...)` block does not reach a thread that is started inside it either. Prefer the block, which
+    ends by itself, or pass `device=`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.set_default_device.html
     """
@@ -329,22 +462,54 @@ def test_set_default_device_holds_for_one_thread(device_pair):
     assert places == (elsewhere, elsewhere, CPU, CPU)
     assert torch.ones(2).device == CPU
 
+    with torch.device(elsewhere), ThreadPoolExecutor(1) as thread:
+        assert thread.submit(lambda: torch.ones(2).device).result() == CPU
+
+
+def test_a_default_device_set_inside_a_block_does_not_hold_throughout(device_pair):
+    """`torch.set_default_device(device)` called inside `with torch.device("cpu"):` holds for the rest of the block or
+    for the code after the block, and not for both.
+
+    Which of the two depends on the release, and nothing complains. A function that sets the default device for its
+    caller can be called inside a block: set the default once, at the start of the script, outside every block.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.set_default_device.html
+    """
+    _, elsewhere = device_pair
+
+    def work():
+        with torch.device("cpu"):
+            torch.set_default_device(elsewhere)
+            inside = torch.ones(2).device
+        after = torch.ones(2).device
+        torch.set_default_device(None)
+        return {inside, after}
+
+    with ThreadPoolExecutor(1) as thread:  # the default ends with the thread
+        assert thread.submit(work).result() == {CPU, elsewhere}
+
 
 def test_a_new_tensor_tells_the_default_device(device_pair):
-    """`torch.empty(0).device` is where new tensors go, in every release and inside `with torch.device(...)` too.
+    """`torch.empty(0).device` is the default device, inside `with torch.device(...)` too.
+
+    This is the way to ask in every release: `torch.get_default_device()` came with torch 2.3 and did not see a block
+    before torch 2.8.
 
     https://docs.pytorch.org/docs/stable/generated/torch.set_default_device.html
     """
     for place in device_pair:
         with torch.device(place):
-            assert torch.empty(0).device == place
+            assert torch.empty(0).device == torch.ones(2).device == place
     assert torch.empty(0).device == CPU
 
 
 @pytest.mark.holds("torch>=2.3", otherwise=AttributeError)
 def test_get_default_device_tells_where_tensors_go(device_pair):
-    """From torch 2.3 on `torch.get_default_device()` is the CPU, or what `torch.set_default_device` said last; before,
-    read `torch.empty(0).device`.
+    """From torch 2.3 on, outside `with torch.device(...)`, `torch.get_default_device()` returns what
+    `torch.set_default_device` set last in this thread, and the CPU in a thread that never called it.
+
+    Pass it on to code that wants `device=`. On a GPU it has an index: after "cuda" was set, it is `cuda:0`. Before
+    torch 2.3, read `torch.empty(0).device`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.get_default_device.html
     """
@@ -357,15 +522,15 @@ def test_get_default_device_tells_where_tensors_go(device_pair):
     assert torch.get_default_device() == CPU
     with ThreadPoolExecutor(1) as thread:  # the default ends with the thread
         assert thread.submit(work).result() == elsewhere
+    assert torch.get_default_device() == CPU
 
 
 @pytest.mark.holds("torch>=2.8", otherwise=(AttributeError, AssertionError))
 def test_get_default_device_sees_the_block_around_it(device_pair):
-    """From torch 2.8 on `torch.get_default_device()` inside `with torch.device(...)` is the device of the block.
+    """From torch 2.8 on, `torch.get_default_device()` inside `with torch.device(...)` returns the device of the block.
 
-    From 2.3 to 2.7 it overlooked the block, and what was made with `device=torch.get_default_device()` went to another
-    place than what was made without `device=`. Read the device of a new tensor, `torch.empty(0).device`: that is right
-    in every release.
+    Torch 2.3 to 2.7 overlooked the block: a tensor made with `device=torch.get_default_device()` went to another device
+    than a tensor made without `device=`. Read `torch.empty(0).device` instead.
 
     https://docs.pytorch.org/docs/stable/generated/torch.get_default_device.html
     """
@@ -380,11 +545,11 @@ def test_get_default_device_sees_the_block_around_it(device_pair):
 
 @pytest.mark.holds("torch>=2.10", otherwise=AttributeError)
 def test_the_default_device_can_be_taken_back(device_pair):
-    """From torch 2.10 on `torch.set_default_device(None)` takes the default back, and `torch.get_default_device()` is
-    the CPU again.
+    """From torch 2.10 on, `torch.set_default_device(None)` makes the CPU the default again, and
+    `torch.get_default_device()` returns the CPU.
 
-    From 2.3 to 2.9 new tensors were on the CPU again, too, but `get_default_device` raised AttributeError for the rest
-    of the thread: there, write `torch.set_default_device("cpu")`.
+    From torch 2.3 to 2.9, `get_default_device()` raised AttributeError after it, until a device was set again. Write
+    `torch.set_default_device("cpu")` there.
 
     https://docs.pytorch.org/docs/stable/generated/torch.set_default_device.html
     """
@@ -403,24 +568,31 @@ def test_the_default_device_can_be_taken_back(device_pair):
 
 
 def test_to_moves_nothing_by_itself(device_pair):
-    """`tensor.to(device)` returns a tensor on that device and leaves the old one where it was: write
-    `tensor = tensor.to(device)`.
+    """`tensor.to(device)` returns a tensor on `device` and leaves `tensor` where it is.
+
+    A line `x.to(device)` alone has no effect; write `x = x.to(device)`. A model is different: `model.to(device)` moves
+    the model itself.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.to.html
     """
     one, elsewhere = device_pair
     tensor = torch.ones(2, 3, device=one)
+    model = nn.Linear(2, 3, device=one)
 
     moved = tensor.to(elsewhere)
+    model.to(elsewhere)
 
     assert tensor.device == one
     assert (moved.device, moved.shape, moved.dtype) == (elsewhere, (2, 3), torch.float32)
+    assert model.weight.device == elsewhere
 
 
 def test_to_copies_only_when_something_changes(device):
-    """`.to` returns the very same tensor where device and dtype are right already, and a copy where one is not.
+    """`tensor.to(device)` and `tensor.to(dtype)` return `tensor` itself if its device and dtype are the ones asked for,
+    and a copy if not.
 
-    So `.to(device)` costs nothing when repeated; `copy=True` or `.clone()` asks for memory of its own.
+    `.to(device)` costs nothing when repeated. `copy=True` or `.clone()` asks for memory of its own. One odd case: the
+    CPU is `cpu` without an index, so `x.to("cpu:0")` copies each time.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.to.html
     """
@@ -436,9 +608,17 @@ def test_to_copies_only_when_something_changes(device):
         assert copy.device == device
     assert tensor.tolist() == [1, 2]
 
+    on_the_cpu = tensor.cpu()
+    assert on_the_cpu.to("cpu:0") is not on_the_cpu
+    assert on_the_cpu.to("cpu:0").device == on_the_cpu.device == CPU
+
 
 def test_to_takes_another_tensor_as_the_example(device_pair):
-    """`tensor.to(other)` takes over both the device and the dtype of `other`; `.to(other.device)` only the device.
+    """`tensor.to(other)` takes both the device and the dtype of `other`; `tensor.to(other.device)` takes the device
+    only.
+
+    `labels.to(logits)` turns class numbers into decimals, which cross entropy refuses: write
+    `labels.to(logits.device)`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.to.html
     """
@@ -450,12 +630,44 @@ def test_to_takes_another_tensor_as_the_example(device_pair):
     assert (tensor.to(other.device).device, tensor.to(other.device).dtype) == (elsewhere, torch.int64)
     assert (tensor.to(other.dtype).device, tensor.to(other.dtype).dtype) == (one, torch.float16)
 
+    labels, logits = torch.tensor([1, 4]), torch.zeros(2, 5)
+    with pytest.raises(RuntimeError, match="Long"):
+        F.cross_entropy(logits, labels.to(logits))
+    assert F.cross_entropy(logits, labels.to(logits.device)).shape == ()
+
+
+def test_assigning_into_a_slice_copies_from_any_device(device_pair):
+    """`target[:2] = source` and `target.copy_(source)` copy `source` from another device with numbers into `target`,
+    which stays on its own device.
+
+    Unlike `target + source`, an assignment to a slice does not raise. In a training loop it is a hidden copy between
+    CPU and GPU at each step. A source on `meta` has nothing to copy and raises NotImplementedError.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.Tensor.copy_.html
+    """
+    one, elsewhere = device_pair
+    target, source = torch.zeros(3, device=elsewhere), torch.tensor([1.0, 2.0], device=one)
+
+    target[:2] = source
+    target[2] = source[0]
+    assert (target.device, target.shape, target.dtype) == (elsewhere, (3,), torch.float32)
+    if elsewhere.type != "meta":
+        assert target.tolist() == [1, 2, 1]
+
+    assert target.copy_(torch.ones(3, device=one)) is target
+    assert target.device == elsewhere
+    with pytest.raises(RuntimeError, match="device"):
+        target[:2] + source
+    with pytest.raises(NotImplementedError, match="no data"):
+        torch.zeros(2).copy_(torch.ones(2, device="meta"))
+
 
 def test_a_copy_on_another_device_goes_its_own_way(accelerator):
-    """Between the CPU and an accelerator both `.to` and `.cpu()` copy: a write on one side never shows on the other.
+    """Between the CPU and an accelerator, `tensor.to(device)` and `tensor.cpu()` copy: a later write to one tensor does
+    not show in the other.
 
-    On the CPU alone, `.cpu()` returns the tensor itself: code that relies on sharing there breaks on a GPU, and
-    the other way round. To write into a tensor on another device, use `copy_`.
+    On the CPU, `tensor.cpu()` returns the tensor itself: code that relies on sharing breaks on a GPU, and code that
+    relies on a copy breaks on the CPU. With `non_blocking=True`, synchronise before you write to the source.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.cpu.html
     """
@@ -472,32 +684,13 @@ def test_a_copy_on_another_device_goes_its_own_way(accelerator):
     assert here.tolist() == [7, 2]
 
 
-@given(
-    values=st.lists(st.integers(0, 100), max_size=6),
-    dtype=st.sampled_from(
-        [torch.float32, torch.float16, torch.int64, torch.int32, torch.int8, torch.uint8, torch.bool]
-    ),
-)
-def test_a_round_trip_changes_nothing_for_every_dtype(device, values, dtype):
-    """A tensor that went to a device and back has the values, the dtype and the shape it had.
-
-    https://docs.pytorch.org/docs/stable/generated/torch.Tensor.to.html
-    """
-    tensor = torch.tensor(values).to(dtype).reshape(-1, 1)
-    there = tensor.to(device)
-    back = there.cpu()
-
-    assert (there.device, there.dtype, there.shape) == (device, dtype, tensor.shape)
-    assert (back.device, back.dtype) == (CPU, dtype)
-    assert torch.equal(back, tensor)
-    assert back.tolist() == tensor.tolist()
-
-
 def test_the_way_out_of_torch_is_the_same_everywhere(device):
-    """`.item()`, `.tolist()` and `.detach().cpu().numpy()` give Python and NumPy the numbers from every device.
+    """`tensor.tolist()`, `tensor[1].item()` and `tensor.detach().cpu().numpy()` give Python and NumPy the numbers of a
+    float32 tensor on the CPU or on an accelerator.
 
-    `.numpy()` alone raises on a GPU, and everywhere for a tensor that requires grad, as this one does. `.cpu()` is for
-    the tensor: an array has no such method.
+    `tensor.numpy()` alone raises for a tensor on a GPU and for one that requires grad; `tensor.numpy(force=True)` does
+    all the steps. A bfloat16 tensor raises TypeError: write `tensor.float()` first. `.cpu()` is for tensors: an array
+    has no such method.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.numpy.html
     """
@@ -505,21 +698,27 @@ def test_the_way_out_of_torch_is_the_same_everywhere(device):
 
     array = tensor.detach().cpu().numpy()
 
-    assert array.tolist() == tensor.tolist() == [1.5, 2.5]
+    assert array.tolist() == tensor.tolist() == tensor.numpy(force=True).tolist() == [1.5, 2.5]
     assert array.dtype == np.float32
     assert tensor[1].item() == 2.5
     with pytest.raises((RuntimeError, TypeError), match="numpy"):
         tensor.numpy()
+    if device.type != "cpu":
+        with pytest.raises(TypeError, match="numpy"):
+            tensor.detach().numpy()
     with pytest.raises(AttributeError, match="has no attribute 'cpu'"):
         array.cpu()
+    with pytest.raises(TypeError, match="BFloat16"):
+        tensor.detach().bfloat16().cpu().numpy()
 
 
 def test_a_moved_leaf_is_no_leaf(device):
-    """`.to` is an operation that autograd records: the moved tensor is no leaf, and the gradient arrives at the
-    one it came from.
+    """A `.to(...)` that changes the device or the floating-point dtype of a leaf with `requires_grad=True` returns a
+    tensor that is no leaf; the gradient arrives in the `.grad` of the leaf.
 
-    `torch.ones(2, requires_grad=True).to(device)` therefore has a `.grad` on the CPU, where nothing is moved, and none
-    on a GPU: make a leaf where it is needed, with `device=`.
+    `w = torch.ones(2, requires_grad=True).to(device)` is a leaf on the CPU, and on a GPU it is not and has no `.grad`.
+    Write `torch.ones(2, device=device, requires_grad=True)`. Under `no_grad`, and for an integer dtype, the copy has no
+    graph: it is a leaf that requires no gradient.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.is_leaf.html
     """
@@ -533,18 +732,25 @@ def test_a_moved_leaf_is_no_leaf(device):
     assert moved.requires_grad
     assert leaf.grad.tolist() == [3, 4]
     assert (leaf.grad.device, leaf.grad.dtype) == (CPU, torch.float16)
+    assert leaf.to("cpu") is leaf
+    assert torch.ones(2, device=device, requires_grad=True).is_leaf
+    with torch.no_grad():
+        apart = leaf.to(torch.float32)
+    integers = leaf.to(torch.int64)
+    assert [(copy.is_leaf, copy.requires_grad) for copy in (apart, integers)] == [(True, False)] * 2
 
 
 def test_float64_is_on_cuda_and_not_on_mps(accelerator):
-    """A float64 tensor moves to CUDA as it is, and raises TypeError on the way to Apple's mps, which has no such
-    numbers.
+    """A float64 tensor keeps its dtype and values when it moves to CUDA or xpu; a move to Apple's mps raises TypeError.
 
-    NumPy's decimals are float64: `torch.as_tensor(array, dtype=torch.float32)` is right on every device. Intel's xpu
-    holds float64; whether it computes with it depends on the model.
+    NumPy's decimals are float64 by default. `torch.as_tensor(array, dtype=torch.float32)` gives a tensor that moves to
+    each of them.
 
     https://docs.pytorch.org/docs/stable/notes/mps.html
     """
-    tensor = torch.from_numpy(np.array([0.1, 2.0]))
+    array = np.array([0.1, 2.0])
+    tensor = torch.from_numpy(array)
+    assert tensor.dtype == torch.float64
 
     if accelerator.type == "mps":
         with pytest.raises(TypeError, match="float64"):
@@ -556,83 +762,12 @@ def test_float64_is_on_cuda_and_not_on_mps(accelerator):
         if accelerator.type == "cuda":
             assert (there * 3).tolist() == (tensor * 3).tolist()
 
-    single = tensor.float().to(accelerator)
+    single = torch.as_tensor(array, dtype=torch.float32).to(accelerator)
     assert (single.device, single.dtype) == (accelerator, torch.float32)
     assert single.tolist() == tensor.float().tolist()
 
 
-# When the memory is full
-
-
-def test_too_little_memory_is_an_exception(device):
-    """A tensor that is too large raises RuntimeError on every device, and nothing is lost: what was there before is
-    there, and the device computes on.
-
-    So a training script can catch it and try a smaller batch.
-
-    https://docs.pytorch.org/docs/stable/notes/faq.html
-    """
-    tensor = torch.tensor([1.0, 2.0], device=device)
-
-    with pytest.raises(RuntimeError, match=r"(?i)memory|buffer size"):
-        torch.empty(2**60, dtype=torch.uint8, device=device)  # an exbibyte
-
-    assert (tensor * 3).tolist() == [3, 6]
-    assert torch.ones(1000, device=device).sum().item() == 1000
-
-
-def test_a_gpu_out_of_memory_raises_a_class_of_its_own(accelerator):
-    """On CUDA it is `torch.cuda.OutOfMemoryError`, a RuntimeError, which can be caught without catching others; on mps
-    it is a plain RuntimeError.
-
-    What the failed allocation asked for does not count as allocated afterwards.
-
-    https://docs.pytorch.org/docs/stable/notes/cuda.html
-    """
-    module = getattr(torch, accelerator.type)
-    read = module.current_allocated_memory if accelerator.type == "mps" else module.memory_allocated
-    before = read()
-
-    with pytest.raises(RuntimeError, match=r"(?i)memory|buffer size") as caught:
-        torch.empty(2**60, dtype=torch.uint8, device=accelerator)
-
-    assert isinstance(caught.value, torch.cuda.OutOfMemoryError) == (accelerator.type != "mps")
-    assert read() <= before
-    assert (torch.ones(3, device=accelerator) * 2).tolist() == [2, 2, 2]
-
-
-@pytest.mark.holds("torch>=2.4", otherwise=AttributeError)
-def test_out_of_memory_has_a_name_for_every_device():
-    """From torch 2.4 on `torch.OutOfMemoryError` is the class of it for every kind of GPU, and
-    `torch.cuda.OutOfMemoryError` is another name of the same.
-
-    In releases before there is only the second one. The CPU raises a plain RuntimeError.
-
-    https://docs.pytorch.org/docs/stable/notes/cuda.html
-    """
-    assert torch.OutOfMemoryError is torch.cuda.OutOfMemoryError
-    assert issubclass(torch.OutOfMemoryError, RuntimeError)
-
-    with pytest.raises(RuntimeError) as caught:
-        torch.empty(2**60, dtype=torch.uint8)
-    assert type(caught.value) is RuntimeError
-
-
-@pytest.mark.holds("torch>=2.8", otherwise=AttributeError)
-def test_an_error_of_a_device_is_still_a_runtime_error():
-    """From torch 2.8 on there is `torch.AcceleratorError` for what a device reports, and as a RuntimeError it is still
-    caught by `except RuntimeError`, which works in every release.
-
-    Too little memory is no case of it, but a class beside it: two `except` clauses tell them apart, in either order.
-
-    https://docs.pytorch.org/docs/stable/generated/torch.cuda.OutOfMemoryError.html
-    """
-    assert issubclass(torch.AcceleratorError, RuntimeError)
-    assert not issubclass(torch.OutOfMemoryError, torch.AcceleratorError)
-    assert not issubclass(torch.AcceleratorError, torch.OutOfMemoryError)
-
-
-# Two devices in one operation
+# Two devices in one operation: "Expected all tensors to be on the same device"
 
 PAIRWISE = {
     "+": operator.add,
@@ -641,7 +776,11 @@ PAIRWISE = {
     "*": operator.mul,
     "/": operator.truediv,
     "==": operator.eq,
+    "!=": operator.ne,
     "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
     "sub": lambda one, another: torch.sub(one, another),
     "mul": lambda one, another: torch.mul(one, another),
     "div": lambda one, another: torch.div(one, another),
@@ -658,10 +797,11 @@ PAIRWISE = {
 
 @pytest.mark.parametrize("operation", PAIRWISE.values(), ids=PAIRWISE)
 def test_tensors_on_two_devices_do_not_mix(operation, device_pair):
-    """Arithmetic, comparisons, joins and losses of tensors with dimensions raise RuntimeError across two devices, in
-    either order: nothing is moved behind your back.
+    """`+`, `-`, `*`, `/`, the six comparisons, `maximum`, `where`, `cat`, `stack` and the losses MSE, L1, BCE with
+    logits and cross entropy raise RuntimeError for two tensors with dimensions on different devices.
 
-    What does mix has its own notes: a 0-dimensional CPU tensor, an index on the CPU, `copy_`.
+    Nothing is moved behind your back: move one of the two with `.to(other.device)`. Other notes show three things that
+    do mix: a 0-dimensional CPU tensor in arithmetic, an index on the CPU, and an assignment.
 
     https://docs.pytorch.org/docs/stable/notes/cuda.html
     """
@@ -676,45 +816,24 @@ def test_tensors_on_two_devices_do_not_mix(operation, device_pair):
     assert operation(there, there).device == elsewhere
 
 
-@given(
-    name=st.sampled_from(["add", "mul", "eq"]),
-    shape=st.lists(st.integers(1, 3), min_size=1, max_size=3),
-    spread=st.lists(st.booleans(), min_size=3, max_size=3),
-)
-def test_tensors_on_two_devices_do_not_mix_for_every_shape(device_pair, name, shape, spread):
-    """Whatever the shapes, as long as neither tensor is 0-dimensional, adding, multiplying and comparing on two
-    devices raise.
-
-    https://docs.pytorch.org/docs/stable/notes/cuda.html
-    """
-    one, elsewhere = device_pair
-    operation = getattr(torch, name)
-    here = torch.ones(shape, device=one)
-    there = torch.ones([1 if squash else size for size, squash in zip(shape, spread, strict=False)], device=elsewhere)
-
-    with pytest.raises(RuntimeError, match="device"):
-        operation(here, there)
-    with pytest.raises(RuntimeError, match="device"):
-        operation(there, here)
-
-
 def test_a_scalar_tensor_of_the_cpu_mixes_with_any_device(device_pair):
-    """In arithmetic a 0-dimensional CPU tensor may meet a tensor of any device, as a Python number may, and the result
-    is on that device.
+    """In `+`, `-`, `*`, `/` and `<`, a 0-dimensional CPU tensor mixes with a tensor of another device, as a Python
+    number does, and the result is on that device.
 
-    Nothing else mixes in arithmetic: no tensor of one element with brackets around it, and no 0-dimensional tensor from
-    elsewhere with a CPU tensor, so `total += loss` with a total on the CPU needs `loss.item()` on a GPU.
+    A CPU tensor with brackets, `torch.tensor([2.0])`, does not mix, and a 0-dimensional tensor of the GPU does not mix
+    with a CPU tensor that has dimensions: add `loss.item()` to a total on the CPU.
 
     https://docs.pytorch.org/docs/stable/notes/cuda.html
     """
     _, elsewhere = device_pair
-    vector = torch.ones(3, device=elsewhere)
+    vector, other_scalar = torch.ones(3, device=elsewhere), torch.tensor(2.0, device=elsewhere)
     scalar = torch.tensor(2.0)
 
     for operation in (operator.add, operator.sub, operator.mul, operator.truediv, operator.lt):
-        assert operation(scalar, vector).device == operation(vector, scalar).device == elsewhere
-        assert operation(2.0, vector).device == operation(vector, 2.0).device == elsewhere
-        for here, there in [(torch.ones(3), torch.tensor(2.0, device=elsewhere)), (torch.tensor([2.0]), vector)]:
+        for there in (vector, other_scalar):
+            assert operation(scalar, there).device == operation(there, scalar).device == elsewhere
+            assert operation(2.0, there).device == operation(there, 2.0).device == elsewhere
+        for here, there in [(torch.ones(3), other_scalar), (torch.tensor([2.0]), vector)]:
             with pytest.raises(RuntimeError, match="device"):
                 operation(here, there)
             with pytest.raises(RuntimeError, match="device"):
@@ -722,7 +841,10 @@ def test_a_scalar_tensor_of_the_cpu_mixes_with_any_device(device_pair):
 
 
 def test_a_scalar_of_the_cpu_computes_on_an_accelerator(accelerator):
-    """What a 0-dimensional CPU tensor and an accelerator's tensor give is right in value and lies on the accelerator.
+    """`vector * scalar`, `scalar - vector`, `scalar + vector.sum()` and `vector += scalar` with a vector on an
+    accelerator and a 0-dimensional CPU tensor give the right numbers, on the accelerator.
+
+    A factor like `torch.tensor(0.1)` need not be moved before it meets a batch.
 
     https://docs.pytorch.org/docs/stable/notes/cuda.html
     """
@@ -731,9 +853,10 @@ def test_a_scalar_of_the_cpu_computes_on_an_accelerator(accelerator):
 
     assert (vector * scalar).tolist() == [2, 4, 8]
     assert (scalar - vector).tolist() == [1, 0, -2]
+    assert (scalar + vector.sum()).item() == 9
     assert (vector * scalar).device == (scalar - vector).device == (scalar + vector.sum()).device == accelerator
     vector += scalar
-    assert vector.tolist() == [3, 4, 6]
+    assert (vector.tolist(), vector.device) == ([3, 4, 6], accelerator)
 
 
 PRODUCTS = {
@@ -749,7 +872,10 @@ EMBEDDING = {"embedding": lambda one, another: F.embedding(one.long(), another)}
 
 @pytest.mark.parametrize("operation", (PRODUCTS | EMBEDDING).values(), ids=PRODUCTS | EMBEDDING)
 def test_matrix_products_do_not_mix_devices_either(operation, accelerator):
-    """Between the CPU and an accelerator, matrix products, `add_` and embeddings raise RuntimeError in either order.
+    """Between the CPU and an accelerator, `@`, `mm`, `bmm`, `F.linear`, `F.embedding` and an in-place `add_` of tensors
+    with dimensions raise RuntimeError, in either order.
+
+    The usual cause is a batch that was not moved to the model's device: `x = x.to(device)`.
 
     https://docs.pytorch.org/docs/stable/notes/cuda.html
     """
@@ -779,16 +905,50 @@ def what_mixes_with_cuda():
 
 
 def test_operations_do_not_mix_a_gpus_tensors_with_the_cpus(on_cuda):
-    """Products, layers, joins, losses and arithmetic, in place or not, raise RuntimeError where a CUDA tensor with
-    dimensions meets one of the CPU, in either order.
+    """Arithmetic, comparisons, `where`, `cat`, `stack`, matrix products, `F.linear`, an in-place `add_` and the losses
+    MSE, L1, BCE with logits and cross entropy raise RuntimeError for a CUDA tensor and a CPU tensor with dimensions.
 
-    https://docs.pytorch.org/docs/stable/notes/cuda.html
+    Not every loss does: on CUDA, `CTCLoss` takes the lengths, and with cuDNN the targets, from the CPU.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.CTCLoss.html
     """
     assert on_cuda(what_mixes_with_cuda) == []
 
 
+def what_takes_a_cpu_index():
+    """The names of the functions that took an index or a mask from the CPU for a tensor of CUDA."""
+    tensor, index = torch.ones(3, device="cuda"), torch.tensor([2, 0])
+    calls = {
+        "gather": lambda: torch.gather(tensor, 0, index),
+        "index_select": lambda: torch.index_select(tensor, 0, index),
+        "take": lambda: torch.take(tensor, index),
+        "masked_fill": lambda: tensor.masked_fill(torch.tensor([True, False, True]), 0.0),
+    }
+    taken = []
+    for name, call in calls.items():
+        with contextlib.suppress(RuntimeError):
+            call()
+            taken.append(name)
+    return taken
+
+
+def test_gather_wants_its_index_beside_the_tensor(on_cuda):
+    """`torch.gather`, `index_select`, `take` and `masked_fill` of a CUDA tensor raise RuntimeError for an index or mask
+    on the CPU.
+
+    Only brackets, `tensor[index]`, take a CPU index. Make index and mask with `device=tensor.device`.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.gather.html
+    """
+    assert on_cuda(what_takes_a_cpu_index) == []
+
+
 def test_an_index_may_stay_on_the_cpu(accelerator):
-    """A tensor on an accelerator takes an index from the CPU; a CPU tensor refuses an index from the accelerator.
+    """`tensor[index]` with the tensor on an accelerator takes an integer index from the CPU; a CPU tensor raises
+    RuntimeError for an index with dimensions on the accelerator.
+
+    A shuffled `torch.randperm(n)` may thus stay on the CPU. A 0-dimensional index from the accelerator is read as a
+    Python number, which waits for the GPU.
 
     https://docs.pytorch.org/docs/stable/notes/cuda.html
     """
@@ -800,9 +960,10 @@ def test_an_index_may_stay_on_the_cpu(accelerator):
     assert picked.device == accelerator
     with pytest.raises(RuntimeError, match=r"(?i)indices should be .*on cpu"):
         tensor[index.to(accelerator)]
+    assert tensor[index[0].to(accelerator)].item() == 7
 
 
-# Models
+# Models, losses and batches: what must be moved?
 
 
 class Parts(nn.Module):
@@ -819,10 +980,12 @@ class Parts(nn.Module):
 
 
 def test_module_to_moves_parameters_and_buffers_and_nothing_else(device_pair):
-    """`model.to(device)` moves parameters, buffers and submodules in place and returns the model; plain tensors
-    stay behind.
+    """`model.to(device)` moves the parameters and buffers of the model and its submodules and returns the model itself;
+    a plain tensor attribute and a tensor in a list stay where they are.
 
-    A tensor that belongs to a model but is not trained is registered with `register_buffer`.
+    Keep a tensor that belongs to the model but is not trained with `register_buffer`. `x + self.plain` works on the
+    laptop and raises "Expected all tensors to be on the same device" on the GPU, unless `plain` has no dimension. A
+    plain tensor of indices, in `x[self.plain]`, passes too.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
     """
@@ -846,23 +1009,19 @@ def test_module_to_moves_parameters_and_buffers_and_nothing_else(device_pair):
         "in_a_list": CPU,
     }
 
-
-def test_a_model_has_no_device_of_its_own(device_pair):
-    """A module has no `.device`, for its parts may lie on several: ask one of its parameters.
-
-    https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
-    """
-    one, elsewhere = device_pair
-    model = nn.Sequential(nn.Linear(2, 3, device=one), nn.Linear(3, 1, device=elsewhere))
-
-    with pytest.raises(AttributeError, match="has no attribute 'device'"):
-        model.device
-    assert next(model.parameters()).device == one
-    assert {parameter.device for parameter in model.parameters()} == {one, elsewhere}
+    x = torch.ones(2, device=elsewhere)
+    with pytest.raises(RuntimeError, match="device"):
+        x + model.plain
+    assert (x + torch.tensor(2.0)).device == x[torch.tensor([1])].device == elsewhere
 
 
 def test_model_and_data_must_both_be_moved(device_pair):
-    """A layer raises RuntimeError for an input from another device, whichever of the two was left behind.
+    """`nn.Linear` with a bias raises RuntimeError if its input is on another device than the layer, whichever of the
+    two was not moved.
+
+    Move both: `model.to(device)` once and `x = x.to(device)` for each batch. ReLU takes an input from any device, for
+    it has no parameters or buffers; `BatchNorm1d(affine=False)` has buffers and raises. Without a bias, a Linear on
+    `meta` gives garbage instead.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html
     """
@@ -875,14 +1034,43 @@ def test_model_and_data_must_both_be_moved(device_pair):
     with pytest.raises(RuntimeError, match=r"device|expected"):
         model(x)
     assert model(x.to(elsewhere)).device == elsewhere
+    assert [nn.ReLU()(x).device, nn.ReLU()(x.to(elsewhere)).device] == [one, elsewhere]
+    norm = nn.BatchNorm1d(2, affine=False, device=one)
+    assert list(norm.parameters()) == []
+    with pytest.raises(RuntimeError, match=r"device|expected"):
+        norm(x.to(elsewhere))
+    assert nn.Linear(2, 3, bias=False, device="meta")(torch.ones(4, 2)).device == CPU
+
+
+def test_a_model_has_no_device_of_its_own(device_pair):
+    """The layers and containers of `torch.nn` have no `.device`: `model.device` raises AttributeError, because the
+    parts of a model may be on several devices.
+
+    Ask a parameter: `next(model.parameters()).device`. A model without parameters has none to ask.
+    `nn.parallel.DistributedDataParallel` and other libraries' models define a `.device` of their own.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
+    """
+    one, elsewhere = device_pair
+    model = nn.Sequential(nn.Linear(2, 3, device=one), nn.Linear(3, 1, device=elsewhere))
+
+    with pytest.raises(AttributeError, match="has no attribute 'device'"):
+        model.device
+    assert next(model.parameters()).device == one
+    assert {parameter.device for parameter in model.parameters()} == {one, elsewhere}
+    assert list(nn.ReLU().parameters()) == []
+
+    classes = [kind for kind in vars(nn).values() if isinstance(kind, type) and issubclass(kind, nn.Module)]
+    assert nn.Linear in classes
+    assert [kind.__name__ for kind in classes if hasattr(kind, "device")] == []
 
 
 def test_everything_computed_follows_model_and_data(device_pair):
-    """With model and data on one device, the outputs, the loss, the gradients, SGD's momentum and an accuracy computed
-    from them are there too.
+    """With a model of Linear, BatchNorm1d and ReLU and its data on one device, the logits, the cross entropy, the
+    gradients, SGD's momentum and the accuracy are on that device too.
 
-    So these two are all there is to move, unless a loss has weights or a metric object has state. (Adam keeps its step
-    count on the CPU by default, on purpose.)
+    Beside model and data, move a loss with weights, a metric with state, and what `forward` makes itself. (Adam keeps
+    its step count on the CPU by default, on purpose.)
 
     https://docs.pytorch.org/docs/stable/notes/cuda.html
     """
@@ -913,8 +1101,11 @@ def test_everything_computed_follows_model_and_data(device_pair):
     ],
 )
 def test_a_loss_with_weights_must_be_moved_too(make, dtype, device_pair):
-    """The weights of a loss are a buffer of it: with the model moved and the loss not, the call raises;
-    `.to(device)` moves both.
+    """`nn.CrossEntropyLoss(weight=...)` and `nn.BCEWithLogitsLoss(pos_weight=...)` with one weight per class raise
+    RuntimeError if the logits are on another device; `loss_fn.to(device)` moves the weights.
+
+    The weights are a buffer of the loss, so move the loss like a model. A 0-dimensional `pos_weight` on the CPU, such
+    as `torch.tensor(3.0)`, needs no move.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
     """
@@ -923,17 +1114,21 @@ def test_a_loss_with_weights_must_be_moved_too(make, dtype, device_pair):
     logits = torch.ones(2, 3, device=elsewhere)
     targets = torch.ones((2,) if dtype == torch.int64 else (2, 3), dtype=dtype, device=elsewhere)
 
+    assert len(list(loss_fn.buffers())) == 1
     with pytest.raises(RuntimeError, match=r"device|expected"):
         loss_fn(logits, targets)
     assert loss_fn.to(elsewhere)(logits, targets).device == elsewhere
 
+    one_number = nn.BCEWithLogitsLoss(pos_weight=torch.tensor(3.0))
+    assert one_number(logits, torch.ones_like(logits)).device == elsewhere
+
 
 def test_a_dataloader_leaves_batches_where_the_data_is(device):
-    """A DataLoader does not know the model's device: batches of CPU data are on the CPU, and each one is moved
-    in the loop.
+    """A DataLoader over a TensorDataset gives batches on the device of the data: batches of CPU tensors are on the CPU,
+    and the training loop moves each of them.
 
-    A batch of a TensorDataset is a list of tensors, and a list has no `.to`. Data that fits may be moved once,
-    before the loop.
+    A batch of a TensorDataset is a list, and a list has no `.to`: write `x, y = x.to(device), y.to(device)`. If the
+    data fits on the device, move it once before the loop.
 
     https://docs.pytorch.org/docs/stable/data.html
     """
@@ -951,31 +1146,12 @@ def test_a_dataloader_leaves_batches_where_the_data_is(device):
         assert [part.tolist() for part in parts] == [[[0, 1], [2, 3]], [3, 4]]
 
 
-def test_an_optimizer_built_before_a_move_still_works(device):
-    """Moving a model to a device or dtype keeps its Parameter objects, so an optimizer built before goes on
-    updating them.
-
-    Its state does not move along: after the first step of an optimizer with momentum, move no more.
-
-    https://docs.pytorch.org/docs/stable/optim.html
-    """
-    # float16, because the change to float32 makes it a real move on the CPU too
-    model = nn.Linear(2, 1, bias=False, dtype=torch.float16)
-    model.weight.data = torch.tensor([[1.0, 2.0]], dtype=torch.float16)
-    weight = model.weight
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
-
-    model.to(device, torch.float32)
-    model(torch.tensor([[2.0, 4.0]], device=device)).sum().backward()
-    optimizer.step()
-
-    assert model.weight is weight is optimizer.param_groups[0]["params"][0]
-    assert (model.weight.device, model.weight.dtype) == (device, torch.float32)
-    assert model.weight.tolist() == [[0, 0]]
-
-
 def test_tied_weights_stay_tied_after_a_move(device):
-    """Two layers that share a weight share it after a move as well.
+    """Two layers that share one Parameter still share it after `model.to(device, dtype)`, on the CPU and on
+    accelerators.
+
+    A language model that ties its input and output embedding needs no care here. A move to or from `meta` is different:
+    it unties them, as a note below shows.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
     """
@@ -988,8 +1164,49 @@ def test_tied_weights_stay_tied_after_a_move(device):
     assert (model[0].weight.device, model[0].weight.dtype) == (device, torch.float32)
 
 
+# Optimizers and moves
+
+
+def test_an_optimizer_built_before_a_move_still_works(device):
+    """By default `model.to(device, dtype)` keeps the Parameter objects of the model, on the CPU and on accelerators: an
+    SGD or Adam built before goes on updating the model.
+
+    The optimizer's state does not move along: after the first step with momentum, do not move the model. `Adagrad` has
+    state before its first step: build it after the move. A move to `meta` makes new Parameters, which the optimizer
+    does not know.
+
+    https://docs.pytorch.org/docs/stable/optim.html
+    """
+    # float16, because the change to float32 makes it a real move on the CPU too
+    model = nn.Linear(2, 1, bias=False, dtype=torch.float16)
+    model.weight.data = torch.tensor([[1.0, 2.0]], dtype=torch.float16)
+    weight = model.weight
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.5, momentum=0.9)
+    adam, adagrad = torch.optim.Adam(model.parameters()), torch.optim.Adagrad(model.parameters())
+
+    model.to(device, torch.float32)
+    model(torch.tensor([[2.0, 4.0]], device=device)).sum().backward()
+    optimizer.step()
+
+    assert model.weight is weight is optimizer.param_groups[0]["params"][0]
+    assert (model.weight.device, model.weight.dtype) == (device, torch.float32)
+    assert model.weight.tolist() == [[0, 0]]
+    adam.step()
+    assert (model.weight < 0).all()
+    left_behind = adagrad.state[weight]["sum"]
+    assert (left_behind.device, left_behind.dtype) == (CPU, torch.float16)
+
+    model.to(torch.float16)
+    assert (model.weight.dtype, optimizer.state[weight]["momentum_buffer"].dtype) == (torch.float16, torch.float32)
+    assert model.to("meta").weight is not weight
+
+
 def test_optimizer_state_is_loaded_to_where_the_parameters_are(device_pair):
-    """`optimizer.load_state_dict` puts the momentum on the device of the parameters, wherever it was saved.
+    """`optimizer.load_state_dict` of SGD puts the momentum on the device of the parameters, whatever device it was
+    saved from.
+
+    Move the model first and build its optimizer then; the checkpoint may come from the CPU. The learning rate and the
+    momentum factor come from the checkpoint too.
 
     https://docs.pytorch.org/docs/stable/generated/torch.optim.Optimizer.load_state_dict.html
     """
@@ -1009,28 +1226,15 @@ def test_optimizer_state_is_loaded_to_where_the_parameters_are(device_pair):
     assert (resumed.param_groups[0]["lr"], resumed.param_groups[0]["momentum"]) == (0.1, 0.9)
 
 
-# Saving and loading
-
-
-def test_load_state_dict_keeps_the_models_device(device):
-    """`model.load_state_dict` copies the values into the parameters where they are: a CPU checkpoint does not
-    move the model.
-
-    https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
-    """
-    model = nn.Linear(2, 1, device=device)
-    checkpoint = {"weight": torch.tensor([[3.0, 4.0]]), "bias": torch.tensor([5.0])}
-
-    model.load_state_dict(checkpoint)
-    checkpoint["weight"] += 1
-
-    assert model.weight.device == model.bias.device == device
-    assert (model.weight.tolist(), model.bias.tolist()) == ([[3, 4]], [5])
+# Saving here, loading there
 
 
 def test_load_puts_tensors_back_where_they_were_saved(device):
-    """`torch.load` returns tensors to the device they were saved from; with `map_location="cpu"` it needs no
-    such device.
+    """`torch.load(file)` returns a tensor to the device it was saved from; `torch.load(file, map_location="cpu")` puts
+    it on the CPU, unless it was saved from `meta`.
+
+    A file saved on a GPU raises on a machine without one, unless `map_location` says where its tensors go. Write
+    `map_location="cpu"` and move the model afterwards.
 
     https://docs.pytorch.org/docs/stable/generated/torch.load.html
     """
@@ -1048,7 +1252,11 @@ def test_load_puts_tensors_back_where_they_were_saved(device):
 
 
 def test_map_location_chooses_the_device(device_pair):
-    """`map_location` takes a device, its name, or a dict from where things were to where they go.
+    """The `map_location` of `torch.load` may be a `torch.device`, its name, or a dict from the name of the saved device
+    to the name of the new one, such as `{"cuda:0": "cpu"}`.
+
+    The dict wants names: a `torch.device` as its key is ignored silently, and the tensors go where they were saved; a
+    `torch.device` as its value raises.
 
     https://docs.pytorch.org/docs/stable/generated/torch.load.html
     """
@@ -1061,10 +1269,19 @@ def test_map_location_chooses_the_device(device_pair):
         loaded = torch.load(file, map_location=map_location)["w"]
         assert (loaded.device, loaded.shape, loaded.dtype) == (elsewhere, (2, 3), torch.float32)
 
+    file.seek(0)
+    assert torch.load(file, map_location={one: str(elsewhere)})["w"].device == one
+    file.seek(0)
+    with pytest.raises((AttributeError, TypeError), match=r"torch\.device"):
+        torch.load(file, map_location={str(one): elsewhere})
+
 
 def test_loading_to_a_gpu_that_is_not_there_raises():
-    """What `torch.load` should put on a GPU that this machine does not have raises RuntimeError and names
-    `map_location` as the cure.
+    """By default `torch.load` raises RuntimeError if the file or a string as `map_location` puts a tensor on a CUDA GPU
+    that this machine does not have, and the message ("Attempting to deserialize object on ...") names `map_location`.
+
+    Pass `map_location="cpu"`. With `weights_only=True` torch 2.0 raised `pickle.UnpicklingError` with this message,
+    which `except RuntimeError` does not catch.
 
     https://docs.pytorch.org/docs/stable/generated/torch.load.html
     """
@@ -1074,32 +1291,146 @@ def test_loading_to_a_gpu_that_is_not_there_raises():
 
     with pytest.raises(RuntimeError, match=r"Attempting to deserialize object on .*map_location"):
         torch.load(file, map_location="cuda:99")
+    file.seek(0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # 2.0 warns of TypedStorage
+        with pytest.raises((RuntimeError, pickle.UnpicklingError), match=r"Attempting to deserialize .*map_location"):
+            torch.load(file, map_location="cuda:99", weights_only=True)
+    file.seek(0)
+    assert torch.load(file, map_location="cpu").tolist() == [1, 1]
 
 
-# The device without numbers
+def test_load_state_dict_keeps_the_models_device(device):
+    """`model.load_state_dict(checkpoint)` copies the values into the model's parameters, which keep their device: a CPU
+    checkpoint does not move the model.
+
+    A checkpoint from a file shares no memory with the model, so it can be freed or changed. The model's own
+    `model.state_dict()` does share it: copy it to keep it. Pass `assign=True` (torch 2.1) to take over the tensors of
+    the checkpoint and their device instead.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
+    """
+    model = nn.Linear(2, 1, device=device)
+    checkpoint = {"weight": torch.tensor([[3.0, 4.0]]), "bias": torch.tensor([5.0])}
+
+    model.load_state_dict(checkpoint)
+    checkpoint["weight"] += 1
+
+    assert model.weight.device == model.bias.device == device
+    assert (model.weight.tolist(), model.bias.tolist()) == ([[3, 4]], [5])
+    assert model.state_dict()["weight"].data_ptr() == model.weight.data_ptr()
+
+
+# Out of memory
+
+
+def test_too_little_memory_is_an_exception(device):
+    """An allocation of an exbibyte raises RuntimeError on the CPU and on accelerators, and tensors made before keep
+    their values: the device goes on computing.
+
+    A training script can catch "out of memory" on a GPU and try a smaller batch, best after the `except` block has
+    ended. A CPU need not raise: Linux can promise more memory than there is and kill the process when it is written to.
+
+    https://docs.pytorch.org/docs/stable/notes/faq.html
+    """
+    tensor = torch.tensor([1.0, 2.0], device=device)
+
+    with pytest.raises(RuntimeError, match=r"(?i)memory|buffer size"):
+        torch.empty(2**60, dtype=torch.uint8, device=device)
+
+    assert (tensor * 3).tolist() == [3, 6]
+    assert torch.ones(1000, device=device).sum().item() == 1000
+    assert torch.empty(2**60, dtype=torch.uint8, device="meta").shape == (2**60,)  # meta has no memory to run out of
+
+
+def test_a_gpu_out_of_memory_raises_a_class_of_its_own(accelerator):
+    """A tensor that does not fit raises `torch.cuda.OutOfMemoryError`, a RuntimeError, on CUDA and xpu, and a plain
+    RuntimeError on mps.
+
+    `except torch.cuda.OutOfMemoryError:` lets other errors through. The memory that the failed allocation asked for
+    does not count as allocated afterwards.
+
+    https://docs.pytorch.org/docs/stable/notes/cuda.html
+    """
+    module = getattr(torch, accelerator.type)
+    read = module.current_allocated_memory if accelerator.type == "mps" else module.memory_allocated
+    before = read()
+
+    with pytest.raises(RuntimeError, match=r"(?i)memory|buffer size") as caught:
+        torch.empty(2**60, dtype=torch.uint8, device=accelerator)
+
+    assert isinstance(caught.value, torch.cuda.OutOfMemoryError) == (accelerator.type != "mps")
+    assert issubclass(torch.cuda.OutOfMemoryError, RuntimeError)
+    assert read() <= before
+    assert (torch.ones(3, device=accelerator) * 2).tolist() == [2, 2, 2]
+
+
+@pytest.mark.holds("torch>=2.4", otherwise=AttributeError)
+def test_out_of_memory_has_a_name_for_every_device():
+    """From torch 2.4 on, `torch.OutOfMemoryError` and `torch.cuda.OutOfMemoryError` are one class, a RuntimeError; a
+    CPU allocation that is refused raises a plain RuntimeError instead.
+
+    Before torch 2.4, only `torch.cuda.OutOfMemoryError` exists. To catch too little memory on the CPU too, write
+    `except RuntimeError` and look for "memory" in its message.
+
+    https://docs.pytorch.org/docs/stable/notes/cuda.html
+    """
+    assert torch.OutOfMemoryError is torch.cuda.OutOfMemoryError
+    assert issubclass(torch.OutOfMemoryError, RuntimeError)
+
+    with pytest.raises(RuntimeError, match="memory") as caught:
+        torch.empty(2**60, dtype=torch.uint8)
+    assert type(caught.value) is RuntimeError
+
+
+@pytest.mark.holds("torch>=2.8", otherwise=AttributeError)
+def test_an_error_of_a_device_is_still_a_runtime_error():
+    """From torch 2.8 on, `torch.AcceleratorError` and `torch.OutOfMemoryError` are two subclasses of RuntimeError, and
+    neither is a subclass of the other.
+
+    `except RuntimeError` catches both in every release. Two `except` clauses tell them apart in either order. If the
+    error may come from the driver itself, catch RuntimeError.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.cuda.OutOfMemoryError.html
+    """
+    assert issubclass(torch.AcceleratorError, RuntimeError)
+    assert issubclass(torch.OutOfMemoryError, RuntimeError)
+    assert not issubclass(torch.OutOfMemoryError, torch.AcceleratorError)
+    assert not issubclass(torch.AcceleratorError, torch.OutOfMemoryError)
+
+
+# meta, the device without numbers: how is a large model built without memory?
 
 
 def test_meta_tensors_have_shapes_and_no_numbers():
-    """On the device `meta` a tensor of four terabytes costs nothing, and shapes and dtypes are computed; there
-    are no numbers to read.
+    """A tensor of four terabytes on the device `meta` takes no memory: shapes and dtypes of results are computed, and
+    `.cpu()`, `.tolist()` and `.item()` raise, because there are no numbers.
+
+    Use `meta` to check shapes before a large run. An operation whose result's shape depends on the numbers, such as
+    `nonzero` or a mask as index, raises as well.
 
     https://docs.pytorch.org/docs/stable/meta.html
     """
     tensor = torch.ones(10**6, 10**6, device="meta")
     column = tensor.half().sum(dim=1, keepdim=True)
 
+    assert tensor.numel() * tensor.element_size() == 4 * 10**12
     assert (column.shape, column.dtype, column.device.type) == ((10**6, 1), torch.float16, "meta")
+    assert tensor.data_ptr() == 0
     for read in (column.cpu, column.tolist, column[0, 0].item, lambda: column.to("cpu")):
         with pytest.raises(RuntimeError):  # mostly the NotImplementedError that is one
             read()
+    for depends in (column.nonzero, lambda: column[column > 0]):
+        with pytest.raises(RuntimeError):
+            depends()
 
 
 def test_a_model_from_meta_gets_its_memory_with_to_empty(device):
-    """A model built on `meta` has no weights to move: `.to` raises, `.to_empty` allocates, and
-    `load_state_dict` fills what it has.
+    """A model built on `meta` has no weights to move: `model.to(device)` raises NotImplementedError,
+    `model.to_empty(device=device)` allocates them, and `load_state_dict` fills them.
 
-    That builds a large model without drawing initial weights only to throw them away. Buffers with `persistent=False`
-    are in no state_dict and stay uninitialised. The Parameters are new ones, so the optimizer comes after.
+    A large model is built without drawing initial weights that are thrown away. A buffer with `persistent=False` is not
+    in the state_dict and stays uninitialised. `to_empty` makes new Parameters: build the optimizer after it.
 
     https://docs.pytorch.org/docs/stable/meta.html
     """
@@ -1119,13 +1450,35 @@ def test_a_model_from_meta_gets_its_memory_with_to_empty(device):
     assert model.weight is not weight
 
 
+def test_to_empty_unties_shared_weights(device):
+    """If two layers of a model on `meta` share one Parameter, `model.to_empty(device=device)` gives each layer a
+    Parameter of its own.
+
+    The two train apart from then on, silently. Tie them again after `to_empty`. A move to `meta` with `.to("meta")`
+    unties them too.
+
+    https://docs.pytorch.org/docs/stable/meta.html
+    """
+    model = nn.Sequential(nn.Linear(3, 3, device="meta"), nn.Linear(3, 3, device="meta"))
+    model[1].weight = model[0].weight
+
+    model.to_empty(device=device)
+    assert model[0].weight.device == model[1].weight.device == device
+    assert model[1].weight is not model[0].weight
+    assert model[1].weight.data_ptr() != model[0].weight.data_ptr()
+
+    model[1].weight = model[0].weight
+    model.to("meta")
+    assert model[1].weight is not model[0].weight
+
+
 @pytest.mark.myth("load_state_dict fills a model that was built on meta")
 @pytest.mark.holds("torch>=2.1", otherwise=AssertionError)
 def test_loading_into_a_meta_model_does_nothing():
-    """From torch 2.1 on a UserWarning says that `load_state_dict` into a model on `meta` loads nothing; it reports that
-    all keys match, and in 2.0 there was no warning either.
+    """`load_state_dict` into a model on `meta` loads nothing, though it reports that all keys match; from torch 2.1 on,
+    a UserWarning ("no-op") says so.
 
-    Use `to_empty` or `assign=True`: the notes before and after this one.
+    Torch 2.0 did not warn either. Call `to_empty` before, or pass `assign=True`: the notes before and after this one.
 
     https://docs.pytorch.org/docs/stable/meta.html
     """
@@ -1140,10 +1493,10 @@ def test_loading_into_a_meta_model_does_nothing():
 
 @pytest.mark.holds("torch>=2.1", otherwise=TypeError)
 def test_a_model_from_meta_can_take_the_tensors_of_the_file(device):
-    """From torch 2.1 on `load_state_dict(state, assign=True)` puts the tensors of the file into a model from `meta`:
-    nothing is allocated twice, and the model is where the file was loaded to.
+    """From torch 2.1 on, `model.load_state_dict(state, assign=True)` makes the tensors of `state` the parameters of a
+    model on `meta`, without a copy: each parameter is on the device of its tensor.
 
-    In 2.0, `to_empty` first and load then.
+    Nothing is allocated twice. In torch 2.0, call `to_empty` and then `load_state_dict`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
     """
@@ -1158,13 +1511,66 @@ def test_a_model_from_meta_can_take_the_tensors_of_the_file(device):
     assert model.weight.data_ptr() == state["weight"].data_ptr()
 
 
+@pytest.mark.holds("torch>=2.1", otherwise=TypeError)
+def test_assign_leaves_unsaved_buffers_on_meta(device):
+    """From torch 2.1 on, `load_state_dict(state, assign=True)` leaves a buffer with `persistent=False` on `meta`,
+    though it reports that all keys match.
+
+    `x + buffer` raises then, but an embedding with a buffer of indices silently gives whatever lay in memory. Look for
+    what is left, with `[n for n, b in model.named_buffers() if b.is_meta]`, and make these buffers anew.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
+    """
+
+    class Shifted(nn.Linear):
+        def __init__(self):
+            super().__init__(2, 1)
+            self.register_buffer("shift", torch.ones(1), persistent=False)
+
+        def forward(self, x):
+            return super().forward(x) + self.shift
+
+    with torch.device("meta"):
+        model = Shifted()
+    state = {"weight": torch.tensor([[3.0, 4.0]], device=device), "bias": torch.tensor([5.0], device=device)}
+
+    report = model.load_state_dict(state, assign=True)
+
+    assert report.missing_keys == report.unexpected_keys == []
+    assert [name for name, buffer in model.named_buffers() if buffer.is_meta] == ["shift"]
+    with pytest.raises(RuntimeError, match="device"):
+        model(torch.tensor([[1.0, 2.0]], device=device))
+    positions = torch.arange(3, device="meta")
+    embedded = nn.Embedding(4, 2, device=device)(positions)
+    assert (embedded.device, embedded.shape) == (device, (3, 2))
+
+
+def test_map_location_does_not_bring_back_meta():
+    """A tensor saved from `meta` is loaded to `meta`, with `torch.load(file, map_location="cpu")` too.
+
+    A checkpoint of a model that still had parameters on `meta` contains no numbers for them, and `torch.load` does not
+    complain. Check `is_meta` before you save.
+
+    https://docs.pytorch.org/docs/stable/meta.html
+    """
+    file = io.BytesIO()
+    torch.save({"w": torch.ones(2, 3, device="meta")}, file)
+    file.seek(0)
+
+    loaded = torch.load(file, map_location="cpu")["w"]
+
+    assert (loaded.device.type, loaded.shape) == ("meta", (2, 3))
+
+
 @pytest.mark.myth("mixing two devices always raises")
 def test_meta_is_not_checked_everywhere():
-    """Between the CPU and `meta`, matrix products, embeddings and indexing a CPU tensor with a meta index return memory
-    garbage, and `+=` does nothing.
+    """For a matrix `x` on the CPU, `x @ weight` and `F.linear(x, weight)` with a matrix on `meta`, and `x[index]` and
+    `F.embedding(index, x)` with an integer vector on `meta`, return a CPU tensor of memory garbage, and `x += other`
+    with `other` on `meta` leaves `x` as it was.
 
-    Between the CPU and a real accelerator these very calls raise. After building on meta, check that no parameter
-    is left there.
+    Other pairs give a tensor on `meta`, as `F.embedding` does with its weight on `meta`, or raise. Between the CPU and
+    a real accelerator each of these calls raises. After building on `meta`, check that no parameter
+    is left there: `any(p.is_meta for p in model.parameters())`.
 
     https://docs.pytorch.org/docs/stable/meta.html
     """
@@ -1174,21 +1580,70 @@ def test_meta_is_not_checked_everywhere():
     garbage = [x @ weight.T, F.linear(x, weight), F.embedding(index, x), x[index]]
     assert [tuple(tensor.shape) for tensor in garbage] == [(2, 4), (2, 4), (2, 3), (2, 3)]
     assert {(tensor.device, tensor.dtype) for tensor in garbage} == {(CPU, torch.float32)}
+    assert F.embedding(torch.tensor([1, 0]), weight).is_meta
+    with pytest.raises(RuntimeError, match="device"):
+        F.linear(x, weight, torch.ones(4, device="meta"))
 
     y = torch.tensor([1.0, 2.0])
     y += torch.ones(2, device="meta")
     assert y.tolist() == [1, 2]
 
 
-# Mixed precision: what it does is in section 12, and here is how its device is named
+# Mixed precision: how is its device named? (What it does is in section 12.)
+
+
+@pytest.mark.holds("torch>=2.2", otherwise=UserWarning)
+def test_autocast_on_the_cpu_takes_float16():
+    """From torch 2.2 on, `a @ b` of float32 matrices inside `torch.autocast("cpu", dtype=torch.float16)` is computed in
+    float16; before, autocast warned and raised RuntimeError.
+
+    Without `dtype=`, autocast on the CPU computes it in bfloat16. A product of float64 stays float64, and so does
+    float32 with `torch.mm(a, b, out=c)`.
+
+    https://docs.pytorch.org/docs/stable/amp.html
+    """
+    x = torch.tensor([[1.0, 2.0], [-3.0, 0.5]])
+
+    with torch.autocast("cpu", dtype=torch.float16):
+        product, double = x @ x, x.double() @ x.double()
+    with torch.autocast("cpu"):
+        by_default = x @ x
+
+    assert (product.dtype, product.tolist()) == (torch.float16, [[-5, 3], [-4.5, -5.75]])
+    assert (by_default.dtype, by_default.tolist()) == (torch.bfloat16, [[-5, 3], [-4.5, -5.75]])
+    assert double.dtype == torch.float64
+    with torch.autocast("cpu", dtype=torch.float16):
+        assert torch.mm(x, x, out=torch.zeros(2, 2)).dtype == torch.float32
+
+
+@pytest.mark.holds("torch>=2.4", otherwise=AssertionError)
+def test_mixed_precision_names_its_device():
+    """From torch 2.4 on, `autocast` and `GradScaler` of `torch.cuda.amp` and `torch.cpu.amp` give a FutureWarning.
+
+    A plain Python shows it once for each line of code. Write `torch.autocast("cuda")`, which every release has, and
+    `torch.amp.GradScaler("cuda")`, which torch 2.3 brought.
+
+    https://docs.pytorch.org/docs/stable/amp.html
+    """
+    for name, module in (("cuda", torch.cuda.amp), ("cpu", torch.cpu.amp)):
+        with pytest.warns(FutureWarning, match=rf"Please use `torch.amp.autocast\('{name}', args...\)`"):
+            module.autocast(enabled=False)
+        with pytest.warns(FutureWarning, match=rf"Please use `torch.amp.GradScaler\('{name}', args...\)`"):
+            module.GradScaler(enabled=False)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        torch.autocast("cpu")
+        torch.amp.GradScaler("cuda", enabled=False)
 
 
 @pytest.mark.holds("torch>=2.4", otherwise=TypeError)
 def test_autocast_can_be_asked_by_type_of_device():
-    """From torch 2.4 on `torch.is_autocast_enabled(device.type)` tells whether autocast is on for a type of device, and
-    `torch.get_autocast_dtype(device.type)` in what dtype it computes: on the CPU in bfloat16, on CUDA in float16.
+    """From torch 2.4 on, `torch.is_autocast_enabled(device.type)` tells whether autocast is on for the CPU or for CUDA,
+    and `torch.get_autocast_dtype(device.type)` its dtype: by default bfloat16 on the CPU and float16 on CUDA.
 
-    Before, there was a function for each type, and `is_autocast_enabled()` spoke of CUDA alone.
+    Without an argument, `torch.is_autocast_enabled()` answers for CUDA. Before torch 2.4, each type had a function of
+    its own. A type without autocast, such as `meta`, raises RuntimeError.
 
     https://docs.pytorch.org/docs/stable/amp.html
     """
@@ -1198,44 +1653,94 @@ def test_autocast_can_be_asked_by_type_of_device():
 
     with torch.autocast("cpu", dtype=torch.float16):
         assert [torch.is_autocast_enabled(device_type) for device_type in ("cpu", "cuda")] == [True, False]
+        assert torch.is_autocast_enabled() is False
         assert torch.get_autocast_dtype("cpu") == torch.float16
 
+    with pytest.raises(RuntimeError, match="autocast"):
+        torch.is_autocast_enabled("meta")
 
-@pytest.mark.holds("torch>=2.4", otherwise=AssertionError)
-def test_mixed_precision_names_its_device():
-    """From torch 2.4 on `autocast` and `GradScaler` of `torch.cuda.amp` and `torch.cpu.amp` give a FutureWarning: write
-    `torch.autocast("cuda")` and `torch.amp.GradScaler("cuda")`.
 
-    The first works in every release, the second from 2.3 on.
+# The fine print: every name, every shape, every dtype
 
-    https://docs.pytorch.org/docs/stable/amp.html
+
+@given(type=st.sampled_from(["cpu", "cuda", "mps", "xpu", "meta"]), index=st.none() | st.integers(0, 127))
+def test_a_device_is_its_name_for_every_name(type, index):
+    """For the types cpu, cuda, mps, xpu and meta and an index up to 127, `torch.device("cuda:1")` equals
+    `torch.device("cuda", 1)`, and `str(device)` gives back the name.
+
+    Configuration files and command lines can keep devices as text: `str(device)` to write, `torch.device(text)` to
+    read.
+
+    https://docs.pytorch.org/docs/stable/tensor_attributes.html
     """
-    with pytest.warns(FutureWarning, match=r"Please use `torch.amp.autocast\('cpu', args...\)`"):
-        torch.cpu.amp.autocast()
-    with pytest.warns(FutureWarning, match=r"Please use `torch.amp.GradScaler\('cuda', args...\)`"):
-        torch.cuda.amp.GradScaler(enabled=False)
+    name = type if index is None else f"{type}:{index}"
+    device = torch.device(name)
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        torch.autocast("cpu")
-        torch.amp.GradScaler("cuda", enabled=False)
+    assert (device.type, device.index, str(device)) == (type, index, name)
+    assert device == (torch.device(type) if index is None else torch.device(type, index))
+    assert device != torch.device(type, 0 if index is None else (index + 1) % 128)
+    assert hash(device) == hash(torch.device(name))
 
 
-@pytest.mark.holds("torch>=2.2", otherwise=UserWarning)
-def test_autocast_on_the_cpu_takes_float16():
-    """From torch 2.2 on `torch.autocast("cpu", dtype=torch.float16)` computes products in float16; before, it
-    warned and raised RuntimeError.
+def test_a_device_index_is_one_byte():
+    """`torch.device("cuda:256")` equals `torch.device("cuda:0")`: the index is kept in one signed byte, and an index
+    above 127 becomes another one silently.
 
-    bfloat16, which is its default on the CPU, works in every release.
+    No machine has so many GPUs, but a rank or a job number that is used as an index can be that large. Write `rank %
+    torch.cuda.device_count()`.
 
-    https://docs.pytorch.org/docs/stable/amp.html
+    https://docs.pytorch.org/docs/stable/tensor_attributes.html
     """
-    x = torch.tensor([[1.0, 2.0], [-3.0, 0.5]])
+    assert torch.device("cuda:127").index == 127
+    assert torch.device("cuda:128").index != 128
+    assert torch.device("cuda:256") == torch.device("cuda", 256) == torch.device("cuda:0")
 
-    with torch.autocast("cpu", dtype=torch.float16):
-        product = x @ x
-    with torch.autocast("cpu"):
-        by_default = x @ x
 
-    assert (product.dtype, product.tolist()) == (torch.float16, [[-5, 3], [-4.5, -5.75]])
-    assert (by_default.dtype, by_default.tolist()) == (torch.bfloat16, [[-5, 3], [-4.5, -5.75]])
+@given(
+    name=st.sampled_from(["add", "mul", "eq"]),
+    shape=st.lists(st.integers(0, 3), min_size=1, max_size=3),
+    spread=st.lists(st.booleans(), min_size=3, max_size=3),
+)
+def test_tensors_on_two_devices_do_not_mix_for_every_shape(device_pair, name, shape, spread):
+    """`torch.add`, `mul` and `eq` raise RuntimeError for two tensors of one to three dimensions on different devices if
+    their shapes broadcast, whatever the shapes; empty tensors are no exception.
+
+    A tensor with one element, `torch.ones(1)`, raises as well: only a tensor without dimensions mixes.
+
+    https://docs.pytorch.org/docs/stable/notes/cuda.html
+    """
+    one, elsewhere = device_pair
+    operation = getattr(torch, name)
+    here = torch.ones(shape, device=one)
+    there = torch.ones([1 if squash else size for size, squash in zip(shape, spread, strict=False)], device=elsewhere)
+
+    with pytest.raises(RuntimeError, match="device"):
+        operation(here, there)
+    with pytest.raises(RuntimeError, match="device"):
+        operation(there, here)
+
+
+@given(
+    values=st.lists(st.integers(0, 100), max_size=6),
+    dtype=st.sampled_from(
+        [torch.float32, torch.float16, torch.int64, torch.int32, torch.int8, torch.uint8, torch.bool]
+    ),
+)
+def test_a_round_trip_changes_nothing_for_every_dtype(device, values, dtype):
+    """A tensor of float32, float16, int64, int32, int8, uint8 or bool that moves to a device with numbers and back has
+    the values, the dtype and the shape it had.
+
+    Moving is a copy, not a computation, so nothing is rounded. `meta` keeps no numbers: the way back raises.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.Tensor.to.html
+    """
+    tensor = torch.tensor(values).to(dtype).reshape(-1, 1)
+    there = tensor.to(device)
+    back = there.cpu()
+
+    assert (there.device, there.dtype, there.shape) == (device, dtype, tensor.shape)
+    assert (back.device, back.dtype) == (CPU, dtype)
+    assert torch.equal(back, tensor)
+    assert back.tolist() == tensor.tolist()
+    with pytest.raises(NotImplementedError, match="no data"):
+        tensor.to("meta").cpu()

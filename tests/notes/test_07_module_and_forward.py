@@ -1,12 +1,16 @@
-"""`nn.Module` and its `forward`.
+"""`nn.Module`: how a model is written, called, registered, changed and frozen.
+
+Having read this section you can write a model as a class, call it, and say which of its attributes an optimizer,
+`.to(device)` and `state_dict()` find. You can replace, share and freeze layers, and you know what `nn.Linear`,
+`nn.Sequential` and `nn.Flatten` do with the shapes and dtypes they are given. You know what the usual errors mean
+("shapes cannot be multiplied", "must have the same dtype", "missing the required forward function"), and the mistakes
+that raise nothing: a layer in a plain list, a misspelt `forward`, a frozen BatchNorm.
 
 A model is an object of a class that derives from `nn.Module`. Its `__init__` makes the layers and keeps them as
-attributes; its `forward` says what happens to an input. Two bargains come with that. What is assigned to `self` is
-registered, if it is of the right kind, so that optimizers, `.to(device)` and saving find it. And the model is called as
-`model(x)`, never as `model.forward(x)`. This section settles what each bargain covers, and what the two layers
-everybody starts with, `nn.Linear` and `nn.Sequential`, really do.
+attributes of `self`; its `forward` says what happens to an input.
 """
 
+import copy
 import itertools
 import math
 from collections import OrderedDict
@@ -28,13 +32,14 @@ def with_whole_numbers(model):
     return model
 
 
-# forward and the call
+# Calling: what happens when you write model(x)?
 
 
 def test_calling_a_module_runs_its_forward(device):
-    """`model(...)` hands its arguments, positional or by keyword, to `forward` and gives back whatever that returns.
+    """`model(...)` passes its positional and keyword arguments to `forward` and returns what `forward` returns, unless
+    a hook changes them.
 
-    So one says what a model does by writing `forward`, and never calls it by that name. Each call runs it afresh.
+    Write in `forward` what the model does, and call `model(x)`. `forward` runs anew at every call.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
     """
@@ -54,11 +59,18 @@ def test_calling_a_module_runs_its_forward(device):
     y, comment = model(x, 10, times=3)
     assert [y.tolist(), comment] == [[13, 16], "times 3"]
 
+    model.register_forward_hook(lambda module, args, output: "from the hook")
+    assert model(x) == "from the hook"
+
 
 @pytest.mark.parametrize("name", ["foward", "Forward", "__forward__", "predict"])
 def test_module_without_forward_is_made_but_cannot_be_called(device, name):
-    """A class whose `forward` is missing or misspelt can be instantiated, and raises NotImplementedError when it is
-    called.
+    """A class derived directly from `nn.Module` whose `forward` is missing or misspelt can be instantiated and raises
+    NotImplementedError when it is called as `model(x)`.
+
+    The message says that the module "is missing the required "forward" function": look for a misspelt `forward`, or for
+    one that is indented too far and lies inside `__init__`. A call with a keyword, `model(x=x)`, raises TypeError and
+    names `_forward_unimplemented`: the mistake is the same.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
     """
@@ -67,27 +79,73 @@ def test_module_without_forward_is_made_but_cannot_be_called(device, name):
 
     with pytest.raises(NotImplementedError, match='missing the required "forward" function'):
         model(torch.zeros(2, device=device))
+    with pytest.raises(TypeError, match="_forward_unimplemented"):
+        model(x=torch.zeros(2, device=device))
 
 
-def test_wrong_arguments_are_an_error_of_forward(device):
-    """Calling a model with arguments that its `forward` does not take is Python's TypeError, and it names `forward`.
+def test_misspelt_forward_in_a_subclass_of_a_layer_is_never_called(device):
+    """A misspelt `forward` in a subclass of `nn.Linear` raises nothing, and a call silently runs the `forward` of
+    `nn.Linear`.
+
+    The call falls back to the `forward` of the parent class. `nn.ModuleList` has none, and a parent of your own may
+    have none: the call then raises NotImplementedError. Test a new layer on an input for which you know the answer.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
     """
+
+    class Negated(nn.Linear):
+        def foward(self, x):
+            return -super().forward(x)
+
+    layer = with_whole_numbers(Negated(3, 2, device=device))
+    x = torch.ones(4, 3, device=device)
+
+    assert torch.equal(layer(x), F.linear(x, layer.weight, layer.bias))
+    assert torch.equal(layer.foward(x), -layer(x))
+
+    class Base(nn.Module):
+        pass
+
+    for parent in (nn.ModuleList, Base):
+        with pytest.raises(NotImplementedError, match='missing the required "forward" function'):
+            type("Derived", (parent,), {"foward": lambda self, x: x})()(x)
+
+
+def test_wrong_arguments_are_an_error_of_forward(device):
+    """Calling a model written in Python with too many, too few or unknown arguments raises Python's TypeError, which
+    names `forward`.
+
+    The message counts `self`: "takes 2 positional arguments but 3 were given" means one argument too many. An
+    `nn.Sequential` takes exactly one. An argument of a wrong type is an error of the function that `forward` calls:
+    "linear(): argument 'input' (position 1) must be Tensor, not list".
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
+    """
+
+    class Model(nn.Module):
+        def forward(self, image):
+            return image
+
+    x = torch.zeros(3, device=device)
     layer = nn.Linear(3, 2, device=device)
 
     with pytest.raises(TypeError, match=r"forward\(\) missing 1 required positional argument: 'input'"):
         layer()
-    with pytest.raises(TypeError, match=r"forward\(\) takes 2 positional arguments but 3 were given"):
-        layer(torch.zeros(3, device=device), torch.zeros(3, device=device))
+    with pytest.raises(TypeError, match=r"forward\(\) got an unexpected keyword argument 'images'"):
+        Model()(images=x)
+    for model in (layer, Model(), nn.Sequential(nn.ReLU())):
+        with pytest.raises(TypeError, match=r"forward\(\) takes 2 positional arguments but 3 were given"):
+            model(x, x)
+    with pytest.raises(TypeError, match=r"^linear\(\): argument 'input' \(position 1\) must be Tensor, not list"):
+        layer([1.0, 2.0, 3.0])
 
 
 @pytest.mark.myth("model(x) and model.forward(x) are the same")
 def test_only_the_call_runs_hooks(device):
-    """`model(x)` runs the model's hooks around its `forward`; `model.forward(x)` runs none of them.
+    """`model(x)` runs the forward hooks and pre-hooks registered on `model`, and `model.forward(x)` runs none of them.
 
-    Hooks are how others look into a model or change it: summaries, feature extractors, pruning. They go silent without
-    a word. The hooks of its parts still run, because `forward` calls these.
+    Feature extractors, pruning and summaries use hooks, and silently stop working when `forward` is called by name. The
+    hooks of the parts of an `nn.Sequential` still run, because its `forward` calls the parts as `part(x)`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
     """
@@ -116,8 +174,12 @@ def test_only_the_call_runs_hooks(device):
 
 
 def test_hooks_see_the_parts_and_can_replace_what_passes(device):
-    """A hook on a part sees its input and output; what a hook returns, unless it is None, takes their place until it is
-    removed.
+    """A forward hook is given the positional arguments and the output of a part, and what the hook returns replaces the
+    output, unless it is None.
+
+    A forward pre-hook runs before the part and replaces the arguments in the same way. A hook runs until you call
+    `remove()` on what `register_forward_hook` returned, and after that still in a `copy.deepcopy` made before. To see
+    keyword arguments, register the hook with `with_kwargs=True`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
     """
@@ -135,12 +197,43 @@ def test_hooks_see_the_parts_and_can_replace_what_passes(device):
     after = model[0].register_forward_hook(lambda module, args, output: -output)
     assert model(x).tolist() == [-4, -7]
     before.remove()
+    copied = copy.deepcopy(model)
     after.remove()
     assert model(x).tolist() == [0, 2]
+    assert copied(x).tolist() == [0, -2]
     assert len(seen) == 1
 
+    model[0].register_forward_hook(lambda module, args, output: seen.append(args))
+    model[0](input=x)
+    assert seen[1] == ()
+    model[0].register_forward_hook(lambda module, args, kwargs, output: seen.append([*kwargs]), with_kwargs=True)
+    model[0](input=x)
+    assert seen[3] == ["input"]
 
-# super().__init__()
+
+def test_a_hook_on_the_out_proj_of_attention_never_runs(device):
+    """A forward hook on the `out_proj` of an `nn.MultiheadAttention` never runs, because the attention computes with
+    the weight of `out_proj` and does not call `out_proj`.
+
+    A hook on a part runs only if the `forward` around the part calls it. Put the hook on the attention itself.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.MultiheadAttention.html
+    """
+    attention = nn.MultiheadAttention(4, num_heads=1).to(device)
+    x = torch.ones(2, 1, 4, device=device)
+    events = []
+    attention.out_proj.register_forward_hook(lambda module, args, output: events.append("out_proj"))
+    attention.register_forward_hook(lambda module, args, output: events.append("attention"))
+
+    for mode in (True, False):
+        attention.train(mode)(x, x, x)
+        with torch.no_grad():
+            attention(x, x, x)
+
+    assert events == ["attention"] * 4
+
+
+# super().__init__(): what happens if it is late or forgotten?
 
 
 @pytest.mark.parametrize(
@@ -153,9 +246,10 @@ def test_hooks_see_the_parts_and_can_replace_what_passes(device):
     ids=["layer", "parameter", "buffer"],
 )
 def test_super_init_comes_first(device, assign):
-    """A module that assigns a layer, a parameter or a buffer before `super().__init__()` raises AttributeError.
+    """A module that assigns a layer or a Parameter, or calls `register_buffer`, before `super().__init__()` raises
+    AttributeError.
 
-    `super().__init__()` makes the places where they are registered, so it is the first line of every `__init__`.
+    The message ends in "before Module.__init__() call". Make `super().__init__()` the first line of `__init__`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
     """
@@ -165,15 +259,16 @@ def test_super_init_comes_first(device, assign):
             assign(self, device)
             super().__init__()
 
-    with pytest.raises(AttributeError, match=r"before Module.__init__\(\) call"):
+    with pytest.raises(AttributeError, match=r"before Module.__init__\(\) call$"):
         TooLate()
 
 
 def test_without_super_init_plain_values_are_accepted_and_the_call_fails(device):
     """A module that forgets `super().__init__()` and assigns only plain values can be made, and raises AttributeError
-    when called.
+    when it is called.
 
-    The message names a private attribute and not the cause: this is what to think of when it appears.
+    The message, such as "'Net' object has no attribute '_backward_hooks'", names a private attribute and not the cause.
+    A plain list of layers counts as a plain value.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
     """
@@ -181,24 +276,28 @@ def test_without_super_init_plain_values_are_accepted_and_the_call_fails(device)
     class Forgetful(nn.Module):
         def __init__(self):
             self.factor = 3
+            self.layers = [nn.ReLU()]
 
         def forward(self, x):
-            return x * self.factor
+            return self.layers[0](x) * self.factor
 
     model = Forgetful()
 
     assert model.factor == 3
-    with pytest.raises(AttributeError, match="'Forgetful' object has no attribute '_"):
+    with pytest.raises(AttributeError, match="'Forgetful' object has no attribute '_") as caught:
         model(torch.ones(2, device=device))
+    assert "__init__" not in str(caught.value)
 
 
-# What is registered
+# Registering: which attributes do the optimizer, .to() and state_dict() find?
 
 
 def test_assignment_registers_parameters_and_layers(device):
-    """Assigning a Parameter or a module to an attribute is enough to register it, each kind in the order of assignment.
+    """Assigning a Parameter or a layer to an attribute that is not in the class of the model registers it, and each
+    kind is listed in the order of assignment.
 
-    The model's own Parameters come before those of its parts, even if they were assigned later.
+    `parameters()` lists the model's own Parameters before those of its layers, even if they were assigned later. A
+    layer that replaces another keeps its place. The next note shows what comes of a name that the class has already.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
     """
@@ -211,6 +310,57 @@ def test_assignment_registers_parameters_and_layers(device):
     assert [name for name, child in model.named_children()] == ["second", "first"]
     assert [name for name, parameter in model.named_parameters()] == ["scale", "second.weight", "second.bias"]
     assert next(model.parameters()) is model.scale is scale
+
+    model.second = nn.Tanh()
+    assert [name for name, child in model.named_children()] == ["second", "first"]
+
+
+def test_a_name_of_the_class_hides_a_layer(device):
+    """A layer assigned to a name that the class of the model has already is registered and hidden: `model.name` gives
+    what is in the class.
+
+    Such names are those of a default in the class body, `head = None`, and of the methods of `nn.Module`: `type`,
+    `apply`, `half`. A Parameter or a buffer of such a name raises KeyError. Take other names, and set defaults in
+    `__init__`.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
+    """
+
+    class Model(nn.Module):
+        head = None
+
+    model = Model()
+    model.head = nn.Linear(2, 1, device=device)
+    model.type = nn.Linear(2, 1, device=device)
+
+    assert [name for name, child in model.named_children()] == ["head", "type"]
+    assert model.head is None
+    assert model.type == Model.type.__get__(model)
+    with pytest.raises(TypeError, match="'NoneType' object is not callable"):
+        model.head(torch.ones(2, device=device))
+
+    for name in ("head", "half", "type"):
+        with pytest.raises(KeyError, match=f"attribute '{name}' already exists"):
+            setattr(Model(), name, nn.Parameter(torch.ones(1, device=device)))
+        with pytest.raises(KeyError, match=f"attribute '{name}' already exists"):
+            Model().register_buffer(name, torch.ones(1, device=device))
+
+
+@pytest.mark.parametrize("name", ["type", "keys", "pop", "train", "forward", "layer1.conv", ""])
+def test_a_module_dict_refuses_some_names(name):
+    """`nn.ModuleDict` raises KeyError for a key that is the name of one of its methods, such as "type" or "keys", for
+    one with a dot, and for the empty string.
+
+    Keys become names in the `state_dict`, where a dot parts the levels. Put a prefix before names that come from data,
+    `f"task_{name}"`, and replace the dots.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.ModuleDict.html
+    """
+    with pytest.raises(KeyError):
+        nn.ModuleDict({name: nn.ReLU()})
+
+    heads = nn.ModuleDict({f"task_{name}".replace(".", "_"): nn.Linear(2, 1, bias=False)})
+    assert list(heads.state_dict()) == ["task_" + name.replace(".", "_") + ".weight"]
 
 
 def part():
@@ -228,6 +378,7 @@ def weight():
         pytest.param(lambda: [part()], [], id="list of layers"),
         pytest.param(lambda: (part(),), [], id="tuple of layers"),
         pytest.param(lambda: {"a": part()}, [], id="dict of layers"),
+        pytest.param(lambda: {part()}, [], id="set of layers"),
         pytest.param(
             lambda: nn.ModuleList([part(), nn.ReLU(), part()]),
             ["x.0.weight", "x.0.bias", "x.2.weight", "x.2.bias"],
@@ -238,18 +389,24 @@ def weight():
         pytest.param(lambda: nn.ModuleList([nn.ModuleList([part()])]), ["x.0.0.weight", "x.0.0.bias"], id="nested"),
         pytest.param(lambda: weight(), ["x"], id="Parameter"),
         pytest.param(lambda: [weight()], [], id="list of Parameters"),
+        pytest.param(lambda: (weight(),), [], id="tuple of Parameters"),
         pytest.param(lambda: {"a": weight()}, [], id="dict of Parameters"),
+        pytest.param(lambda: {weight()}, [], id="set of Parameters"),
         pytest.param(lambda: nn.ParameterList([weight(), weight()]), ["x.0", "x.1"], id="ParameterList"),
         pytest.param(lambda: nn.ParameterDict({"a": weight()}), ["x.a"], id="ParameterDict"),
         pytest.param(lambda: torch.ones(2), [], id="tensor"),
         pytest.param(lambda: torch.ones(2, requires_grad=True), [], id="tensor with requires_grad"),
+        pytest.param(lambda: nn.ParameterList([torch.ones(2)]), ["x.0"], id="ParameterList of tensors"),
+        pytest.param(lambda: nn.ParameterDict({"a": torch.ones(2)}), ["x.a"], id="ParameterDict of tensors"),
     ],
 )
 def test_what_an_attribute_registers(device, value, registered):
-    """A layer or a Parameter is registered by itself and in torch's own containers; in a plain list, tuple or dict it
-    is not, and neither is a plain tensor.
+    """A model registers a layer or Parameter assigned to an attribute, alone or in torch's own containers, and not one
+    that is only in a plain list, tuple, dict or set.
 
-    What is not registered is not trained, not moved and not saved, and nothing says so.
+    What is not registered is missing from `parameters()` and `state_dict()`: not trained, not saved. A plain tensor is
+    not registered either. An `nn.ParameterList` or `nn.ParameterDict` turns a tensor of floating-point numbers into a
+    Parameter, and raises RuntimeError for one of integers.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.ModuleList.html
     """
@@ -259,10 +416,17 @@ def test_what_an_attribute_registers(device, value, registered):
 
     assert [name for name, parameter in model.named_parameters()] == registered
     assert list(model.state_dict()) == registered
+    for container in (nn.ParameterList([]).append, lambda whole: nn.ParameterDict({"a": whole})):
+        with pytest.raises(RuntimeError, match="floating point and complex"):
+            container(torch.tensor([1, 2], device=device))
 
 
 def test_layers_in_a_plain_list_are_not_trained(device):
-    """A layer in a plain list takes part in `forward` and gets a gradient, and the optimizer never moves it.
+    """A layer that is only in a plain list takes part in `forward` and gets a gradient, but an optimizer made from
+    `model.parameters()` never changes it.
+
+    The rest of the model trains, and nothing warns. Write `self.layers = nn.ModuleList([...])`. A list of layers that
+    are attributes as well, `[self.first, self.second]`, does no harm.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.ModuleList.html
     """
@@ -288,13 +452,59 @@ def test_layers_in_a_plain_list_are_not_trained(device):
         moved[container] = model.layers[0].weight.item() != before
 
     assert moved == {list: False, nn.ModuleList: True}
+    model = Model(list)
+    model.first = model.layers[0]
+    assert any(parameter is model.layers[0].weight for parameter in model.parameters())
+
+
+def test_optimizer_refuses_a_model_with_all_layers_in_a_plain_list(device):
+    """An optimizer made from `model.parameters()` raises ValueError, "optimizer got an empty parameter list", if the
+    layers of the model are in a plain list and nothing is registered.
+
+    One registered Parameter is enough to silence the error, and so is a group, `[{"params": model.parameters()}]`. The
+    layers in the list are still not trained.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.ModuleList.html
+    """
+    model = nn.Module()
+    model.layers = [nn.Linear(2, 2, device=device), nn.Linear(2, 1, device=device)]
+
+    with pytest.raises(ValueError, match="empty parameter list"):
+        torch.optim.SGD(model.parameters(), lr=0.1)
+    assert torch.optim.SGD([{"params": model.parameters()}], lr=0.1).param_groups[0]["params"] == []
+
+    model.shift = nn.Parameter(torch.zeros(1, device=device))
+    assert len(torch.optim.SGD(model.parameters(), lr=0.1).param_groups[0]["params"]) == 1
+
+
+def test_layer_in_the_class_body_is_not_registered(device):
+    """A layer in the body of a class, outside `__init__`, can be used in `forward` and is not registered.
+
+    All models of the class share that one layer, and an optimizer made from `model.parameters()` does not have it.
+    Write `self.layer = nn.Linear(2, 1)` in `__init__`.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
+    """
+
+    class Model(nn.Module):
+        layer = nn.Linear(2, 1, device=device)
+
+        def forward(self, x):
+            return self.layer(x)
+
+    model, another = Model(), Model()
+
+    assert model(torch.ones(4, 2, device=device)).shape == (4, 1)
+    assert list(model.parameters()) == []
+    assert list(model.state_dict()) == []
+    assert model.layer is another.layer
 
 
 def test_module_list_only_holds_layers(device):
-    """A ModuleList or ModuleDict holds layers and has no `forward`: calling it raises, the model's own `forward` walks
-    through it.
+    """Calling an `nn.ModuleList` or an `nn.ModuleDict`, as in `layers(x)`, raises NotImplementedError, because these
+    containers hold layers and have no `forward`.
 
-    Sequential is the container that can be called.
+    Loop over the layers in the `forward` of your model, or use `nn.Sequential`, which can be called.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.ModuleList.html
     """
@@ -305,16 +515,45 @@ def test_module_list_only_holds_layers(device):
     for container in (layers, named):
         with pytest.raises(NotImplementedError, match='missing the required "forward" function'):
             container(x)
+    assert nn.Sequential(*layers)(x).tolist() == [[1]]
     for layer in layers:
         x = layer(x)
     assert x.tolist() == [[1]]  # the other way round it would be 2
 
 
-def test_buffer_is_registered_but_not_a_parameter(device):
-    """`register_buffer` registers a tensor that belongs to the model and is not trained: it is no parameter and needs
-    no gradient.
+# Buffers and .to(): what belongs to the model and is not trained?
 
-    A tensor assigned to that name later takes its place and stays a buffer.
+
+def test_buffer_is_registered_but_not_a_parameter(device):
+    """`register_buffer` puts a tensor into `buffers()` and, unless `persistent=False`, into the `state_dict`, but not
+    into `parameters()`.
+
+    A buffer is for a tensor that belongs to the model and is not trained, such as a running mean or a mask.
+    `register_buffer` leaves `requires_grad` as it is: a tensor that requires a gradient still does as a buffer.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
+    """
+    model = nn.Module()
+    model.register_buffer("mean", torch.tensor([1.0, 2.0], device=device))
+    model.register_buffer("mask", torch.tensor([True, False], device=device), persistent=False)
+    model.register_buffer("odd", torch.tensor([5.0], device=device, requires_grad=True))
+
+    assert {name: buffer.tolist() for name, buffer in model.named_buffers()} == {
+        "mean": [1, 2],
+        "mask": [True, False],
+        "odd": [5],
+    }
+    assert list(model.parameters()) == []
+    assert [model.mean.requires_grad, model.odd.requires_grad] == [False, True]
+    assert list(model.state_dict()) == ["mean", "odd"]
+
+
+def test_a_tensor_assigned_to_a_buffer_is_the_new_buffer(device):
+    """A plain tensor assigned to the name of a buffer becomes the buffer, while a Parameter assigned to that name
+    becomes a parameter.
+
+    Update a buffer in `forward` with `self.mean = new`. Write `new.detach()` if it was computed from parameters: the
+    buffer would keep the graph of the computation alive.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
     """
@@ -322,17 +561,25 @@ def test_buffer_is_registered_but_not_a_parameter(device):
     model.register_buffer("mean", torch.tensor([1.0, 2.0], device=device))
 
     model.mean = model.mean * 3
-
     assert [(name, buffer.tolist()) for name, buffer in model.named_buffers()] == [("mean", [3, 6])]
-    assert list(model.parameters()) == []
-    assert model.mean.requires_grad is False
     assert list(model.state_dict()) == ["mean"]
+    model.mean = nn.Parameter(model.mean) * 2
+    assert [(name, buffer.grad_fn is None) for name, buffer in model.named_buffers()] == [("mean", False)]
+    with pytest.raises(TypeError, match="cannot assign 'float' as buffer"):
+        model.mean = 3.0
+
+    model.mean = nn.Parameter(torch.ones(2, device=device))
+    assert list(model.buffers()) == []
+    assert [name for name, parameter in model.named_parameters()] == ["mean"]
 
 
 @pytest.mark.holds("torch>=2.5", otherwise=AttributeError)
 def test_nn_buffer_registers_by_assignment(device):
-    """From torch 2.5 on a tensor wrapped in `nn.Buffer` becomes a buffer by mere assignment, as a Parameter becomes a
-    parameter; `register_buffer` works in every release.
+    """From torch 2.5 on, assigning `nn.Buffer(tensor)` to a name that is free or a buffer's registers the tensor as a
+    buffer.
+
+    `register_buffer` works in every release. A name that holds a plain attribute raises KeyError, and that of a
+    Parameter or a layer raises TypeError: delete the attribute first.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.parameter.Buffer.html
     """
@@ -343,13 +590,27 @@ def test_nn_buffer_registers_by_assignment(device):
     assert list(model.parameters()) == []
     assert list(model.state_dict()) == ["mean"]
 
+    model.count = torch.tensor(0, device=device)
+    with pytest.raises(KeyError, match="already exists"):
+        model.count = nn.Buffer(torch.tensor(0, device=device))
+    layer = nn.Sequential(nn.Linear(2, 1, device=device))
+    with pytest.raises(TypeError, match="as parameter 'weight'"):
+        layer[0].weight = nn.Buffer(torch.ones(1, 2, device=device))
+    with pytest.raises(TypeError, match="as child module '0'"):
+        setattr(layer, "0", nn.Buffer(torch.ones(2, device=device)))
+    model.mean = nn.Buffer(torch.tensor([3.0], device=device))
+    assert [buffer.tolist() for buffer in model.buffers()] == [[3]]
+    del model.count
+    model.count = nn.Buffer(torch.tensor(0, device=device))
+    assert list(model.state_dict()) == ["mean", "count"]
+
 
 def test_to_converts_what_is_registered(device):
-    """`model.to(dtype)` changes floating-point parameters and buffers in the model itself, and leaves whole numbers and
-    plain tensors.
+    """`model.to(dtype)` converts floating-point parameters and buffers in the model itself, and leaves integer buffers
+    and unregistered tensors as they are.
 
-    So it needs no assignment, unlike `tensor.to`, which leaves the tensor as it is and returns the result. A device is
-    treated likewise: a plain tensor that `forward` needs stays behind when the model goes to a GPU. Make it a buffer.
+    `model.to(...)` needs no assignment, unlike `tensor.to(...)`. `model.to(device)` moves integer buffers too. A plain
+    tensor or a layer in a plain list stays behind: register the tensor as a buffer, put the layer in a ModuleList.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
     """
@@ -362,6 +623,7 @@ def test_to_converts_what_is_registered(device):
     parameter = model.weight
 
     returned = model.to(torch.float16)
+    model.tensor.to(torch.float16)
 
     assert returned is model
     assert model.weight is parameter
@@ -372,10 +634,43 @@ def test_to_converts_what_is_registered(device):
         torch.float32,
     ]
 
+    model.to("meta")
+    assert [x.device.type for x in (model.weight, model.mean, model.count)] == ["meta"] * 3
+    assert [x.device for x in (model.tensor, model.layers[0].weight)] == [parameter.device] * 2
+
+
+def test_to_a_float_dtype_makes_complex_parameters_real():
+    """`model.to(torch.float64)` turns complex parameters into real ones and drops their imaginary part, while
+    `model.double()` leaves complex parameters complex.
+
+    A UserWarning says so, once per process. `model.to(torch.complex128)` converts a complex model, and makes its real
+    parameters complex, too.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
+    """
+    model = nn.Module()
+    model.weight = nn.Parameter(torch.tensor([1 + 2j]))
+
+    model.double()
+    assert model.weight.dtype == torch.complex64
+    with pytest.warns(UserWarning, match="discards the imaginary part"):
+        model.to(torch.float64)
+    assert model.weight.dtype == torch.float64
+    assert model.weight.tolist() == [1]
+    model.phase = nn.Parameter(torch.tensor([1 + 2j]))
+    with pytest.warns(UserWarning, match="Complex modules"):
+        model.to(torch.complex128)
+    assert [model.phase.tolist(), model.weight.dtype] == [[1 + 2j], torch.complex128]
+
+
+# Finding and replacing: how do you get at a part of a model?
+
 
 def test_assigning_again_replaces(device):
-    """Assigning a new layer to a name replaces the old one, and deleting the attribute unregisters it: how a new head
-    is put on a model.
+    """Assigning a new layer to an attribute replaces the old layer in `children()` and `parameters()`.
+
+    Give a trained model a new head with `model.head = nn.Linear(3, 2)`, and make the optimizer afterwards.
+    `del model.tail` removes a layer.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
     """
@@ -391,12 +686,12 @@ def test_assigning_again_replaces(device):
     assert not hasattr(model, "tail")
 
 
-# Walking through a model
-
-
 def test_children_modules_and_names(device):
-    """`children()` are the direct parts; `modules()` is the model itself and all parts at any depth, each with a dotted
-    path as its name.
+    """`children()` gives the direct parts of a model, and `modules()` gives the model itself and its registered parts
+    at every depth.
+
+    `named_modules()` adds a dotted path such as "0.1", and the empty string for the model itself. A part that is used
+    twice is listed once, under the first of its names.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
     """
@@ -409,14 +704,15 @@ def test_children_modules_and_names(device):
     assert [name for name, parameter in model.named_parameters()] == ["0.0.weight", "0.0.bias", "1.weight", "1.bias"]
     assert model.get_submodule("0.0") is body[0]
     assert model.get_parameter("0.0.bias") is body[0].bias
+    assert [name for name, module in nn.Sequential(body, body).named_modules()] == ["", "0", "0.0", "0.1"]
 
 
 @pytest.mark.holds("torch>=2.5", otherwise=AttributeError)
 def test_set_submodule_replaces_a_part_by_its_dotted_name(device):
-    """`get_submodule("0.1")` finds a part by its name at any depth, and from torch 2.5 on `set_submodule("0.1", layer)`
-    puts another in its place.
+    """From torch 2.5 on, `model.set_submodule("0.1", layer)` replaces the part with that dotted name, at any depth.
 
-    Before: `setattr` on what `get_submodule` finds for the part around it.
+    In every release `setattr(model.get_submodule("0"), "1", layer)` does the same. Mind the last name: one that does
+    not exist is silently added as a new part.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
     """
@@ -431,12 +727,18 @@ def test_set_submodule_replaces_a_part_by_its_dotted_name(device):
     with pytest.raises(AttributeError, match="no attribute `7`"):
         model.set_submodule("7.0", nn.Tanh())
 
+    setattr(model.get_submodule("0"), "1", last)
+    assert model[0][1] is last
+    model.set_submodule("0.7", new)
+    assert [name for name, module in model[0].named_children()] == ["0", "1", "7"]
+
 
 def test_apply_visits_parts_before_the_whole(device):
-    """`model.apply(function)` calls the function on every part at any depth, parts before what contains them, and
-    returns the model.
+    """`model.apply(function)` calls the function on the registered parts at every depth and on the model itself, each
+    part before the module that contains it, and returns the model.
 
-    It is the usual way to initialise weights.
+    Initialise weights with it: in the function, ask `isinstance(module, nn.Linear)`. A part that two containers share
+    is visited twice.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
     """
@@ -448,64 +750,101 @@ def test_apply_visits_parts_before_the_whole(device):
     assert visited == [model[0][0], model[0][1], model[0], model[1], model]
     assert returned is model
 
+    shared = nn.Linear(2, 2, device=device)
+    visited.clear()
+    nn.Sequential(nn.Sequential(shared), nn.Sequential(shared)).apply(visited.append)
+    assert [module is shared for module in visited] == [True, False, True, False, False]
+
 
 @given(sizes=st.lists(st.integers(1, 5), min_size=2, max_size=4))
 def test_parameter_count_for_every_chain_of_linear_layers(device, sizes):
-    """A Linear has `inputs * outputs` weights and `outputs` biases, and a model has the sum of its layers.
+    """An `nn.Linear` has `inputs * outputs` weights and, unless `bias=False`, `outputs` biases, and a chain of separate
+    Linear layers has the sum of these numbers.
+
+    Count the numbers in a model with `sum(p.numel() for p in model.parameters())`, which counts a layer that is used
+    twice once.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html
     """
+
+    def count(*layers):
+        return sum(parameter.numel() for parameter in nn.Sequential(*layers).to(device).parameters())
+
     pairs = list(itertools.pairwise(sizes))
-    model = nn.Sequential(*[nn.Linear(inputs, outputs) for inputs, outputs in pairs]).to(device)
+    shared = nn.Linear(4, 4)
 
-    assert sum(parameter.numel() for parameter in model.parameters()) == sum(i * o + o for i, o in pairs)
+    assert count(*[nn.Linear(i, o) for i, o in pairs]) == sum(i * o + o for i, o in pairs)
+    assert count(*[nn.Linear(i, o, bias=False) for i, o in pairs]) == sum(i * o for i, o in pairs)
+    assert count(shared, shared) == 4 * 4 + 4
 
 
-# Parameters
+# Parameters: what makes a tensor trainable?
 
 
 def test_parameter_needs_a_gradient_by_default(device):
-    """A Parameter requires a gradient unless told otherwise, also where the tensor it was made of does not, and shares
-    its memory.
+    """`nn.Parameter(tensor)` of floating-point numbers requires a gradient unless told otherwise, even if the tensor
+    does not, and shares the memory of the tensor.
+
+    A write to the tensor changes the Parameter: write `nn.Parameter(tensor.clone())` to keep them apart, and also for a
+    tensor made under `torch.inference_mode()`, which raises RuntimeError without `clone()`. Wrapping a frozen Parameter
+    again makes a trainable one.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.parameter.Parameter.html
     """
     tensor = torch.tensor([1.0, 2.0], device=device)
     parameter = nn.Parameter(tensor)
+    frozen = nn.Parameter(tensor, requires_grad=False)
+    apart = nn.Parameter(tensor.clone())
 
     assert [tensor.requires_grad, parameter.requires_grad] == [False, True]
+    assert [frozen.requires_grad, nn.Parameter(frozen).requires_grad] == [False, True]
     tensor[0] = 7
-    assert nn.Parameter(tensor, requires_grad=False).requires_grad is False
-    assert parameter.tolist() == [7, 2]
+    assert [parameter.tolist(), apart.tolist()] == [[7, 2], [1, 2]]
     assert parameter.is_leaf
     assert isinstance(parameter, torch.Tensor)
 
+    with torch.inference_mode():
+        tensor = tensor * 2
+    with pytest.raises(RuntimeError, match="requires_grad=True on inference tensor"):
+        nn.Parameter(tensor)
+    assert nn.Parameter(tensor.clone()).requires_grad
 
-def test_whole_numbers_make_no_trainable_parameter(device):
-    """A Parameter of integers raises RuntimeError, because only floating-point and complex tensors can have gradients;
-    frozen, it is allowed.
 
-    Mind the dot: `torch.tensor([1.0, 2.0])`.
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64, torch.bool], ids=str)
+def test_whole_numbers_make_no_trainable_parameter(device, dtype):
+    """`nn.Parameter` of a tensor of integers or booleans raises RuntimeError unless `requires_grad=False`.
+
+    Only floating-point and complex tensors can require gradients. `torch.tensor([1, 2])` holds integers: write
+    `torch.tensor([1.0, 2.0])`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.parameter.Parameter.html
     """
-    whole = torch.tensor([1, 2], device=device)
+    whole = torch.tensor([1, 0], device=device).to(dtype)
 
-    with pytest.raises(RuntimeError, match="floating point"):
+    with pytest.raises(RuntimeError, match="floating point and complex"):
         nn.Parameter(whole)
-    assert nn.Parameter(whole, requires_grad=False).dtype == torch.int64
+    assert nn.Parameter(whole, requires_grad=False).dtype == dtype
+    assert torch.tensor([1, 2]).dtype == torch.int64
+    assert nn.Parameter(torch.tensor([1.0, 2.0], device=device)).requires_grad
+    assert nn.Parameter(torch.tensor([1j])).requires_grad
 
 
 @pytest.mark.parametrize(
     "change",
-    [lambda parameter: parameter * 2, lambda parameter: parameter.to(torch.float16), lambda parameter: parameter[:1]],
-    ids=["scaled", "converted", "sliced"],
+    [
+        lambda parameter: parameter * 2,
+        lambda parameter: parameter.to(torch.float16),
+        lambda parameter: parameter[:1],
+        lambda parameter: parameter.to("meta"),
+    ],
+    ids=["scaled", "converted", "sliced", "moved"],
 )
 def test_what_is_computed_from_a_parameter_is_not_one(device, change):
-    """A new tensor computed from a Parameter is a plain tensor, which no model registers.
+    """A new tensor computed from a Parameter is a plain tensor, and assigning it to an attribute registers no
+    parameter.
 
-    `nn.Parameter(x).to(device)` hides that on the CPU: where there is nothing to do, `.to` returns the Parameter
-    itself, so the layer loses its parameter on the GPU only. Finish the tensor first, and wrap it last.
+    `nn.Parameter(x).to(device)` hides the mistake on the CPU: `.to` returns the Parameter itself if it has nothing to
+    do, so the layer loses its parameter only on a GPU. Move or scale the tensor first, and wrap it last.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.parameter.Parameter.html
     """
@@ -516,17 +855,21 @@ def test_what_is_computed_from_a_parameter_is_not_one(device, change):
 
     assert [name for name, parameter in model.named_parameters()] == ["right"]
     assert [model.wrong.is_leaf, model.right.is_leaf] == [False, True]
-    assert model.right.to(device) is model.right
+    parameter = nn.Parameter(tensor)
+    assert parameter.to(device) is parameter
 
 
 def test_tensor_cannot_take_the_place_of_a_parameter(device):
-    """Assigning a tensor where a Parameter is registered raises TypeError; wrap it, or copy its values in without
-    recording a graph.
+    """Assigning a plain tensor to an attribute that is a registered Parameter raises TypeError.
+
+    Wrap the tensor in `nn.Parameter`, or copy its values with `layer.weight.copy_(new)` under `torch.no_grad()`. An
+    optimizer made before still holds the Parameter it was given, so only the copy reaches it.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.parameter.Parameter.html
     """
     layer = nn.Linear(2, 1, device=device)
     original = layer.weight
+    optimizer = torch.optim.SGD(layer.parameters(), lr=0.1)
     new = torch.tensor([[1.0, 2.0]], device=device)
 
     with pytest.raises(TypeError, match="as parameter 'weight'"):
@@ -537,13 +880,19 @@ def test_tensor_cannot_take_the_place_of_a_parameter(device):
     assert layer.weight is original
     assert layer.weight.tolist() == [[1, 2]]
     assert layer.weight.requires_grad
+    layer.weight = nn.Parameter(new)
+    assert layer.weight is not original
+    assert optimizer.param_groups[0]["params"][0] is original
 
 
-def test_freezing_keeps_a_layer_as_it_is(device):
-    """`requires_grad_(False)` on a module freezes all parameters at any depth: they get no gradient, so the optimizer
-    leaves them alone.
+# Freezing and sharing: which parameters move?
 
-    Frozen in the middle of a training they still have the last one, and the optimizer goes by that: call `zero_grad()`.
+
+def test_frozen_parameters_get_no_gradient_and_do_not_move(device):
+    """`module.requires_grad_(False)` before the first `backward()` freezes the parameters of the module at every depth:
+    they get no gradient, and the optimizer does not move them.
+
+    The two notes below show what freezing does not stop: the last gradient, if it comes later, and buffers.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
     """
@@ -552,7 +901,7 @@ def test_freezing_keeps_a_layer_as_it_is(device):
     before = [parameter.tolist() for parameter in model.parameters()]
 
     returned = body.requires_grad_(False)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.5, momentum=0.9, weight_decay=0.1)
     model(torch.tensor([[1.0, 2.0]], device=device)).sum().backward()
     optimizer.step()
 
@@ -563,19 +912,61 @@ def test_freezing_keeps_a_layer_as_it_is(device):
     assert model[1].weight.tolist() != before[4]
     assert model[1].bias.tolist() != before[5]
 
-    bias = model[1].requires_grad_(False).bias.item()
-    optimizer.step()  # goes by the last gradient
-    moved = model[1].bias.item()
+
+def test_a_layer_frozen_late_moves_until_zero_grad(device):
+    """A layer frozen after a `backward()` keeps its last gradient, and each `optimizer.step()` moves it until
+    `optimizer.zero_grad()` is called.
+
+    `zero_grad(set_to_none=False)` is not enough: it leaves a gradient of zeros, with which an optimizer that has
+    momentum still moves the layer.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.optim.Optimizer.zero_grad.html
+    """
+    layer = nn.Linear(1, 1, device=device)
+    nn.init.zeros_(layer.bias)
+    optimizer = torch.optim.SGD(layer.parameters(), lr=1, momentum=0.5)
+    layer(torch.ones(1, 1, device=device)).backward()
+
+    layer.requires_grad_(False)
+    biases = []
+    for _ in range(2):
+        optimizer.step()
+        biases.append(layer.bias.item())
+    optimizer.zero_grad(set_to_none=False)
+    optimizer.step()
+    biases.append(layer.bias.item())
     optimizer.zero_grad()
     optimizer.step()
-    assert bias != moved == model[1].bias.item()
+    biases.append(layer.bias.item())
+
+    assert biases == [-1, -2.5, -3.25, -3.25]
+
+
+def test_a_frozen_batch_norm_still_changes_its_running_statistics(device):
+    """A frozen `nn.BatchNorm1d` in training mode still changes its running mean and variance with every batch.
+
+    `requires_grad_(False)` freezes parameters, and the running statistics are buffers. Call `eval()` on the layer to
+    stop them, again after every `model.train()`.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm1d.html
+    """
+    layer = nn.BatchNorm1d(1, momentum=0.5).to(device).requires_grad_(False)
+    batch = torch.tensor([[3.0], [5.0]], device=device)
+
+    layer(batch)
+    assert [layer.running_mean.tolist(), layer.running_var.tolist()] == [[2], [1.5]]
+    layer.eval()(batch)
+    assert [layer.running_mean.tolist(), layer.running_var.tolist()] == [[2], [1.5]]
+    layer.train()(batch)
+    assert [layer.running_mean.tolist(), layer.running_var.tolist()] == [[3], [1.75]]
 
 
 @pytest.mark.myth("a frozen layer stops the gradient")
 def test_frozen_layer_passes_the_gradient_on(device):
-    """A frozen layer keeps no gradient for itself and still passes it on to trainable layers before it.
+    """A frozen `nn.Linear` gets no gradient of its own and still passes the gradient on to trainable layers before it.
 
-    To stop it there, use `detach()` or compute that part under `torch.no_grad()`.
+    To stop the gradient in front of the frozen layer, write `frozen(first(x).detach())`, or compute both layers under
+    `torch.no_grad()`.
 
     https://docs.pytorch.org/docs/stable/notes/autograd.html
     """
@@ -589,10 +980,15 @@ def test_frozen_layer_passes_the_gradient_on(device):
 
     assert first.weight.grad.tolist() == [[15]]
     assert frozen.weight.grad is None
+    assert frozen(first(x).detach()).requires_grad is False
+    with torch.no_grad():
+        assert frozen(first(x)).requires_grad is False
 
 
 def test_shared_module_counts_once(device):
     """A module used in two places is one module with one set of parameters, and its gradient is the sum over both uses.
+
+    `modules()` and `parameters()` list a shared module once. `state_dict()` lists it twice, under both of its names.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
     """
@@ -606,13 +1002,17 @@ def test_shared_module_counts_once(device):
     assert [len(model), len(list(model.children())), len(list(model.modules()))] == [2, 1, 2]
     assert [name for name, parameter in model.named_parameters()] == ["0.weight"]
     assert len(list(model.parameters())) == 1
+    assert list(model.state_dict()) == ["0.weight", "1.weight"]
     assert y.item() == 3 * 3 * 2
     assert shared.weight.grad.tolist() == [[2 * 3 * 2]]  # the derivative of w * w * 2
 
 
 def test_layer_made_in_forward_is_new_at_every_call(device):
-    """A layer made inside `forward` starts from new random weights at every call and is never trained: make layers in
-    `__init__`.
+    """An `nn.Linear` made in every call of `forward` starts from new random weights each time, so it is never trained.
+
+    A local one is not in `parameters()`. `self.layer = nn.Linear(...)` is, but the optimizer has an old one or none. An
+    `nn.LayerNorm` hides the mistake: it starts from ones and zeros each time. A layer made once, behind `if not
+    hasattr(self, "layer")`, comes too late for an optimizer built before. Make layers in `__init__`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
     """
@@ -621,18 +1021,42 @@ def test_layer_made_in_forward_is_new_at_every_call(device):
         def forward(self, x):
             return nn.Linear(4, 4, device=x.device)(x)
 
-    model = Careless()
-    x = torch.ones(4, device=device)
+    class Hidden(nn.Module):
+        def forward(self, x):
+            return nn.LayerNorm(4, device=x.device)(x)
 
-    assert not torch.equal(model(x), model(x))
-    assert list(model.parameters()) == []
+    class Assigned(nn.Module):
+        def forward(self, x):
+            self.layer = nn.Linear(4, 4, device=x.device)
+            return self.layer(x)
+
+    class Once(Assigned):
+        def forward(self, x):
+            return self.layer(x) if hasattr(self, "layer") else super().forward(x)
+
+    careless, hidden, assigned, once = Careless(), Hidden(), Assigned(), Once()
+    x = torch.tensor([1.0, 2.0, 3.0, 4.0], device=device)
+
+    assert not torch.equal(careless(x), careless(x))
+    assert torch.equal(hidden(x), hidden(x))
+    assert list(careless.parameters()) == list(hidden.parameters()) == list(once.parameters()) == []
+    assert torch.equal(once(x), once(x))
+    assert len(list(once.parameters())) == 2
+    assert not torch.equal(assigned(x), assigned(x))
+    optimizer = torch.optim.SGD(assigned.parameters(), lr=0.1)
+    assigned(x)
+    assert [name for name, parameter in assigned.named_parameters()] == ["layer.weight", "layer.bias"]
+    assert all(parameter is not assigned.layer.weight for parameter in optimizer.param_groups[0]["params"])
 
 
-# Linear, Sequential, Flatten
+# Linear: which shapes and dtypes does it take?
 
 
 def test_linear_is_x_times_weight_transposed_plus_bias(device):
-    """`nn.Linear(inputs, outputs)` computes `x @ weight.T + bias`, with a weight of shape (outputs, inputs).
+    """`nn.Linear(inputs, outputs)` computes `x @ weight.T + bias`, with a weight of shape (outputs, inputs) and a bias
+    of shape (outputs,).
+
+    Row i of the weight belongs to output i. With `bias=False` the attribute `bias` is None.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html
     """
@@ -644,13 +1068,16 @@ def test_linear_is_x_times_weight_transposed_plus_bias(device):
 
     assert layer(x).tolist() == [[8, 18], [18, 37]]
     assert (x @ layer.weight.T + layer.bias).tolist() == [[8, 18], [18, 37]]
+    assert (x @ layer.weight[1] + layer.bias[1]).tolist() == [18, 37]
     assert [tuple(layer.weight.shape), tuple(layer.bias.shape)] == [(2, 3), (2,)]
     assert nn.Linear(3, 2, bias=False).bias is None
 
 
 @pytest.mark.parametrize("batch", [(4,), (2, 4), (2, 5, 4), (0,)], ids=str)
 def test_linear_works_on_the_last_dimension(device, batch):
-    """A Linear treats every vector along the last dimension by itself, whatever number of dimensions comes before it.
+    """An `nn.Linear` treats each vector along the last dimension by itself, whatever dimensions come before the last.
+
+    A batch of sequences of shape (batch, time, features) needs no loop and no reshape.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html
     """
@@ -671,7 +1098,10 @@ def test_linear_works_on_the_last_dimension(device, batch):
 )
 @example(batch=[2, 3], inputs=5, outputs=5, bias=True)
 def test_linear_for_every_shape(device, batch, inputs, outputs, bias):
-    """A Linear works on the last dimension, whatever comes before it: (..., inputs) becomes (..., outputs).
+    """An `nn.Linear(inputs, outputs)` turns a tensor of shape (..., inputs) into one of shape (..., outputs), also if
+    the dots stand for nothing or for an empty batch.
+
+    A 0-d tensor has no last dimension and raises RuntimeError: give a single number the shape (1,).
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html
     """
@@ -686,34 +1116,17 @@ def test_linear_for_every_shape(device, batch, inputs, outputs, bias):
         assert tuple(y.shape) == (*batch, outputs)
         assert torch.equal(y, expected)
         assert y.dtype == torch.float32
-
-
-def test_linear_starts_from_small_random_numbers(device):
-    """A new Linear has weights and biases drawn uniformly between -b and b, with b = 1 / sqrt(inputs), anew for every
-    layer.
-
-    https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html
-    """
-    layer, another = nn.Linear(16, 1000, device=device), nn.Linear(16, 1000, device=device)
-    b = 1 / math.sqrt(16)
-
-    for parameter in (layer.weight, layer.bias):
-        numbers = parameter.detach().cpu().double()
-        count = numbers.numel()
-        assert numbers.abs().max() <= b
-        # Such a number has the variance b²/3 and its square the variance b⁴ * 4/45; six standard errors of each mean.
-        assert abs(numbers.mean()) < 6 * b * math.sqrt(1 / 3 / count)
-        assert abs((numbers**2).mean() - b**2 / 3) < 6 * b**2 * math.sqrt(4 / 45 / count)
-    assert not torch.equal(layer.weight, another.weight)
-    assert not torch.equal(layer.bias, another.bias)
+    with pytest.raises(RuntimeError, match="at least 1D"):
+        nn.Linear(1, outputs)(torch.tensor(3.0))
 
 
 @pytest.mark.parametrize("shape", [(2, 4), (5, 2, 4), (3, 4)], ids=str)
 def test_wrong_number_of_features_raises(device, shape):
-    """A Linear that is given a last dimension other than its number of inputs raises RuntimeError, and the message
-    shows both shapes.
+    """An `nn.Linear(3, 2)` raises RuntimeError when it is called with a last dimension other than 3: for a contiguous
+    float32 tensor "shapes cannot be multiplied".
 
-    It is the call that raises: making two layers that do not fit together says nothing.
+    The message shows the input as a matrix, on the CPU (5, 2, 4) as 10x4, and then inputs x outputs of the layer, 3x2.
+    Two layers that do not fit together raise when they are called, not when they are put into a Sequential.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html
     """
@@ -725,11 +1138,19 @@ def test_wrong_number_of_features_raises(device, shape):
         layer(x)
     with pytest.raises(RuntimeError, match=r"shapes cannot be multiplied \([\dx]+x3 and 2x1\)"):
         model(x)
+    with pytest.raises(RuntimeError, match=r"shapes cannot be multiplied \(10x4 and 3x2\)"):
+        nn.Linear(3, 2)(torch.ones(5, 2, 4))
+    with pytest.raises(RuntimeError):
+        layer(torch.ones(2, 4, 5, device=device).transpose(1, 2))
+    with pytest.raises(RuntimeError, match="dtype"):
+        nn.Linear(3, 2)(torch.ones(5, 4, dtype=torch.float64))
 
 
 def test_one_feature_needs_its_own_dimension():
-    """N numbers of one feature are not N samples to `nn.Linear(1, 1)` but one sample of N features: give them the shape
-    (N, 1).
+    """A 1-d tensor of N numbers is one sample of N features to `nn.Linear(1, 1)`, and raises RuntimeError unless N
+    is 1.
+
+    For N samples of one feature give it the shape (N, 1): write `x.unsqueeze(1)`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.unsqueeze.html
     """
@@ -740,12 +1161,20 @@ def test_one_feature_needs_its_own_dimension():
     with pytest.raises(RuntimeError, match=r"shapes cannot be multiplied \(1x3 and 1x1\)"):
         layer(x)
     assert layer(x.unsqueeze(1)).shape == (3, 1)
+    assert layer(x[:1]).shape == (1,)
 
 
-@pytest.mark.parametrize("dtype", [torch.float64, torch.int64, torch.float16], ids=str)
+@pytest.mark.parametrize(
+    "dtype",
+    [torch.float64, torch.int64, torch.float16, torch.bfloat16, torch.uint8, torch.bool],
+    ids=str,
+)
 def test_linear_wants_the_dtype_of_its_weights(dtype):
-    """A Linear does not convert its input: float64, as NumPy makes it, or whole numbers raise RuntimeError against
-    float32 weights.
+    """A float32 `nn.Linear` with a bias raises RuntimeError on the CPU, "must have the same dtype", for a contiguous
+    batch of float64, half precision, integers or booleans, outside of `torch.autocast`.
+
+    NumPy makes float64 by default: write `x.float()`. `torch.autocast` converts float16, bfloat16 and float32, but not
+    float64 or integers. With `bias=False` the message is another, such as "to have the same dtype".
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html
     """
@@ -755,12 +1184,25 @@ def test_linear_wants_the_dtype_of_its_weights(dtype):
 
     with pytest.raises(RuntimeError, match="must have the same dtype"):
         layer(x)
+    with pytest.raises(
+        RuntimeError, match=r"to have the same dtype|expected scalar type|not implemented for"
+    ) as caught:
+        nn.Linear(3, 2, bias=False)(x)
+    assert "must have" not in str(caught.value)
     assert layer(x.float()).dtype == torch.float32
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        assert layer(x.half()).dtype == layer(x.float()).dtype == torch.bfloat16
+        for other in (x.double(), x.long()):
+            with pytest.raises(RuntimeError, match="must have the same dtype"):
+                layer(other)
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16, torch.complex64], ids=str)
 def test_linear_computes_in_the_dtype_of_its_weights(dtype):
-    """A Linear made with `dtype=` has weights of that dtype, takes inputs of that dtype and gives outputs of it.
+    """An `nn.Linear` made with `dtype=` float64, bfloat16 or complex64 has weights of that dtype, takes inputs of that
+    dtype and gives outputs of it.
+
+    A dtype of whole numbers raises RuntimeError when the layer is made, because it cannot be trained.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html
     """
@@ -772,13 +1214,121 @@ def test_linear_computes_in_the_dtype_of_its_weights(dtype):
 
     assert [layer.weight.dtype, layer.bias.dtype, y.dtype] == [dtype] * 3
     assert torch.equal(y, (x.unsqueeze(-2) * layer.weight).sum(-1) + layer.bias)
+    with pytest.raises(RuntimeError, match="floating point and complex"):
+        nn.Linear(3, 2, dtype=torch.int64)
+
+
+# Layers in a row: what do Sequential, ReLU and Flatten do?
+
+
+def test_sequential_runs_its_layers_in_order(device):
+    """An `nn.Sequential` runs its layers in the order in which they were given, each on the output of the layer before.
+
+    The order matters. An empty Sequential returns its input. A layer that returns a tuple, such as `nn.LSTM`, breaks
+    the chain: an `nn.Linear` behind it raises TypeError, an `nn.Flatten` AttributeError, and an `nn.Identity` nothing.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.Sequential.html
+    """
+
+    class Negate(nn.Module):
+        def forward(self, x):
+            return -x
+
+    x = torch.tensor([-1.0, 2.0], device=device)
+
+    assert nn.Sequential(nn.ReLU(), Negate())(x).tolist() == [0, -2]
+    assert nn.Sequential(Negate(), nn.ReLU())(x).tolist() == [1, 0]
+    assert nn.Sequential(Negate(), nn.ReLU(), Negate())(x).tolist() == [-1, 0]
+    assert nn.Sequential()(x) is x
+    with pytest.raises(TypeError, match="must be Tensor, not tuple"):
+        nn.Sequential(nn.LSTM(2, 3), nn.Linear(3, 1)).to(device)(x.reshape(1, 1, 2))
+    with pytest.raises(AttributeError, match="'tuple' object has no attribute 'flatten'"):
+        nn.Sequential(nn.LSTM(2, 3), nn.Flatten()).to(device)(x.reshape(1, 1, 2))
+    assert isinstance(nn.Sequential(nn.LSTM(2, 3), nn.Identity()).to(device)(x.reshape(1, 1, 2)), tuple)
+
+
+def test_sequential_is_a_list_of_named_layers(device):
+    """An `nn.Sequential` has a length, indices and slices like a list, and names its layers "0", "1" and so on, unless
+    it is made of an OrderedDict.
+
+    A slice holds the same layers and keeps their names, so the keys of its `state_dict` may not start from 0. A plain
+    dict raises TypeError.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.Sequential.html
+    """
+    model = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1)).to(device)
+    first, relu, last = model
+    named = nn.Sequential(OrderedDict(body=first, head=last))
+
+    assert len(model) == 3
+    assert [model[0], model[-1]] == [first, last]
+    assert list(model[:-1]) == [first, relu]
+    assert isinstance(model[:-1], nn.Sequential)
+    assert [name for name, child in model.named_children()] == ["0", "1", "2"]
+    assert list(model[1:].state_dict()) == ["2.weight", "2.bias"]
+    assert [name for name, child in named.named_children()] == ["body", "head"]
+    assert [named.body, named[1]] == [first, last]
+    with pytest.raises(TypeError, match="dict is not a Module subclass"):
+        nn.Sequential({"body": first})
+
+
+def test_append_to_a_slice_replaces_its_last_layer(device):
+    """`model[1:].append(layer)` on an `nn.Sequential` of two or more layers silently replaces the last layer of the
+    slice, because `append` takes the length of the slice for the name of the new layer.
+
+    `model[1:]` of three layers holds "1" and "2", and the new layer is named "2". `model` itself stays as it was.
+    Number the layers anew: `nn.Sequential(*model[1:], layer)`.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.Sequential.html
+    """
+    model = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1)).to(device)
+    first, relu, last = model
+    new = nn.Tanh()
+
+    assert list(model[1:].append(new)) == [relu, new]
+    assert [name for name, child in model[1:].append(new).named_children()] == ["1", "2"]
+    assert list(model[:2].append(new)) == [first, relu, new]
+    assert list(model) == [first, relu, last]
+    assert list(nn.Sequential(first, relu)[1:].append(new)) == [new]
+    assert list(nn.Sequential(*model[1:], new)) == [relu, last, new]
+
+
+def test_layer_is_made_first_and_called_then(device):
+    """`nn.ReLU()` makes a layer that is then applied, as in `nn.ReLU()(x)`, so `nn.ReLU(x)` gives another layer, which
+    takes `x` for its option `inplace`.
+
+    An `nn.Linear` behind it raises "must be Tensor, not ReLU", an `nn.Flatten` "'ReLU' object has no attribute
+    'flatten'". `nn.Tanh(x)` raises TypeError at once, because `nn.Tanh` has no options. To apply a function without a
+    layer, write `F.relu(x)`.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.ReLU.html
+    """
+    x = torch.tensor([-1.0, 2.0], device=device)
+    results = {
+        "nn.ReLU()(x)": nn.ReLU()(x),
+        "F.relu(x)": F.relu(x),
+        "torch.relu(x)": torch.relu(x),
+        "x.relu()": x.relu(),
+    }
+
+    assert {how: y.tolist() for how, y in results.items()} == {how: [0, 2] for how in results}
+    assert x.tolist() == [-1, 2]
+    assert isinstance(nn.ReLU(x), nn.Module)
+    assert nn.ReLU(x).inplace is x
+    with pytest.raises(TypeError, match="must be Tensor, not ReLU"):
+        nn.Linear(2, 1, device=device)(nn.ReLU(x))
+    with pytest.raises(AttributeError, match="'ReLU' object has no attribute 'flatten'"):
+        nn.Flatten()(nn.ReLU(x))
+    with pytest.raises(TypeError, match="takes 1 positional argument but 2 were given"):
+        nn.Tanh(x)
 
 
 @given(sizes=st.tuples(*[st.integers(1, 5)] * 4))
 def test_two_linear_layers_are_one_for_every_size(device, sizes):
-    """Two Linear layers in a row compute, but for rounding, what one could: weight `W2 @ W1` and bias `W2 @ b1 + b2`.
+    """Two `nn.Linear` layers in a row compute, up to rounding, what one Linear computes with the weight `W2 @ W1` and
+    the bias `W2 @ b1 + b2`.
 
-    Without something nonlinear in between, more layers can express nothing more, even if they train in another way.
+    Put an activation such as `nn.ReLU()` between them: without one, the second layer can express nothing new.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html
     """
@@ -796,7 +1346,10 @@ def test_two_linear_layers_are_one_for_every_size(device, sizes):
 
 
 def test_activation_makes_two_layers_more_than_one(device):
-    """With a ReLU between them two Linear layers can compute |x|, which no single Linear can.
+    """Two `nn.Linear` layers with a ReLU between them can compute |x|, which no single Linear can.
+
+    A single Linear draws a straight line: halfway between two inputs it gives the mean of their two outputs. |x| gives
+    3 at -3 and at 3, but 0 halfway.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.ReLU.html
     """
@@ -804,72 +1357,20 @@ def test_activation_makes_two_layers_more_than_one(device):
     with torch.no_grad():
         first.weight.copy_(torch.tensor([[1.0], [-1.0]]))
         second.weight.copy_(torch.tensor([[1.0, 1.0]]))
-    x = torch.tensor([[-2.0], [0.0], [3.0]], device=device)
+    x = torch.tensor([[-3.0], [0.0], [3.0]], device=device)
 
-    assert nn.Sequential(first, nn.ReLU(), second)(x).tolist() == [[2], [0], [3]]
+    assert nn.Sequential(first, nn.ReLU(), second)(x).tolist() == [[3], [0], [3]]
     assert nn.Sequential(first, second)(x).tolist() == [[0], [0], [0]]
-
-
-def test_layer_is_made_first_and_called_then(device):
-    """`nn.ReLU()` makes a layer, `nn.ReLU()(x)` and `F.relu(x)` apply one; `nn.ReLU(x)` takes x for an option and gives
-    back a layer.
-
-    https://docs.pytorch.org/docs/stable/generated/torch.nn.ReLU.html
-    """
-    x = torch.tensor([-1.0, 2.0], device=device)
-    results = {
-        "nn.ReLU()(x)": nn.ReLU()(x),
-        "F.relu(x)": F.relu(x),
-        "torch.relu(x)": torch.relu(x),
-        "x.relu()": x.relu(),
-    }
-
-    assert {how: y.tolist() for how, y in results.items()} == {how: [0, 2] for how in results}
-    assert x.tolist() == [-1, 2]
-    assert isinstance(nn.ReLU(x), nn.Module)
-    with pytest.raises(TypeError, match="must be Tensor, not ReLU"):
-        nn.Linear(2, 1, device=device)(nn.ReLU(x))
-
-
-def test_sequential_runs_its_layers_in_order(device):
-    """A Sequential hands the output of each layer to the next, in the order they were given, and order matters.
-
-    https://docs.pytorch.org/docs/stable/generated/torch.nn.Sequential.html
-    """
-
-    class Negate(nn.Module):
-        def forward(self, x):
-            return -x
-
-    x = torch.tensor([-1.0, 2.0], device=device)
-
-    assert nn.Sequential(nn.ReLU(), Negate())(x).tolist() == [0, -2]
-    assert nn.Sequential(Negate(), nn.ReLU())(x).tolist() == [1, 0]
-    assert nn.Sequential(Negate(), nn.ReLU(), Negate())(x).tolist() == [-1, 0]
-    assert nn.Sequential()(x) is x
-
-
-def test_sequential_is_a_list_of_named_layers(device):
-    """A Sequential has a length, indices, slices and names: numbers, or those of an OrderedDict.
-
-    https://docs.pytorch.org/docs/stable/generated/torch.nn.Sequential.html
-    """
-    model = nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1)).to(device)
-    first, relu, last = model
-    named = nn.Sequential(OrderedDict(body=first, head=last))
-
-    assert len(model) == 3
-    assert [model[0], model[-1]] == [first, last]
-    assert list(model[:-1]) == [first, relu]
-    assert isinstance(model[:-1], nn.Sequential)
-    assert [name for name, child in model.named_children()] == ["0", "1", "2"]
-    assert [name for name, child in named.named_children()] == ["body", "head"]
-    assert [named.body, named[1]] == [first, last]
+    for _ in range(5):
+        low, halfway, high = with_whole_numbers(nn.Linear(1, 1, device=device))(x)
+        assert (low + high).item() / 2 == halfway.item()
 
 
 def test_flatten_layer_keeps_the_batch(device):
-    """`nn.Flatten()` joins all dimensions but the first, which is the batch; `torch.flatten` joins that one too unless
-    told otherwise.
+    """`nn.Flatten()` keeps the first dimension, which is the batch, and joins all others, while `torch.flatten(x)`
+    joins the first dimension too.
+
+    Write `torch.flatten(x, 1)` in `forward` to keep the batch. `nn.Flatten()` on a 1-d tensor raises IndexError.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Flatten.html
     """
@@ -892,13 +1393,16 @@ def test_flatten_layer_keeps_the_batch(device):
         "torch.flatten(x, 1)": (2, 12),
     }
     assert nn.Flatten()(x).tolist() == [list(range(12)), list(range(12, 24))]
+    with pytest.raises(IndexError, match="Dimension out of range"):
+        nn.Flatten()(x[0, 0])
 
 
 def test_flatten_needs_a_batch(device):
-    """A single image without a batch dimension has its first dimension taken for the batch: (28, 28) stays (28, 28)
-    under `nn.Flatten()`.
+    """`nn.Flatten()` takes the first dimension of a single image for the batch, so an image of shape (28, 28) stays
+    (28, 28).
 
-    Add the batch first: `image.unsqueeze(0)`.
+    Add the batch with `image.unsqueeze(0)`. An image with one channel, (1, 28, 28), becomes (1, 784) and looks right by
+    accident: one with three channels becomes three rows, (3, 784).
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Flatten.html
     """
@@ -906,17 +1410,60 @@ def test_flatten_needs_a_batch(device):
 
     assert nn.Flatten()(image).shape == (28, 28)
     assert nn.Flatten()(image.unsqueeze(0)).tolist() == [list(range(28 * 28))]
+    assert nn.Flatten()(image.reshape(1, 28, 28)).shape == (1, 784)
+    assert nn.Flatten()(image.expand(3, 28, 28)).shape == (3, 784)
 
 
-# What moved between releases
+# What moved between releases: from which torch on can you write it?
+
+
+@pytest.mark.holds("torch>=2.1", otherwise=TypeError)
+def test_layer_norm_without_a_bias(device):
+    """From torch 2.1 on, `nn.LayerNorm(size, bias=False)` has a weight and no bias.
+
+    In every release `elementwise_affine=False` leaves out both.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.LayerNorm.html
+    """
+    layer = nn.LayerNorm(2, bias=False, device=device)
+
+    assert [(name, value.tolist()) for name, value in layer.named_parameters()] == [("weight", [1, 1])]
+    assert layer.bias is None
+    y = layer(torch.tensor([[1.0, 3.0], [50.0, -50.0]], device=device)).cpu()
+    assert y.round(decimals=2).tolist() == [[-1, 1], [1, -1]]
+    assert list(nn.LayerNorm(2, elementwise_affine=False).parameters()) == []
+
+
+@pytest.mark.holds("torch>=2.1", otherwise=AttributeError)
+def test_weight_norm_lives_in_parametrizations(device):
+    """From torch 2.1 on, `nn.utils.parametrizations.weight_norm` replaces the deprecated `nn.utils.weight_norm`, gives
+    the parameters other names, and loads what the deprecated function saved.
+
+    Of each row of a Linear's weight both functions learn a length g and a vector v: the row is `g * v / norm(v)`. The
+    deprecated function does not load what the new one saved.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.parametrizations.weight_norm.html
+    """
+    model = nn.utils.parametrizations.weight_norm(nn.Linear(2, 1)).to(device)
+    names = ["bias", "parametrizations.weight.original0", "parametrizations.weight.original1"]
+    assert [name for name, _ in model.named_parameters()] == names
+
+    old = {"bias": torch.tensor([1.0]), "weight_g": torch.tensor([[10.0]]), "weight_v": torch.tensor([[3.0, 4.0]])}
+    model.load_state_dict(old)
+    torch.testing.assert_close(model.weight, torch.tensor([[6.0, 8.0]], device=device), rtol=2**-20, atol=0)
+    with pytest.warns((UserWarning, FutureWarning), match="weight_norm.* is deprecated"):
+        deprecated = nn.utils.weight_norm(nn.Linear(2, 1))
+    with pytest.raises(RuntimeError, match="Missing key"):
+        deprecated.load_state_dict(model.state_dict())
 
 
 @pytest.mark.holds("torch>=2.4", otherwise=UserWarning)
 def test_a_lazy_layer_counts_its_inputs_itself(device):
-    """`nn.LazyLinear(outputs)` takes its number of inputs from the first batch and is a Linear from then on; from torch
+    """`nn.LazyLinear(outputs)` takes its number of inputs from the first batch and becomes an `nn.Linear`, from torch
     2.4 on without a UserWarning.
 
-    Its parameters have no shape before: run one batch through the model before counting or initialising them.
+    Before the first batch its parameters have no shape, and counting them raises ValueError: run one batch through the
+    model before you count or initialise.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.LazyLinear.html
     """
@@ -933,67 +1480,51 @@ def test_a_lazy_layer_counts_its_inputs_itself(device):
 
 @pytest.mark.holds("torch>=2.4", otherwise=AttributeError)
 def test_rmsnorm_divides_by_the_root_of_the_mean_square(device):
-    """From torch 2.4 on there is `nn.RMSNorm`, which divides each row by the root of its mean square, and does not
-    subtract a mean as LayerNorm does.
+    """From torch 2.4 on, `nn.RMSNorm(size)` divides each row by `sqrt(mean(row**2) + eps)` without subtracting the
+    mean, which `nn.LayerNorm` subtracts.
 
-    Before, write `x / x.square().mean(dim=-1, keepdim=True).sqrt()`, times a weight that is learned.
+    Unless given, `eps` is `torch.finfo(x.dtype).eps` for float32 and float64; for half precision some releases take
+    that of float32, so give it. Before torch 2.4 write the formula of this note, times a learned weight. Do not leave
+    out `eps`: a row of zeros divided by its root is nan, and `nn.RMSNorm` keeps it 0.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.RMSNorm.html
     """
-    x = torch.tensor([[1.0, 7.0], [-3.0, 4.0]], device=device)
+    x = torch.tensor([[1.0, 7.0], [-3.0, 4.0], [0.001, 0.001], [0.0, 0.0]], device=device)
     layer = nn.RMSNorm(2).to(device)
+    mean_square = x.square().mean(dim=-1, keepdim=True)
 
+    formula = x * torch.rsqrt(mean_square + torch.finfo(x.dtype).eps)
+    torch.testing.assert_close(layer(x), formula, rtol=2**-20, atol=0)
     root = torch.tensor([[5.0], [12.5**0.5]], device=device)  # (1 + 49) / 2 and (9 + 16) / 2
-    torch.testing.assert_close(layer(x), x / root, rtol=2**-20, atol=0)
+    torch.testing.assert_close(layer(x)[:2], x[:2] / root, rtol=2**-20, atol=0)
     assert [(name, value.tolist()) for name, value in layer.named_parameters()] == [("weight", [1, 1])]
+    assert layer(x)[3].tolist() == [0, 0]
+    assert (x / mean_square.sqrt()).isnan().tolist() == [[False, False]] * 3 + [[True, True]]
+    assert nn.LayerNorm(2, device=device)(x)[2].tolist() == [0, 0]
 
-
-@pytest.mark.holds("torch>=2.1", otherwise=TypeError)
-def test_layer_norm_without_a_bias(device):
-    """From torch 2.1 on `nn.LayerNorm(..., bias=False)` has a weight and no bias; before, there was only
-    `elementwise_affine=False`, which leaves out both.
-
-    https://docs.pytorch.org/docs/stable/generated/torch.nn.LayerNorm.html
-    """
-    layer = nn.LayerNorm(2, bias=False, device=device)
-
-    assert [(name, value.tolist()) for name, value in layer.named_parameters()] == [("weight", [1, 1])]
-    assert layer.bias is None
-    y = layer(torch.tensor([[1.0, 3.0], [50.0, -50.0]], device=device)).cpu()
-    assert y.round(decimals=2).tolist() == [[-1, 1], [1, -1]]
-
-
-@pytest.mark.holds("torch>=2.1", otherwise=AttributeError)
-def test_weight_norm_lives_in_parametrizations(device):
-    """From torch 2.1 on `nn.utils.parametrizations.weight_norm` replaces the deprecated `nn.utils.weight_norm`: its
-    parameters have other names, and it loads what the old one saved.
-
-    Weight normalisation learns the length g and the direction v of each row of a weight.
-
-    https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.parametrizations.weight_norm.html
-    """
-    model = nn.utils.parametrizations.weight_norm(nn.Linear(2, 1)).to(device)
-    names = ["bias", "parametrizations.weight.original0", "parametrizations.weight.original1"]
-    assert [name for name, _ in model.named_parameters()] == names
-
-    old = {"bias": torch.tensor([1.0]), "weight_g": torch.tensor([[10.0]]), "weight_v": torch.tensor([[3.0, 4.0]])}
-    model.load_state_dict(old)
-    torch.testing.assert_close(model.weight, torch.tensor([[6.0, 8.0]], device=device), rtol=2**-20, atol=0)
-    with pytest.warns((UserWarning, FutureWarning), match="weight_norm.* is deprecated"):
-        nn.utils.weight_norm(nn.Linear(2, 1))
+    tiny = torch.full((1, 2), 1e-8, dtype=torch.float64)
+    eps = torch.finfo(torch.float64).eps
+    torch.testing.assert_close(nn.RMSNorm(2).double()(tiny), tiny / (1e-16 + eps) ** 0.5, rtol=2**-20, atol=0)
+    half = torch.full((1, 2), 0.001, dtype=torch.float16)
+    found = nn.RMSNorm(2).half()(half)[0, 0].item()
+    steps = [0.001 / (1e-6 + torch.finfo(dtype).eps) ** 0.5 for dtype in (torch.float16, torch.float32)]
+    assert any(abs(found - step) < 0.01 * step for step in steps)
+    assert abs(nn.RMSNorm(2, eps=1e-6).half()(half)[0, 0].item() - 0.5**0.5) < 0.01
 
 
 @pytest.mark.holds("torch>=2.8", otherwise=AssertionError)
 def test_a_backward_hook_warns_where_no_input_needs_a_gradient(device):
-    """A full backward hook on the first layer has no gradient of the input to look at: it gets None, and from torch 2.8
-    on a UserWarning says why.
+    """A full backward hook on a trainable layer whose input requires no gradient gets None for the gradient of the
+    input, and from torch 2.8 on a UserWarning says so.
 
-    The data needs no gradient. What the hook does see is the gradient of the output; on a later layer it sees both.
+    The first layer of a model is such a layer, because data require no gradient. The hook still sees the gradient of
+    the output, and on a layer behind a trainable one it sees both. A first layer that has nothing to train, such as
+    `nn.Flatten` or a frozen layer, never runs its hook, and nothing warns.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
     """
-    model, seen = nn.Linear(2, 3).to(device), []
-    model.register_full_backward_hook(
+    model, seen = nn.Sequential(nn.Linear(2, 3), nn.Linear(3, 1)).to(device), []
+    model[0].register_full_backward_hook(
         lambda module, of_inputs, of_outputs: seen.append((of_inputs, of_outputs[0].shape))
     )
     x = torch.ones(4, 2, device=device)
@@ -1004,3 +1535,66 @@ def test_a_backward_hook_warns_where_no_input_needs_a_gradient(device):
 
     model(x.requires_grad_()).sum().backward()  # and no warning
     assert seen[1][0][0].shape == (4, 2)
+    model[1].register_full_backward_hook(lambda module, of_inputs, of_outputs: seen.append((*of_inputs, *of_outputs)))
+    model[1](model[0](x)).sum().backward()
+    assert [tuple(gradient.shape) for gradient in seen[2]] == [(4, 3), (4, 1)]
+
+    runs = []
+    for first in (nn.Flatten(), nn.Linear(2, 2, device=device).requires_grad_(False)):
+        first.register_full_backward_hook(lambda module, of_inputs, of_outputs: runs.append(module))
+        nn.Sequential(first, nn.Linear(2, 1, device=device))(x.detach()).sum().backward()
+    assert runs == []
+
+
+# Fine print: from which numbers does training start?
+
+
+def test_linear_starts_from_small_random_numbers(device):
+    """A new float32 `nn.Linear` has weights and biases drawn uniformly between -b and b, with b = 1 / sqrt(inputs),
+    anew for every layer.
+
+    In bfloat16 such a number may be rounded to one just below -b. The `out_proj` of an `nn.MultiheadAttention` starts
+    from biases of 0.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html
+    """
+    layer, another = nn.Linear(16, 1000, device=device), nn.Linear(16, 1000, device=device)
+    b = 1 / math.sqrt(16)
+
+    for parameter in (layer.weight, layer.bias):
+        numbers = parameter.detach().cpu().double()
+        count = numbers.numel()
+        assert numbers.abs().max() <= b
+        # Such a number has the variance b²/3 and its square the variance b⁴ * 4/45; six standard errors of each mean.
+        assert abs(numbers.mean()) < 6 * b * math.sqrt(1 / 3 / count)
+        assert abs((numbers**2).mean() - b**2 / 3) < 6 * b**2 * math.sqrt(4 / 45 / count)
+    assert not torch.equal(layer.weight, another.weight)
+    assert not torch.equal(layer.bias, another.bias)
+    assert nn.Linear(7, 5000, dtype=torch.bfloat16).weight.min().item() < -1 / math.sqrt(7)
+    assert nn.MultiheadAttention(4, num_heads=1).out_proj.bias.tolist() == [0] * 4
+
+
+def test_the_layers_of_a_transformer_encoder_start_equal(device):
+    """All layers of a new `nn.TransformerEncoder(layer, n)` start from the same weights, because it copies the layer it
+    is given.
+
+    Draw new numbers for each: `nn.init.xavier_uniform_(p)` for every parameter `p` with `p.dim() > 1`. `nn.Transformer`
+    does that for its own encoder and decoder.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.TransformerEncoder.html
+    """
+    layer = nn.TransformerEncoderLayer(4, nhead=1, dim_feedforward=8)
+    encoder = nn.TransformerEncoder(layer, num_layers=2, enable_nested_tensor=False).to(device)
+    first, second = encoder.layers
+
+    assert first.linear1.weight is not second.linear1.weight
+    for one, other in zip(first.parameters(), second.parameters(), strict=True):
+        assert torch.equal(one, other)
+    for parameter in encoder.parameters():
+        if parameter.dim() > 1:
+            nn.init.xavier_uniform_(parameter)
+    assert not torch.equal(first.linear1.weight, second.linear1.weight)
+
+    whole = nn.Transformer(4, 2, num_encoder_layers=2, num_decoder_layers=2, dim_feedforward=8, batch_first=True)
+    for first, second in (whole.encoder.layers, whole.decoder.layers):
+        assert not torch.equal(first.linear1.weight, second.linear1.weight)

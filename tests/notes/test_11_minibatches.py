@@ -1,11 +1,13 @@
 """Minibatches: a few rows for each step, instead of all of them or one.
 
-A DataLoader cuts the rows into batches, and an epoch is one pass over all of them. The batch size says how many steps
-an epoch has and how noisy their gradients are. "Not higher than 32" is advice about that, given by people with
+A DataLoader cuts the rows into batches, and an epoch is one pass over all of them. After this section you can say how
+many steps an epoch has, average a loss over an epoch, choose a learning rate for a batch size, accumulate gradients of
+small batches, and say why BatchNorm dislikes a batch of one row. "Not higher than 32" is advice, given by people with
 experience, and not a law: here is what the advice rests on, and what it leaves open.
 """
 
 import gc
+import weakref
 from fractions import Fraction
 from functools import partial
 from itertools import combinations, product
@@ -17,7 +19,7 @@ from hypothesis import example, given, strategies as st
 from sklearn.datasets import load_breast_cancer
 from torch import nn
 from torch.nn import functional as F
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader, RandomSampler, TensorDataset
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +34,11 @@ def cancer():
 
 
 def test_an_epoch_has_ceil_n_over_b_steps():
-    """N rows in batches of B are ceil(N / B) steps an epoch, and with `drop_last=True` floor(N / B).
+    """A DataLoader of a list or a TensorDataset of N rows, in batches of B, has ceil(N / B) steps per epoch, and
+    floor(N / B) with `drop_last=True`.
+
+    `len(loader)` is this number of steps. Schedulers that count steps need it: `epochs * len(loader)`. If you pass a
+    `sampler=`, N is the number of rows that the sampler draws.
 
     https://docs.pytorch.org/docs/stable/data.html
     """
@@ -45,6 +51,8 @@ def test_an_epoch_has_ceil_n_over_b_steps():
     }
 
     assert steps == {(64, 32): (2, 2), (65, 32): (3, 2), (63, 32): (2, 1), (20, 32): (1, 0), (5, 1): (5, 5)}
+    draws = RandomSampler(range(10), replacement=True, num_samples=20)
+    assert len(DataLoader(range(10), batch_size=4, sampler=draws)) == 5
 
 
 @given(
@@ -54,9 +62,13 @@ def test_an_epoch_has_ceil_n_over_b_steps():
 )
 @example(rows=7, batch_size=3, drop_last=False)
 @example(rows=8, batch_size=3, drop_last=True)
+@example(rows=6, batch_size=3, drop_last=True)
+@example(rows=2, batch_size=3, drop_last=True)
 def test_the_batches_for_every_number_of_rows(rows, batch_size, drop_last):
-    """Unshuffled batches are the rows in order, B at a time; what is left over is a last, short batch, unless it is
-    dropped.
+    """Without shuffling and without a `sampler=`, a DataLoader gives the rows in order, B at a time, and what is left
+    over in a last, short batch.
+
+    `drop_last=True` leaves the short batch out. A layer that wants a fixed batch size needs that.
 
     https://docs.pytorch.org/docs/stable/data.html
     """
@@ -69,9 +81,10 @@ def test_the_batches_for_every_number_of_rows(rows, batch_size, drop_last):
 
 
 def test_the_batch_size_is_one_by_default():
-    """A DataLoader that is told nothing gives batches of a single row, in order: 32 is not its default.
+    """`DataLoader(dataset)` gives batches of a single row, in order: `batch_size` is 1 by default, and not 32.
 
-    Libraries differ: `fit` of Keras does take 32 when told nothing.
+    A training loop that forgets `batch_size=` is slow and noisy, and raises nothing unless the model has a layer that
+    refuses a single row, such as BatchNorm1d.
 
     https://docs.pytorch.org/docs/stable/data.html
     """
@@ -79,10 +92,15 @@ def test_the_batch_size_is_one_by_default():
 
     assert loader.batch_size == 1
     assert [batch.tolist() for batch in loader] == [[row] for row in range(20, 40)]
+    with pytest.raises(ValueError, match="more than 1 value per channel"):
+        nn.BatchNorm1d(2)(next(iter(DataLoader(torch.ones(6, 2)))))
 
 
 def test_batches_have_rows_first_and_keep_their_labels(device):
-    """A batch of a TensorDataset is a list of tensors with the rows as first dimension, each row with its own label.
+    """A batch of a TensorDataset is a list of tensors whose first dimension is the rows, and each row keeps its label.
+
+    Write `for x, y in loader`. Shuffling moves a row and its label together. With `batch_size=None` the loader gives
+    one row at a time, without a dimension for the rows.
 
     https://docs.pytorch.org/docs/stable/data.html
     """
@@ -99,13 +117,13 @@ def test_batches_have_rows_first_and_keep_their_labels(device):
     assert all(torch.equal(x_batch.sum(dim=(1, 2)), y_batch) for x_batch, y_batch in batches)
     assert sorted(label for _, y_batch in batches for label in y_batch.tolist()) == y.tolist()
     assert batches[0][0].device == device
+    assert next(iter(DataLoader(TensorDataset(x, y), batch_size=None)))[0].shape == (3, 2)
 
 
 def test_drop_last_can_drop_everything(device):
-    """With fewer rows than a batch takes, `drop_last=True` leaves an empty loader: the loop runs zero times, without a
-    word.
+    """`DataLoader(data, batch_size=8, drop_last=True)` of 5 rows is empty: the loop runs zero times, silently.
 
-    Without it a batch size beyond the number of rows gives a single batch of all of them.
+    Without `drop_last` the 5 rows are one batch. A small validation set can vanish in this way.
 
     https://docs.pytorch.org/docs/stable/data.html
     """
@@ -116,10 +134,11 @@ def test_drop_last_can_drop_everything(device):
 
 
 def test_sorted_rows_make_batches_of_one_class(device):
-    """Rows sorted by label make batches of a single class unless they are shuffled, and each such batch pulls its own
-    way.
+    """Without `shuffle=True` a DataLoader makes batches of a single class of rows that are sorted by label, except for
+    a batch in which one class ends and the next begins.
 
-    At the start a batch of only zeros pushes the bias down, one of only ones pushes it up, each with the same force.
+    Around a logit of 0, the gradient of a batch of zeros pushes the bias down, and the gradient of a batch of ones
+    pushes it up as much: the model follows the class that it saw last.
 
     https://docs.pytorch.org/docs/stable/data.html
     """
@@ -137,6 +156,7 @@ def test_sorted_rows_make_batches_of_one_class(device):
     assert sum(shuffled) == 0
     assert max(shuffled) < 0.5
     assert min(shuffled) > -0.5
+    assert [batch.unique().tolist() for batch in DataLoader(labels, batch_size=64)] == [[0], [0, 1], [1]]
 
 
 # What a batch's loss says about all rows
@@ -144,10 +164,10 @@ def test_sorted_rows_make_batches_of_one_class(device):
 
 @pytest.mark.myth("the loss of an epoch is the sum of the batch losses divided by the number of batches")
 def test_the_mean_of_batch_means_is_not_the_mean(device):
-    """When the last batch is short, the mean of the batch means gives its rows too much weight.
+    """If the last batch is short, the mean of the batch losses gives the rows of the last batch too much weight.
 
-    Weight each batch by its size: sum `loss * len(y)` and divide by the number of rows. The same goes for an accuracy.
-    Where NLLLoss or CrossEntropyLoss ignores rows, their mean is over the others, and it is those that count.
+    Weight each batch by its size: sum `loss.item() * len(y)` and divide by the number of rows. If `ignore_index` leaves
+    rows out, the mean is over the other rows: weight by their number.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.L1Loss.html
     """
@@ -168,7 +188,11 @@ ERRORS = st.lists(st.integers(-1000, 1000).map(float), min_size=1, max_size=12)
 
 @given(errors=ERRORS, batch_size=st.integers(1, 13))
 def test_batch_means_weighted_by_size_for_every_batch_size(device, rounding_bound, errors, batch_size):
-    """Batch losses weighted by their sizes give the loss of all rows, whatever the batch size.
+    """Mean squared errors of batches, weighted by the sizes of the batches, give the error of all rows up to rounding,
+    for every batch size.
+
+    The same goes for a loss whose mean divides by the number of rows; class weights and `ignore_index` divide by
+    another number.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.MSELoss.html
     """
@@ -192,10 +216,11 @@ def gradient(x, y, reduction="mean"):
 
 
 def test_the_mean_of_minibatch_gradients_is_the_full_gradient(device):
-    """The gradients of equally large minibatches of one epoch, at the same parameters, have the full-batch gradient as
-    mean.
+    """For a model that treats each row by itself, the mean of the MSE gradients of equally large minibatches, at the
+    same parameters, is the gradient of all rows.
 
-    So if the rows are shuffled, a minibatch gradient is wrong by chance only: on the average it is that of all rows.
+    If the rows are shuffled, a minibatch gradient is wrong by chance only, and right on average. With BatchNorm in
+    training it is not: see the note on its small batches below.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.MSELoss.html
     """
@@ -212,7 +237,10 @@ ROWS = st.lists(st.tuples(st.integers(-50, 50), st.integers(-50, 50)), min_size=
 
 @given(rows=ROWS, batch_size=st.integers(1, 13))
 def test_minibatch_gradients_weighted_by_size_for_every_batch_size(device, rounding_bound, rows, batch_size):
-    """Minibatch gradients weighted by the sizes of their batches give the full-batch gradient, whatever the batch size.
+    """For a model that treats each row by itself, MSE gradients of minibatches, weighted by the sizes of the batches,
+    give the gradient of all rows, for every batch size.
+
+    Plain averaging is wrong if the last batch is short.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.MSELoss.html
     """
@@ -227,9 +255,10 @@ def test_minibatch_gradients_weighted_by_size_for_every_batch_size(device, round
 
 
 def test_a_summed_loss_makes_steps_grow_with_the_batch(device):
-    """With `reduction="sum"` the same rows twice make twice the gradient; with the mean, the default, the same one.
+    """With `reduction="sum"` each row twice makes twice the gradient; with the default, `reduction="mean"`, the
+    gradient stays the same.
 
-    So with a sum the learning rate of SGD has to shrink as the batch grows, only to make steps of the same size.
+    With a summed loss you have to make the learning rate of SGD smaller for a larger batch, only to keep the step size.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.MSELoss.html
     """
@@ -249,11 +278,11 @@ def gradients_of_batches(x, y, rows, loss_fn):
 
 
 def test_the_noise_of_a_gradient_falls_as_one_over_b(device):
-    """Over all batches of B rows the variance of the gradient is that of single rows divided by B, if rows may come
-    twice.
+    """The variance of the gradient of the mean loss of B rows is that of a single row divided by B, if the rows are
+    drawn with replacement.
 
-    In the batches of an epoch no row comes twice, and the variance falls faster: to (N - B) / (N - 1) of that, so to
-    zero for B = N. Four times the rows halve the noise, for four times the work.
+    Four times the rows halve the noise, for four times the work. In an epoch no row comes twice, and the variance is
+    smaller by the factor (N - B) / (N - 1): it is 0 if the batch is all N rows.
 
     https://docs.pytorch.org/docs/stable/optim.html
     """
@@ -272,7 +301,10 @@ def test_the_noise_of_a_gradient_falls_as_one_over_b(device):
 
 @pytest.mark.parametrize("batch_size", [1, 4, 16, 64])
 def test_the_noise_of_a_gradient_on_real_data(cancer, device, batch_size):
-    """A thousand random batches of tumours show that variance: that of single rows divided by the batch size.
+    """In a thousand random batches of real data the variance of the gradient is that of single rows divided by the
+    batch size.
+
+    The variance of a thousand draws is itself off by chance: the note allows six standard errors.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html
     """
@@ -307,11 +339,11 @@ def trained_loss(data, device, batch_size, lr, epochs=1):
 
 
 def test_small_batches_get_further_in_an_epoch(cancer, device):
-    """With the same small learning rate and the same number of epochs, the smaller the batch, the lower the loss: it
-    takes more steps.
+    """After one epoch of a linear classifier from a random start, at a small learning rate, the loss is lower with
+    batches of 32 than of 128, and lower with 128 than with 512.
 
-    One epoch of 512 rows is 1 step of 512 rows, 4 of 128, 16 of 32. With a large rate the noise of small batches weighs
-    more than the number of their steps.
+    An epoch of 512 rows is 16 steps of 32 rows, 4 of 128, and 1 of 512. With a large rate it can be the other way
+    round: here the noise of batches of 4 rows weighs more than the number of steps.
 
     https://docs.pytorch.org/docs/stable/optim.html
     """
@@ -325,9 +357,11 @@ def test_small_batches_get_further_in_an_epoch(cancer, device):
     "Priya Goyal and others, Accurate, Large Minibatch SGD: Training ImageNet in 1 Hour, 2017: the linear scaling rule"
 )
 def test_a_larger_rate_makes_up_for_fewer_steps(cancer, device):
-    """A learning rate that grows with the batch size closes most of the gap between large and small batches.
+    """Four times the learning rate for four times the batch size closes more than half of the gap in the loss of this
+    linear classifier after an epoch.
 
-    k small steps go about as far as one step with k times the rate, as long as the gradient changes little on the way.
+    Four small steps go about as far as one step with four times the rate, as long as the gradient changes little on
+    the way.
 
     https://docs.pytorch.org/docs/stable/generated/torch.optim.SGD.html
     """
@@ -340,11 +374,11 @@ def test_a_larger_rate_makes_up_for_fewer_steps(cancer, device):
 
 @pytest.mark.myth("twice the batch size, twice the learning rate, always")
 def test_a_scaled_rate_can_be_too_large(device):
-    """The learning rate can't grow with the batch size for ever: beyond a limit, set by the loss, a step lands further
-    away.
+    """For the loss `w**2 / 2` a learning rate of 2 jumps back and forth and a rate of 4 moves away from the minimum,
+    however large the batch is.
 
-    The loss of each of eight rows is w²/2, so a step multiplies w by 1 - lr: eight small ones get close to zero, one
-    large one jumps over it.
+    A step multiplies w by 1 - lr. A loss that is curved at its minimum has such a limit, and a rate that grows with the
+    batch size reaches it. A loss that falls for ever, like `F.softplus(-w)`, has none.
 
     https://docs.pytorch.org/docs/stable/generated/torch.optim.SGD.html
     """
@@ -359,6 +393,10 @@ def test_a_scaled_rate_can_be_too_large(device):
         ends[batch_size] = w.item()
 
     assert ends == {1: 2**-8, 2: 0, 4: 1, 8: -3}
+    w = nn.Parameter(torch.tensor(0.0, device=device))
+    F.softplus(-w).backward()
+    torch.optim.SGD([w], lr=10_000).step()
+    assert F.softplus(-w).item() == 0
 
 
 @pytest.mark.advice(
@@ -366,12 +404,11 @@ def test_a_scaled_rate_can_be_too_large(device):
     'Yann LeCun, on Twitter, April 2018: "Friends dont let friends use minibatches larger than 32."'
 )
 def test_32_is_advice_and_not_a_law(cancer, device):
-    """After the same epochs batches of 32 beat batches of 256, after as many steps the two are about even: 32 is no
-    border.
+    """After one epoch batches of 32 give a lower loss than batches of 256, and after as many steps the difference is
+    less than a tenth of that.
 
-    The advice is about epochs, and about results on new rows, which this does not show. With as many steps, so with
-    eight times the epochs, the large batches are less than a tenth of the gap away. What a step of 256 rows costs, next
-    to one of 32, depends on the machine.
+    So 32 is no border. The advice is about epochs, and about results on new rows, which this note does not show. What a
+    step of 256 rows costs, next to a step of 32, depends on the machine.
 
     https://docs.pytorch.org/docs/stable/optim.html
     """
@@ -387,10 +424,11 @@ def test_32_is_advice_and_not_a_law(cancer, device):
 
 
 def test_accumulated_small_batches_equal_a_large_one(device):
-    """The gradients of k equally small batches add up to that of one large batch if each mean loss is divided by k
-    before `backward`.
+    """The MSE gradients of a Linear layer for 2 equally large batches add up to that of one large batch if you divide
+    each loss by 2 before `backward`.
 
-    Undivided they add up to k times as much. `step` and `zero_grad` come after every k-th batch only.
+    Without the division they add up to twice as much. Call `optimizer.step()` and `zero_grad()` after every second
+    batch only.
 
     https://docs.pytorch.org/docs/stable/notes/amp_examples.html
     """
@@ -414,10 +452,11 @@ def test_accumulated_small_batches_equal_a_large_one(device):
 
 @given(sizes=st.lists(st.integers(1, 5), min_size=1, max_size=5))
 def test_accumulation_weighted_by_size_for_every_split(device, rounding_bound, sizes):
-    """Small batches of any sizes add up to the large one's gradient if each mean loss is weighted by its share of the
-    rows.
+    """Accumulated MSE gradients of batches of any sizes are that of all rows if each loss is weighted by its share of
+    the rows and the model treats each row by itself.
 
-    So with a short last batch, dividing by the number of batches is not quite right.
+    With a short last batch it is wrong to divide by the number of batches. For a loss with `ignore_index` or with class
+    weights the share of the rows is wrong too: see the next two notes.
 
     https://docs.pytorch.org/docs/stable/notes/amp_examples.html
     """
@@ -432,13 +471,67 @@ def test_accumulation_weighted_by_size_for_every_split(device, rounding_bound, s
     assert w.grad.item() == pytest.approx(terms.sum().item(), rel=0, abs=bound)
 
 
+@pytest.mark.myth("Divide the loss of each accumulated batch by the number of batches")
+def test_accumulation_with_ignored_targets_divides_by_the_targets_that_count(device, rounding_bound):
+    """To accumulate a cross entropy with `ignore_index` and without class weights, add up `reduction="sum"` losses
+    divided by the number of targets that are not ignored in all batches together.
+
+    The mean loss of a batch divides by its own number of such targets, so dividing by the number of batches, or by the
+    share of the rows, weights tokens wrongly. This was a bug of several libraries that train language models.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
+    """
+    logits = torch.tensor([[2.0, 0, 0], [0, 1, 0], [0, 0, 3], [1, 1, 0]], device=device, requires_grad=True)
+    targets = torch.tensor([0, -100, 1, 2], device=device)
+    batches = [slice(0, 2), slice(2, 4)]
+
+    full = F.cross_entropy(logits, targets, ignore_index=-100)
+    means = [F.cross_entropy(logits[rows], targets[rows]).item() for rows in batches]
+    for rows in batches:
+        (F.cross_entropy(logits[rows], targets[rows], reduction="sum") / 3).backward()
+
+    (expected,) = torch.autograd.grad(full, logits)
+    near = {"rel": 0, "abs": rounding_bound(64, torch.float32) * 4}
+    torch.testing.assert_close(logits.grad, expected, rtol=0, atol=near["abs"])
+    assert full.item() == pytest.approx((means[0] + 2 * means[1]) / 3, **near)
+    assert abs(sum(means) / 2 - full.item()) > 0.3
+    weighted = {"weight": torch.tensor([1.0, 2.0, 5.0], device=device), "ignore_index": -100}
+    total = F.cross_entropy(logits, targets, reduction="sum", **weighted).item()
+    assert abs(F.cross_entropy(logits, targets, **weighted).item() - total / 3) > 0.3
+
+
+def test_accumulation_with_class_weights_divides_by_the_weights(device, rounding_bound):
+    """The mean of a cross entropy with class weights divides by the weights of the targets if these are class numbers,
+    so accumulate it with the share of the weights and not of the rows.
+
+    Two batches of two rows each are not halves of the loss if their targets weigh 3 and 7. If the targets are
+    probabilities, the mean divides by the number of rows, with class weights too.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
+    """
+    logits = torch.tensor([[2.0, 0, 0], [0, 1, 0], [0, 0, 3], [1, 1, 0]], device=device)
+    targets = torch.tensor([0, 1, 1, 2], device=device)
+    weight = torch.tensor([1.0, 2.0, 5.0], device=device)
+
+    full = F.cross_entropy(logits, targets, weight=weight).item()
+    first, second = (F.cross_entropy(logits[rows], targets[rows], weight=weight).item() for rows in ([0, 1], [2, 3]))
+
+    near = {"rel": 0, "abs": rounding_bound(64, torch.float32) * 4}
+    assert [weight[targets[:2]].sum().item(), weight[targets[2:]].sum().item()] == [3, 7]
+    assert 0.3 * first + 0.7 * second == pytest.approx(full, **near)
+    assert abs(0.5 * first + 0.5 * second - full) > 0.3
+    shares = F.one_hot(targets, 3).float()
+    total = F.cross_entropy(logits, shares, weight=weight, reduction="sum").item()
+    assert F.cross_entropy(logits, shares, weight=weight).item() == pytest.approx(total / 4, **near)
+
+
 @pytest.mark.holds("torch>=2.6", otherwise=AttributeError)
 def test_the_length_of_a_gradient_without_clipping(device, rounding_bound):
-    """From torch 2.6 on `nn.utils.get_total_norm` gives the length of a gradient and leaves it alone, where
-    `clip_grad_norm_` also shortens it.
+    """From torch 2.6 on `nn.utils.get_total_norm` returns the norm of all gradients that you give it and leaves them
+    alone; `clip_grad_norm_` takes the parameters, and scales their gradients down too.
 
-    Both belong after the last small batch and before the step. Up to 2.5, `clip_grad_norm_` with `max_norm=math.inf`
-    tells the length too.
+    `clip_grad_norm_` returns the norm before clipping, and with `max_norm=float("inf")` it clips no finite gradients,
+    which works before 2.6 too. Call it after the last accumulated batch, before `optimizer.step()`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.get_total_norm.html
     """
@@ -459,6 +552,64 @@ def test_the_length_of_a_gradient_without_clipping(device, rounding_bound):
     assert untouched.item() == clipped_to.item() == nn.utils.get_total_norm([p.grad for p in parameters]).item()
 
 
+@pytest.mark.myth("get_total_norm wants model.parameters(), as clip_grad_norm_ does")
+@pytest.mark.holds("torch>=2.6", otherwise=AttributeError)
+def test_get_total_norm_of_parameters_is_that_of_the_weights(device):
+    """From torch 2.6 on `nn.utils.get_total_norm(model.parameters())` returns the norm of the weights, and not of their
+    gradients.
+
+    Nothing complains, and a curve of it looks smooth and harmless. Write `get_total_norm([p.grad for p in
+    model.parameters() if p.grad is not None])`: None, the gradient of a frozen layer, raises AttributeError if it
+    comes first in the list, and RuntimeError if it comes later.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.get_total_norm.html
+    """
+    weight = nn.Parameter(torch.tensor([3.0, 4.0], device=device))
+    frozen = nn.Parameter(torch.tensor([12.0], device=device), requires_grad=False)
+    (weight * torch.tensor([0.0, 8.0], device=device)).sum().backward()
+
+    assert round(nn.utils.get_total_norm([weight, frozen]).item(), 3) == 13
+    assert round(nn.utils.clip_grad_norm_([weight, frozen], max_norm=100).item(), 3) == 8
+    assert round(nn.utils.get_total_norm([weight.grad]).item(), 3) == 8
+    with pytest.raises(RuntimeError, match="defined"):
+        nn.utils.get_total_norm([weight.grad, frozen.grad])
+    with pytest.raises(AttributeError, match="NoneType"):
+        nn.utils.get_total_norm([frozen.grad, weight.grad])
+
+
+@pytest.mark.myth('clip_grad_norm_ with max_norm=float("inf") changes nothing')
+def test_clipping_spreads_an_infinite_gradient(device):
+    """`clip_grad_norm_` with `max_norm=float("inf")` makes every gradient nan if a single one is inf.
+
+    With a finite `max_norm` the inf becomes nan and the other gradients 0. One step of SGD or Adam then makes weights
+    nan (Rprop leaves these weights alone): pass `error_if_nonfinite=True` to have RuntimeError instead, or look at the
+    returned norm before `optimizer.step()`.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.clip_grad_norm_.html
+    """
+
+    def clip(max_norm, **options):
+        weights = nn.Parameter(torch.zeros(2, device=device)), nn.Parameter(torch.zeros(1, device=device))
+        weights[0].grad = torch.tensor([float("inf"), 1.0], device=device)
+        weights[1].grad = torch.tensor([3.0], device=device)
+        norm = nn.utils.clip_grad_norm_(weights, max_norm, **options)
+        return [repr(number) for number in (norm.item(), *weights[0].grad.tolist(), *weights[1].grad.tolist())]
+
+    assert clip(max_norm=float("inf")) == ["inf", "nan", "nan", "nan"]
+    assert clip(max_norm=5.0) == ["inf", "nan", "0.0", "0.0"]
+    with pytest.raises(RuntimeError, match="non-finite"):
+        clip(max_norm=5.0, error_if_nonfinite=True)
+
+    def after_a_step(optimizer):
+        weight = nn.Parameter(torch.zeros(1, device=device))
+        weight.grad = torch.tensor([float("nan")], device=device)
+        optimizer([weight], lr=0.1).step()
+        return repr(weight.item())
+
+    assert [after_a_step(torch.optim.SGD), after_a_step(torch.optim.Adam)] == ["nan", "nan"]
+    assert after_a_step(torch.optim.Rprop) == "0.0"
+
+
 # What a large batch costs
 
 
@@ -472,11 +623,11 @@ def memory_counters(accelerator):
 
 
 def test_a_tensor_counts_while_it_lives(accelerator):
-    """A tensor on an accelerator counts with at least its bytes from its making until nothing refers to its data any
-    more; a view adds nothing, and keeps all of it.
+    """`torch.cuda.memory_allocated()` counts a tensor until nothing refers to its data any more, and a view of one row
+    keeps all of the tensor.
 
-    The counter is `torch.cuda.memory_allocated()` or `torch.mps.current_allocated_memory()`. A loss kept for a plot,
-    with its graph, keeps a whole batch in this way: keep `loss.item()`.
+    On MPS the counter is `torch.mps.current_allocated_memory()`. A loss that is kept for a plot without `backward()`
+    keeps its graph, and that keeps a whole batch: append `loss.item()`, or you run out of memory.
 
     https://docs.pytorch.org/docs/stable/generated/torch.cuda.memory.memory_allocated.html
     """
@@ -496,12 +647,45 @@ def test_a_tensor_counts_while_it_lives(accelerator):
     assert counts == [counts[0], counts[1], counts[1], counts[1], counts[0]]
 
 
+def test_backward_frees_what_the_graph_saved(device):
+    """A loss keeps the tensors that its graph saved for `backward()`, until `backward()` has run: then a loss that you
+    keep holds them no more.
+
+    A list of losses of an evaluation without `no_grad` holds every batch, and the list of a training loop does not,
+    unless you pass `retain_graph=True`. Append `loss.item()` in both.
+
+    https://docs.pytorch.org/docs/stable/notes/faq.html
+    """
+
+    class Saved:
+        def __init__(self, tensor):
+            self.tensor = tensor
+
+    def held(after):
+        boxes = weakref.WeakSet()
+
+        def pack(tensor):
+            boxes.add(box := Saved(tensor))
+            return box
+
+        weight = torch.ones(1, device=device, requires_grad=True)
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda box: box.tensor):
+            loss = (torch.ones(1000, device=device) * weight).exp().sum()
+        after(loss)
+        return len(boxes) > 0 and loss.requires_grad
+
+    assert held(after=lambda loss: loss.item())
+    assert not held(after=lambda loss: loss.backward())
+    assert held(after=lambda loss: loss.backward(retain_graph=True))
+
+
 @pytest.mark.only("cuda", "xpu", because="blocks of 512 bytes are CUDA's and XPU's: Metal chooses their size on MPS")
 def test_cuda_memory_comes_in_blocks_of_512_bytes(accelerator):
-    """torch's allocator for CUDA rounds the memory of each tensor up to a multiple of 512 bytes, so that one number
-    takes 512 bytes; no numbers take none.
+    """torch's allocator for CUDA rounds the memory of a tensor up to a multiple of 512 bytes: a tensor of one number
+    takes 512 bytes.
 
-    A thousand losses kept as tensors are half a megabyte. XPU does the same.
+    A thousand losses that are kept as tensors take half a megabyte, and their graphs much more if `backward()` does not
+    run. XPU rounds to 512 bytes as well.
 
     https://docs.pytorch.org/docs/stable/notes/cuda.html#cuda-memory-management
     """
@@ -518,11 +702,11 @@ def test_cuda_memory_comes_in_blocks_of_512_bytes(accelerator):
 
 @pytest.mark.myth("del gives the memory of a tensor back to other programs")
 def test_deleted_tensors_leave_their_memory_reserved(accelerator):
-    """What a deleted tensor took stays reserved for the next tensors of this process; `empty_cache()` gives it back to
-    the driver.
+    """The memory of a deleted tensor stays reserved for the next tensors of this process, until
+    `torch.cuda.empty_cache()` gives it back to the driver.
 
-    So a monitor such as nvidia-smi shows the reserved memory, and calling `empty_cache()` makes no room for this
-    process's own tensors. On MPS `driver_allocated_memory` counts what is reserved.
+    A monitor such as nvidia-smi shows the reserved memory. `empty_cache()` is for other programs: torch reuses what it
+    has reserved by itself. It can help if the reserved memory is in pieces that are too small (fragmentation).
 
     https://docs.pytorch.org/docs/stable/generated/torch.cuda.memory.empty_cache.html
     """
@@ -553,11 +737,11 @@ def test_deleted_tensors_leave_their_memory_reserved(accelerator):
 
 @pytest.mark.only("cuda", "xpu", because="a counter of the peak is CUDA's and XPU's: MPS has none")
 def test_peak_memory_grows_in_proportion_to_the_batch(accelerator):
-    """Twice the rows take twice the memory in a forward pass with gradients: one output of each layer, at least; under
-    no_grad two outputs are enough for any number of layers.
+    """In a forward pass of 10 Sigmoid layers with gradients the peak memory is 10 outputs of the whole batch, and under
+    `no_grad` it is 2.
 
-    What does not grow are parameters, their gradients and the optimizer's state. `torch.cuda.max_memory_allocated()` is
-    the most since `reset_peak_memory_stats()`; MPS has no such counter.
+    Twice the rows take twice that memory. Parameters, gradients and the state of the optimizer do not grow with the
+    batch. `torch.cuda.max_memory_allocated()` is the peak since `reset_peak_memory_stats()`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.cuda.memory.max_memory_allocated.html
     """
@@ -585,8 +769,8 @@ def test_peak_memory_grows_in_proportion_to_the_batch(accelerator):
 
 
 def test_batchnorm_makes_a_row_depend_on_its_neighbours(device, rounding_bound):
-    """In training BatchNorm turns the same row into -1 or +1, depending on the other row of the batch; in eval it does
-    not.
+    """In training BatchNorm1d turns the same row into -1 or +1, depending on the other row of the batch; in eval mode,
+    with running statistics, it does not look at the other row.
 
     LayerNorm looks at one row at a time, in both modes.
 
@@ -611,10 +795,12 @@ def test_batchnorm_makes_a_row_depend_on_its_neighbours(device, rounding_bound):
 
 
 def test_batchnorm_refuses_a_last_batch_of_one_row(device):
-    """33 rows in batches of 32 end the epoch with ValueError where a model has BatchNorm1d: one number has no spread.
+    """BatchNorm1d in training raises ValueError "Expected more than 1 value per channel when training" for a batch of
+    shape (1, features), such as the last of 33 rows in batches of 32.
 
-    `drop_last=True` leaves that row out; in eval mode a single row is fine. BatchNorm2d takes a single image, which has
-    many pixels per channel.
+    `drop_last=True` leaves that row out, and eval mode with running statistics takes it. A single sequence of shape
+    (1, features, length) is accepted if it is longer than 1, and so is a single image of more than one pixel by
+    BatchNorm2d.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm1d.html
     """
@@ -627,12 +813,17 @@ def test_batchnorm_refuses_a_last_batch_of_one_row(device):
         model(last)
     assert [model(batch).shape for batch in DataLoader(x, batch_size=32, drop_last=True)] == [(32, 2)]
     assert model.eval()(last).shape == (1, 2)
+    assert nn.BatchNorm1d(2).to(device)(torch.rand(1, 2, 5, device=device)).shape == (1, 2, 5)
+    with pytest.raises(ValueError, match="more than 1 value per channel"):
+        nn.BatchNorm1d(2, track_running_stats=False).to(device).eval()(last)
     assert nn.BatchNorm2d(3).to(device)(torch.rand(1, 3, 2, 2, device=device)).shape == (1, 3, 2, 2)
 
 
 def test_batchnorm_sees_the_small_batches_of_an_accumulation(device, rounding_bound):
-    """With BatchNorm accumulated small batches are not one large batch: each is normalised by itself, and each updates
-    the running statistics.
+    """BatchNorm normalises each small batch of an accumulation by itself, and updates its running statistics for each.
+
+    So with BatchNorm accumulated gradients are not those of one large batch. LayerNorm and GroupNorm have no such
+    trouble.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm1d.html
     """
@@ -642,6 +833,12 @@ def test_batchnorm_sees_the_small_batches_of_an_accumulation(device, rounding_bo
         batchnorm = nn.BatchNorm1d(1).to(device)
         out = torch.cat([batchnorm(batch) for batch in x.chunk(batches)]).detach().cpu().double()
         return out, batchnorm.num_batches_tracked.item()
+
+    def gradient_of_weight(batches):
+        batchnorm, y = nn.BatchNorm1d(1).to(device), torch.tensor([[0.0], [0], [0], [1]], device=device)
+        for x_batch, y_batch in zip(x.chunk(batches), y.chunk(batches), strict=True):
+            (F.mse_loss(batchnorm(x_batch), y_batch) / batches).backward()
+        return batchnorm.weight.grad.item()
 
     def normalised(batch):
         return (batch - batch.mean()) / (batch.var(unbiased=False) + 1e-5).sqrt()
@@ -655,12 +852,15 @@ def test_batchnorm_sees_the_small_batches_of_an_accumulation(device, rounding_bo
     assert large.round().flatten().tolist() == [-1, -1, 0, 2]
     assert small.round().flatten().tolist() == [-1, 1, -1, 1]
     assert (large_updates, small_updates) == (1, 2)
+    assert round(gradient_of_weight(batches=2), 2) == 1.5
+    assert gradient_of_weight(batches=1) < 1.25
 
 
 def test_predictions_do_not_depend_on_the_batch_size(cancer, device, rounding_bound):
-    """In eval mode rows don't see each other: batches of any size give the same predictions, but for rounding.
+    """A model of Linear and ReLU layers gives the same predictions for batches of 1, 7, 32 and 65 rows, up to rounding.
 
-    So an evaluation may use batches as large as memory allows. Bit for bit the same is more than anyone promises.
+    So an evaluation may use batches as large as memory allows. Layers that look at the whole batch in eval mode break
+    this: `nn.BatchNorm1d(1, track_running_stats=False)` does.
 
     https://docs.pytorch.org/docs/stable/notes/numerical_accuracy.html
     """
@@ -678,3 +878,7 @@ def test_predictions_do_not_depend_on_the_batch_size(cancer, device, rounding_bo
         bound = rounding_bound(31 + 17, torch.float32) * sizes
         assert logits.shape == (65, 1)
         assert ((logits.cpu().double() - expected).abs() <= bound).all()
+    batchnorm = nn.BatchNorm1d(1, track_running_stats=False).eval().to(device)
+    with torch.inference_mode():
+        pairs = [batchnorm(torch.tensor([[1.0], [other]], device=device)) for other in (3.0, -1.0)]
+    assert [pair[0].sign().item() for pair in pairs] == [-1, 1]

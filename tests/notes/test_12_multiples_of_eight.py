@@ -1,10 +1,10 @@
 """Multiples of eight.
 
 "Make batch sizes, layer widths and the vocabulary a multiple of 8" is advice about speed: the Tensor cores of NVIDIA's
-GPUs are fed fastest by rows that start at multiples of 16 bytes, which is eight numbers in half precision. Results
-depend on it only by rounding. This section shows what the 8 is made of, that any size is right, and how padding to a
-multiple leaves the results alone. How much time it saves is a question for a stopwatch and a GPU, and belongs to the
-benchmarks.
+GPUs are fed fastest by rows that start at multiples of 16 bytes, which is eight numbers in half precision. After this
+section you can say what the 8 is made of, choose between float32, TF32, float16 and bfloat16, and pad a layer, a
+vocabulary or a batch to a multiple of eight without changing the results. How much time it saves is a question for a
+stopwatch and a GPU, and belongs to the benchmarks.
 """
 
 import math
@@ -27,14 +27,15 @@ def small_integers(*shape, dtype, device):
     return torch.randint(-1, 3, shape).to(device, dtype)
 
 
-# What the eight is.
+# What the eight is
 
 
 @pytest.mark.advice("NVIDIA, Train With Mixed Precision, 'Satisfying Tensor Core Shape Constraints'")
 def test_eight_halves_are_sixteen_bytes(device):
-    """The number behind the advice is 16 bytes, so it is 8 for half precision alone: 4 for float32, 16 for int8.
+    """16 bytes are 8 numbers of float16 or bfloat16, 4 numbers of float32 and 16 numbers of int8.
 
-    This reason is about Tensor cores: a CPU has none. On an A100, multiples of 128 bytes are better still.
+    NVIDIA's advice for Tensor cores is about the 16 bytes; the 8 is what they come to in half precision. A CPU has no
+    Tensor cores.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.element_size.html
     """
@@ -54,10 +55,10 @@ def test_eight_halves_are_sixteen_bytes(device):
 
 @pytest.mark.holds("torch>=2.1", otherwise=AttributeError)
 def test_sixteen_numbers_of_float8_are_sixteen_bytes():
-    """From torch 2.1 on there is float8, of which 16 numbers are 16 bytes, and `dtype.itemsize`, which tells it without
-    a tensor.
+    """From torch 2.1 on `dtype.itemsize` gives the bytes of an element, and 16 numbers of float8 are 16 bytes.
 
-    In torch 2.0 a tensor's `element_size()` is the way to ask.
+    In torch 2.0 there is no float8, and you ask a tensor: `tensor.element_size()`. A dtype whose name ends in `x2`,
+    such as `quint4x2`, packs two numbers in an element of one byte.
 
     https://docs.pytorch.org/docs/stable/tensor_attributes.html
     """
@@ -66,21 +67,22 @@ def test_sixteen_numbers_of_float8_are_sixteen_bytes():
 
     assert [16 // dtype.itemsize for dtype in dtypes] == [16, 16, 8, 4, 2]
     assert [torch.zeros(3, dtype=dtype).element_size() for dtype in dtypes] == [1, 1, 2, 4, 8]
+    assert torch.quint4x2.itemsize == 1
 
 
 def test_fresh_tensors_start_at_a_multiple_of_sixteen_bytes(device):
-    """A new tensor begins at an address that is a multiple of 16 bytes, whatever its size; a slice of it begins
-    wherever you cut.
+    """`torch.zeros` returns a tensor that begins at a multiple of 16 bytes, for each size from 1 to 70, but a slice
+    begins where you cut.
 
-    A slice may therefore have the right shape and still be misaligned. `clone()` is a new tensor.
+    A slice can have the right shape and still be misaligned. `clone()` of the slice begins at a multiple of 16 again.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.data_ptr.html
     """
-    fresh = [torch.zeros(size, dtype=torch.float16, device=device) for size in [1, 3, 8, 13, 40]]
+    fresh = [torch.zeros(size, dtype=torch.float16, device=device) for size in range(1, 71)]
     wide = torch.zeros(2, 24, dtype=torch.float16, device=device)
     cut = wide[:, 1:17]
 
-    assert [tensor.data_ptr() % 16 for tensor in fresh] == [0, 0, 0, 0, 0]
+    assert [tensor.data_ptr() % 16 for tensor in fresh] == [0] * 70
     assert cut.shape == (2, 16)
     assert cut.data_ptr() - wide.data_ptr() == 2
     assert cut.clone().data_ptr() % 16 == 0
@@ -88,10 +90,10 @@ def test_fresh_tensors_start_at_a_multiple_of_sixteen_bytes(device):
 
 @pytest.mark.only("cuda", "xpu", because="data_ptr() on MPS is a handle of a buffer, not where it lies")
 def test_new_tensors_on_cuda_start_at_a_multiple_of_512_bytes(accelerator):
-    """On CUDA every new tensor begins at a multiple of 512 bytes, more than Tensor cores ask for: what breaks their 16
-    are views, and widths that are no multiple of eight halves.
+    """On CUDA `torch.empty` returns tensors that begin at a multiple of 512 bytes, more than the 16 that Tensor cores
+    ask for.
 
-    XPU does the same.
+    What breaks the 16 are slices, and rows of a width that is no multiple of eight halves. XPU aligns tensors likewise.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.data_ptr.html
     """
@@ -105,10 +107,11 @@ def test_new_tensors_on_cuda_start_at_a_multiple_of_512_bytes(accelerator):
 
 @pytest.mark.advice("NVIDIA, Matrix Multiplication Background User's Guide, 'Tensor Core Requirements'")
 def test_the_width_decides_where_the_rows_start(device):
-    """Rows lie one behind the other: with a width of 16 or 24 halves each starts at a multiple of 16 bytes, with 15 or
-    20 only some do.
+    """In a float16 matrix of five rows from `torch.zeros` each row starts at a multiple of 16 bytes if the width is 16
+    or 24, and only some rows do if it is 15 or 20.
 
-    It is the last dimension that counts. Three rows or eight make no difference to where they start.
+    The last dimension counts, because the rows lie one behind the other. In a transposed matrix they do not: the rows
+    of `torch.zeros(16, 15).T` have width 16 and start one number after the other.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.stride.html
     """
@@ -123,14 +126,19 @@ def test_the_width_decides_where_the_rows_start(device):
         20: [0, 8, 0, 8, 0],
         24: [0, 0, 0, 0, 0],
     }
+    assert torch.zeros(16, 15, device=device).T.shape == (15, 16)
+    assert torch.zeros(16, 15, device=device).T.stride() == (1, 15)
 
 
 @given(
     rows=st.integers(2, 6), width=st.integers(1, 40), dtype=st.sampled_from([torch.float16, torch.float32, torch.int8])
 )
 def test_every_row_is_aligned_for_every_multiple_and_no_other_width(device, rows, width, dtype):
-    """All rows of a new matrix of two rows or more start at multiples of 16 bytes if and only if the width in bytes is
-    a multiple of 16.
+    """All rows of a matrix from `torch.zeros` of two rows or more start at multiples of 16 bytes if, and only if, the
+    width in bytes is a multiple of 16.
+
+    A width of 4 is enough for float32, 8 for float16, and 16 for int8. A matrix can be new and still lie column by
+    column, like `x.T + 1`: then call `.contiguous()`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.stride.html
     """
@@ -140,16 +148,21 @@ def test_every_row_is_aligned_for_every_multiple_and_no_other_width(device, rows
 
     assert matrix.stride() == (width, 1)
     assert all(aligned) == (width * matrix.element_size() % 16 == 0)
+    columns = torch.zeros(16, 15, dtype=dtype, device=device).T + 1
+    assert (columns.stride(), columns.contiguous().stride()) == ((1, 15), (16, 1))
 
 
-# Any size is right.
+# Is another size wrong?
 
 
 @pytest.mark.myth("Sizes that are not a multiple of 8 give errors, or less accurate results")
 def test_any_size_is_right(device):
-    """Layers of odd sizes compute the same as any other, in half precision too: 7 samples, 13 features, 3 classes.
+    """A Linear layer for 7 samples, 13 features and 3 classes gives exact results for small integers in half precision,
+    float16 on a GPU or bfloat16 on the CPU.
 
-    (Products in float8 and int8 on CUDA do demand multiples, and raise.)
+    A size that is no multiple of 8 may cost time on a GPU. A Linear layer and `@` take it without an error, and the
+    numbers are as good. Numbers that are no small integers are rounded, with multiples of 8 too. Products of float16 on
+    the CPU raise in torch 2.0, for every size.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.linear.html
     """
@@ -164,41 +177,30 @@ def test_any_size_is_right(device):
     assert output.tolist() == product.tolist() == (x @ weight.T).tolist()
 
 
-@given(batch=st.integers(1, 40), inputs=st.integers(1, 40), outputs=st.integers(1, 40))
-def test_matrix_products_are_exact_for_every_size(device, batch, inputs, outputs):
-    """Products of matrices of small integers are exact for all sizes from 1 to 40, in float32 and in half precision.
+@pytest.mark.holds("torch>=2.10", otherwise=AttributeError)
+def test_grouped_products_want_rows_of_sixteen_bytes():
+    """`F.grouped_mm`, which came with torch 2.10, raises RuntimeError "strides should be multiple of 16 bytes" for a
+    contiguous bfloat16 matrix of width 5.
 
-    https://docs.pytorch.org/docs/stable/generated/torch.matmul.html
+    `F.grouped_mm` multiplies many matrices in one call, as a mixture of experts does. Widths of 8 are accepted, and the
+    number of rows may be 5. The distance of the rows counts: five columns cut from rows of 8 are accepted, and so is a
+    transpose whose columns have 8 numbers. Pad the rows, or write `@`, which takes every width.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.grouped_mm.html
     """
-    x = small_integers(batch, inputs, dtype=torch.float32, device=device)
-    weight = small_integers(outputs, inputs, dtype=torch.float32, device=device)
-    half = half_precision(device)
+    x, narrow = torch.ones(2, 5, 8, dtype=torch.bfloat16), torch.ones(2, 8, 5, dtype=torch.bfloat16)
+    wide = torch.ones(2, 8, 8, dtype=torch.bfloat16)
 
-    expected = (x.cpu().long() @ weight.cpu().long().T).tolist()
+    with pytest.raises(RuntimeError, match="strides should be multiple of 16 bytes"):
+        F.grouped_mm(x, narrow)
 
-    assert (x @ weight.T).tolist() == expected
-    assert F.linear(x, weight).tolist() == expected
-    assert F.linear(x.to(half), weight.to(half)).tolist() == expected
-
-
-@given(batch=st.integers(1, 40), inputs=st.integers(1, 40), outputs=st.integers(1, 40))
-def test_rounding_stays_in_bounds_for_every_size(device, rounding_bound, batch, inputs, outputs):
-    """A float32 product of any size from 1 to 40 is as close to the float64 one as rounding allows, multiple of eight
-    or not.
-
-    https://docs.pytorch.org/docs/stable/notes/numerical_accuracy.html
-    """
-    x, weight = torch.randn(batch, inputs), torch.randn(inputs, outputs)
-
-    product = (x.to(device) @ weight.to(device)).cpu()
-
-    error = (product.double() - x.double() @ weight.double()).abs()
-    bound = rounding_bound(inputs, torch.float32) * (x.double().abs() @ weight.double().abs())
-    assert product.dtype == torch.float32
-    assert (error <= bound).all()
+    assert F.grouped_mm(x, wide).tolist() == [[[8] * 8] * 5] * 2
+    assert (x @ narrow).tolist() == [[[8] * 5] * 5] * 2
+    assert F.grouped_mm(x, wide[:, :, :5]).tolist() == [[[8] * 5] * 5] * 2
+    assert F.grouped_mm(x, narrow.mT.contiguous().mT).tolist() == [[[8] * 5] * 5] * 2
 
 
-# What half precision costs.
+# What half precision costs
 
 
 @pytest.mark.parametrize(
@@ -207,10 +209,11 @@ def test_rounding_stays_in_bounds_for_every_size(device, rounding_bound, batch, 
     ids=["float16", "bfloat16"],
 )
 def test_half_precision_is_short_of_range_or_of_digits(device, dtype, last, square):
-    """float16 counts in ones up to 2048 and overflows beyond 65504; bfloat16 counts in ones up to 256 only, and has the
-    range of float32.
+    """Adding 1 to 2048 in float16, or to 256 in bfloat16, changes nothing, and float16 has no number from 65520 on,
+    only inf.
 
-    There x + 1 is x, so a total that is kept in half precision stops growing: `sum(dtype=torch.float32)`.
+    A loop with `total += 1` stops growing there: keep the total in float32. `tensor.sum()` of 5000 ones adds up in
+    float32 and rounds once. bfloat16 has nearly the range of float32.
 
     https://docs.pytorch.org/docs/stable/type_info.html
     """
@@ -224,15 +227,41 @@ def test_half_precision_is_short_of_range_or_of_digits(device, dtype, last, squa
     assert terms.sum(dtype=torch.float32).item() == 2
     assert (torch.tensor(300, dtype=dtype, device=device) ** 2).item() == square
     assert (total + 1).dtype == dtype
+    assert torch.ones(5000, dtype=dtype, device=device).sum().item() == torch.tensor(5000, dtype=dtype).item()
+    assert [torch.tensor(x, dtype=torch.float16).item() for x in (65519.99, 65520.0)] == [65504, math.inf]
+    assert torch.finfo(torch.bfloat16).max > 0.99 * torch.finfo(torch.float32).max
+
+
+def test_a_large_sum_of_halves_depends_on_the_threads():
+    """On the CPU the `sum()` of 262,144 bfloat16 numbers can be 258 on one thread and 256 on two, because the sum of
+    each thread's part is rounded to bfloat16.
+
+    The first half of these numbers has 257 ones, which bfloat16 rounds to 256. `sum(dtype=torch.float32)` gives 258 on
+    one thread and on two.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.sum.html
+    """
+    x = torch.zeros(2**18, dtype=torch.bfloat16)
+    x[:257] = 1
+    x[2**17] = 1
+    before = torch.get_num_threads()
+
+    sums = {}
+    for threads in (1, 2):
+        torch.set_num_threads(threads)
+        sums[threads] = x.sum().item(), x.sum(dtype=torch.float32).item()
+    torch.set_num_threads(before)
+
+    assert sums == {1: (258, 258), 2: (256, 258)}
+    assert torch.tensor(257.0).bfloat16().item() == 256
 
 
 @pytest.mark.only("cuda", "xpu", because="Apple makes no such promise for MPS")
 def test_halves_are_added_up_in_float32_on_cuda(accelerator):
-    """On CUDA a sum of float16 and a matrix product of float16 add up in float32 and round once, at the end: 2048 and
-    1022 ones are 3070, where adding one by one stays at 2048.
+    """On CUDA `sum` and a matrix product of float16 add up in float32 and round once: 2048 and 1022 ones are 3070.
 
-    By default a product may still round the partial sums of long rows, until
-    `torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction` is False. XPU adds up in float32, too.
+    Adding the ones one by one stays at 2048. By default a product may round the partial sums of long rows; set
+    `torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction = False` to prevent that, as this note does.
 
     https://docs.pytorch.org/docs/stable/notes/numerical_accuracy.html
     """
@@ -255,11 +284,12 @@ def test_halves_are_added_up_in_float32_on_cuda(accelerator):
 
 @pytest.mark.only("cpu", "cuda", "xpu", because="autocast came to MPS with torch 2.5")
 def test_autocast_chooses_the_dtype_by_the_operation(device):
-    """Under `torch.autocast` Linear and matrix products of float32 compute in half precision and losses in float32,
-    while parameters and their gradients stay float32.
+    """Under `torch.autocast` a Linear layer and a matrix product of float32 compute in half precision, and
+    cross_entropy and mse_loss of what they return in float32.
 
-    The half is float16 on accelerators and bfloat16 on the CPU, unless `dtype=` says otherwise. Softmax gives float32
-    on accelerators, and on the CPU what it got.
+    Parameters and their gradients stay float32, and float64 stays float64. The half is float16 on CUDA and XPU and
+    bfloat16 on the CPU, unless you pass `dtype=`. Softmax of a half gives float32 on CUDA and XPU, and a half on the
+    CPU. Not every loss is float32: on the CPU `F.gaussian_nll_loss` of bfloat16 is bfloat16.
 
     https://docs.pytorch.org/docs/stable/amp.html#autocast-op-reference
     """
@@ -269,23 +299,26 @@ def test_autocast_chooses_the_dtype_by_the_operation(device):
 
     with torch.autocast(device.type):
         logits = model(x)
-        product = x @ x.T
+        product, double = x @ x.T, x.double() @ x.T.double()
         loss = F.cross_entropy(logits, classes)
         error = F.mse_loss(logits, torch.zeros(4, 8, device=device))
         probabilities = logits.softmax(dim=1)
+        on_the_cpu = torch.ones(2, dtype=torch.bfloat16)
+        with torch.autocast("cpu"):
+            gaussian = F.gaussian_nll_loss(on_the_cpu, on_the_cpu, on_the_cpu)
     loss.backward()
 
-    assert [logits.dtype, product.dtype] == [half, half]
-    assert [loss.dtype, error.dtype] == [torch.float32, torch.float32]
+    assert [logits.dtype, product.dtype, double.dtype] == [half, half, torch.float64]
+    assert [loss.dtype, error.dtype, gaussian.dtype] == [torch.float32, torch.float32, torch.bfloat16]
     assert probabilities.dtype == (half if device.type == "cpu" else torch.float32)
     assert [model.weight.dtype, model.weight.grad.dtype, model(x).dtype] == [torch.float32] * 3
 
 
 def test_scaling_saves_small_gradients_from_float16(device):
-    """A gradient of 2**-26 becomes 0 on its way back through float16; with a loss that is scaled by 2**16, and the
-    gradient divided by that afterwards, it arrives.
+    """A gradient of 2**-26 becomes 0 in float16 (underflow); multiply the loss by 2**16, and divide the gradient by
+    2**16 afterwards, and it arrives.
 
-    That is what a GradScaler is for. bfloat16 has the range of float32 and does without.
+    That is what a GradScaler does. In bfloat16, which has nearly the range of float32, 2**-26 is an ordinary number.
 
     https://docs.pytorch.org/docs/stable/amp.html#gradient-scaling
     """
@@ -297,16 +330,18 @@ def test_scaling_saves_small_gradients_from_float16(device):
         gradients[scale] = weight.grad.item() / scale
 
     assert gradients == {1: 0, 2**16: 2**-26}
+    assert torch.tensor(2.0**-26, dtype=torch.bfloat16).item() == 2**-26
 
 
 @pytest.mark.only("cpu", "cuda", "xpu", because="GradScaler came to MPS with torch 2.8")
 @pytest.mark.holds("torch>=2.3", otherwise=AttributeError)
 def test_a_grad_scaler_skips_steps_and_adapts(device):
-    """From torch 2.3 on `torch.amp.GradScaler` scales the loss, steps with the true gradient, skips the step and halves
-    the scale at an inf, and doubles it after `growth_interval` good steps in a row.
+    """From torch 2.3 on `torch.amp.GradScaler` skips a step whose gradient is inf, and its `update()` then halves the
+    scale, or doubles it after `growth_interval` good steps in a row.
 
-    It starts at 65536 and waits for 2000 steps unless told. On MPS it works from torch 2.8 on. Before 2.3 it is
-    `torch.cuda.amp.GradScaler`, for CUDA only.
+    A good step is made with the true gradient, not with the scaled one. The scale starts at 65536, and the interval is
+    2000 steps, unless you choose. A `step` without `update()` leaves the scale as it is. Before 2.3 write
+    `torch.cuda.amp.GradScaler`, which is for CUDA only.
 
     https://docs.pytorch.org/docs/stable/amp.html#gradient-scaling
     """
@@ -319,7 +354,9 @@ def test_a_grad_scaler_skips_steps_and_adapts(device):
         optimizer.zero_grad()
         scaler.scale((weight * factor).sum()).backward()
         scaled = weight.grad.item()
+        before = scaler.get_scale()
         scaler.step(optimizer)
+        assert scaler.get_scale() == before
         scaler.update()
         seen.append((scaled, weight.item(), scaler.get_scale()))
 
@@ -328,14 +365,70 @@ def test_a_grad_scaler_skips_steps_and_adapts(device):
     assert torch.amp.GradScaler(device.type).get_growth_interval() == 2000
 
 
-# TF32: float32 with the digits of a half.
+@pytest.mark.only("cpu", "cuda", "xpu", because="GradScaler came to MPS with torch 2.8")
+@pytest.mark.holds("torch>=2.3", otherwise=AttributeError)
+@pytest.mark.myth("a model in float16 trains with a GradScaler")
+def test_a_grad_scaler_refuses_parameters_in_float16(device):
+    """From torch 2.3 on the `step` of a `torch.amp.GradScaler` raises ValueError "Attempting to unscale FP16 gradients"
+    if the parameters are float16.
+
+    A GradScaler belongs to autocast, which leaves the parameters float32. Do not call `model.half()` for training:
+    without a scaler SGD does not raise, and a weight of 2 minus a step of 2**-12 is still 2 in float16.
+
+    https://docs.pytorch.org/docs/stable/amp.html#gradient-scaling
+    """
+    weight = nn.Parameter(torch.tensor([2.0], dtype=torch.float16, device=device))
+    optimizer = torch.optim.SGD([weight], lr=2**-12)
+    scaler = torch.amp.GradScaler(device.type)
+
+    scaler.scale(weight.float().sum()).backward()
+    with pytest.raises(ValueError, match="Attempting to unscale FP16 gradients"):
+        scaler.step(optimizer)
+
+    optimizer.zero_grad()
+    weight.float().sum().backward()
+    optimizer.step()
+    assert (weight.grad.item(), weight.item()) == (1, 2)
+
+
+@pytest.mark.only("cpu", "cuda", "xpu", because="GradScaler came to MPS with torch 2.8")
+@pytest.mark.holds("torch>=2.3", otherwise=AttributeError)
+def test_clipping_sees_scaled_gradients_until_unscale(device):
+    """From torch 2.3 on the gradients after `scaler.scale(loss).backward()` of a `torch.amp.GradScaler` are multiplied
+    by its scale until `scaler.unscale_(optimizer)` or `scaler.step(optimizer)` divides them.
+
+    `clip_grad_norm_` before `unscale_` clips a gradient that looks 65536 times as long, and the step is far too small.
+    Call `scaler.unscale_(optimizer)` first; `scaler.step` then does not divide again.
+
+    https://docs.pytorch.org/docs/stable/notes/amp_examples.html
+    """
+    ends = {}
+    for unscaled in (False, True):
+        weight = nn.Parameter(torch.tensor([2.0], device=device))
+        optimizer = torch.optim.SGD([weight], lr=0.5)
+        scaler = torch.amp.GradScaler(device.type)
+        scaler.scale(weight.sum()).backward()
+        assert weight.grad.item() == 65536
+        if unscaled:
+            scaler.unscale_(optimizer)
+            assert weight.grad.item() == 1
+        nn.utils.clip_grad_norm_([weight], max_norm=4.0)
+        scaler.step(optimizer)
+        ends[unscaled] = weight.item()
+
+    assert ends[True] == 1.5
+    assert ends[False] > 1.999
+
+
+# TF32: is my float32 still float32?
 
 
 def test_float32_products_stay_in_float32_unless_you_ask(device):
-    """By default a matrix product of float32 keeps the digits of float32: no Tensor core rounds them behind your back.
+    """Outside `torch.autocast` a matrix product of float32 keeps the digits of float32 as long as
+    `torch.get_float32_matmul_precision()` is "highest", which is the default.
 
-    1 + 2**-12 needs 12 bits of fraction; float32 has 23, the Tensor cores' TF32 has 10. Convolutions on CUDA are the
-    exception, where TF32 is on by default.
+    1 + 2**-12 needs 12 bits of fraction: float32 has 23, TF32 has 10. If `TORCH_ALLOW_TF32_CUBLAS_OVERRIDE=1` is set,
+    as in NVIDIA's containers, the default is "high", and GPUs with TF32 round.
 
     https://docs.pytorch.org/docs/stable/notes/cuda.html
     """
@@ -347,15 +440,16 @@ def test_float32_products_stay_in_float32_unless_you_ask(device):
     assert torch.get_float32_matmul_precision() == "highest"
     assert product.dtype == torch.float32
     assert product.tolist() == [[1 + 2**-12] * 32] * 32
+    with torch.autocast("cpu"):
+        assert (x.cpu() @ identity.cpu()).tolist() == [[1] * 32] * 32
 
 
 def test_tf32_is_off_for_products_and_on_for_convolutions():
-    """Unless told, TF32 is off for matrix products on CUDA and on for convolutions;
-    `set_float32_matmul_precision("high")` and "medium" turn it on for products, and nothing of that touches
-    convolutions.
+    """`set_float32_matmul_precision("high")` and "medium" set `torch.backends.cuda.matmul.allow_tf32`, and leave
+    `torch.backends.cudnn.allow_tf32`, the switch of the convolutions, at True.
 
-    The switches are there without a GPU, too: `torch.backends.cuda.matmul.allow_tf32` is the older name of the first,
-    and `torch.backends.cudnn.allow_tf32` is the second.
+    To have float32 everywhere on a GPU, turn off both. The switches are there without a GPU too, and setting
+    `allow_tf32` shows as "high".
 
     https://docs.pytorch.org/docs/stable/notes/cuda.html
     """
@@ -377,11 +471,10 @@ def test_tf32_is_off_for_products_and_on_for_convolutions():
 
 @pytest.mark.only("nvidia", "mps", because="what 'high' means to AMD and Intel depends on model and release")
 def test_tf32_takes_compute_capability_eight(accelerator):
-    """Asked for "high" precision, NVIDIA GPUs from compute capability 8.0 on round the inputs of a float32 product to
-    TF32; older ones and MPS compute as before.
+    """With "high" precision an NVIDIA GPU of compute capability 8.0 or more rounds the inputs of a large float32
+    product to TF32; an older GPU and MPS do not.
 
-    Tensor cores take float16 from capability 7.0 on, bfloat16 and TF32 from 8.0 on. 1 + 2**-12 is a float32, and 1 is
-    the nearest number of TF32.
+    1 + 2**-12 is a float32, and 1 is the nearest number of TF32. Ask `torch.cuda.get_device_capability()`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.set_float32_matmul_precision.html
     """
@@ -400,39 +493,13 @@ def test_tf32_takes_compute_capability_eight(accelerator):
     assert [product.min().item(), product.max().item()] == [expected, expected]
 
 
-def test_tf32_errs_in_the_eleventh_bit(accelerator, rounding_bound):
-    """Whatever the numbers, on "highest" a product is as good as float32 allows, and on "high" as good as inputs of
-    eleven significant bits allow: about three decimal digits.
-
-    https://docs.pytorch.org/docs/stable/notes/cuda.html#tensorfloat-32-tf32-on-ampere-and-later-devices
-    """
-    x, weight = torch.rand(512, 256), torch.rand(256, 512)
-    exact = x.double() @ weight.double()  # on the CPU; of positive terms only, so it is also the sum of their sizes
-    errors = {}
-    try:
-        for precision in ("high", "highest"):
-            torch.set_float32_matmul_precision(precision)
-            product = (x.to(accelerator) @ weight.to(accelerator)).cpu().double()
-            errors[precision] = ((product - exact).abs() / exact).max().item()
-    finally:
-        torch.set_float32_matmul_precision("highest")
-
-    # Two inputs of each term lose digits, by chopping at the worst, which is twice as much as by rounding. The sums are
-    # in float32, and Tensor cores chop there too.
-    bounds = {
-        "high": rounding_bound(2 * 2, torch.float32, tf32=True) + rounding_bound(4 * 256, torch.float32),
-        "highest": rounding_bound(256, torch.float32),
-    }
-    assert errors["high"] <= bounds["high"]
-    assert errors["highest"] <= bounds["highest"]
-
-
 @pytest.mark.only("cuda", because="cuDNN and its switch are CUDA's")
 def test_convolutions_on_cuda_may_round_to_tf32(accelerator):
-    """On CUDA a convolution of float32 may round its inputs to TF32 without being asked;
-    `torch.backends.cudnn.allow_tf32 = False`, or a block with such flags, keeps the digits of float32.
+    """On CUDA a convolution of float32 may round its inputs to TF32 by default; inside
+    `torch.backends.cudnn.flags(allow_tf32=False)` it keeps the digits of float32.
 
-    Whether it does depends on the GPU and on the algorithm that cuDNN chooses.
+    Whether it rounds depends on the GPU and on the algorithm that cuDNN chooses. `torch.backends.cudnn.allow_tf32 =
+    False` does it for the whole program.
 
     https://docs.pytorch.org/docs/stable/notes/cuda.html#tensorfloat-32-tf32-on-ampere-and-later-devices
     """
@@ -450,10 +517,11 @@ def test_convolutions_on_cuda_may_round_to_tf32(accelerator):
 
 @pytest.mark.holds("torch>=2.9", otherwise=(AttributeError, AssertionError))
 def test_tf32_has_a_setting_of_its_own():
-    """From torch 2.9 on `torch.backends.cuda.matmul.fp32_precision` says "tf32" or "ieee", and follows
-    `set_float32_matmul_precision`.
+    """From torch 2.9 on `torch.backends.cuda.matmul.fp32_precision` is "tf32" after
+    `set_float32_matmul_precision("high")` and "ieee" after "highest".
 
-    Where older releases have to run the code too, keep to `set_float32_matmul_precision`.
+    Before you set anything it is "none", which counts as "ieee". If older releases have to run the code too, keep to
+    `set_float32_matmul_precision`.
 
     https://docs.pytorch.org/docs/stable/notes/cuda.html
     """
@@ -465,41 +533,50 @@ def test_tf32_has_a_setting_of_its_own():
 
     assert [asked, torch.backends.cuda.matmul.fp32_precision] == ["tf32", "ieee"]
     assert torch.backends.cudnn.conv.fp32_precision == "tf32"
+    torch.backends.cuda.matmul.fp32_precision = "none"
+    assert torch.get_float32_matmul_precision() == "highest"
+    assert torch.backends.cuda.matmul.allow_tf32 is False
 
 
 @pytest.mark.holds("torch>=2.9", otherwise=(AttributeError, AssertionError))
 def test_the_two_settings_of_tf32_do_not_mix():
-    """From torch 2.9 on, once `fp32_precision` of the CUDA products is set, `torch.get_float32_matmul_precision()`
-    raises RuntimeError: use the new setting or the old ones, never both.
+    """From torch 2.9 on reading `torch.backends.cuda.matmul.allow_tf32` raises RuntimeError "mix of the legacy and new
+    APIs" if `fp32_precision` contradicts it.
 
-    A library that reads the old one fails then. `set_float32_matmul_precision` sets both and mends it.
+    `fp32_precision = "tf32"` contradicts "highest", and "ieee" contradicts "high". A library that reads the old setting
+    fails then. `set_float32_matmul_precision` sets both, which mends it: use one of the two.
 
     https://docs.pytorch.org/docs/stable/notes/cuda.html
     """
-    before = torch.backends.cuda.matmul.fp32_precision
-
-    torch.backends.cuda.matmul.fp32_precision = "tf32"
+    matmul, allowed = torch.backends.cuda.matmul, {}
     try:
+        for old in ("highest", "high"):
+            for new in ("ieee", "tf32"):
+                torch.set_float32_matmul_precision(old)
+                matmul.fp32_precision = new
+                if (old, new) in [("highest", "tf32"), ("high", "ieee")]:
+                    with pytest.raises(RuntimeError, match="mix of the legacy and new APIs"):
+                        matmul.allow_tf32
+                else:
+                    allowed[old, new] = matmul.allow_tf32
+        torch.set_float32_matmul_precision("highest")
+        matmul.fp32_precision = "tf32"
         with pytest.raises(RuntimeError, match="mix of the legacy and new APIs"):
             torch.get_float32_matmul_precision()
-        with pytest.raises(RuntimeError, match="mix of the legacy and new APIs"):
-            torch.backends.cuda.matmul.allow_tf32
-        torch.set_float32_matmul_precision("high")
-        assert torch.get_float32_matmul_precision() == "high"
     finally:
         torch.set_float32_matmul_precision("highest")
-        torch.backends.cuda.matmul.fp32_precision = before
 
+    assert allowed == {("highest", "ieee"): False, ("high", "tf32"): True}
     assert torch.get_float32_matmul_precision() == "highest"
 
 
-# Padding to a multiple.
+# Padding to a multiple
 
 
 def test_rounding_up_is_minus_modulo(device):
-    """`-size % 8` is what a size lacks to the next multiple of eight; `8 - size % 8` is wrong where nothing is lacking.
+    """`-size % 8` is what a size lacks to the next multiple of eight, and `8 - size % 8` is 8 if nothing is lacking.
 
-    `F.pad` counts from the last dimension: `(0, 3)` adds three columns of zeros on the right.
+    `F.pad` counts from the last dimension: `F.pad(x, (0, 3))` adds three columns of zeros on the right.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.pad.html
     """
@@ -530,11 +607,11 @@ def pad_linear(layer):
 
 @given(batch=st.integers(1, 4), inputs=st.integers(1, 20), outputs=st.integers(1, 20))
 def test_a_padded_layer_is_the_same_layer_for_every_size(device, rounding_bound, batch, inputs, outputs):
-    """Pad the features with zeros, pad the layer, cut the output: the result is the same up to rounding, and so is the
-    gradient, which is zero in the padding.
+    """A Linear layer that is padded with zeros gives the same output up to rounding, and its gradient is zero in the
+    padding.
 
-    So plain SGD leaves the padding at zero for good. Small integers are exact, so for them even the bits agree; with
-    other weights another kernel may add up in another order.
+    Pad the features with zeros too, and cut the output. Plain SGD then leaves the padding at zero. For small integers
+    the bits agree; for other weights another kernel may add up in another order.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html
     """
@@ -563,13 +640,16 @@ def test_a_padded_layer_is_the_same_layer_for_every_size(device, rounding_bound,
     grad = F.pad(layer.weight.grad, (0, -inputs % 8, 0, -outputs % 8))
     assert padded_layer.weight.grad.tolist() == grad.tolist()
     assert padded_layer.bias.grad.tolist() == F.pad(layer.bias.grad, (0, -outputs % 8)).tolist()
+    torch.optim.SGD(padded_layer.parameters(), lr=0.5).step()
+    assert padded_layer.weight[outputs:].eq(0).all()
+    assert padded_layer.weight[:, inputs:].eq(0).all()
 
 
 def test_a_padded_vocabulary_looks_up_the_same_rows(device):
-    """More rows in an embedding than there are words change nothing: no index reaches them, so they are not read and
-    their gradient is 0.
+    """Rows that an Embedding has beyond the vocabulary are never looked up, and the look-up gives them gradient 0.
 
-    Weight decay still shrinks them.
+    So `nn.Embedding(50264, ...)` serves a vocabulary of 50257. Weight decay still shrinks the rows that nobody uses. If
+    the output layer shares the weight (weight tying), the softmax gives these rows a gradient.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Embedding.html
     """
@@ -587,13 +667,18 @@ def test_a_padded_vocabulary_looks_up_the_same_rows(device):
     assert padded_table.weight.grad.sum(dim=1).tolist() == [3, 0, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 6, 0, 0, 0]
     optimizer.step()
     assert padded_table.weight[13:].tolist() == [[7, 7, 7], [7, 7, 7], [7, 7, 7]]
+    tied = nn.Linear(3, 16, bias=False, device=device)
+    tied.weight = padded_table.weight
+    F.cross_entropy(tied(torch.ones(4, 3, device=device)), words).backward()
+    assert padded_table.weight.grad[13:].ne(0).all()
 
 
 def test_a_padded_vocabulary_takes_its_share_of_the_softmax(device, rounding_bound):
-    """Classes that pad the logits with 0 take part in the softmax and raise the cross entropy; cut them off, or mask
-    them with -inf.
+    """Padding five logits of 0 with three more zeros raises the cross entropy from log 5 to log 8, because classes that
+    do not exist take part in the softmax.
 
-    Five words about which a model knows nothing cost log 5. With three more that do not exist, they cost log 8.
+    Large logits hide the error: beside a logit of 100 the zeros change nothing. Cut the padding off, or fill it with
+    -inf.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.cross_entropy.html
     """
@@ -607,15 +692,20 @@ def test_a_padded_vocabulary_takes_its_share_of_the_softmax(device, rounding_bou
     # Eight exponentials, their sum and its logarithm: some thirty roundings of numbers not larger than 8.
     bound = 8 * rounding_bound(32, torch.float32)
     assert losses == pytest.approx([math.log(8), math.log(5), math.log(5)], rel=0, abs=bound)
+    sure = torch.tensor([[0.0, 0.0, 100.0]], device=device)
+    assert F.cross_entropy(sure, target).item() == F.cross_entropy(F.pad(sure, (0, 5)), target).item() == 0
 
 
 @given(
-    logits=st.lists(st.integers(-8, 8), min_size=1, max_size=20),
+    logits=st.lists(st.floats(-100, 100, width=16), min_size=1, max_size=20),
     target=st.integers(0, 19),
 )
 def test_masked_classes_do_not_count_for_every_logits(device, rounding_bound, logits, target):
-    """For all logits, cross entropy over the padded classes is the same as over the real ones, if the padding is -inf:
-    the loss and its gradient.
+    """For logits from -100 to 100 and a target that is a class number, padding with -inf changes neither the cross
+    entropy nor its gradient, up to rounding.
+
+    The gradient of the padding itself is 0. If the target is a row of probabilities, the loss is nan, because 0 times
+    -inf is nan: cut the padding off.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.cross_entropy.html
     """
@@ -630,18 +720,22 @@ def test_masked_classes_do_not_count_for_every_logits(device, rounding_bound, lo
     expected.backward()
     loss.backward()
 
-    # The loss is log(sum(exp(logits))) - logits[target]: each of the two is at most 8 + log(classes) in size.
-    size = 2 * (8 + math.log(classes)) + 1
+    # The loss is log(sum(exp(logits))) - logits[target]: each of the two is at most 100 + log(classes) in size.
+    size = 2 * (100 + math.log(classes)) + 1
     bound = size * rounding_bound(classes + 16, torch.float32)
     assert loss.dtype == torch.float32
     assert abs(loss.item() - expected.item()) <= bound
     assert padded.grad[:, classes:].eq(0).all()
     assert (padded.grad[:, :classes].cpu() - reference.grad).abs().max() <= bound
+    masked = torch.tensor([[1.0, 2.0, -math.inf]], device=device)
+    assert F.cross_entropy(masked, torch.tensor([[0.5, 0.5, 0.0]], device=device)).isnan()
 
 
 def test_label_smoothing_and_masked_classes_do_not_mix(device, rounding_bound):
-    """With label smoothing every class gets a share of the target, the masked ones too, and the loss is infinite: cut
-    them off instead.
+    """With `label_smoothing` and without `weight` the cross entropy is inf if a class is masked with -inf.
+
+    Every class gets a share of the target, the masked ones too. A `weight` of 0 for them makes it nan. Cut the padding
+    off instead: `logits[:, :5]`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
     """
@@ -650,14 +744,17 @@ def test_label_smoothing_and_masked_classes_do_not_mix(device, rounding_bound):
     criterion = nn.CrossEntropyLoss(label_smoothing=0.1)
 
     assert criterion(masked, target).item() == math.inf
+    weight = torch.tensor([1.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0], device=device)
+    assert F.cross_entropy(masked, target, weight=weight, label_smoothing=0.1).isnan()
 
     bound = 8 * rounding_bound(32, torch.float32)
     assert criterion(masked[:, :5], target).item() == pytest.approx(math.log(5), rel=0, abs=bound)
 
 
 def test_the_last_batch_is_no_multiple(device):
-    """A batch size of 8 does not make every batch a multiple of 8: the last one has what is left, unless
-    `drop_last=True`.
+    """`DataLoader(samples, batch_size=8)` of 20 samples gives batches of 8, 8 and 4.
+
+    The last batch has what is left, and is then no multiple of 8. `drop_last=True` leaves it out.
 
     https://docs.pytorch.org/docs/stable/data.html
     """
@@ -668,3 +765,80 @@ def test_the_last_batch_is_no_multiple(device):
 
     assert sizes == [8, 8, 4]
     assert sizes_without_last == [8, 8]
+
+
+# How close: bounds of rounding
+
+
+@given(batch=st.integers(1, 40), inputs=st.integers(1, 40), outputs=st.integers(1, 40))
+def test_matrix_products_are_exact_for_every_size(device, batch, inputs, outputs):
+    """A product of matrices of the integers -1, 0, 1 and 2 is exact for all sizes from 1 to 40, in float32 and in half
+    precision, float16 on a GPU or bfloat16 on the CPU.
+
+    No sum of these products is larger than 160, and bfloat16 has all integers up to 256. It has 258 and 0.5 too, but
+    rounds 257 and 0.1.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.matmul.html
+    """
+    x = small_integers(batch, inputs, dtype=torch.float32, device=device)
+    weight = small_integers(outputs, inputs, dtype=torch.float32, device=device)
+    half = half_precision(device)
+
+    expected = (x.cpu().long() @ weight.cpu().long().T).tolist()
+
+    assert (x @ weight.T).tolist() == expected
+    assert F.linear(x, weight).tolist() == expected
+    assert F.linear(x.to(half), weight.to(half)).tolist() == expected
+    assert torch.arange(257).to(torch.bfloat16).tolist() == list(range(257))
+    assert torch.tensor([258, 0.5, 257, 0.1], dtype=torch.bfloat16).tolist() == [258, 0.5, 256, 0.10009765625]
+
+
+@given(batch=st.integers(1, 40), inputs=st.integers(1, 40), outputs=st.integers(1, 40))
+def test_rounding_stays_in_bounds_for_every_size(device, rounding_bound, batch, inputs, outputs):
+    """A float32 matrix product of numbers from `torch.randn`, of any size from 1 to 40, is within the rounding error
+    bound of the float64 product.
+
+    The bound knows nothing of multiples of eight: it grows with the number of terms in a sum. It does not hold for tiny
+    numbers, whose products underflow: 1e-30 times 1e-30 is 0 in float32.
+
+    https://docs.pytorch.org/docs/stable/notes/numerical_accuracy.html
+    """
+    x, weight = torch.randn(batch, inputs), torch.randn(inputs, outputs)
+
+    product = (x.to(device) @ weight.to(device)).cpu()
+
+    error = (product.double() - x.double() @ weight.double()).abs()
+    bound = rounding_bound(inputs, torch.float32) * (x.double().abs() @ weight.double().abs())
+    assert product.dtype == torch.float32
+    assert (error <= bound).all()
+    tiny = torch.full((1, 1), 1e-30, device=device)
+    assert (tiny @ tiny).item() == 0
+
+
+def test_tf32_errs_in_the_eleventh_bit(accelerator, rounding_bound):
+    """With "highest" a product of positive random numbers has the digits of float32, and with "high" at least three
+    decimal digits.
+
+    TF32 keeps eleven significant bits of each input. The sums are in float32.
+
+    https://docs.pytorch.org/docs/stable/notes/cuda.html#tensorfloat-32-tf32-on-ampere-and-later-devices
+    """
+    x, weight = torch.rand(512, 256), torch.rand(256, 512)
+    exact = x.double() @ weight.double()  # on the CPU; of positive terms only, so it is also the sum of their sizes
+    errors = {}
+    try:
+        for precision in ("high", "highest"):
+            torch.set_float32_matmul_precision(precision)
+            product = (x.to(accelerator) @ weight.to(accelerator)).cpu().double()
+            errors[precision] = ((product - exact).abs() / exact).max().item()
+    finally:
+        torch.set_float32_matmul_precision("highest")
+
+    # Two inputs of each term lose digits, by chopping at the worst, which is twice as much as by rounding. The sums are
+    # in float32, and Tensor cores chop there too.
+    bounds = {
+        "high": rounding_bound(2 * 2, torch.float32, tf32=True) + rounding_bound(4 * 256, torch.float32),
+        "highest": rounding_bound(256, torch.float32),
+    }
+    assert errors["high"] <= bounds["high"]
+    assert errors["highest"] <= bounds["highest"]

@@ -1,22 +1,27 @@
 """TorchMetrics: measuring a model over many batches.
 
-A metric is a number for people, as accuracy is, where a loss is a number for the optimizer. TorchMetrics makes objects
-of them that are fed batch by batch, remember what they need and are asked once at the end. What they take for a
-prediction, what they average over and where they keep their memory is what this section settles.
+A loss is a number for the optimizer, a metric is a number for people. After this section you can choose the metric for
+your task, feed it batch by batch and read it once per epoch. You will know what it takes for a prediction, what it
+averages over, which wrong labels it lets through, on which device it counts and what makes it forget its counts.
 """
+
+import warnings
 
 import pytest
 import torch
 import torchmetrics.functional
 from hypothesis import given, strategies as st
 from torch import nn
-from torchmetrics import Accuracy, MeanMetric, MeanSquaredError, MetricCollection
+from torchmetrics import Accuracy, CatMetric, MaxMetric, MeanMetric, MeanSquaredError, MetricCollection, Recall
 from torchmetrics.classification import (
     BinaryAccuracy,
+    BinaryAUROC,
     BinaryConfusionMatrix,
     BinaryF1Score,
     BinaryPrecision,
+    BinaryPrecisionRecallCurve,
     BinaryRecall,
+    BinaryROC,
     MulticlassAccuracy,
     MulticlassConfusionMatrix,
     MulticlassF1Score,
@@ -26,8 +31,22 @@ from torchmetrics.classification import (
 )
 
 
+@pytest.fixture(scope="module")
+def sklearn_metrics():
+    # A fixture, so that only two notes need scikit-learn, and before the note: the import sets environment variables.
+    from sklearn import metrics
+
+    return metrics
+
+
+# Choosing a metric: which task, which shapes, and can it be a loss?
+
+
 def test_accuracy_needs_a_task():
-    """`Accuracy()` raises TypeError: it has to be told the `task`, and for more than two classes how many there are.
+    """`Accuracy()` raises TypeError, because it needs a `task`: "binary", "multiclass" or "multilabel".
+
+    With `task="multiclass"` write `num_classes=` too, with `task="multilabel"` write `num_labels=`: without it
+    `Accuracy` raises ValueError, as for a task that it does not know.
 
     https://lightning.ai/docs/torchmetrics/stable/classification/accuracy.html
     """
@@ -37,25 +56,29 @@ def test_accuracy_needs_a_task():
         Accuracy(task="regression")
     with pytest.raises(ValueError, match="num_classes"):
         Accuracy(task="multiclass")
+    with pytest.raises(ValueError, match="num_labels"):
+        Accuracy(task="multilabel")
 
 
 def test_the_task_chooses_the_class():
-    """`Accuracy` is only a door: what comes out of it is a `BinaryAccuracy`, a `MulticlassAccuracy` or a
-    `MultilabelAccuracy`.
+    """`Accuracy(task=...)` returns a `BinaryAccuracy`, a `MulticlassAccuracy` or a `MultilabelAccuracy`.
+
+    `isinstance(metric, Accuracy)` is therefore False. Check for `BinaryAccuracy` instead.
 
     https://lightning.ai/docs/torchmetrics/stable/classification/accuracy.html
     """
     assert type(Accuracy(task="binary")) is BinaryAccuracy
     assert type(Accuracy(task="multiclass", num_classes=3)) is MulticlassAccuracy
     assert type(Accuracy(task="multilabel", num_labels=3)) is MultilabelAccuracy
+    assert not isinstance(Accuracy(task="binary"), Accuracy)
 
 
 def test_a_hand_made_accuracy_can_say_250_percent(device):
-    """Comparing predictions of shape [N, 1] with targets of shape [N] compares each with each: with four rows up to 400
-    % are right.
+    """`predictions == targets` broadcasts shapes [N, 1] and [N] to [N, N], and the accuracy of four rows can come out
+    as 250 %.
 
-    A mean over all pairs hides it, as a number that looks possible. TorchMetrics refuses such shapes; without it,
-    `squeeze(1)` the model's output.
+    The limit for four rows is 400 %. A mean over all pairs hides the mistake: 62.5 % looks possible. `BinaryAccuracy`
+    raises RuntimeError for these shapes, unless `validate_args=False`. Write `predictions.squeeze(1)`.
 
     https://docs.pytorch.org/docs/stable/notes/broadcasting.html
     """
@@ -67,16 +90,19 @@ def test_a_hand_made_accuracy_can_say_250_percent(device):
     assert equal.shape == (4, 4)
     assert equal.sum().item() / len(targets) == 2.5
     assert equal.float().mean().item() == 0.625
+    assert (torch.ones_like(predictions) == torch.ones_like(targets)).sum().item() / len(targets) == 4
     with pytest.raises(RuntimeError, match="same shape"):
         BinaryAccuracy().to(device)(predictions, targets)
+    BinaryAccuracy(validate_args=False).to(device)(predictions, targets)
     assert BinaryAccuracy().to(device)(predictions.squeeze(1), targets).item() == 1
 
 
 def test_result_is_a_tensor_without_a_graph(device):
-    """An accuracy is a 0-d float32 tensor on the metric's device, cut off from the graph: it can't be a loss.
+    """By default `BinaryAccuracy` returns a 0-d float32 tensor on the metric's device, and `backward()` on that tensor
+    raises RuntimeError, because it has no graph.
 
-    Counting right answers has no useful gradient. Minimise a loss, report a metric. One that has a gradient, such as
-    `MeanSquaredError`, does keep the graph in the value of a batch, and drops it in `compute`.
+    Counting right answers has no useful gradient: minimise a loss, report a metric. A call to `MeanSquaredError`
+    returns a value with a graph, its `compute` one without. `CatMetric` keeps the graph even in `compute`.
 
     https://lightning.ai/docs/torchmetrics/stable/pages/overview.html
     """
@@ -92,13 +118,20 @@ def test_result_is_a_tensor_without_a_graph(device):
         accuracy.backward()
     assert error(probabilities, torch.ones(4, device=device)).requires_grad
     assert not error.compute().requires_grad
+    kept = CatMetric().to(device)
+    kept.update(probabilities * 2)
+    assert kept.compute().requires_grad
+
+
+# Binary predictions: what counts as class 1?
 
 
 def test_threshold_is_strict(device):
-    """A probability has to be above the threshold to count as class 1: exactly 0.5 is class 0, unless you set another
-    threshold.
+    """`BinaryAccuracy` counts a probability as class 1 only if it is above the threshold: exactly 0.5 is class 0 by
+    default.
 
-    `torch.round` makes 0 of 0.5 too, but `probability >= 0.5`, which many write by hand, is not the same.
+    `torch.round` turns 0.5 into 0 too, but a hand-written `probability >= 0.5` gives class 1. A curve differs:
+    `BinaryPrecisionRecallCurve(thresholds=[0.5])` counts 0.5 as class 1.
 
     https://lightning.ai/docs/torchmetrics/stable/classification/accuracy.html
     """
@@ -112,13 +145,19 @@ def test_threshold_is_strict(device):
 
     assert share_of_class_1 == {0.125: 1, 0.25: 0.75, 0.5: 0.5, 0.75: 0.25}
     assert BinaryAccuracy().to(device)(probabilities, all_class_1).item() == 0.5
+    assert probabilities.round().tolist() == [0, 0, 1, 1]
+    assert (probabilities >= 0.5).tolist() == [False, True, True, True]
+    curve = BinaryPrecisionRecallCurve(thresholds=[0.5]).to(device)
+    _, recall, _ = curve(probabilities[:2], torch.tensor([0, 1], device=device))
+    assert recall.tolist() == [1, 0]  # class 1 was found at 0.5; a curve ends with recall 0
 
 
 def test_labels_are_taken_as_they_are(device):
-    """A binary metric takes predictions of an integer dtype for labels, and any value but 0 and 1 in them or in the
-    targets raises RuntimeError.
+    """`BinaryAccuracy` reads predictions of dtype bool, uint8 or a signed integer as labels, and by default raises
+    RuntimeError for an integer label other than 0 and 1, unless it is a target equal to `ignore_index`.
 
-    So targets of -1 and 1 are refused, and so is a class 2 that crept in.
+    Targets of -1 and 1 raise, and so does a class 2 among predictions or targets. `validate_args=False` turns the check
+    off: a row with target 2 then silently counts nowhere. `BinaryROC` needs scores and raises ValueError for integers.
 
     https://lightning.ai/docs/torchmetrics/stable/classification/accuracy.html
     """
@@ -127,20 +166,25 @@ def test_labels_are_taken_as_they_are(device):
     def labels(*values):
         return torch.tensor(values, device=device)
 
-    assert metric(labels(1, 0, 1, 1), labels(1, 0, 0, 1)).item() == 0.75
+    for dtype in (torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64):
+        assert metric(labels(1, 0, 1, 1).to(dtype), labels(1, 0, 0, 1)).item() == 0.75
     with pytest.raises(RuntimeError, match=r"in `target`.*expected only the following values"):
         metric(labels(1, 0), labels(1, -1))
     with pytest.raises(RuntimeError, match=r"in `preds`.*expected only the following values"):
         metric(labels(1, 2), labels(1, 0))
+    assert BinaryAccuracy(ignore_index=-1).to(device)(labels(1, 0), labels(1, -1)).item() == 1
+    assert BinaryAccuracy(validate_args=False).to(device)(labels(1, 0), labels(1, 2)).item() == 1
+    with pytest.raises(ValueError, match="floating tensor"):
+        BinaryROC().to(device)(labels(1, 0), labels(1, 0))
 
 
 @pytest.mark.myth("TorchMetrics accepts logits")
 def test_logits_between_0_and_1_are_read_as_probabilities(device):
-    """A binary metric puts logits through a sigmoid only if the batch has a value outside [0, 1]; otherwise the same
-    numbers are read as probabilities.
+    """`BinaryAccuracy` applies a sigmoid to logits only if the batch has a value outside [0, 1], and otherwise reads
+    the same numbers as probabilities.
 
-    So the same logit is class 0 or 1 depending on its neighbours in the batch. Apply the sigmoid before you hand them
-    over: there is no argument that says what they are.
+    The same logit can be class 0 or class 1, depending on its neighbours in the batch. Write `metric(logits.sigmoid(),
+    targets)`.
 
     https://lightning.ai/docs/torchmetrics/stable/classification/accuracy.html
     """
@@ -152,26 +196,41 @@ def test_logits_between_0_and_1_are_read_as_probabilities(device):
     assert metric(logits[:2], all_class_1[:2]).item() == 0.5
     assert metric(logits[:2].sigmoid(), all_class_1[:2]).item() == 1
     assert metric(logits[:2].neg(), all_class_1[:2]).item() == 0
+    assert metric(logits[[0, 3]], all_class_1[:2]).item() == 1  # the logit 0.25 beside 3.0
+    assert metric(logits[[0]], all_class_1[:1]).item() == 0  # the logit 0.25 alone
 
 
 @given(
     outside=st.sampled_from([[-20.0], [-0.25], [1.25], [20.0], [-3.0, 7.0]]),
     eighths=st.lists(st.integers(0, 8), max_size=5),
     targets=st.lists(st.integers(0, 1), min_size=8, max_size=8),
+    threshold=st.sampled_from([0.25, 0.5, 0.75]),
 )
-def test_logits_get_a_sigmoid_for_every_batch_with_one_outside(device, outside, eighths, targets):
-    """In every batch with a value below 0 or above 1, a binary metric takes each prediction for a logit, and class 1
-    where it is above 0.
+def test_logits_get_a_sigmoid_for_every_batch_with_one_outside(device, outside, eighths, targets, threshold):
+    """If a batch has a value below 0 or above 1, `BinaryConfusionMatrix` without `ignore_index` applies a sigmoid to
+    every prediction and counts class 1 if the result is above the threshold.
+
+    At the threshold 0.5 that is a logit above 0, unless the sigmoid rounds to 0.5, as it does for 1e-8 in float32. At
+    0.75 the logit 1.0 is class 0: its probability is 0.73. A value in a row that `ignore_index` leaves out does not
+    count for `BinaryConfusionMatrix`, and counts for `BinaryAccuracy`. Pass probabilities: `logits.sigmoid()`.
 
     https://lightning.ai/docs/torchmetrics/stable/classification/accuracy.html
     """
     logits = torch.tensor([*outside, 0.25, *(eighth / 8 for eighth in eighths)], device=device)
     targets = targets[: len(logits)]
 
-    counts = BinaryConfusionMatrix().to(device)(logits, torch.tensor(targets, device=device))
+    matrix = BinaryConfusionMatrix(threshold=threshold).to(device)
+    counts = matrix(logits, torch.tensor(targets, device=device))
 
-    pairs = list(zip(targets, (logits > 0).int().tolist(), strict=True))
+    least = {0.25: -1.0986, 0.5: 0, 0.75: 1.0986}[threshold]  # the logit of the threshold
+    pairs = list(zip(targets, (logits > least).int().tolist(), strict=True))
     assert counts.tolist() == [[pairs.count((target, predicted)) for predicted in (0, 1)] for target in (0, 1)]
+    tiny = torch.tensor([1e-8, -5.0], device=device)
+    assert BinaryConfusionMatrix().to(device)(tiny, torch.tensor([1, 0], device=device)).tolist() == [[1, 0], [1, 0]]
+    assert round(torch.tensor(1.0, device=device).sigmoid().item(), 2) == 0.73
+    ignored = torch.tensor([0.25, 0.75, 9.0], device=device), torch.tensor([0, 1, -1], device=device)
+    assert BinaryConfusionMatrix(ignore_index=-1).to(device)(*ignored).tolist() == [[1, 0], [0, 1]]
+    assert BinaryAccuracy(ignore_index=-1).to(device)(*ignored).item() == 0.5
 
 
 @given(
@@ -179,8 +238,10 @@ def test_logits_get_a_sigmoid_for_every_batch_with_one_outside(device, outside, 
     threshold=st.integers(0, 8),
 )
 def test_probabilities_for_every_batch_inside(device, eighths, threshold):
-    """In every batch that lies within [0, 1], ends included, each prediction is a probability, and class 1 above the
-    threshold.
+    """If every value of a batch is in [0, 1], ends included, `BinaryConfusionMatrix` reads each prediction as a
+    probability and counts class 1 if it is above the threshold.
+
+    Predictions of exactly 0.0 and 1.0 are therefore probabilities, even if your model returns logits.
 
     https://lightning.ai/docs/torchmetrics/stable/classification/accuracy.html
     """
@@ -193,11 +254,35 @@ def test_probabilities_for_every_batch_inside(device, eighths, threshold):
     assert counts.tolist() == [[pairs.count((target, predicted)) for predicted in (0, 1)] for target in (0, 1)]
 
 
-def test_multiclass_takes_scores_or_labels(device):
-    """For several classes, predictions of shape [N, C] are scores, logits or probabilities, of which the largest wins;
-    of shape [N] they are labels.
+def test_one_nan_makes_logits_of_probabilities():
+    """`BinaryAccuracy` on the CPU applies a sigmoid to all probabilities of a batch if one of its predictions is nan.
 
-    Classes are dimension 1, also where more dimensions follow: an image is [N, C, H, W] against [N, H, W].
+    A nan is not in [0, 1]. The sigmoid of 0.2 is 0.55, and so the healthy rows count as class 1. `logits.sigmoid()` is
+    no help here, since the sigmoid of nan is nan: check `predictions.isfinite().all()` before the metric.
+
+    https://lightning.ai/docs/torchmetrics/stable/classification/accuracy.html
+    """
+    # On the CPU alone: TorchMetrics looks at the values in another way on an accelerator.
+    probabilities = torch.tensor([0.2, 0.3, float("nan")])
+    targets = torch.tensor([0, 0, 1])
+
+    assert BinaryAccuracy()(probabilities[:2], targets[:2]).item() == 1
+    assert BinaryAccuracy()(probabilities, targets).item() == 0
+    assert BinaryConfusionMatrix()(probabilities, targets).tolist() == [[0, 2], [1, 0]]
+    assert round(torch.tensor(0.2).sigmoid().item(), 2) == 0.55
+    assert probabilities.sigmoid().isnan().tolist() == [False, False, True]
+    assert not probabilities.isfinite().all()
+
+
+# Several classes and labels: which predictions and targets pass, and what is skipped?
+
+
+def test_multiclass_takes_scores_or_labels(device):
+    """`MulticlassAccuracy` compares targets of shape [N] with floating-point predictions of shape [N, C], of which the
+    largest score wins, or with integer predictions of shape [N], which are labels.
+
+    Scores can be logits or probabilities. Dimension 1 holds the classes, also for more dimensions: compare an image of
+    shape [N, C, H, W] with targets of shape [N, H, W]. Integers of shape [N, C] raise ValueError.
 
     https://lightning.ai/docs/torchmetrics/stable/classification/accuracy.html
     """
@@ -211,15 +296,39 @@ def test_multiclass_takes_scores_or_labels(device):
     assert metric(scores.T.reshape(1, 3, 4), targets.reshape(1, 4)).item() == 0.75
     with pytest.raises(ValueError, match="number of classes"):
         metric(scores.reshape(1, 4, 3), targets.reshape(1, 4))
+    assert metric(scores.T.reshape(1, 3, 2, 2), targets.reshape(1, 2, 2)).item() == 0.75
+    with pytest.raises(ValueError, match="float tensor"):
+        metric(scores.long(), targets)
+
+
+def test_one_hot_targets_pass_and_count_as_labels(device):
+    """`MulticlassAccuracy(average="micro")` takes one-hot targets silently and compares each score with its 0 or 1: the
+    accuracy of perfect scores is 0 here.
+
+    Predictions of the same shape as the targets are labels to the metric, one per place, even if they are decimals.
+    `CrossEntropyLoss` takes one-hot targets as probabilities, so a loop that trains well reports 0. Write
+    `metric(scores, targets.argmax(dim=1))`.
+
+    https://lightning.ai/docs/torchmetrics/stable/classification/accuracy.html
+    """
+    scores = torch.tensor([[0.1, 0.2, 0.7], [0.9, 0.05, 0.05]], device=device)
+    one_hot = torch.tensor([[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]], device=device)
+    metric = MulticlassAccuracy(num_classes=3, average="micro").to(device)
+
+    assert nn.CrossEntropyLoss()(scores.log(), one_hot).item() < 0.3
+    assert metric(scores, one_hot).item() == metric(scores, one_hot.long()).item() == 0
+    assert metric(scores.round(), one_hot).item() == 1  # six places, all equal
+    assert metric(scores, one_hot.argmax(dim=1)).item() == 1
 
 
 @pytest.mark.myth("validate_args=True finds wrong labels")
 def test_a_class_too_many_can_pass(device):
-    """For several classes the check counts how many different labels there are, not which: in an accuracy over rows
-    (`average="micro"`), class 7 of 3 goes through unnoticed.
+    """`MulticlassAccuracy(num_classes=3, average="micro")` checks how many different labels a batch has and not which,
+    and targets 7 and -1 pass silently.
 
-    With one-based labels it is then merely low. Over classes there is a RuntimeError, but one about a shape, and none
-    on mps, where labels are counted in another way. Check `targets.max() < num_classes` yourself.
+    One-based targets only give a low accuracy. `average="macro"` raises RuntimeError about a shape on the CPU for
+    target 7, but after `torch.use_deterministic_algorithms(True)` it silently drops these rows and returns 1.0 here.
+    Check that `targets.min() >= 0` and `targets.max() < num_classes`.
 
     https://lightning.ai/docs/torchmetrics/stable/classification/accuracy.html
     """
@@ -227,20 +336,26 @@ def test_a_class_too_many_can_pass(device):
     predictions = torch.tensor([0, 1, 0, 2], device=device)
 
     assert metric(predictions, torch.tensor([0, 1, 7, 7], device=device)).item() == 0.5
+    assert metric(predictions, torch.tensor([0, 1, -1, -1], device=device)).item() == 0.5
     assert metric(predictions, torch.tensor([1, 2, 1, 3], device=device)).item() == 0
     with pytest.raises(RuntimeError, match=r"more unique values in `target`"):
         metric(predictions, torch.tensor([0, 1, 2, 7], device=device))
+    macro = MulticlassAccuracy(num_classes=3, average="macro")
     with pytest.raises(RuntimeError, match="shape"):
-        MulticlassAccuracy(num_classes=3, average="macro")(predictions.cpu(), torch.tensor([0, 1, 7, 7]))
+        macro.update(predictions.cpu(), torch.tensor([0, 1, 7, 7]))
+    torch.use_deterministic_algorithms(True)
+    macro.update(predictions.cpu(), torch.tensor([0, 1, 7, 7]))
+    torch.use_deterministic_algorithms(False)
+    assert macro.compute().item() == 1
 
 
 @pytest.mark.holds("torchmetrics>=1.6.1", otherwise=AssertionError)
 def test_top_k_is_one_answer_a_row(device):
-    """From TorchMetrics 1.6.1 on precision and F1 with `top_k=2` count a row as right if its class is among its two
-    best scores, as an accuracy always did.
+    """From TorchMetrics 1.6.1 on, `MulticlassPrecision` and `MulticlassF1Score` with `top_k=2, average="micro"` count a
+    row as right if its class is among its two best scores, as `MulticlassAccuracy` does.
 
-    Before, each of the two counted as an answer of its own, one of which had to be wrong: the precision of a perfect
-    model was 0.5. Numbers from before and after the upgrade cannot be compared.
+    Before, precision and F1 counted each of the two best classes as an answer of its own, and one of the two had to be
+    wrong. Do not compare numbers from before and after the upgrade.
 
     https://lightning.ai/docs/torchmetrics/stable/classification/precision.html
     """
@@ -255,10 +370,12 @@ def test_top_k_is_one_answer_a_row(device):
 
 
 def test_ignore_index_leaves_rows_out(device):
-    """Rows whose target is `ignore_index` count neither as right nor as wrong.
+    """`MulticlassAccuracy(average="micro", ignore_index=-100)` counts rows with target -100 neither as right nor as
+    wrong.
 
-    Give the metric the number that pads your targets, as you give it to `CrossEntropyLoss`, which by default skips
-    -100: a metric skips nothing by default.
+    Give the metric the number that pads your targets. `CrossEntropyLoss` skips -100 by default, a metric skips nothing:
+    in a micro accuracy -100 counts as wrong, or raises RuntimeError if the batch then has more labels than
+    `num_classes`. A `BinaryAccuracy` raises RuntimeError, and so does a macro accuracy on the CPU.
 
     https://lightning.ai/docs/torchmetrics/stable/classification/accuracy.html
     """
@@ -270,11 +387,34 @@ def test_ignore_index_leaves_rows_out(device):
     assert metric(predictions, targets).item() == 0.75
     with pytest.raises(RuntimeError, match="more unique values in `target`"):
         MulticlassAccuracy(num_classes=3, average="micro").to(device)(predictions, targets)
+    assert MulticlassAccuracy(num_classes=3, average="micro").to(device)(predictions[:4], targets[:4]).item() == 0.5
+    with pytest.raises(RuntimeError, match="expected only the following values"):
+        BinaryAccuracy().to(device)(torch.tensor([1, 0], device=device), torch.tensor([1, -100], device=device))
+    with pytest.raises(RuntimeError, match="non-negative"):
+        MulticlassAccuracy(num_classes=3, average="macro")(predictions[:4].cpu(), targets[:4].cpu())
+
+
+def test_exact_match_counts_an_ignored_row_as_right(device):
+    """`MultilabelExactMatch(ignore_index=-100)` counts a row whose targets are all -100 as a right answer.
+
+    Padding rows therefore raise the value. Drop these rows first: `keep = (targets != -100).any(1)`.
+
+    https://lightning.ai/docs/torchmetrics/stable/classification/exact_match.html
+    """
+    predictions = torch.tensor([[0.1, 0.9], [0.1, 0.1]], device=device)  # the first row is wrong
+    targets = torch.tensor([[1, 0], [-100, -100]], device=device)
+    keep = (targets != -100).any(1)
+    metric = MultilabelExactMatch(num_labels=2, ignore_index=-100).to(device)
+
+    assert metric(predictions, targets).item() == 0.5
+    assert metric(predictions[keep], targets[keep]).item() == 0
 
 
 def test_multilabel_counts_answers_and_not_rows(device):
-    """Multilabel accuracy is the share of right answers to each yes-or-no question, averaged; `ExactMatch` is the share
-    of rows without a mistake.
+    """`MultilabelAccuracy` gives the share of right answers for each label, averaged over the labels, and
+    `MultilabelExactMatch` the share of rows without a mistake.
+
+    A model that is right for most labels can be wrong in most rows. `average=None` gives one accuracy per label.
 
     https://lightning.ai/docs/torchmetrics/stable/classification/exact_match.html
     """
@@ -289,11 +429,14 @@ def test_multilabel_counts_answers_and_not_rows(device):
     assert (answers.item(), rows.item()) == (0.625, 0.25)
 
 
-def test_forward_update_compute_reset(device):
-    """Calling a metric gives the value of that batch and remembers it; `update` only remembers; `compute` gives the
-    value of all so far; `reset` forgets.
+# Over many batches: what does a metric remember, and what loses it?
 
-    `compute` does not start anew: without `reset` the second epoch's number has the first in it.
+
+def test_forward_update_compute_reset(device):
+    """Calling a `BinaryAccuracy` returns the value of that batch and remembers the batch, `update` only remembers it,
+    and `compute` returns the value of all batches since the last `reset`.
+
+    `compute` does not reset the metric: without `reset()`, the number of the second epoch includes the first epoch.
 
     https://lightning.ai/docs/torchmetrics/stable/pages/overview.html
     """
@@ -311,10 +454,11 @@ def test_forward_update_compute_reset(device):
 
 
 def test_compute_is_not_the_mean_of_the_batches(device):
-    """`compute` of a binary accuracy weighs every row alike, while the mean of the batches' values gives the rows of a
-    short batch more weight.
+    """`compute` of a `BinaryAccuracy` gives each row the same weight, but a mean of the batches' values gives the rows
+    of a short batch more weight.
 
-    For precision, recall and F1 the mean over batches can be wrong even with equal batches.
+    For recall the mean over batches can be wrong even with equal batches. Report `compute()`, not a mean of batch
+    values.
 
     https://lightning.ai/docs/torchmetrics/stable/pages/overview.html
     """
@@ -331,10 +475,11 @@ def test_compute_is_not_the_mean_of_the_batches(device):
 
 @pytest.mark.holds("torchmetrics>=1.6", otherwise=AttributeError)
 def test_merge_state_adds_another_metric(device):
-    """From TorchMetrics 1.6 on, `metric.merge_state(other)` adds what another metric has counted, and leaves the other
-    as it was.
+    """From TorchMetrics 1.6 on, `metric.merge_state(other)` adds the counts of another `BinaryAccuracy` and leaves
+    `other` as it was.
 
-    For an evaluation in parts, in threads or on files. Before, keep one metric, or compute from your own counts.
+    Use it for an evaluation in parts, in threads or on files. `MaxMetric` raises RuntimeError, and `MetricCollection`
+    has no `merge_state`. `compute` of a metric that only merged and never had an `update` of its own warns.
 
     https://lightning.ai/docs/torchmetrics/stable/references/metric.html
     """
@@ -345,12 +490,43 @@ def test_merge_state_adds_another_metric(device):
     metric.merge_state(other)
 
     assert (metric.compute().item(), other.compute().item()) == (0.625, 0.5)  # 5 of 8, 3 of 6
+    with pytest.raises(RuntimeError, match="full_state_update"):
+        MaxMetric().to(device).merge_state(MaxMetric().to(device))
+    assert not hasattr(MetricCollection({"accuracy": metric}), "merge_state")
+    empty = BinaryAccuracy().to(device)
+    empty.merge_state(other)
+    with pytest.warns(UserWarning, match="before the ``update`` method"):
+        assert empty.compute().item() == 0.5
+
+
+@pytest.mark.holds("torchmetrics>=1.6", otherwise=AttributeError)
+def test_compute_after_merge_state_can_be_the_old_value(device):
+    """After `compute`, `merge_state` adds counts, but `compute` silently returns the old value until the next `update`.
+
+    `compute` keeps its result, and `merge_state` does not throw that result away. Merge first, compute once at the end.
+
+    https://lightning.ai/docs/torchmetrics/stable/references/metric.html
+    """
+    metric, other = BinaryAccuracy().to(device), BinaryAccuracy().to(device)
+    right, wrong = torch.tensor([1, 1], device=device), torch.tensor([0, 0], device=device)
+    metric.update(right, right)
+    other.update(wrong, right)
+
+    assert metric.compute().item() == 1
+    metric.merge_state(other)
+
+    assert (metric.tp.item(), metric.fn.item()) == (2, 2)  # added
+    assert metric.compute().item() == 1  # and not 0.5
+    metric.update(right.repeat(2), right.repeat(2))
+    assert metric.compute().item() == 0.75  # 6 of 8
 
 
 def test_compute_before_update_warns(device):
-    """`compute` without any `update` warns and gives 0 for an accuracy, as if every answer had been wrong.
+    """`BinaryAccuracy().compute()` without any `update` returns 0, as if every answer had been wrong, and warns.
 
-    The same happens right after `reset`, for one who resets before the number is read. A `MeanMetric` gives nan.
+    Python shows this warning once per process, unless a filter of warnings says otherwise. The same happens right after
+    `reset()`: read the value first. A `MeanMetric` returns nan, `BinaryAUROC()` raises ValueError, and
+    `BinaryAUROC(thresholds=5)` returns 0.
 
     https://lightning.ai/docs/torchmetrics/stable/references/metric.html
     """
@@ -366,14 +542,51 @@ def test_compute_before_update_warns(device):
         assert metric.compute().item() == 0
     with pytest.warns(UserWarning, match="before the ``update`` method"):
         assert MeanMetric().to(device).compute().isnan().item()
+    with pytest.warns(UserWarning, match="before the ``update`` method"), pytest.raises(ValueError, match="No samples"):
+        BinaryAUROC().to(device).compute()
+    with pytest.warns(UserWarning, match="before the ``update`` method"):
+        assert BinaryAUROC(thresholds=5).to(device).compute().item() == 0
+
+    with warnings.catch_warnings(record=True) as shown:
+        warnings.simplefilter("default")  # the filter of a program that sets none
+        for _ in range(3):
+            BinaryAccuracy().to(device).compute()
+    assert len(shown) == 1
+
+
+def test_a_call_that_raises_loses_what_was_counted(device):
+    """If calling `metric(preds, target)` of a `BinaryAccuracy` raises on wrong labels, all earlier counts are lost.
+
+    A loop that catches the error and goes on silently reports too few rows. Use `update` and `compute` in such a loop:
+    an `update` that raises on wrong labels keeps the counts.
+
+    https://lightning.ai/docs/torchmetrics/stable/pages/overview.html
+    """
+    called, updated = BinaryAccuracy().to(device), BinaryAccuracy().to(device)
+    ones, twos = torch.tensor([1, 1], device=device), torch.tensor([2, 2], device=device)
+    for metric in (called, updated):
+        metric.update(ones, ones)
+
+    with pytest.raises(RuntimeError, match="expected only the following values"):
+        called(twos, ones)
+    with pytest.raises(RuntimeError, match="expected only the following values"):
+        updated.update(twos, ones)
+
+    assert (called.tp.item(), updated.tp.item()) == (0, 2)
+    for metric in (called, updated):
+        metric.update(1 - ones, ones)
+    assert (called.compute().item(), updated.compute().item()) == (0, 0.5)
+
+
+# Averages: which number do you report?
 
 
 def test_micro_or_macro_depends_on_the_door(device):
-    """Two names, two defaults: `Accuracy(task="multiclass")` averages over rows, and the `MulticlassAccuracy` that it
-    makes, called by its own name, over classes.
+    """`Accuracy(task="multiclass")` averages over rows by default (`average="micro"`), but `MulticlassAccuracy`
+    averages over classes (`average="macro"`).
 
-    Over rows is micro, over classes is macro, in which a rare class weighs as much as a common one. Say `average=` and
-    there is no question.
+    In a macro average a rare class weighs as much as a common one. The functions `accuracy` and `multiclass_accuracy`
+    differ in the same way. Always write `average=`.
 
     https://lightning.ai/docs/torchmetrics/stable/classification/accuracy.html
     """
@@ -399,10 +612,11 @@ def test_micro_or_macro_depends_on_the_door(device):
 
 
 def test_accuracy_of_a_rare_class(device):
-    """Where one row in sixteen is of class 1, always answering 0 has an accuracy of 94 %, and recall, precision and F1
-    of 0.
+    """If one row in sixteen is of class 1, always answering 0 has a `BinaryAccuracy` of 93.75 %, and a `BinaryRecall`,
+    `BinaryPrecision` and `BinaryF1Score` of 0.
 
-    Compare an accuracy with the share of the commonest class before you are pleased with it.
+    Compare an accuracy with the share of the most common class. Use the binary metrics: `Recall(task="multiclass",
+    num_classes=2)` averages over rows and gives 93.75 % too.
 
     https://lightning.ai/docs/torchmetrics/stable/classification/f1_score.html
     """
@@ -415,14 +629,15 @@ def test_accuracy_of_a_rare_class(device):
     }
 
     assert values == {"BinaryAccuracy": 0.9375, "BinaryRecall": 0, "BinaryPrecision": 0, "BinaryF1Score": 0}
+    assert Recall(task="multiclass", num_classes=2).to(device)(always_0, targets).item() == 0.9375
 
 
 @pytest.mark.holds("torchmetrics>=1.4", otherwise=ValueError)
 def test_zero_division_says_what_no_answer_is_worth(device):
-    """From TorchMetrics 1.4 on `zero_division=` says what the precision of a model that never says 1 counts as, which
-    is 0 divided by 0; before, and by default, it counts as 0.
+    """From TorchMetrics 1.4 on, `BinaryPrecision(zero_division=1)` returns 1 for a model that never predicts class 1,
+    and the default `zero_division=0` returns 0.
 
-    Before, that argument was unknown and raised ValueError. scikit-learn has one of the same name, and warns without.
+    The precision of such a model is 0 divided by 0. Before 1.4 the argument was unknown and raised ValueError.
 
     https://lightning.ai/docs/torchmetrics/stable/classification/precision.html
     """
@@ -435,12 +650,12 @@ def test_zero_division_says_what_no_answer_is_worth(device):
     assert BinaryPrecision(zero_division=1).to(device)(1 - never, targets).item() == 0.25
 
 
-def test_predictions_come_first(device):
-    """TorchMetrics takes predictions first and targets second; scikit-learn takes them the other way round, and swapped
-    they turn precision into recall.
+def test_predictions_come_first(device, sklearn_metrics):
+    """TorchMetrics takes predictions first and targets second, scikit-learn takes targets first, and the wrong order of
+    binary labels turns precision into recall.
 
-    An accuracy over rows is the same either way, so it does not give the mistake away. One over classes is a recall,
-    and may change.
+    A micro accuracy is the same in both orders and does not show the mistake. A macro accuracy can change. Write
+    `metric(preds=predictions, target=targets)`.
 
     https://lightning.ai/docs/torchmetrics/stable/classification/precision.html
     """
@@ -452,12 +667,17 @@ def test_predictions_come_first(device):
 
     assert (precision(predictions, targets).item(), recall(predictions, targets).item()) == (0.25, 1)
     assert (precision(targets, predictions).item(), recall(targets, predictions).item()) == (1, 0.25)
+    assert precision(preds=predictions, target=targets).item() == 0.25
+    assert sklearn_metrics.precision_score(targets.tolist(), predictions.tolist()) == 0.25
+    assert sklearn_metrics.precision_score(predictions.tolist(), targets.tolist()) == 1
     assert over_rows(predictions, targets).item() == over_rows(targets, predictions).item()
     assert (over_classes(predictions, targets).item(), over_classes(targets, predictions).item()) == (0.8125, 0.625)
 
 
 def test_rows_of_a_confusion_matrix_are_the_targets(device):
-    """In a confusion matrix the row is the true class and the column the predicted one, counted in int64.
+    """In a `MulticlassConfusionMatrix` the row is the true class and the column the predicted class.
+
+    Counts are int64 by default. `normalize="true"` gives float32 shares of each true class.
 
     https://lightning.ai/docs/torchmetrics/stable/classification/confusion_matrix.html
     """
@@ -468,60 +688,26 @@ def test_rows_of_a_confusion_matrix_are_the_targets(device):
 
     assert counts.tolist() == [[1, 1, 0], [0, 1, 2], [0, 0, 1]]
     assert counts.dtype == torch.int64
+    shares = MulticlassConfusionMatrix(num_classes=3, normalize="true").to(device)(predictions, targets)
+    assert shares.dtype == torch.float32
+    torch.testing.assert_close(shares.cpu(), torch.tensor([[1 / 2, 1 / 2, 0], [0, 1 / 3, 2 / 3], [0, 0, 1]]))
 
 
-@pytest.fixture(scope="module")
-def sklearn_metrics():
-    # Here, so that only one note needs scikit-learn, and before that note: the import sets environment variables.
-    from sklearn import metrics
-
-    return metrics
-
-
-@given(
-    batches=st.lists(
-        st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=6), min_size=1, max_size=3
-    )
-)
-def test_agrees_with_scikit_learn_for_every_outcome(device, rounding_bound, sklearn_metrics, batches):
-    """Batch by batch, TorchMetrics finds what scikit-learn finds on all rows at once: micro is `accuracy_score`, macro
-    `recall_score`.
-
-    Macro averages over the classes that occur, in the targets or in the predictions.
-
-    https://scikit-learn.org/stable/modules/model_evaluation.html#classification-metrics
-    """
-    collection = MetricCollection(
-        {
-            "accuracy": MulticlassAccuracy(num_classes=4, average="micro"),
-            "recall": MulticlassAccuracy(num_classes=4, average="macro"),
-            "precision": MulticlassPrecision(num_classes=4, average="macro"),
-            "f1": MulticlassF1Score(num_classes=4, average="macro"),
-        }
-    ).to(device)
-    for batch in batches:
-        collection.update(*torch.tensor(batch, device=device).unbind(1))
-
-    predictions, targets = zip(*(pair for batch in batches for pair in batch), strict=True)
-    accuracy = sklearn_metrics.accuracy_score(targets, predictions)
-    precision, recall, f1, _ = sklearn_metrics.precision_recall_fscore_support(
-        targets, predictions, average="macro", zero_division=0
-    )
-    expected = {"accuracy": accuracy, "recall": recall, "precision": precision, "f1": f1}
-    bound = rounding_bound(16, torch.float32)  # four classes, four roundings each at most
-    for name, value in collection.compute().items():
-        torch.testing.assert_close(value.cpu(), torch.tensor(expected.pop(name)).float(), rtol=bound, atol=0)
-    assert expected == {}
+# Devices and checkpoints: where are the counts kept?
 
 
 def test_a_metric_is_moved_like_a_module(device):
-    """A metric starts on the CPU, unless you set another default device, and `.to(device)` moves it with all it has
-    counted so far; `reset` leaves it there.
+    """A `BinaryAccuracy` starts on the default device, which is the CPU unless you set another, and `.to(device)` moves
+    it together with its counts.
+
+    `.to` returns the same metric, and `reset` leaves the metric on its device. Write `BinaryAccuracy().to(device)`.
 
     https://lightning.ai/docs/torchmetrics/stable/pages/overview.html
     """
     metric = BinaryAccuracy()
-    assert metric.device == torch.device("cpu")
+    assert (metric.device, metric.tp.device) == (torch.device("cpu"), torch.device("cpu"))
+    with torch.device("meta"):
+        assert BinaryAccuracy().tp.device == torch.device("meta")
     metric.update(torch.tensor([1, 1, 0]), torch.tensor([1, 0, 0]))
 
     assert metric.to(device) is metric
@@ -534,10 +720,11 @@ def test_a_metric_is_moved_like_a_module(device):
 
 
 def test_a_metric_left_on_the_cpu_refuses_an_accelerators_tensors(accelerator):
-    """An accuracy that was left on the CPU raises RuntimeError for predictions on an accelerator, and one that was
-    moved there raises it for predictions on the CPU.
+    """A `BinaryAccuracy` on the CPU raises RuntimeError for predictions on an accelerator, and a `BinaryAccuracy` on
+    the accelerator raises it for predictions on the CPU.
 
-    `meta` cannot stand in here: the metric looks at values.
+    Move the metric once, with `.to(device)`, when you move the model. `meta` cannot stand in here: the metric looks at
+    values.
 
     https://lightning.ai/docs/torchmetrics/stable/pages/overview.html
     """
@@ -554,11 +741,11 @@ def test_a_metric_left_on_the_cpu_refuses_an_accelerators_tensors(accelerator):
 
 
 def test_a_metric_in_a_module_moves_with_it(device_pair):
-    """A metric that is an attribute of a Module is a submodule: `model.to(device)` moves it; one in a plain list stays
-    behind.
+    """A metric that is an attribute of a Module is a submodule that `model.to(device)` moves, but a metric in a plain
+    list stays behind.
 
-    Put several into an `nn.ModuleList` or a `MetricCollection`. Metrics that count add no parameter; one that works
-    with a network, such as LPIPS, does.
+    Put several metrics into an `nn.ModuleList` or a `MetricCollection`. A `BinaryAccuracy` adds no parameter to the
+    model.
 
     https://lightning.ai/docs/torchmetrics/stable/pages/overview.html
     """
@@ -580,9 +767,9 @@ def test_a_metric_in_a_module_moves_with_it(device_pair):
 
 
 def test_counts_are_saved_only_if_persistent(device):
-    """What a metric has counted is not in its `state_dict`, unless you ask with `persistent(True)`.
+    """The counts of a `BinaryAccuracy` are in its `state_dict` only after `metric.persistent(True)`.
 
-    So a checkpoint in the middle of an epoch forgets the first half of it.
+    By default a checkpoint in the middle of an epoch loses the counts of its first half.
 
     https://lightning.ai/docs/torchmetrics/stable/references/metric.html
     """
@@ -596,9 +783,14 @@ def test_counts_are_saved_only_if_persistent(device):
     assert saved == {"tp": [1], "fp": [1], "tn": [1], "fn": [2]}
 
 
+# Collections and losses: several metrics at once, and the mean of a loss.
+
+
 def test_metric_collection(device):
-    """`MetricCollection` feeds several metrics with one call and answers with a dict of their values, whose keys can
-    have a prefix.
+    """A `MetricCollection` updates several metrics with one call and returns a dict of their values, with a prefix
+    before each key if you give one.
+
+    Use one prefix per split, such as `prefix="val_"`, and the keys in your log do not clash.
 
     https://lightning.ai/docs/torchmetrics/stable/pages/overview.html
     """
@@ -626,10 +818,10 @@ def test_metric_collection(device):
 
 @pytest.mark.holds("torchmetrics>=1.4", otherwise=KeyError)
 def test_a_collection_answers_to_the_names_in_its_results():
-    """From TorchMetrics 1.4 on, `collection["val_accuracy"]` finds the metric by the name that its results have;
-    before, only the name without the prefix does.
+    """From TorchMetrics 1.4 on, `collection["val_accuracy"]` finds the metric by the key of its result, prefix
+    included.
 
-    The name without the prefix, `collection["accuracy"]`, works in all releases.
+    Before, only the name without the prefix found the metric. Write `collection["accuracy"]`: it works in all releases.
 
     https://lightning.ai/docs/torchmetrics/stable/pages/overview.html
     """
@@ -642,9 +834,11 @@ def test_a_collection_answers_to_the_names_in_its_results():
 
 
 def test_mean_metric_weighs_batches(device):
-    """`MeanMetric` is the mean of a loss over an epoch, provided each batch comes with its size as `weight`.
+    """`MeanMetric` gives the mean loss over the rows of an epoch if each batch's mean loss is passed with its size as
+    `weight`.
 
-    Without the weight a short last batch counts as much as a full one.
+    Without `weight` a short last batch counts as much as a full one. Write `metric.update(loss, weight=len(targets))`.
+    `len(batch)` is 2 for every batch of inputs and targets, and then nothing is weighted.
 
     https://lightning.ai/docs/torchmetrics/stable/aggregation/mean.html
     """
@@ -657,12 +851,38 @@ def test_mean_metric_weighs_batches(device):
 
     assert (weighted.compute().item(), unweighted.compute().item()) == (3, 4)
 
+    pairs = MeanMetric().to(device)
+    for loss, batch in [(2.0, [torch.zeros(3, 5), torch.zeros(3)]), (6.0, [torch.zeros(1, 5), torch.zeros(1)])]:
+        pairs.update(loss, weight=len(batch))
+    assert pairs.compute().item() == 4
+
+
+def test_mean_metric_drops_a_nan_loss(device):
+    """`MeanMetric` leaves a nan loss out of the mean and warns once per process, and the mean looks healthy.
+
+    Write `MeanMetric(nan_strategy="error")` to raise RuntimeError at the first nan.
+
+    https://lightning.ai/docs/torchmetrics/stable/aggregation/mean.html
+    """
+    metric = MeanMetric().to(device)
+    nan = torch.tensor(float("nan"), device=device)
+
+    metric.update(torch.tensor(1.0, device=device))
+    with pytest.warns(UserWarning, match="nan"):
+        metric.update(nan)
+    metric.update(torch.tensor(3.0, device=device))
+
+    assert metric.compute().item() == 2
+    with pytest.raises(RuntimeError, match="nan"):
+        MeanMetric(nan_strategy="error").to(device).update(nan)
+
 
 def test_mean_metric_holds_no_graph(device):
-    """`MeanMetric.update(loss)` keeps a number and not the graph behind the loss, so that no `.item()` is needed to
+    """`MeanMetric.update(loss)` keeps a number and not the graph behind the loss, so the loss needs no `.item()` to
     save memory.
 
-    `total += loss` keeps every graph of the epoch alive.
+    `total += loss` keeps the graphs of all batches alive. The value that `metric(loss)` returns has a graph, but
+    `compute` returns a value without one.
 
     https://lightning.ai/docs/torchmetrics/stable/aggregation/mean.html
     """
@@ -676,23 +896,27 @@ def test_mean_metric_holds_no_graph(device):
 
     assert (metric.compute().item(), metric.compute().requires_grad) == (4, False)
     assert (total.item(), total.requires_grad) == (8, True)
+    assert metric(weight * 2).requires_grad
+    assert not metric.compute().requires_grad
+
+
+# Inference mode: what goes on outside it?
 
 
 def test_a_metric_outlives_inference_mode(device):
-    """An accuracy that was updated under `inference_mode` can be computed, updated and reset outside it.
+    """A `BinaryAccuracy` that was updated under `torch.inference_mode()` can be computed, updated and reset outside it.
 
-    Other tensors made there refuse to be changed in place outside. So does a `MeanMetric` that was called there, as
-    `metric(loss)`, until it is reset outside.
+    Other tensors made there raise RuntimeError when they are changed in-place outside. A `MeanMetric` that was called
+    there, as `metric(loss)`, raises at the next `update` outside, until you `reset` it outside.
 
     https://docs.pytorch.org/docs/stable/generated/torch.autograd.grad_mode.inference_mode.html
     """
-    metric = BinaryAccuracy().to(device)
+    metric, mean = BinaryAccuracy().to(device), MeanMetric().to(device)
     predictions, targets = torch.tensor([1, 0], device=device), torch.tensor([1, 1], device=device)
 
     with torch.inference_mode():
         metric.update(predictions, targets)
         other = torch.zeros(2, device=device)
-        mean = MeanMetric().to(device)
         mean(torch.tensor(2.0, device=device))
     metric.update(targets, targets)
 
@@ -711,10 +935,10 @@ def test_a_metric_outlives_inference_mode(device):
 
 @pytest.mark.holds("torchmetrics>=1.6.2", otherwise=RuntimeError)
 def test_a_metric_called_or_reset_in_inference_mode_goes_on_outside(device):
-    """From TorchMetrics 1.6.2 on, an accuracy that was called, or reset, under `inference_mode` can be updated outside;
-    before, that raises RuntimeError.
+    """From TorchMetrics 1.6.2 on, a `BinaryAccuracy` that was called or reset under `torch.inference_mode()` can be
+    updated outside.
 
-    `update` under `inference_mode`, and `torch.no_grad()` in its place, work in all releases.
+    Before, the update raises RuntimeError. In older releases use `update` under `inference_mode`, or `torch.no_grad()`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.autograd.grad_mode.inference_mode.html
     """
@@ -728,3 +952,43 @@ def test_a_metric_called_or_reset_in_inference_mode_goes_on_outside(device):
         metric.update(targets, targets)
 
     assert (called.compute().item(), restarted.compute().item()) == (0.75, 1)
+
+
+# Every outcome: do TorchMetrics and scikit-learn agree, up to rounding?
+
+
+@given(
+    batches=st.lists(
+        st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=1, max_size=6), min_size=1, max_size=3
+    )
+)
+def test_agrees_with_scikit_learn_for_every_outcome(device, rounding_bound, sklearn_metrics, batches):
+    """`MulticlassAccuracy` fed batch by batch gives what scikit-learn gives for all rows at once, up to float32
+    rounding: micro is `accuracy_score`, macro is `recall_score(average="macro")`.
+
+    The macro average is over the classes that occur in the targets or in the predictions. Macro precision and macro F1
+    agree with scikit-learn's `zero_division=0` too.
+
+    https://scikit-learn.org/stable/modules/model_evaluation.html#classification-metrics
+    """
+    collection = MetricCollection(
+        {
+            "accuracy": MulticlassAccuracy(num_classes=4, average="micro"),
+            "recall": MulticlassAccuracy(num_classes=4, average="macro"),
+            "precision": MulticlassPrecision(num_classes=4, average="macro"),
+            "f1": MulticlassF1Score(num_classes=4, average="macro"),
+        }
+    ).to(device)
+    for batch in batches:
+        collection.update(*torch.tensor(batch, device=device).unbind(1))
+
+    predictions, targets = zip(*(pair for batch in batches for pair in batch), strict=True)
+    accuracy = sklearn_metrics.accuracy_score(targets, predictions)
+    precision, recall, f1, _ = sklearn_metrics.precision_recall_fscore_support(
+        targets, predictions, average="macro", zero_division=0
+    )
+    expected = {"accuracy": accuracy, "recall": recall, "precision": precision, "f1": f1}
+    bound = rounding_bound(16, torch.float32)  # four classes, four roundings each at most
+    for name, value in collection.compute().items():
+        torch.testing.assert_close(value.cpu(), torch.tensor(expected.pop(name)).float(), rtol=bound, atol=0)
+    assert expected == {}

@@ -1,8 +1,9 @@
 """Datasets and DataLoaders: from single samples to batches.
 
-A Dataset answers two questions: how many samples are there, and which is number i. A DataLoader decides in which order
-they are asked for, puts several together into a batch, and can have worker processes do it. What each of them takes for
-granted, and what changes on the way from a sample to a batch, is what this section settles.
+After this section you can write a Dataset, split it, and say which batches a DataLoader makes of it: how many, in which
+order, of which type, dtype and device. You will know which mistakes raise, and when, and which pass silently: a sample
+that is changed for good, a key that is dropped, a stream that comes twice. You can repeat a shuffled epoch from a seed,
+and you know what changes when worker processes or pinned memory come in.
 """
 
 import itertools
@@ -17,10 +18,12 @@ import torch
 from hypothesis import example, given, strategies as st
 from torch import nn
 from torch.utils.data import (
+    ChainDataset,
     ConcatDataset,
     DataLoader,
     Dataset,
     IterableDataset,
+    RandomSampler,
     Sampler,
     Subset,
     TensorDataset,
@@ -29,6 +32,8 @@ from torch.utils.data import (
     get_worker_info,
     random_split,
 )
+
+# A Dataset: how many samples are there, and which is number i?
 
 
 class Squares(Dataset):
@@ -45,18 +50,28 @@ class Squares(Dataset):
 
 
 def test_a_dataset_is_len_and_getitem():
-    """`__len__` and `__getitem__` are all that a Dataset needs; the DataLoader asks for 0 to len - 1 and puts the
-    answers together.
+    """A Dataset with `__len__` and `__getitem__` can be loaded: without `shuffle=True`, a sampler or `drop_last=True`,
+    a DataLoader asks for the indices 0 to `len(dataset) - 1` in order and puts the samples together in batches.
+
+    Read the file or the row in `__getitem__`, not in `__init__`: a sample is then read when its batch is made, and the
+    data need not fit into memory.
 
     https://docs.pytorch.org/tutorials/beginner/basics/data_tutorial.html
     """
-    batches = list(DataLoader(Squares(5), batch_size=2))
+    asked = []
 
-    assert [[part.tolist() for part in batch] for batch in batches] == [
-        [[0, 1], [0, 1]],
-        [[2, 3], [4, 9]],
-        [[4], [16]],
-    ]
+    class Asked(Squares):
+        def __getitem__(self, i):
+            asked.append(i)
+            return super().__getitem__(i)
+
+    loader = DataLoader(Asked(5), batch_size=2)
+    assert asked == []
+
+    batches = [[part.tolist() for part in batch] for batch in loader]
+
+    assert batches == [[[0, 1], [0, 1]], [[2, 3], [4, 9]], [[4], [16]]]
+    assert asked == [0, 1, 2, 3, 4]
 
 
 @pytest.mark.parametrize(
@@ -65,21 +80,30 @@ def test_a_dataset_is_len_and_getitem():
     ids=["list", "tuple", "array", "tensor", "range"],
 )
 def test_any_sequence_will_do(dataset):
-    """Whatever has a `__len__` and a `__getitem__` that takes 0 to len - 1 will do as a dataset: a list, an array, a
-    tensor, a range; no base class is needed.
+    """A DataLoader takes a list, a tuple, an array, a tensor or a `range` of numbers as its dataset: no base class is
+    needed.
+
+    What has no length, such as a generator, raises TypeError, and a dict is asked for its keys 0, 1, 2: KeyError, if it
+    has others. Write `list(generator)`, or an IterableDataset.
 
     https://docs.pytorch.org/docs/stable/data.html#map-style-datasets
     """
     batches = list(DataLoader(dataset, batch_size=2))
 
     assert [(batch.tolist(), batch.dtype) for batch in batches] == [([3, 2], torch.int64), ([1], torch.int64)]
+    with pytest.raises(TypeError, match="has no len"):
+        next(iter(DataLoader(number for number in dataset)))
+    with pytest.raises(KeyError):
+        next(iter(DataLoader({"a": 3, "b": 2})))
 
 
 def test_what_is_missing_shows_late():
-    """A Dataset without `__getitem__` or `__len__` can be made; what is missing raises only when it is needed.
+    """A Dataset without `__len__` raises TypeError: with `shuffle=True` when the DataLoader is made, in order when the
+    first batch is asked for.
 
-    Without `__getitem__` that is at the first sample, without `__len__` when somebody wants to know how many there are:
-    shuffling at once, else the first batch.
+    A sampler that says which samples to take makes `__len__` superfluous. A class that inherits from Dataset and has
+    neither `__getitem__` nor `__getitems__` raises NotImplementedError at the first batch. Load one batch before you
+    start a long run: `next(iter(loader))`.
 
     https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.Dataset
     """
@@ -92,34 +116,70 @@ def test_what_is_missing_shows_late():
         def __getitem__(self, i):
             return i
 
-    with pytest.raises(NotImplementedError):
-        next(iter(DataLoader(NoGetitem())))
     loader = DataLoader(NoLen())
     with pytest.raises(TypeError, match="has no len"):
         next(iter(loader))
     with pytest.raises(TypeError, match="has no len"):
         DataLoader(NoLen(), shuffle=True)
+    assert [batch.tolist() for batch in DataLoader(NoLen(), sampler=[5, 3])] == [[5], [3]]
+
+    loader = DataLoader(NoGetitem())
+    with pytest.raises(NotImplementedError):
+        next(iter(loader))
 
 
 def test_looping_over_a_dataset_may_never_end():
-    """`for sample in dataset` asks for 0, 1, 2, ... until IndexError and never looks at `__len__`: a Dataset that
-    computes its samples has no end.
+    """`for sample in dataset` never ends over a Dataset that answers for every index: a class without `__iter__` is
+    asked for 0, 1, 2, ... until `__getitem__` raises IndexError or StopIteration, and its `__len__` is not looked at.
 
-    A DataLoader stops at `len(dataset)`. Lists and tensors raise IndexError by themselves, so there the loop ends.
+    A DataLoader stops at `len(dataset)`. A `__getitem__` that looks into a list or a tensor raises IndexError by
+    itself, and the loop ends. Write `for i in range(len(dataset))`, or raise IndexError.
 
     https://docs.python.org/3/reference/datamodel.html#object.__getitem__
     """
-    dataset = Squares(3)
 
-    by_itself = list(itertools.islice(dataset, 6))
-    by_loader = [i.item() for i, _ in DataLoader(dataset)]
+    class FromAList(Squares):
+        def __getitem__(self, i):
+            return [0, 1, 4][i]
+
+    by_itself = list(itertools.islice(Squares(3), 6))
+    by_loader = [i.item() for i, _ in DataLoader(Squares(3))]
 
     assert by_itself == [(0, 0), (1, 1), (2, 4), (3, 9), (4, 16), (5, 25)]
     assert by_loader == [0, 1, 2]
+    assert [sample for sample in FromAList(2)] == [0, 1, 4]
+
+
+def test_stop_iteration_ends_the_epoch():
+    """A StopIteration in `__getitem__` ends the epoch silently: the DataLoader gives the batches before it, and raises
+    nothing.
+
+    A forgotten default is enough: `next(iterator)` raises StopIteration, `next(iterator, None)` does not. Count the
+    batches of an epoch, and compare the number with `len(loader)`.
+
+    https://docs.python.org/3/library/exceptions.html#StopIteration
+    """
+
+    class NextLine(Squares):
+        def __getitem__(self, i):
+            return i if i < 3 else next(iter([]))
+
+    loader = DataLoader(NextLine(8), batch_size=2)
+
+    assert [batch.tolist() for batch in loader] == [[0, 1]]
+    assert len(loader) == 4
+    assert list(NextLine(8)) == [0, 1, 2]  # a plain loop ends in the same way
+
+
+# Tensors as a Dataset: what is paired, and what is shared?
 
 
 def test_tensor_dataset(device):
-    """`TensorDataset(x, y)` pairs tensors row by row: sample i is the tuple `(x[i], y[i])`, on their device.
+    """`TensorDataset(x, y)` pairs the rows of tensors: sample i is the tuple `(x[i], y[i])`, with their dtypes and on
+    their device.
+
+    `for x, y in DataLoader(TensorDataset(x, y), batch_size=32)` is the shortest way from two tensors to batches. A
+    `TensorDataset(x)` of one tensor has tuples as well, of one part: write `for (x,) in loader`.
 
     https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.TensorDataset
     """
@@ -136,27 +196,57 @@ def test_tensor_dataset(device):
         (8, torch.int64, device),
     ]
     assert [part.tolist() for part in dataset[-1]] == [[5, 6], 9]
+    assert [part.tolist() for part in TensorDataset(y)[1]] == [8]
+
+
+def test_tensor_dataset_wants_tensors():
+    """`TensorDataset` takes tensors alone: a NumPy array raises TypeError ("'int' object is not callable"), a list
+    raises AttributeError.
+
+    Write `TensorDataset(torch.from_numpy(array))`.
+
+    https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.TensorDataset
+    """
+    array = np.array([1.0, 2.0])
+
+    with pytest.raises(TypeError, match="'int' object is not callable"):
+        TensorDataset(array)
+    with pytest.raises(AttributeError, match="size"):
+        TensorDataset([1.0, 2.0])
+    assert TensorDataset(torch.from_numpy(array))[1][0].item() == 2
 
 
 @pytest.mark.holds("torch!=2.10.*", otherwise=AssertionError)
 def test_tensor_dataset_wants_equal_lengths(device):
-    """Tensors of different lengths make no TensorDataset: AssertionError, and not an IndexError in the middle of an
-    epoch; torch 2.10 alone lets them pass.
+    """`TensorDataset` raises AssertionError ("Size mismatch between tensors") if the tensors have different lengths;
+    torch 2.10 does not compare them.
 
-    There the length is that of the first tensor, and a longer second one is cut without a word. Compare lengths
-    yourself where 2.10 may be met.
+    Without the comparison `len(dataset)` is the length of the first tensor: a longer second tensor is cut silently, a
+    shorter one raises IndexError in the middle of the epoch. If your code may run with 2.10, write `assert len(x) ==
+    len(y)`.
 
     https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.TensorDataset
     """
-    with pytest.raises(AssertionError, match="Size mismatch"):
-        TensorDataset(torch.zeros(4, 2, device=device), torch.zeros(3, device=device))
+    x, longer, shorter = (torch.zeros(size, device=device) for size in (3, 4, 2))
+
+    for other in (longer, shorter):
+        with pytest.raises(AssertionError, match="Size mismatch"):
+            TensorDataset(x, other)
+
+    dataset = TensorDataset(x)
+    dataset.tensors = (x, longer)  # what torch 2.10 lets pass
+    assert (len(dataset), len(list(DataLoader(dataset)))) == (3, 3)
+    dataset.tensors = (x, shorter)
+    with pytest.raises(IndexError):
+        list(DataLoader(dataset))
 
 
 def test_samples_are_views_and_batches_are_copies(device):
-    """A sample of a TensorDataset is a view of its tensor, a batch is a copy: writing to a sample changes the data for
-    good.
+    """A sample of a TensorDataset is a view of its tensors: an in-place operation on a sample changes the dataset.
 
-    So an augmentation in place in `__getitem__` hits the stored sample, and again in each epoch. Work on `x.clone()`.
+    A batch that a DataLoader collates is a copy. An in-place augmentation in `__getitem__` hits the stored sample again
+    in each epoch, unless each epoch forks new workers: work on `x.clone()`. With `batch_size=None` nothing is collated,
+    and what comes is still a view.
 
     https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.TensorDataset
     """
@@ -168,16 +258,27 @@ def test_samples_are_views_and_batches_are_copies(device):
         batch.fill_(-1)
     for batch in DataLoader(x, batch_size=2):
         batch.fill_(-2)
-
     assert x.tolist() == [1, 20, 3]
+
+    for (sample,) in DataLoader(dataset, batch_size=None):
+        sample.add_(1)
+    assert x.tolist() == [2, 21, 4]
+
+    class Scaled(Squares):
+        def __getitem__(self, i):
+            return x[i].mul_(2)  # in place
+
+    loader = DataLoader(Scaled(3), batch_size=3)
+    assert [batch.tolist() for _ in range(2) for batch in loader] == [[4, 42, 8], [8, 84, 16]]
 
 
 @pytest.mark.holds("torch>=2.1", otherwise=AttributeError)
 def test_stack_dataset_names_the_parts(device):
-    """From torch 2.1 on `StackDataset(image=..., label=...)` pairs datasets, as TensorDataset pairs tensors, and its
-    samples are dicts.
+    """From torch 2.1 on, `StackDataset(image=..., label=...)` pairs datasets of equal length, and each of its samples
+    is a dict with these names.
 
-    In torch 2.0 a Dataset of your own, whose `__getitem__` gives a dict, does the same.
+    A batch is then used by name, `batch["label"]`, instead of by position. Datasets of different lengths raise
+    ValueError. In torch 2.0, write a Dataset whose `__getitem__` returns a dict.
 
     https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.StackDataset
     """
@@ -189,13 +290,20 @@ def test_stack_dataset_names_the_parts(device):
     assert (len(dataset), type(dataset[1]), dataset[1]["label"]) == (2, dict, "dog")
     assert (batch["image"].tolist(), batch["image"].device) == ([[1, 2], [3, 4]], device)
     assert batch["label"] == ["cat", "dog"]
+    with pytest.raises(ValueError, match="Size mismatch"):
+        torch.utils.data.StackDataset(image=images, label=["cat", "dog", "cow"])
+
+
+# Parts and sums: how do I split a dataset, and how do I join two?
 
 
 def test_subset_is_a_list_of_indices(device):
-    """`Subset(dataset, indices)` copies nothing: it translates indices, in the order given, and sees later changes of
-    the data.
+    """`Subset(dataset, indices)` copies no data: sample i of the subset is `dataset[indices[i]]`, looked up when it is
+    asked for.
 
-    An index that does not exist is noticed when it is asked for, not before.
+    A later change of the data shows in the subset, and an index may come twice. Making a subset looks at no index: one
+    that the dataset does not have raises, when it is asked for, what the dataset raises, IndexError for a list or a
+    tensor, and nothing if its `__getitem__` does not check.
 
     https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.Subset
     """
@@ -208,10 +316,36 @@ def test_subset_is_a_list_of_indices(device):
     assert [subset[i].item() for i in range(3)] == [40, 0, 40]
     with pytest.raises(IndexError):
         subset[3]
+    assert Subset(Squares(5), [9])[0] == (9, 81)
+
+
+def test_subset_takes_a_mask_for_indices():
+    """`Subset(dataset, mask)` of a list reads a mask that is a list or a tensor of booleans as the indices 1 and 0: the
+    subset is as long as the mask, and raises nothing.
+
+    Turn the mask into indices: `mask.nonzero().flatten().tolist()`. With a NumPy mask a sample raises TypeError under
+    NumPy 2, and gives a DeprecationWarning under NumPy 1: write `np.flatnonzero(mask)`.
+
+    https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.Subset
+    """
+    names = ["a", "b", "c"]
+    mask = torch.tensor([True, False, True])
+
+    assert list(Subset(names, mask)) == list(Subset(names, mask.tolist())) == ["b", "a", "b"]
+    assert list(Subset(names, mask.nonzero().flatten().tolist())) == ["a", "c"]
+
+    subset = Subset(names, mask.numpy())
+    with pytest.raises((TypeError, DeprecationWarning)), warnings.catch_warnings():
+        warnings.simplefilter("error")  # the announcement of NumPy 1
+        subset[0]
+    assert list(Subset(names, np.flatnonzero(mask.numpy()))) == ["a", "c"]
 
 
 def test_concat_dataset_puts_one_after_the_other(device):
-    """`ConcatDataset` numbers the samples of several datasets through, and `+` of two Datasets is one.
+    """`ConcatDataset([a, b])` has the samples of `a` and then those of `b`, and `a + b` of two Datasets with
+    `__getitem__` is the same.
+
+    Negative indices count from the end of the whole. `+` of two IterableDatasets is a `ChainDataset`, a stream.
 
     https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.ConcatDataset
     """
@@ -227,14 +361,26 @@ def test_concat_dataset_puts_one_after_the_other(device):
     assert type(both) is ConcatDataset
     assert [both[i] for i in range(5)] == [(0, 0), (1, 1), (0, 0), (1, 1), (2, 4)]
 
+    class Evens(IterableDataset):
+        def __iter__(self):
+            return itertools.count(0, 2)
+
+    assert type(Evens() + Evens()) is ChainDataset
+
 
 @given(
-    lengths=st.lists(st.integers(1, 8), min_size=1, max_size=5),
+    # lengths with the sum 1 are shares: see the next note but one
+    lengths=st.lists(st.integers(0, 8), min_size=1, max_size=5).filter(lambda lengths: sum(lengths) != 1),
     seed=st.integers(0, 2**32 - 1),
 )
+@example(lengths=[8, 2], seed=42)
 def test_random_split_is_a_partition_for_every_choice_of_lengths(device, lengths, seed):
-    """However long the parts, `random_split` puts every sample into exactly one of them, at random, reproducibly by its
-    generator.
+    """`random_split(dataset, lengths)` with ints, 0 or more, that add up to `len(dataset)` puts every sample into
+    exactly one part, at random.
+
+    A generator with the same seed gives the same parts again: pass `generator=torch.Generator().manual_seed(42)`, or
+    the test data of the next run are partly the training data of this one. Floats with that sum, such as `[7.0, 3.0]`,
+    raise TypeError: write `round(0.7 * len(dataset))`.
 
     https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.random_split
     """
@@ -251,6 +397,8 @@ def test_random_split_is_a_partition_for_every_choice_of_lengths(device, lengths
     permutation = torch.randperm(len(dataset), generator=torch.Generator().manual_seed(seed))
     assert list(itertools.chain(*parts)) == (100 + permutation).tolist()
     assert split() == parts
+    with pytest.raises(TypeError, match="randperm"):
+        random_split(range(10), [7.0, 3.0])
 
 
 @pytest.mark.parametrize(
@@ -260,14 +408,18 @@ def test_random_split_is_a_partition_for_every_choice_of_lengths(device, lengths
         (10, [0.75, 0.25], [8, 2]),
         (11, [0.5, 0.3, 0.2], [6, 3, 2]),
         (10, [0.25, 0.25, 0.25, 0.25], [3, 3, 2, 2]),
+        (5, [0.0, 0.5, 0.5], [1, 2, 2]),
+        (100, [0.71, 0.29], [72, 28]),
     ],
     ids=str,
 )
 def test_random_split_by_shares(device, size, shares, expected):
-    """`random_split` also takes shares that add up to 1: each is rounded down, and what is left goes one by one to the
-    parts from the first on.
+    """`random_split` takes shares that add up to 1: each part gets `floor(len(dataset) * share)` samples, and the
+    samples that are left go one by one to the parts, from the first part on.
 
-    Numbers have to add up to the length of the dataset, shares to 1; what does not raises ValueError.
+    A part of share 0 can get a sample, and 0.29 of 100 samples are 28, because `100 * 0.29` is 28.999999999999996. Pass
+    numbers of samples if the sizes matter. Shares with the sum 0.9 or 1.1 raise ValueError, and so do numbers with a
+    sum other than 1 and `len(dataset)`.
 
     https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.random_split
     """
@@ -276,39 +428,62 @@ def test_random_split_by_shares(device, size, shares, expected):
     parts = random_split(dataset, shares)
 
     assert [len(part) for part in parts] == expected
+    assert 100 * 0.29 == 28.999999999999996
     for wrong in ([0.5, 0.4], [0.7, 0.4], [size - 1], [size, 1]):
         with pytest.raises(ValueError, match="Sum of input lengths"):
             random_split(dataset, wrong)
 
 
-def test_a_seed_gives_the_same_rows_in_every_release(device):
-    """Under one seed, shuffling, `random_split` and drawing with replacement give the same samples in torch 2.0 as in
-    every release since, wherever the data are.
+def test_whole_numbers_with_the_sum_one_are_shares():
+    """`random_split(dataset, [1])` gives one part with all samples: lengths that add up to 1 are shares, whole numbers
+    too.
 
-    So a split can be made again after an upgrade. It has stayed so and nobody promises it: to be sure, save the
-    indices. Drawing without replacement did change, in torch 2.7 on x86: see section 04.
+    A split into 1 sample and 0 samples of a dataset that has more than 1 does not raise: the first part gets
+    everything. For the part of 0 samples there is a UserWarning.
 
-    https://docs.pytorch.org/docs/stable/notes/randomness.html
+    https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.random_split
     """
-    rows = torch.arange(10, device=device)
+    dataset = range(10)
 
-    def seed_42():
-        return torch.Generator().manual_seed(42)
+    (everything,) = random_split(dataset, [1])
+    with pytest.warns(UserWarning, match="Length of split at index 1 is 0"):
+        first, second = random_split(dataset, [1, 0])
 
-    (shuffled,) = DataLoader(rows, batch_size=10, shuffle=True, generator=seed_42())
-    parts = random_split(rows, [7, 3], generator=seed_42())
-    drawn = WeightedRandomSampler(range(1, 11), num_samples=8, generator=seed_42())
+    assert (len(everything), len(first), len(second)) == (10, 10, 0)
+    with pytest.raises(ValueError, match="Sum of input lengths"):
+        random_split(dataset, [2])
 
-    assert shuffled.tolist() == [6, 5, 4, 0, 8, 9, 2, 1, 3, 7]
-    assert [[row.item() for row in part] for part in parts] == [[2, 6, 1, 8, 4, 5, 0], [9, 3, 7]]
-    assert list(drawn) == [2, 2, 3, 1, 7, 6, 9, 9]
+
+def test_shares_can_add_up_to_a_hair_more_than_one():
+    """`random_split` raises ValueError for some shares that add up to 1 on paper: 0.55 + 0.34 + 0.11 is
+    1.0000000000000002 in float64, which is more than 1.
+
+    The list `[0.55, 0.34, 0.11]` raises before Python 3.12 only, because `sum` of a list of floats rounds less since
+    then. A NumPy array of these shares raises with newer Pythons, too. Pass numbers of samples: `[55, 34, 11]`.
+
+    https://github.com/pytorch/pytorch/issues/128116
+    """
+    shares = [0.55, 0.34, 0.11]
+    assert 0.55 + 0.34 + 0.11 == sum(np.array(shares)) == 1.0000000000000002
+
+    with pytest.raises(ValueError, match="Sum of input lengths"):
+        random_split(range(100), np.array(shares))
+    if sum(shares) == 1:  # as Python 3.12 adds them up
+        assert [len(part) for part in random_split(range(100), shares)] == [55, 34, 11]
+    else:
+        with pytest.raises(ValueError, match="Sum of input lengths"):
+            random_split(range(100), shares)
+    assert [len(part) for part in random_split(range(100), [55, 34, 11])] == [55, 34, 11]
+
+
+# DataLoader: how many batches come, and which?
 
 
 def test_defaults_of_a_dataloader(device):
-    """By default a DataLoader gives batches of one, in order, keeps a short last batch and works in this process.
+    """A DataLoader without options gives batches of one sample, in order, all of them, and loads in this process.
 
-    `shuffle=True` is for training; for testing the order makes no difference, and keeping it makes errors easier to
-    find.
+    Set `batch_size`, and `shuffle=True` for training data. For test data keep the order: the third wrong prediction is
+    then the third row.
 
     https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.DataLoader
     """
@@ -322,10 +497,11 @@ def test_defaults_of_a_dataloader(device):
 @given(size=st.integers(0, 12), batch_size=st.integers(1, 13), drop_last=st.booleans(), shuffle=st.booleans())
 @example(size=6, batch_size=3, drop_last=True, shuffle=False)
 def test_batches_for_every_size(device, size, batch_size, drop_last, shuffle):
-    """Every sample comes exactly once an epoch, in full batches and at most a last short one; `drop_last=True` leaves
-    that out.
+    """A DataLoader over a Dataset with `__getitem__` and N samples, with a batch size B and no sampler, gives every
+    sample once per epoch: in full batches and, if B does not divide N, a short last batch.
 
-    So there are ceil(N/B) batches, or floor(N/B) with `drop_last`, and `len(loader)` says so.
+    `drop_last=True` leaves the short batch out, and its samples with it. So `len(loader)` is ceil(N / B), or floor(N /
+    B) with `drop_last=True`.
 
     https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.DataLoader
     """
@@ -347,10 +523,11 @@ def test_batches_for_every_size(device, size, batch_size, drop_last, shuffle):
 
 
 def test_a_batch_of_pairs_is_a_list(device):
-    """Samples that are tuples come out as a list, one tensor for each place: `for x, y in loader` unpacks it, on the
-    device of the data.
+    """A batch of samples that are plain tuples of tensors is a list with one tensor for each place, on the device of
+    the data: `for x, y in loader` unpacks it.
 
-    The batch is dimension 0. A DataLoader moves nothing: for data on the CPU, call `.to(device)` in the loop.
+    Dimension 0 counts the samples. A DataLoader does not move tensors to the GPU: for data on the CPU, write `x, y =
+    x.to(device), y.to(device)` in the loop.
 
     https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.default_collate
     """
@@ -366,8 +543,11 @@ def test_a_batch_of_pairs_is_a_list(device):
 
 
 def test_next_iter_is_always_the_first_batch(device):
-    """`iter(loader)` starts a new epoch: `next(iter(loader))` in a loop sees only first batches, and a loop that was
-    left with `break` does not go on later.
+    """`iter(loader)` starts a new epoch if the dataset has `__getitem__` and no sampler is given: without shuffling,
+    `next(iter(loader))` in a loop gives the first batch again and again.
+
+    A loop that was left with `break` starts again from the first batch. To go on, keep `iterator = iter(loader)`. A
+    stream that is its own iterator goes on by itself.
 
     https://docs.python.org/3/library/functions.html#iter
     """
@@ -382,8 +562,112 @@ def test_next_iter_is_always_the_first_batch(device):
     with pytest.raises(StopIteration):
         next(iterator)
 
+    class Counting(IterableDataset):
+        position = 0
 
-# On the CPU, where numbers and arrays become tensors. A tensor's batch is where the tensor is: see the next but one.
+        def __iter__(self):
+            return self
+
+        def __next__(self):
+            self.position += 1
+            return self.position
+
+    stream = DataLoader(Counting(), batch_size=2)
+    assert [next(iter(stream)).tolist() for _ in range(2)] == [[1, 2], [3, 4]]
+
+
+def test_nothing_to_load(device):
+    """An empty dataset gives no batches and raises nothing.
+
+    With `shuffle=True` it raises ValueError when the DataLoader is made. A search for files that found none can look
+    like a very fast epoch: write `assert len(dataset) > 0`.
+
+    https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.DataLoader
+    """
+    for nothing in ([], torch.zeros(0, 3, device=device)):
+        loader = DataLoader(nothing, batch_size=4)
+
+        assert (list(loader), len(loader)) == ([], 0)
+        with pytest.raises(ValueError, match="num_samples=0"):
+            DataLoader(nothing, shuffle=True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"batch_size": 0}, "batch_size should be a positive integer"),
+        ({"batch_size": 2.5}, "batch_size should be a positive integer"),
+        ({"shuffle": True, "sampler": [0]}, "mutually exclusive with shuffle"),
+        ({"batch_sampler": [[0]], "batch_size": 2}, "mutually exclusive with batch_size"),
+        ({"batch_size": None, "drop_last": True}, "mutually exclusive with drop_last"),
+        ({"num_workers": -1}, "non-negative"),
+        ({"prefetch_factor": 2}, "num_workers > 0"),
+        ({"persistent_workers": True}, "num_workers > 0"),
+        ({"multiprocessing_context": "spawn"}, "num_workers > 0"),
+        ({"batch_size": np.int64(2)}, "batch_size should be a positive integer"),
+        ({"batch_size": True}, "batch_size should be a positive integer"),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
+)
+def test_arguments_that_contradict_each_other(arguments, message):
+    """`DataLoader(...)` raises ValueError when it is made with a batch size of 0 or 2.5, with `sampler` beside
+    `shuffle=True`, with `batch_sampler` beside `batch_size=2`, or with options for workers and no workers.
+
+    A batch size must be an int: `np.int64(2)` and `True` raise, too. The options for workers that raise are
+    `prefetch_factor`, `persistent_workers=True` and `multiprocessing_context`. The next note shows some that do not.
+
+    https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.DataLoader
+    """
+    with pytest.raises(ValueError, match=message):
+        DataLoader([10, 11], **arguments)
+
+
+def test_arguments_that_do_nothing():
+    """A DataLoader silently ignores `worker_init_fn` without workers, and `shuffle="no"` shuffles, because a string
+    that is not empty counts as true.
+
+    `timeout=5` without workers raises AssertionError, but only when the loop starts. To seed or to open files for each
+    loader without workers, do it before the loop.
+
+    https://github.com/pytorch/pytorch/issues/106634
+    """
+    called = []
+
+    batches = list(DataLoader([10, 11], worker_init_fn=called.append))
+
+    assert ([batch.tolist() for batch in batches], called) == ([[10], [11]], [])
+    assert type(DataLoader([10, 11], shuffle="no").sampler) is RandomSampler
+    loader = DataLoader([10, 11], timeout=5)
+    with pytest.raises(AssertionError):
+        iter(loader)
+
+
+def test_a_loader_is_not_changed_afterwards(device):
+    """`loader.batch_size = 4` raises ValueError: the batch size, the sampler, `drop_last` and the dataset of a
+    DataLoader cannot be set after it is made.
+
+    Make a new DataLoader. `loader.shuffle = True` raises nothing and does nothing. `collate_fn` can be set, and so can
+    `loader.batch_sampler.batch_size`: the batches then have another size than `loader.batch_size` says.
+
+    https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.DataLoader
+    """
+    loader = DataLoader(torch.arange(4, device=device), batch_size=2)
+
+    for name, value in [("batch_size", 4), ("sampler", [0]), ("drop_last", True), ("dataset", range(8))]:
+        with pytest.raises(ValueError, match=f"{name} attribute should not be set"):
+            setattr(loader, name, value)
+    assert [batch.tolist() for batch in loader] == [[0, 1], [2, 3]]
+
+    loader.shuffle = True
+    assert [[batch.tolist() for batch in loader] for _ in range(20)] == [[[0, 1], [2, 3]]] * 20
+    loader.batch_sampler.batch_size = 3
+    loader.collate_fn = len
+    assert (list(loader), loader.batch_size) == ([3, 1], 2)
+
+
+# From samples to a batch: which type, dtype and shape come out?
+
+
 @pytest.mark.parametrize(
     ("samples", "values", "dtype"),
     [
@@ -400,8 +684,10 @@ def test_next_iter_is_always_the_first_batch(device):
     ids=["int", "float", "bool", "np.float32", "np.int32", "uint8 array", "array", "tensor", "half tensor"],
 )
 def test_what_becomes_of_a_sample(samples, values, dtype):
-    """Ints become int64, floats float64, bools bool; NumPy values and tensors keep their dtype and are stacked along a
-    new dimension 0.
+    """A batch of Python ints that fit into int64 is int64, of Python floats float64, and of Python bools bool.
+
+    Arrays that `torch.from_numpy` takes, and dense tensors, of one dtype and shape keep the dtype and are stacked along
+    a new dimension 0. `default_collate(samples)` shows what a DataLoader makes of your samples, without one.
 
     https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.default_collate
     """
@@ -411,28 +697,96 @@ def test_what_becomes_of_a_sample(samples, values, dtype):
     assert (default_collate(samples).tolist(), default_collate(samples).dtype) == (values, dtype)
 
 
-# On the CPU: mps has no float64.
-def test_python_floats_do_not_fit_a_model():
-    """A Dataset that answers with Python floats, or NumPy's default floats, gives batches in float64, which a float32
-    model refuses.
+def test_arrays_keep_every_dtype_that_torch_has():
+    """A batch of NumPy arrays has the dtype that `torch.from_numpy` gives such an array, for every dtype of NumPy that
+    `torch.from_numpy` takes.
 
-    Answer with float32 tensors, or call `.float()` on the batch.
+    NumPy makes float64 by default, so convert in `__getitem__` if your model is float32: `array.astype(np.float32)`.
+
+    https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.default_collate
+    """
+    seen = set()
+
+    for kind in {kind for kind in np.sctypeDict.values() if issubclass(kind, np.number | np.bool_)}:
+        try:
+            expected = torch.from_numpy(np.zeros(2, kind)).dtype
+        except TypeError:  # longdouble, and the wider unsigned integers before torch 2.3
+            continue
+        (batch,) = DataLoader([np.zeros(2, kind), np.ones(2, kind)], batch_size=2)
+        assert (batch.tolist(), batch.dtype) == ([[0, 0], [1, 1]], expected)
+        seen.add(expected)
+
+    assert seen >= {torch.float16, torch.float32, torch.float64, torch.int64, torch.uint8, torch.bool, torch.complex64}
+
+
+@pytest.mark.parametrize(
+    "flip",
+    [lambda image: image[:, ::-1], np.flip, np.fliplr, np.rot90],
+    ids=["slice", "flip", "fliplr", "rot90"],
+)
+def test_a_flipped_array_makes_no_batch(flip):
+    """A batch of NumPy arrays that were flipped with a negative step, as `image[:, ::-1]` or `np.flip(image)` does,
+    raises ValueError, because a tensor has no negative strides.
+
+    An augmentation that flips some of the images fails at the first of those, with `batch_size=None` as well. Copy what
+    you have flipped: `image[:, ::-1].copy()`.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.from_numpy.html
+    """
+    image = np.array([[1.0, 2.0], [3.0, 4.0]])
+
+    for size in (1, 2, None):
+        with pytest.raises(ValueError, match="negative"):
+            list(DataLoader([image, flip(image)], batch_size=size))
+
+    (batch,) = DataLoader([image, flip(image).copy()], batch_size=2)
+    assert batch.tolist() == [image.tolist(), flip(image).tolist()]
+    assert torch.from_numpy(image).flip(1).tolist() == image[:, ::-1].tolist()
+
+
+def test_the_first_number_decides_the_dtype():
+    """The dtype of a batch of mixed Python numbers depends on the order: a batch of ints and floats is float64 if it
+    begins with a float, and float32, the default dtype, if it begins with an int.
+
+    With `shuffle=True` the dtype can then change from batch to batch. A batch of ints and bools is int64. Write
+    `float(value)` in `__getitem__`.
+
+    https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.default_collate
+    """
+    first, second = DataLoader([0.5, 1, 1, 0.5], batch_size=2)
+
+    assert (first.tolist(), first.dtype) == ([0.5, 1.0], torch.float64)
+    assert (second.tolist(), second.dtype) == ([1.0, 0.5], torch.float32)
+    assert default_collate([True, 2]).dtype == default_collate([2, True]).dtype == torch.int64
+
+
+def test_python_floats_do_not_fit_a_model():
+    """A Dataset that returns Python floats, or arrays of NumPy's default dtype, gives batches in float64, for
+    which a float32 `nn.Linear` raises RuntimeError.
+
+    Return `torch.tensor(value)`, which is float32 for a Python float but not for an array, or call `.float()` on the
+    batch.
 
     https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.default_collate
     """
     (of_floats,) = DataLoader([0.5, 1.5], batch_size=2)
     (of_arrays,) = DataLoader([np.array([0.5, 1.5]), np.array([2.5, 3.5])], batch_size=2)
-    model = nn.Linear(2, 1)
+    model = nn.Linear(2, 1)  # on the CPU: mps has no float64
 
     for batch in (of_floats.reshape(1, 2), of_arrays):
-        with pytest.raises(RuntimeError, match="dtype"):
+        assert batch.dtype == torch.float64
+        with pytest.raises(RuntimeError, match="same dtype"):
             model(batch)
         assert model(batch.float()).dtype == torch.float32
+    assert default_collate([torch.tensor(0.5)]).dtype == torch.float32
+    assert default_collate([torch.tensor(np.array([0.5]))]).dtype == torch.float64
 
 
 def test_containers_keep_their_names(device):
-    """Dicts stay dicts, namedtuples stay namedtuples, and tuples become lists, to any depth; strings are listed as they
-    are.
+    """In a batch, dicts stay dicts, namedtuples stay namedtuples and plain tuples become lists, at any depth.
+
+    Strings are not made a tensor: `default_collate` gives the strings of all samples, as a tuple if they come from
+    tuples or lists, else as a list. Tokenize text in `__getitem__` or in a `collate_fn`.
 
     https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.default_collate
     """
@@ -454,34 +808,34 @@ def test_containers_keep_their_names(device):
     assert type(default_collate([Point(1, 2), Point(4, 5)])).__name__ == "Point"
     assert (samples[0]["name"], samples[1]["at"]) == ("a", Point(4, 5))  # the batch is a new dict
     assert list(DataLoader(["a", "b", "c"], batch_size=2)) == [["a", "b"], ["c"]]
+    assert default_collate([("a", 1), ("b", 2)])[0] == default_collate([["a", 1], ["b", 2]])[0] == ("a", "b")
 
 
-@pytest.mark.holds("torch>=2.9", otherwise=(TypeError, DeprecationWarning))
-def test_numpy_truth_values_make_a_batch():
-    """From torch 2.9 on, NumPy's truth values, such as `array[i] > 0`, are put together to bool; before, NumPy 2 raises
-    TypeError there and NumPy 1 announces one.
+def test_the_first_dict_decides_the_keys():
+    """A batch of dicts has the keys of its first sample: a key that only a later sample has is dropped silently, and a
+    key that a later sample lacks raises KeyError.
 
-    `bool(array[i] > 0)` works with any torch and any NumPy.
+    An optional field that some samples have then comes and goes with the order. Give every sample all keys.
 
     https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.default_collate
     """
-    array = np.array([0.5, -0.5])
-    samples = [array[0] > 0, array[1] > 0]
+    plain, with_mask = {"x": 1}, {"x": 2, "mask": 3}
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")  # the announcement of NumPy 1
-        (batch,) = DataLoader(samples, batch_size=2)
+    (batch,) = DataLoader([plain, with_mask], batch_size=2)
 
-    assert (batch.tolist(), batch.dtype) == ([True, False], torch.bool)
-    assert type(samples[0]) is np.bool_
+    assert list(batch) == ["x"]
+    assert batch["x"].tolist() == [1, 2]
+    with pytest.raises(KeyError, match="mask"):
+        default_collate([with_mask, plain])
 
 
 @pytest.mark.myth("a batch of lists is a matrix with a row for each sample")
 def test_lists_of_numbers_are_turned_round(device):
-    """A sample that is a list of numbers is not a row: the batch is a list with one tensor for each place, of the
-    values of all samples there.
+    """Lists of ints or floats, all of one length, do not become the rows of a matrix: the batch is a list with one
+    tensor for each position, which holds the numbers of all samples at this position.
 
-    Make the sample a tensor or an array to get a matrix.
+    Return a tensor or an array from `__getitem__` to get a matrix with a row for each sample. Lists of different
+    lengths raise RuntimeError: make them equal first, in `__getitem__` or in a `collate_fn`.
 
     https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.default_collate
     """
@@ -495,26 +849,30 @@ def test_lists_of_numbers_are_turned_round(device):
     assert [column.tolist() for column in of_lists] == [[1, 4], [2, 5], [3, 6]]
     assert of_arrays.tolist() == of_tensors.tolist() == [[1, 2, 3], [4, 5, 6]]
     assert of_tensors.device == device
+    with pytest.raises(RuntimeError, match="equal size"):
+        list(DataLoader([[1, 2, 3], [4, 5]], batch_size=2))
 
 
 @pytest.mark.parametrize(
     ("samples", "error", "message"),
     [
         ([torch.zeros(2), torch.zeros(3)], RuntimeError, "stack expects each tensor to be equal size"),
+        ([torch.zeros(1), torch.zeros(3)], RuntimeError, "stack expects each tensor to be equal size"),
         ([np.zeros((2, 3)), np.zeros((3, 2))], RuntimeError, "stack expects each tensor to be equal size"),
         ([[1, 2], [3]], RuntimeError, "each element in list of batch should be of equal size"),
         ([None, None], TypeError, "NoneType"),
         ([{1}, {2}], TypeError, "set"),
+        ([1j, 2j], TypeError, "complex"),
+        ([object(), object()], TypeError, "found <class 'object'>"),
         ([np.array(["a"]), np.array(["b"])], TypeError, "must contain tensors, numpy arrays, numbers, dicts or lists"),
-        ([{"a": 1}, {"b": 1}], KeyError, "a"),
     ],
-    ids=["tensors", "arrays", "lists", "None", "set", "array of strings", "dicts"],
+    ids=["tensors", "of size 1", "arrays", "lists", "None", "set", "complex", "object", "array of strings"],
 )
 def test_what_makes_no_batch(samples, error, message):
-    """Samples of different shape raise RuntimeError, and what is no tensor, array, number, string, dict or sequence
-    raises TypeError.
+    """Tensors or arrays of different shapes, or lists of different lengths, in one batch raise RuntimeError.
 
-    `None` for a sample that could not be read is the common case: leave it out in a `collate_fn` of your own.
+    Samples that are None, sets, Python complex numbers, plain objects or arrays of strings raise TypeError. Nothing is
+    broadcast, so a size of 1 does not fit a size of 3. Pad or convert the samples in a `collate_fn`.
 
     https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.default_collate
     """
@@ -522,9 +880,46 @@ def test_what_makes_no_batch(samples, error, message):
         next(iter(DataLoader(samples, batch_size=2)))
 
 
+def test_shapes_are_compared_within_a_batch():
+    """Tensors of different shapes raise only if they meet in one batch: a DataLoader with `batch_size=1` never compares
+    them.
+
+    An error that comes with a larger batch size, or after some epochs of shuffling, was in the data from the start.
+    Look at all shapes once: `{sample.shape for sample in samples}`.
+
+    https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.default_collate
+    """
+    samples = [torch.zeros(2), torch.zeros(2), torch.zeros(3), torch.zeros(3)]
+
+    assert [tuple(batch.shape) for batch in DataLoader(samples)] == [(1, 2), (1, 2), (1, 3), (1, 3)]
+    assert [tuple(batch.shape) for batch in DataLoader(samples, batch_size=2)] == [(2, 2), (2, 3)]
+    with pytest.raises(RuntimeError, match="equal size"):
+        list(DataLoader(samples, batch_size=3))
+    assert {sample.shape for sample in samples} == {(2,), (3,)}
+
+
+def test_none_among_the_samples():
+    """A `None` after the first sample of a batch raises TypeError or RuntimeError if the first sample is a tensor, an
+    array or a number.
+
+    If the first sample is a string, the `None` stays in the batch and nothing raises. Such a `None` often stands for a
+    file that could not be read. Leave it out in a `collate_fn`, as the next note does.
+
+    https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.default_collate
+    """
+    for first in (torch.ones(2), np.ones(2), np.float32(1), 1, 1.0, True):
+        with pytest.raises((TypeError, RuntimeError), match="None"):
+            next(iter(DataLoader([first, None], batch_size=2)))
+
+    assert list(DataLoader(["a", None], batch_size=2)) == [["a", None]]
+
+
 def test_collate_fn_makes_the_batch(device):
-    """`collate_fn` gets the list of samples and returns the batch, whatever that may be: here texts of different length
-    are padded.
+    """`collate_fn` gets the list of the samples of a batch, and what it returns is the batch: the function here drops
+    `None` and pads sequences of different lengths.
+
+    With `batch_size=None` a `collate_fn` gets one sample instead of a list. For workers that are not forked (on Windows
+    and macOS, and on Linux from Python 3.14 on), define the function at the top of a module, and not as a lambda.
 
     https://docs.pytorch.org/docs/stable/data.html#working-with-collate-fn
     """
@@ -539,17 +934,20 @@ def test_collate_fn_makes_the_batch(device):
 
     assert batch.tolist() == [[1, 2, 3], [4, 0, 0]]
     assert (batch.device, lengths.tolist()) == (device, [3, 1])
+    assert list(DataLoader(["a", "b"], batch_size=2, collate_fn=type)) == [list]
+    assert list(DataLoader(["a", "b"], batch_size=None, collate_fn=type)) == [str, str]
 
 
 def test_batch_size_none_turns_batching_off(device):
-    """With `batch_size=None` each sample comes by itself, without a new dimension, its arrays as tensors and its
-    numbers as they are.
+    """With `batch_size=None` each sample comes by itself, without a new dimension.
 
-    That is for data which are stored in batches already. A batch size of 1 adds a dimension.
+    Numeric arrays and NumPy numbers become tensors, Python numbers and arrays of strings stay as they are, also inside
+    a dict or a list. Use it for data that are stored in batches already. A batch size of 1 adds a dimension.
 
     https://docs.pytorch.org/docs/stable/data.html#disable-automatic-batching
     """
-    samples = [torch.tensor([4, 5], device=device), np.array([1, 2, 3]), {"number": 0.5, "array": np.array([3])}]
+    mixed = {"number": 0.5, "numpy": [np.float32(0.5), 7], "array": np.array([3])}
+    samples = [torch.tensor([4, 5], device=device), np.array([1, 2, 3]), mixed]
 
     tensor, array, mapping = DataLoader(samples, batch_size=None)
     batch_of_one = next(iter(DataLoader(samples, batch_size=1)))
@@ -557,12 +955,23 @@ def test_batch_size_none_turns_batching_off(device):
     assert (tensor.tolist(), tensor.device) == ([4, 5], device)
     assert (type(array), array.tolist()) == (torch.Tensor, [1, 2, 3])
     assert (type(mapping["number"]), mapping["number"]) == (float, 0.5)
+    assert (mapping["numpy"][0].dtype, type(mapping["numpy"][1])) == (torch.float32, int)
     assert (type(mapping["array"]), mapping["array"].tolist()) == (torch.Tensor, [3])
     assert batch_of_one.tolist() == [[4, 5]]
+    (words,) = DataLoader([np.array(["a", "b"])], batch_size=None)
+    assert type(words) is np.ndarray
+    assert words.tolist() == ["a", "b"]
+
+
+# Order: which sample comes when, and how do I repeat it?
 
 
 def test_shuffle_is_new_each_epoch(device):
-    """`shuffle=True` makes a new permutation for each epoch, and everything comes exactly once in each.
+    """`shuffle=True` draws a permutation of all samples at the start of each epoch: from torch's global generator,
+    unless `generator=` is given.
+
+    Two epochs over 50 samples thus come in different orders. `torch.manual_seed` with the same number before each epoch
+    repeats the order: seed once, at the start of the program.
 
     https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.RandomSampler
     """
@@ -573,14 +982,19 @@ def test_shuffle_is_new_each_epoch(device):
     assert len({tuple(epoch) for epoch in [*epochs, range(50)]}) == 4
     assert [sorted(epoch) for epoch in epochs] == [list(range(50))] * 3
 
+    torch.manual_seed(0)
+    once = next(iter(loader)).tolist()
+    torch.manual_seed(0)
+    assert next(iter(loader)).tolist() == once
+
 
 @given(size=st.integers(1, 12), seed=st.integers(0, 2**32 - 1))
 def test_a_seeded_generator_fixes_the_epochs_for_every_seed(device, size, seed):
-    """For every seed, two loaders with generators of that seed give the same epochs, whatever the global seed, and
-    leave the global generator alone.
+    """Two DataLoaders with `shuffle=True`, a `generator=` of the same seed each and otherwise the same options shuffle
+    their epochs in the same orders, whatever the global seed is, and leave the global generator alone.
 
-    The generator is one of the CPU, wherever the data are. Without it a loader follows `torch.manual_seed`, and all
-    that was drawn since.
+    The generator is a CPU generator, wherever the data are. Without `generator=` the order follows `torch.manual_seed`
+    and everything that was drawn since.
 
     https://docs.pytorch.org/docs/stable/notes/randomness.html#dataloader
     """
@@ -603,12 +1017,59 @@ def test_a_seeded_generator_fixes_the_epochs_for_every_seed(device, size, seed):
     assert epochs() == by_global_seed
 
 
-def test_a_loop_draws_a_random_number(device):
-    """Each loop over a DataLoader draws a number from torch's global generator on the CPU, for its workers, even
-    without workers, and a second one to shuffle.
+def test_persistent_workers_change_the_later_epochs():
+    """With `persistent_workers=True` a DataLoader with `shuffle=True` and a seeded `generator=` shuffles the first
+    epoch as it does without, and the epochs after that in other orders.
 
-    So an extra look at the test data changes what comes after it: the next shuffle, and dropout on the CPU. (A GPU has
-    a generator of its own.) A `generator=` of the loader's own prevents that.
+    Without, each epoch also draws a seed for its workers from the same generator. To have the same orders either way,
+    give a sampler a generator of its own: `sampler=RandomSampler(data, generator=g)`.
+
+    https://docs.pytorch.org/docs/stable/notes/randomness.html#dataloader
+    """
+
+    def seeded():
+        return torch.Generator().manual_seed(0)
+
+    def epochs(**arguments):
+        loader = DataLoader(range(50), batch_size=50, **arguments)
+        return [batch.tolist() for _ in range(2) for batch in loader]
+
+    kept = {"num_workers": 1, "persistent_workers": True}
+    without = epochs(shuffle=True, generator=seeded())
+    persistent = epochs(shuffle=True, generator=seeded(), **kept)
+
+    assert [one == other for one, other in zip(without, persistent, strict=True)] == [True, False]
+    by_sampler = epochs(sampler=RandomSampler(range(50), generator=seeded()))
+    assert epochs(sampler=RandomSampler(range(50), generator=seeded()), **kept) == by_sampler
+
+
+def test_a_sampler_needs_its_own_generator():
+    """`DataLoader(..., sampler=RandomSampler(data), generator=g)` does not shuffle by `g`: the sampler draws from the
+    global generator.
+
+    Give the generator to the sampler, too: `RandomSampler(data, generator=g)`.
+
+    https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.RandomSampler
+    """
+
+    def order(global_seed, **arguments):
+        torch.manual_seed(global_seed)
+        sampler = RandomSampler(range(50), **arguments)
+        (batch,) = DataLoader(range(50), 50, sampler=sampler, generator=torch.Generator().manual_seed(0))
+        return batch.tolist()
+
+    assert order(global_seed=1) == order(global_seed=1) != order(global_seed=2)
+    by_its_own = [order(global_seed=seed, generator=torch.Generator().manual_seed(0)) for seed in (1, 2)]
+    assert by_its_own[0] == by_its_own[1]
+
+
+def test_a_loop_draws_a_random_number(device):
+    """Each loop over a DataLoader without workers draws a number from torch's global generator on the CPU, although
+    only workers need it.
+
+    With `shuffle=True` the loop draws a second number. One more look at the validation data changes what is random
+    after it: the next shuffle, and dropout on the CPU. A `generator=` of the DataLoader's own prevents that, unless a
+    sampler without a generator draws, too.
 
     https://docs.pytorch.org/docs/stable/notes/randomness.html#dataloader
     """
@@ -630,11 +1091,44 @@ def test_a_loop_draws_a_random_number(device):
     assert [draw_after(loops) for loops in range(3)] == [draw_after_numbers(count) for count in (0, 1, 2)]
     assert [draw_after(loops, shuffle=True) for loops in range(3)] == [draw_after_numbers(count) for count in (0, 2, 4)]
     assert draw_after(2, generator=torch.Generator()) == draw_after(0)
+    sampler = RandomSampler(range(4))
+    assert draw_after(1, generator=torch.Generator(), sampler=sampler) == draw_after_numbers(1)
+
+
+def test_a_seed_gives_the_same_rows_in_every_release(device):
+    """A generator with the seed 42 shuffles, splits and draws the same samples from torch 2.0 to torch 2.15, wherever
+    the data are: with `shuffle=True`, `random_split`, and eight draws of a `WeightedRandomSampler` with replacement.
+
+    Nobody promises that it stays so: to be sure, save the indices. Drawing without replacement did change in torch 2.7
+    on x86, see section 04, and a single draw is made in the same way.
+
+    https://docs.pytorch.org/docs/stable/notes/randomness.html
+    """
+    rows = torch.arange(10, device=device)
+
+    def seed_42():
+        return torch.Generator().manual_seed(42)
+
+    (shuffled,) = DataLoader(rows, batch_size=10, shuffle=True, generator=seed_42())
+    parts = random_split(rows, [7, 3], generator=seed_42())
+    drawn = WeightedRandomSampler(range(1, 11), num_samples=8, generator=seed_42())
+
+    assert shuffled.tolist() == [6, 5, 4, 0, 8, 9, 2, 1, 3, 7]
+    assert [[row.item() for row in part] for part in parts] == [[2, 6, 1, 8, 4, 5, 0], [9, 3, 7]]
+    assert list(drawn) == [2, 2, 3, 1, 7, 6, 9, 9]
+    (single,) = WeightedRandomSampler(range(1, 11), num_samples=1, generator=seed_42())
+    assert [single] == list(WeightedRandomSampler(range(1, 11), 1, replacement=False, generator=seed_42()))
+
+
+# Samplers: how do I choose the order myself?
 
 
 def test_a_sampler_gives_the_order(device):
-    """`sampler=` takes any iterable of indices and asks for these samples in this order; `batch_sampler=` takes
-    iterables of whole batches.
+    """`sampler=` takes an iterable of indices, and the samples come in that order. `batch_sampler=` takes an iterable
+    of lists of indices, one list for each batch.
+
+    Lists and tensors of indices will do, and for a dict its keys. A generator is used up after one epoch: the second
+    epoch is empty, and raises nothing.
 
     https://docs.pytorch.org/docs/stable/data.html#data-loading-order-and-sampler
     """
@@ -646,14 +1140,19 @@ def test_a_sampler_gives_the_order(device):
     assert [batch.tolist() for batch in by_sampler] == [[13, 10], [13]]
     assert [batch.tolist() for batch in by_batch_sampler] == [[12], [11, 10, 13]]
     assert (len(by_sampler), len(by_batch_sampler)) == (2, 2)
+    assert [batch.tolist() for batch in DataLoader(x, sampler=torch.tensor([2, 0]))] == [[12], [10]]
+    assert [batch.item() for batch in DataLoader({"a": 1, "b": 2}, sampler=["b", "a"])] == [2, 1]
+
+    once = DataLoader(x, sampler=(i for i in [3, 0]))
+    assert [[batch.item() for batch in once] for _ in range(2)] == [[13, 10], []]
 
 
 def test_weighted_sampler_balances(device):
-    """`WeightedRandomSampler` draws with replacement in proportion to weights that are one for each sample, not for
-    each class.
+    """`WeightedRandomSampler(weights, n)` draws n indices with replacement, in proportion to weights of which each
+    sample has one.
 
-    Weights of 1 / (size of the class) make rare classes as frequent as common ones. Rare samples then come often in one
-    epoch and some common ones not at all.
+    Weights of 1 / (size of the class) make rare classes as frequent as common ones. One weight for each class instead
+    is a silent mistake: two weights draw the samples 0 and 1 alone.
 
     https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.WeightedRandomSampler
     """
@@ -669,6 +1168,9 @@ def test_weighted_sampler_balances(device):
     assert set(WeightedRandomSampler([0.0, 2.0, 0.0, 1.0], num_samples=100)) == {1, 3}
     assert sorted(WeightedRandomSampler(range(1, 21), num_samples=20, replacement=False)) == list(range(20))
 
+    one_for_each_class = [1 / 90, 1 / 10]
+    assert set(WeightedRandomSampler(one_for_each_class, num_samples=100)) == {0, 1}
+
 
 class Backwards(Sampler):
     """The order from the last sample to the first; hands `arguments` to the base class."""
@@ -683,8 +1185,10 @@ class Backwards(Sampler):
 
 @pytest.mark.holds("torch>=2.1", otherwise=TypeError)
 def test_a_sampler_of_your_own_starts_without_arguments(device):
-    """In a Sampler of your own, `super().__init__()` needs no argument from torch 2.1 on; torch 2.0 wants the data, or
-    raises TypeError.
+    """From torch 2.1 on, `super().__init__()` in a Sampler of your own needs no argument.
+
+    In torch 2.0 it raises TypeError without the data. Code for torch 2.0 and later leaves `super().__init__` out: see
+    the next note.
 
     https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.Sampler
     """
@@ -697,78 +1201,32 @@ def test_a_sampler_of_your_own_starts_without_arguments(device):
 
 @pytest.mark.holds("torch>=2.10", otherwise=(UserWarning, AssertionError))
 def test_a_sampler_does_not_take_the_data():
-    """From torch 2.10 on, `super().__init__(data)` in a Sampler raises TypeError; 2.1 to 2.9 warn, and 2.0 wants it.
+    """From torch 2.10 on, `super().__init__(data)` in a Sampler of your own raises TypeError. torch 2.1 to 2.9 give a
+    UserWarning, and torch 2.0 takes the data.
 
-    Without a call of `super().__init__`, for which there is nothing to do, a sampler works in all of them.
+    A Sampler whose `__init__` does not call `super().__init__` works in every release since 2.0.
 
     https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.Sampler
     """
 
-    class Forwards(Backwards):
+    class WithoutInit(Backwards):
         def __init__(self, size):
             self.size = size
 
+    assert [batch.item() for batch in DataLoader([10, 11, 12], sampler=WithoutInit(3))] == [12, 11, 10]
     with pytest.raises(TypeError):
         Backwards(3, [10, 11, 12])
-    assert list(Forwards(3)) == [2, 1, 0]
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ({"batch_size": 0}, "batch_size should be a positive integer"),
-        ({"batch_size": 2.5}, "batch_size should be a positive integer"),
-        ({"shuffle": True, "sampler": [0]}, "mutually exclusive with shuffle"),
-        ({"batch_sampler": [[0]], "batch_size": 2}, "mutually exclusive with batch_size"),
-        ({"batch_size": None, "drop_last": True}, "mutually exclusive with drop_last"),
-        ({"num_workers": -1}, "non-negative"),
-        ({"prefetch_factor": 2}, "num_workers > 0"),
-        ({"persistent_workers": True}, "num_workers > 0"),
-    ],
-    ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
-)
-def test_arguments_that_contradict_each_other(arguments, message):
-    """Arguments of a DataLoader that contradict each other, or mean nothing together, raise ValueError when it is made.
-
-    https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.DataLoader
-    """
-    with pytest.raises(ValueError, match=message):
-        DataLoader([10, 11], **arguments)
-
-
-def test_a_loader_is_not_changed_afterwards(device):
-    """A DataLoader's batch size cannot be set later: that raises ValueError, because the sampler was built with the
-    old one, so make a new loader.
-
-    https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.DataLoader
-    """
-    loader = DataLoader(torch.arange(4, device=device), batch_size=2)
-
-    for name, value in [("batch_size", 4), ("sampler", [0]), ("drop_last", True), ("dataset", range(8))]:
-        with pytest.raises(ValueError, match=f"{name} attribute should not be set"):
-            setattr(loader, name, value)
-    assert [batch.tolist() for batch in loader] == [[0, 1], [2, 3]]
-
-
-def test_nothing_to_load(device):
-    """An empty dataset gives no batches and no error; shuffled, it raises ValueError when the loader is made.
-
-    A glob that found no files can thus look like a very fast epoch.
-
-    https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.DataLoader
-    """
-    for nothing in ([], torch.zeros(0, 3, device=device)):
-        loader = DataLoader(nothing, batch_size=4)
-
-        assert (list(loader), len(loader)) == ([], 0)
-        with pytest.raises(ValueError, match="num_samples=0"):
-            DataLoader(nothing, shuffle=True)
+# Reading in one go: can a Dataset fetch a whole batch?
 
 
 def test_getitems_fetches_a_batch_at_once(device):
-    """A Dataset that has `__getitems__` is asked once a batch, with the list of indices, instead of once a sample.
+    """A Dataset that has `__getitems__` is asked once for each batch, with the list of its indices, instead of once for
+    each sample.
 
-    For data that are cheaper to read in one go. It returns a list of samples, which is collated as ever.
+    `__getitems__` returns the list of samples, for data that are cheaper to read in one go. With `batch_size=None`, and
+    through a ConcatDataset, samples are asked for one by one all the same.
 
     https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.Dataset
     """
@@ -776,22 +1234,31 @@ def test_getitems_fetches_a_batch_at_once(device):
     squares = torch.tensor([0, 1, 4, 9, 16], device=device)
 
     class Many(Squares):
+        def __getitem__(self, i):
+            asked.append(i)
+            return squares[i]
+
         def __getitems__(self, indices):
             asked.append(indices)
             return list(squares[indices])
 
     batches = list(DataLoader(Many(5), batch_size=3))
-
     assert asked == [[0, 1, 2], [3, 4]]
     assert [batch.tolist() for batch in batches] == [[0, 1, 4], [9, 16]]
+
+    asked.clear()
+    assert [sample.item() for sample in DataLoader(Many(3), batch_size=None)] == [0, 1, 4]
+    assert [batch.tolist() for batch in DataLoader(Many(1) + Many(2), batch_size=3)] == [[0, 0, 1]]
+    assert asked == [0, 1, 2, 0, 0, 1]
 
 
 @pytest.mark.holds("torch>=2.1", otherwise=AssertionError)
 def test_a_subset_hands_getitems_on(device):
-    """From torch 2.1 on, a `Subset`, and so a part from `random_split`, asks the dataset's `__getitems__` for a whole
-    batch, by the dataset's own indices; before, it asks for one sample after the other.
+    """From torch 2.1 on, a `Subset` asks the `__getitems__` of its dataset for a whole batch, by the indices of the
+    dataset.
 
-    Both give the same batches. A dataset that is slow sample by sample was slow again as soon as it was split.
+    In torch 2.0 a Subset asks for one sample after the other. The batches are the same. A dataset that is slow sample
+    by sample is slow again in torch 2.0 as soon as `random_split` makes Subsets of it.
 
     https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.Subset
     """
@@ -808,15 +1275,20 @@ def test_a_subset_hands_getitems_on(device):
 
     batches = list(DataLoader(Subset(Many(5), [4, 1, 3]), batch_size=2))
 
-    assert asked == [[4, 1], [3]]
     assert [batch.tolist() for batch in batches] == [[16, 1], [9]]
+    assert asked == [[4, 1], [3]]
+    assert type(random_split(Many(5), [3, 2])[0]) is Subset
+
+
+# Devices: where is a batch, and what does `pin_memory` do?
 
 
 def test_batches_move_in_one_line(device):
-    """What a DataLoader makes of data on the CPU is on the CPU: one line in the loop moves a batch, and the data stay
-    where they are.
+    """A DataLoader over tensors on the CPU gives batches on the CPU.
 
-    So the device has to hold one batch and not all data. The line is `x, y = x.to(device), y.to(device)`.
+    One line in the loop moves a batch, and the data stay where they are: `x, y = x.to(device), y.to(device)`. The
+    device then holds one batch and not all data. Python numbers and arrays are made a tensor on the default device: on
+    the CPU, unless `torch.set_default_device` says otherwise.
 
     https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.DataLoader
     """
@@ -831,11 +1303,16 @@ def test_batches_move_in_one_line(device):
     assert [(x.tolist(), y.tolist()) for x, y in moved] == [([[1, 2], [3, 4]], [7, 8]), ([[5, 6]], [9])]
     assert {(x.device, y.device, x.dtype, y.dtype) for x, y in moved} == {(device, device, torch.float32, torch.int64)}
     assert {features.device, labels.device} == {torch.device("cpu")}
+    with torch.device("meta"):  # a default device, for these lines
+        assert default_collate([1, 2]).device.type == default_collate([np.float32(1)]).device.type == "meta"
+        assert default_collate([features, features]).device.type == "cpu"
 
 
 def test_the_generator_of_a_loader_is_one_of_the_cpu(accelerator):
-    """A DataLoader draws on the CPU, wherever the data are: a generator of an accelerator raises RuntimeError when the
-    loop starts.
+    """A DataLoader shuffles on the CPU, wherever the data are, unless a default device is set: a generator of an
+    accelerator raises RuntimeError when the loop starts.
+
+    Write `generator=torch.Generator().manual_seed(42)`, also for data on the GPU.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Generator.html
     """
@@ -851,10 +1328,11 @@ def test_the_generator_of_a_loader_is_one_of_the_cpu(accelerator):
 
 
 def test_a_default_device_breaks_shuffling(accelerator):
-    """With an accelerator as default device, `shuffle=True` raises RuntimeError: the loader's own generator is one of
-    the CPU, but its numbers are now to be drawn on the accelerator.
+    """If an accelerator is the default device, `shuffle=True` raises RuntimeError when the loop starts: the
+    DataLoader's own generator is a CPU generator, and the permutation is drawn on the default device.
 
-    Give it `generator=torch.Generator(device=...)` of that device, or better, set no default device: name it.
+    Pass `generator=torch.Generator(device=accelerator)`. It is better to set no default device, and to name the device
+    where it is needed.
 
     https://docs.pytorch.org/docs/stable/generated/torch.set_default_device.html
     """
@@ -869,10 +1347,11 @@ def test_a_default_device_breaks_shuffling(accelerator):
 
 @pytest.mark.myth("pin_memory=True loads batches to the GPU")
 def test_pin_memory_moves_nothing():
-    """`pin_memory=True` leaves the batch on the CPU, in page-locked memory where there is CUDA, and without an
-    accelerator it does nothing.
+    """`pin_memory=True` leaves the batches of CPU data on the CPU: on a machine with CUDA in page-locked (pinned)
+    memory, without an accelerator in ordinary memory.
 
-    It is your loop that moves it. Other accelerators pin in new releases only, or not at all, and then torch warns.
+    Your loop moves the batch: `batch.to(device, non_blocking=True)`. Other accelerators than CUDA pin in some releases
+    and not in others: `batch.is_pinned()` tells.
 
     https://docs.pytorch.org/docs/stable/data.html#memory-pinning
     """
@@ -891,29 +1370,35 @@ def test_pin_memory_moves_nothing():
 
 @pytest.mark.holds("torch>=2.7", otherwise=(AttributeError, AssertionError))
 def test_pin_memory_without_an_accelerator_warns(monkeypatch):
-    """From torch 2.7 on, `pin_memory=True` warns on a machine without an accelerator that it does nothing; before, it
-    does nothing without a word.
+    """From torch 2.7 on, each loop over a DataLoader with `pin_memory=True` on a machine without an accelerator warns
+    that no accelerator is found, and pins nothing.
 
-    `pin_memory=torch.cuda.is_available()` is quiet in all releases.
+    Python shows the warning once, unless the filters of `warnings` say otherwise. Earlier releases pin nothing
+    silently. `pin_memory=torch.cuda.is_available()` does not warn.
 
     https://docs.pytorch.org/docs/stable/data.html#memory-pinning
     """
     monkeypatch.setattr(torch.accelerator, "is_available", lambda: False)  # wherever this runs
     loader = DataLoader(torch.tensor([1, 2, 3]), batch_size=2, pin_memory=True)
 
-    with pytest.warns(UserWarning, match="no accelerator is found"):
-        batches = list(loader)
+    with pytest.warns(UserWarning, match="no accelerator is found") as caught:
+        batches = [*loader, *loader]
 
-    assert [batch.tolist() for batch in batches] == [[1, 2], [3]]
-    assert [batch.is_pinned() for batch in batches] == [False, False]
+    assert [batch.tolist() for batch in batches] == [[1, 2], [3]] * 2
+    assert [batch.is_pinned() for batch in batches] == [False] * 4
+    assert len(caught) == 2
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert [batch.tolist() for batch in DataLoader([1, 2], pin_memory=False)] == [[1], [2]]
 
 
 @pytest.mark.holds("torch>=2.9", otherwise=RuntimeError)
 def test_pin_memory_device_is_ignored():
-    """From torch 2.9 on, `pin_memory_device=` warns and is ignored, whatever it says; before, it named the kind of
-    device that memory is pinned for.
+    """From torch 2.9 on, `pin_memory_device=` beside `pin_memory=True` gives a UserWarning that it is deprecated,
+    and is ignored, whatever name it gives.
 
-    CUDA never needed it. For another kind of accelerator than CUDA, releases before 2.7 do.
+    Before, a name that is no device raises RuntimeError. Leave it out: memory is pinned for the accelerator of the
+    machine.
 
     https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.DataLoader
     """
@@ -930,10 +1415,10 @@ def test_pin_memory_device_is_ignored():
 
 @pytest.mark.only("cuda", because="which other devices pin memory, and how, differs from release to release")
 def test_pin_memory_copies_into_locked_pages(accelerator):
-    """On a machine with CUDA, `tensor.pin_memory()` is a copy in memory that the system never swaps out, still on the
-    CPU; a tensor that is pinned comes back as it is.
+    """On a machine with CUDA, `tensor.pin_memory()` copies a CPU tensor into page-locked memory, still on the CPU.
 
-    `is_pinned()` tells. What is made of a pinned tensor, such as a clone, is not pinned.
+    A tensor that is pinned already comes back without a copy. `is_pinned()` tells. A view of a pinned tensor is pinned;
+    a clone of it, or a new tensor that is computed from it, is not.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.pin_memory.html
     """
@@ -945,16 +1430,17 @@ def test_pin_memory_copies_into_locked_pages(accelerator):
     assert (tensor.is_pinned(), pinned.is_pinned(), torch.zeros(2, pin_memory=True).is_pinned()) == (False, True, True)
     assert (pinned.device, pinned.dtype, pinned.tolist()) == (tensor.device, torch.float32, [[1, 2, 3], [4, 5, 6]])
     assert pinned.pin_memory().data_ptr() == pinned.data_ptr()
-    assert not pinned.clone().is_pinned()
+    assert (pinned[1].is_pinned(), pinned.T.is_pinned()) == (True, True)
+    assert (pinned.clone().is_pinned(), (pinned + 1).is_pinned()) == (False, False)
     assert pinned.to(accelerator).tolist() == [[1, 2, 3], [4, 5, 6]]
 
 
 @pytest.mark.only("cuda", because="which other devices pin memory, and how, differs from release to release")
 def test_pinned_batches_keep_their_form(accelerator):
-    """On a machine with CUDA, `pin_memory=True` pins every tensor of a batch, to any depth, and leaves the rest as it
-    is.
+    """On a machine with CUDA, `pin_memory=True` pins the tensors of a batch inside dicts, lists and tuples, at any
+    depth, and leaves strings as they are.
 
-    What a `collate_fn` makes of a class of its own needs a method `pin_memory`.
+    A class of your own that a `collate_fn` returns is pinned only if it has a method `pin_memory`.
 
     https://docs.pytorch.org/docs/stable/data.html#memory-pinning
     """
@@ -969,13 +1455,27 @@ def test_pinned_batches_keep_their_form(accelerator):
     assert (pageable["x"].is_pinned(), pageable["more"][0].is_pinned()) == (False, False)
     assert not samples[0]["x"].is_pinned()
 
+    class Own:
+        def __init__(self, samples):
+            self.x = torch.stack([sample["x"] for sample in samples])
+
+    class Pinnable(Own):
+        def pin_memory(self):
+            self.x = self.x.pin_memory()
+            return self
+
+    for kind, expected in ((Own, False), (Pinnable, True)):
+        (own,) = DataLoader(samples, batch_size=2, pin_memory=True, collate_fn=kind)
+        assert (type(own), own.x.is_pinned()) == (kind, expected)
+
 
 @pytest.mark.only("cuda", because="which other devices pin memory, and how, differs from release to release")
 def test_a_copy_to_the_gpu_that_nobody_waits_for_is_right(accelerator):
     """`pinned.to("cuda", non_blocking=True)` may return before the copy is done, and what you compute with the result
-    is right all the same: the GPU takes its orders in turn.
+    on the same stream is right all the same: one stream of a GPU does its work in order.
 
-    Only the CPU must not write to the pinned tensor before the copy is done; `torch.cuda.synchronize()` waits for it.
+    The CPU must not write to the pinned tensor before the copy is done: `torch.cuda.synchronize()` waits for it. Code
+    without `torch.cuda.Stream` uses one stream.
 
     https://docs.pytorch.org/tutorials/intermediate/pinmem_nonblock.html
     """
@@ -995,10 +1495,11 @@ def test_a_copy_to_the_gpu_that_nobody_waits_for_is_right(accelerator):
 @pytest.mark.only("cuda", because="which other devices pin memory, and how, differs from release to release")
 @pytest.mark.myth("what is on the CPU can be read")
 def test_a_copy_from_the_gpu_that_nobody_waits_for_comes_late(accelerator):
-    """`tensor.to("cpu", non_blocking=True)` from CUDA gives a tensor on the CPU at once, whose numbers arrive later:
-    wait before you read them.
+    """`tensor.to("cpu", non_blocking=True)` of a CUDA tensor returns a CPU tensor whose numbers may arrive later: wait
+    with `torch.cuda.synchronize()` before you read them.
 
-    Reading too early raises nothing and gives whatever is there. Without `non_blocking` the call waits by itself.
+    Reading too early raises nothing and gives whatever is in that memory. Without `non_blocking=True` the call itself
+    waits for the numbers.
 
     https://docs.pytorch.org/tutorials/intermediate/pinmem_nonblock.html
     """
@@ -1025,6 +1526,9 @@ def test_a_copy_from_the_gpu_that_nobody_waits_for_comes_late(accelerator):
     assert (late.device.type, late.is_pinned(), at_once.is_pinned()) == ("cpu", True, False)
 
 
+# Streams: what if the data have no length?
+
+
 class Stream(IterableDataset):
     """A stream of numbers; with `shared`, each worker gives every so-manieth of them."""
 
@@ -1040,10 +1544,10 @@ class Stream(IterableDataset):
 
 
 def test_an_iterable_dataset_has_no_length_and_no_order(device):
-    """An IterableDataset is a stream: without a `__len__` of its own the loader has no `len`, and `shuffle` or a
-    `sampler` raises ValueError.
+    """A class of your own that inherits from IterableDataset is a stream: without a `__len__`, `len(loader)` raises
+    TypeError, and `shuffle=True` or a `sampler` raises ValueError when the DataLoader is made.
 
-    Its batches are cut as the stream comes. Shuffle inside it, for example in a buffer.
+    Batches are cut from the stream in the order in which it comes. Shuffle in `__iter__`, for example in a buffer.
 
     https://docs.pytorch.org/docs/stable/data.html#iterable-style-datasets
     """
@@ -1061,12 +1565,16 @@ def test_an_iterable_dataset_has_no_length_and_no_order(device):
         DataLoader(stream, sampler=[0, 1])
 
 
-# With workers, everything is on the CPU: a process that was forked cannot use CUDA.
-def test_workers_repeat_a_stream():
-    """Each worker has a copy of an IterableDataset, so two workers give everything twice, unless `__iter__` shares it
-    out.
+# Workers: what changes when other processes load? All of it is on the CPU: a forked process cannot use CUDA.
 
-    `get_worker_info()` tells a worker its number and how many there are; in the main process it is None.
+
+@pytest.mark.filterwarnings("ignore:This DataLoader will create 2 worker processes")  # on a machine with one CPU
+def test_workers_repeat_a_stream():
+    """Each worker has its own copy of an IterableDataset: with two workers every sample comes twice, unless you share
+    the stream out among the workers.
+
+    `get_worker_info()` gives a worker its number and the number of workers, and `__iter__` can skip what is not its
+    share. In the main process `get_worker_info()` returns None.
 
     https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.IterableDataset
     """
@@ -1079,8 +1587,104 @@ def test_workers_repeat_a_stream():
     assert list(DataLoader(stream, batch_size=None)) == [0, 1, 2, 10, 11, 12, 13, 14]
 
 
+class Remembering(Squares):
+    """How many samples this copy of the dataset has read before."""
+
+    def __init__(self, size):
+        super().__init__(size)
+        self.read = []
+
+    def __getitem__(self, i):
+        self.read.append(i)
+        return len(self.read) - 1
+
+
+def test_what_a_worker_writes_stays_in_the_worker():
+    """A list or a dict that a Dataset fills in `__getitem__` is filled in the worker's copy: the Dataset in the main
+    process stays as it was, and each epoch starts with new workers and new copies.
+
+    A cache in the Dataset is thus empty again in each epoch. Without workers it stays. Fill it before the loop, or keep
+    the workers with `persistent_workers=True`.
+
+    https://docs.pytorch.org/docs/stable/data.html#single-and-multi-process-data-loading
+    """
+    in_a_worker, here = Remembering(3), Remembering(3)
+
+    loader = DataLoader(in_a_worker, batch_size=None, num_workers=1)
+    assert [list(loader) for _ in range(2)] == [[0, 1, 2], [0, 1, 2]]
+    assert in_a_worker.read == []
+
+    loader = DataLoader(here, batch_size=None)
+    assert [list(loader) for _ in range(2)] == [[0, 1, 2], [3, 4, 5]]
+    assert here.read == [0, 1, 2, 0, 1, 2]
+
+    loader = DataLoader(in_a_worker, batch_size=None, num_workers=1, persistent_workers=True)
+    assert [list(loader) for _ in range(2)] == [[0, 1, 2], [3, 4, 5]]
+    assert in_a_worker.read == []
+
+
+class Doubled(Dataset):
+    """The numbers of a tensor, each doubled in place when it is read."""
+
+    def __init__(self, x):
+        self.x = x
+
+    def __len__(self):
+        return len(self.x)
+
+    def __getitem__(self, i):
+        return self.x[i].mul_(2)
+
+
+def test_workers_write_into_shared_memory():
+    """A tensor of a Dataset that is in shared memory is one for all processes: what a worker writes into it changes the
+    tensor of the main process.
+
+    `x.share_memory_()` moves a tensor there. Workers that are not forked (on Windows and macOS, and on Linux from
+    Python 3.14 on) get every CPU tensor of the Dataset in shared memory, without that call. Do not write into a sample:
+    work on `x.clone()`.
+
+    https://docs.pytorch.org/docs/stable/multiprocessing.html
+    """
+    own, shared = torch.tensor([1.0, 2.0]), torch.tensor([1.0, 2.0]).share_memory_()
+    assert (own.is_shared(), shared.is_shared()) == (False, True)
+
+    for x in (own, shared):
+        loader = DataLoader(Doubled(x), batch_size=2, num_workers=1)
+        assert [batch.tolist() for batch in loader] == [[2, 4]]
+
+    assert own.tolist() == ([2, 4] if own.is_shared() else [1, 2])  # not forked, the worker has it in shared memory
+    assert shared.tolist() == [2, 4]
+
+
+def test_a_worker_takes_the_dtype_of_the_first_tensor():
+    """A batch of a float32 and a float64 tensor is float64 without workers, but in a worker it has the dtype of its
+    first tensor, float32.
+
+    A batch of an int64 and a float32 tensor is float32 without workers, and raises in a worker. Give all samples one
+    dtype, and the number of workers does not matter.
+
+    https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.default_collate
+    """
+    samples = [torch.tensor([0.5]), torch.tensor([0.5], dtype=torch.float64)]
+
+    (here,) = DataLoader(samples, batch_size=2)
+    (in_a_worker,) = DataLoader(samples, batch_size=2, num_workers=1)
+
+    assert (here.tolist(), here.dtype) == ([[0.5], [0.5]], torch.float64)
+    assert (in_a_worker.tolist(), in_a_worker.dtype) == ([[0.5], [0.5]], torch.float32)
+
+    samples = [torch.tensor([1]), torch.tensor([0.5])]
+    (here,) = DataLoader(samples, batch_size=2)
+    assert (here.tolist(), here.dtype) == ([[1], [0.5]], torch.float32)
+    iterator = iter(DataLoader(samples, batch_size=2, num_workers=1))
+    with pytest.raises((TypeError, RuntimeError), match="in DataLoader worker process 0"):
+        next(iterator)
+    assert list(iterator) == []
+
+
 class Overtaken(Squares):
-    """Sample i and the worker that was asked for it. Number 0 waits until the other worker has come to number 6."""
+    """Sample i and the worker that was asked for it. Number 0 waits for the event, which number 6 sets, or you."""
 
     def __init__(self, size):
         super().__init__(size)
@@ -1090,14 +1694,16 @@ class Overtaken(Squares):
         if i == 6:
             self.further.set()
         if i == 0:
-            self.further.wait(timeout=10)
+            self.further.wait(timeout=60)
         return i, get_worker_info().id
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create 2 worker processes")  # on a machine with one CPU
 def test_workers_keep_the_order():
-    """Two workers take turns, a batch each, and the batches come in order even where the second overtakes the first.
+    """The batches of two workers come in the order of their indices, also if the second worker is ahead of the first.
 
-    One slow batch holds up all that come after it.
+    A Dataset with `__getitem__` is shared out in turns, a batch to each worker. One slow batch holds up all batches
+    that come after it.
 
     https://docs.pytorch.org/docs/stable/data.html#single-and-multi-process-data-loading
     """
@@ -1109,43 +1715,58 @@ def test_workers_keep_the_order():
 
 
 @pytest.mark.holds("torch>=2.6", otherwise=TypeError)
+@pytest.mark.filterwarnings("ignore:This DataLoader will create 2 worker processes")  # on a machine with one CPU
 def test_in_order_false_is_for_workers(device):
-    """From torch 2.6 on, `in_order=False` lets a fast worker's batches come before a slow one's; without workers, where
-    nobody overtakes, batches come in order whatever it says.
+    """From torch 2.6 on, `in_order=False` lets a batch of a fast worker come before an earlier batch of a slow worker.
 
-    With workers the order then depends on the clock, and the same seed no longer gives the same epoch. Before 2.6 a
-    DataLoader does not know that argument and raises TypeError.
+    Without workers `in_order=False` changes nothing. The order of the batches then depends on the clock: a seed no
+    longer repeats an epoch. Before torch 2.6 the argument raises TypeError.
 
     https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.DataLoader
     """
     x = torch.arange(4, device=device)
     loader = DataLoader(x, batch_size=2, in_order=False)
-
     assert (loader.in_order, DataLoader(x).in_order) == (False, True)
     assert [batch.tolist() for batch in loader] == [[0, 1], [2, 3]]
 
+    dataset = Overtaken(4)
+    batches = iter(DataLoader(dataset, batch_size=2, num_workers=2, in_order=False))
+    first = next(batches)
+    dataset.further.set()  # until now, the batch with number 0 could not be finished
+    assert [i.tolist() for i, _ in (first, *batches)] == [[2, 3], [0, 1]]
+
+
+class MissingImage(Exception):
+    def __init__(self, path):
+        super().__init__("an image is missing")
+
 
 class Unreadable(Squares):
-    """Number 3 cannot be read, and number 7 cannot be decoded."""
+    """Numbers 3 and 15 cannot be read, number 7 cannot be decoded, and after number 9 an iterator is used up."""
 
     def __getitem__(self, i):
         if i == 3:
             raise ValueError(f"sample {i} is broken")
         if i == 7:
             b"\xff".decode("utf-8")
+        if i == 10:
+            next(iter([]))
+        if i == 15:
+            raise MissingImage("15.png")
         return i
 
 
 def test_an_exception_in_a_worker_reaches_you():
-    """An exception in a worker is raised in the loop, with the traceback of the worker in its text, and with its own
-    type where a text is enough to make one.
+    """A ValueError that `__getitem__` raises in a worker is raised in the loop, with the traceback of the worker in its
+    text.
 
-    A UnicodeDecodeError wants more than a text, and comes as RuntimeError. The batch is lost, the worker lives on: an
-    iterator that is asked again goes on with the next batch.
+    A UnicodeDecodeError needs more than a text, and comes as RuntimeError. A class of your own that makes its own text
+    comes without the traceback: hand the text on, `super().__init__(text)`. The iterator goes on with the next batch.
+    StopIteration ends the loop silently, as it does without workers.
 
     https://docs.pytorch.org/docs/stable/data.html#single-and-multi-process-data-loading
     """
-    iterator = iter(DataLoader(Unreadable(10), batch_size=2, num_workers=1))
+    iterator = iter(DataLoader(Unreadable(16), batch_size=2, num_workers=1))
 
     assert next(iterator).tolist() == [0, 1]
     with pytest.raises(ValueError, match="sample 3 is broken") as caught:
@@ -1153,8 +1774,62 @@ def test_an_exception_in_a_worker_reaches_you():
     assert next(iterator).tolist() == [4, 5]
     with pytest.raises(RuntimeError, match="Caught UnicodeDecodeError"):
         next(iterator)
+    assert [batch.tolist() for batch in iterator] == [[8, 9]]
+    assert next(iterator).tolist() == [12, 13]
+    with pytest.raises(MissingImage) as bare:
+        next(iterator)
+    assert str(bare.value) == "an image is missing"
     rest = [batch.tolist() for batch in iterator]  # to the end, where the worker stops
 
     assert "in DataLoader worker process 0" in str(caught.value)
     assert "in __getitem__" in str(caught.value)
-    assert rest == [[8, 9]]
+    assert rest == []
+
+
+class LocalError(Squares):
+    def __getitem__(self, i):
+        class BrokenImage(Exception):
+            pass
+
+        raise BrokenImage(f"number {i} is broken")
+
+
+def test_an_exception_of_a_local_class_never_arrives():
+    """An exception in a worker whose class is defined inside a function never reaches the loop, which waits for
+    ever.
+
+    An exception comes to the main process by pickle, which knows only classes at the top level of a file. Define yours
+    there. With `timeout=`, a number of seconds, the DataLoader raises RuntimeError instead of waiting longer.
+
+    https://docs.python.org/3/library/pickle.html#what-can-be-pickled-and-unpickled
+    """
+
+    iterator = iter(DataLoader(LocalError(4), num_workers=1, timeout=1))
+
+    with pytest.raises(RuntimeError, match="timed out after 1 seconds"):
+        next(iterator)
+
+
+# What came with a release
+
+
+@pytest.mark.holds("torch>=2.9", otherwise=(TypeError, DeprecationWarning))
+def test_numpy_truth_values_make_a_batch():
+    """From torch 2.9 on, a batch of NumPy's truth values, such as `array[i] > 0`, is a bool tensor.
+
+    Before, such a batch raises TypeError with NumPy 2, and gives a DeprecationWarning with NumPy 1. `bool(array[i] >
+    0)` works with every release of torch and of NumPy.
+
+    https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.default_collate
+    """
+    array = np.array([0.5, -0.5])
+    samples = [array[0] > 0, array[1] > 0]
+    (plain,) = DataLoader([bool(sample) for sample in samples], batch_size=2)
+    assert (plain.tolist(), plain.dtype) == ([True, False], torch.bool)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # the announcement of NumPy 1
+        (batch,) = DataLoader(samples, batch_size=2)
+
+    assert (batch.tolist(), batch.dtype) == ([True, False], torch.bool)
+    assert type(samples[0]) is np.bool_

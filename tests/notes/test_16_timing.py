@@ -1,9 +1,9 @@
 """Timing.
 
-`from timeit import default_timer as timer`, read it before and after, and subtract: that is the whole recipe, and it
-has three traps. The first call does work that no later call does. A GPU only takes the order and computes later, so the
-clock must wait for it. And `timeit` and `torch.utils.benchmark` report different things. Nothing here says how fast
-anything is: where a duration matters, the notes read a clock that moves only when told to.
+`from timeit import default_timer as timer`, read it before and after, and subtract: that is the whole recipe. After
+this section you can avoid its three traps: the first call does work that no later call does, a GPU takes the order and
+computes later, and `timeit` and `torch.utils.benchmark` report different things. Nothing here says how fast anything
+is: if a duration matters, the note reads a clock that moves only when told to.
 """
 
 import gc
@@ -12,7 +12,7 @@ import threading
 import time
 import timeit
 import warnings
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import nullcontext
 
 import pytest
@@ -33,10 +33,13 @@ class Clock:
         self.now += seconds
 
 
-def test_default_timer_is_perf_counter():
-    """`timeit.default_timer` is `time.perf_counter`: a function that returns seconds as a float.
+# Which clock
 
-    One reading means nothing, because nobody says where it counts from; the difference of two is a duration.
+
+def test_default_timer_is_perf_counter():
+    """`timeit.default_timer` is `time.perf_counter`, a function that returns seconds as a float.
+
+    Subtract two readings to get a duration. One reading alone says nothing, because it counts from no particular time.
 
     https://docs.python.org/3/library/timeit.html#timeit.default_timer
     """
@@ -52,7 +55,10 @@ def test_default_timer_is_perf_counter():
 
 @pytest.mark.myth("time.time() is good enough for a stopwatch")
 def test_perf_counter_never_goes_back_and_time_may():
-    """`perf_counter` only goes forward and nobody can set it; `time.time` follows a system clock that can be set back.
+    """`time.perf_counter` never goes back, and nobody can set it; `time.time` follows the system's clock, which can be
+    set back.
+
+    A duration by `time.time` can be negative or hours too long, if the clock is set in between.
 
     https://docs.python.org/3/library/time.html#time.get_clock_info
     """
@@ -67,11 +73,14 @@ def test_perf_counter_never_goes_back_and_time_may():
     assert readings == sorted(readings)
 
 
+# timeit: what it counts
+
+
 @pytest.mark.myth("timeit gives the time of one run")
 def test_timeit_returns_a_total():
-    """`timeit.timeit` returns the seconds of all runs together, not their mean: divide by `number`.
+    """`timeit.timeit` returns the seconds of all runs together: divide by `number` to get the time of one.
 
-    That number is a million by default: far too many for a training step.
+    `number` is a million by default, which is far too many for a training step.
 
     https://docs.python.org/3/library/timeit.html#timeit.timeit
     """
@@ -84,7 +93,9 @@ def test_timeit_returns_a_total():
 
 
 def test_timeit_does_not_count_the_setup():
-    """`timeit` runs the setup once before its runs and does not count it.
+    """`timeit.timeit` runs the setup once, before its runs, and does not count it.
+
+    `timeit.repeat` runs the setup once for each repetition. Make models and data there.
 
     https://docs.python.org/3/library/timeit.html#timeit.Timer
     """
@@ -100,12 +111,17 @@ def test_timeit_does_not_count_the_setup():
 
     assert timeit.timeit(statement, setup, timer=clock, number=3) == 6
     assert ran == ["setup", "run", "run", "run"]
+    assert timeit.repeat(statement, setup, timer=clock, number=1, repeat=2) == [2, 2]
+    assert ran[4:] == ["setup", "run", "setup", "run"]
 
 
 def test_a_statement_sees_only_what_it_is_given(device):
-    """A statement given as text knows none of your variables unless they come as `globals=`; else it is a NameError.
+    """A statement that `timeit` gets as text does not see your variables, and raises NameError for `x`, unless you pass
+    `globals=`, or the setup makes or imports them.
 
-    torch's own Timer does the same, but has `torch` in it already.
+    Write `globals=globals()` for all variables of the module, or `setup="from __main__ import x"` in a script. Names of
+    the module timeit raise nothing: a statement with your `repeat` uses the function `timeit.repeat`. The Timer of
+    `torch.utils.benchmark` needs the same, but knows `torch`.
 
     https://docs.python.org/3/library/timeit.html#timeit.Timer
     """
@@ -121,12 +137,17 @@ def test_a_statement_sees_only_what_it_is_given(device):
 
     assert seen[0] == [2, 3]
     assert seen[-1] == [3, 4]
+    assert timeit.timeit("repeat.__call__", number=1) >= 0
+    assert timeit.timeit("x + 1", "x = 2", number=1) >= 0
+    assert timeit.timeit("x + 1", "from math import tau as x", number=1) >= 0
+    assert benchmark.Timer("x + 1", "from math import tau as x").timeit(1).mean >= 0
 
 
 def test_timeit_turns_the_garbage_collector_off():
-    """While `timeit` measures, the garbage collector is off; afterwards it is as it was, after an exception too.
+    """`timeit` turns the garbage collector off while it measures, and on again afterwards if the garbage collector was
+    on before, after an exception too.
 
-    Where collecting is part of what you want to know, use `setup="gc.enable()"`.
+    Pass `setup="import gc; gc.enable()"` if collecting is part of what you want to measure.
 
     https://docs.python.org/3/library/timeit.html#timeit.Timer.timeit
     """
@@ -151,9 +172,10 @@ def test_timeit_turns_the_garbage_collector_off():
 
 @pytest.mark.advice("the Python documentation, timeit.Timer.repeat")
 def test_the_minimum_of_repeats_is_the_run_that_was_disturbed_least():
-    """`repeat` returns a list of totals, and since disturbances only add, the least of them is nearest to the cost.
+    """`timeit.repeat` returns a list of totals: take the smallest, since other programs can only make a run longer.
 
-    The limit: what varies by itself (data, caches, a device that gets warm) has no single cost, and wants a median.
+    That is for code which takes the same time in each run. If the time varies by itself, with the data, the caches or
+    the heat of the device, take the median.
 
     https://docs.python.org/3/library/timeit.html#timeit.Timer.repeat
     """
@@ -166,12 +188,15 @@ def test_the_minimum_of_repeats_is_the_run_that_was_disturbed_least():
     assert min(totals) == 2 * 2
 
 
-def test_the_first_step_allocates_what_later_steps_reuse(device):
-    """The first training step makes the optimizer's state, which later steps reuse; gradients are reused only with
-    `zero_grad(set_to_none=False)`.
+# The first call, and torch's own timer
 
-    By default `zero_grad` drops them, and each backward makes new ones. Other reasons why a first call is not typical:
-    loading kernels, choosing algorithms, compiling.
+
+def test_the_first_step_allocates_what_later_steps_reuse(device):
+    """The first step of SGD with momentum allocates the momentum, which later steps reuse, so the first step is not a
+    typical one.
+
+    `zero_grad(set_to_none=False)` keeps the gradients and their memory; by default `zero_grad` drops them, and the next
+    backward makes new ones. Run a few steps before you start the clock; loading kernels and compiling happen there too.
 
     https://docs.pytorch.org/docs/stable/generated/torch.optim.Optimizer.zero_grad.html
     """
@@ -197,7 +222,11 @@ def test_the_first_step_allocates_what_later_steps_reuse(device):
 
 
 def test_torch_benchmark_leaves_out_the_first_calls():
-    """`torch.utils.benchmark.Timer` warms up before it measures and reports the time per run; `timeit` does neither.
+    """`torch.utils.benchmark.Timer` runs its statement before it measures and reports the time per run; `timeit` does
+    neither.
+
+    So `Timer(...).timeit(5).mean` is the time of a later call, and `timeit.timeit(number=5)` is five times that and the
+    price of the first call. What the setup makes is new for the runs that count: see the next note.
 
     https://docs.pytorch.org/docs/stable/benchmark_utils.html
     """
@@ -214,14 +243,39 @@ def test_torch_benchmark_leaves_out_the_first_calls():
     assert list(for_torch) == [2, 2, 2]  # 2 warm-up runs and 5 that count
 
 
-def test_torch_benchmark_measures_on_one_thread():
-    """`torch.utils.benchmark.Timer` runs its statement on one CPU thread by default, and puts the number back after.
+@pytest.mark.myth("the Timer of torch leaves out every first call")
+def test_torch_benchmark_runs_the_setup_again_before_it_measures():
+    """The Timer of `torch.utils.benchmark` runs its setup again between its warm-up and the runs that count, so the
+    slow first call of what the setup made is counted.
 
-    A plain timer uses all of them, so the two cannot be compared as they are.
+    A model that the setup makes is a new model each time. Make the model before, and pass `globals=`.
+
+    https://docs.pytorch.org/docs/stable/benchmark_utils.html
+    """
+    clock, made = Clock(), []
+    setup = "costs = [2, 2, 2, 2, 100]; made.append('a model')"  # the first call takes 100, later calls 2
+    names = {"clock": clock, "made": made}
+
+    in_setup = benchmark.Timer("clock.take(costs.pop())", setup, timer=clock, globals=names).timeit(5)
+    assert made == ["a model", "a model"]
+    assert in_setup.mean == (100 + 2 + 2 + 2 + 2) / 5
+
+    names = {"clock": clock, "costs": [2, 2, 2, 2, 2, 2, 100]}
+    before = benchmark.Timer("clock.take(costs.pop())", timer=clock, globals=names).timeit(5)
+    assert before.mean == 2
+
+
+def test_torch_benchmark_measures_on_one_thread():
+    """`torch.utils.benchmark.Timer` runs its statement on one CPU thread by default, and puts the number of threads
+    back.
+
+    A plain timer measures with `torch.get_num_threads()` threads. Pass `num_threads=torch.get_num_threads()` to compare
+    the two.
 
     https://docs.pytorch.org/docs/stable/benchmark_utils.html
     """
     before = torch.get_num_threads()
+    torch.set_num_threads(2)
     one, three = set(), set()
 
     benchmark.Timer("seen.add(torch.get_num_threads())", globals={"seen": one}).timeit(2)
@@ -231,29 +285,43 @@ def test_torch_benchmark_measures_on_one_thread():
         benchmark.Timer("1 / 0").timeit(2)
 
     assert (one, three) == ({1}, {3})
-    assert torch.get_num_threads() == before
+    assert torch.get_num_threads() == 2
+    torch.set_num_threads(before)
 
 
 def test_the_median_ignores_a_disturbed_run_and_the_mean_does_not():
-    """`blocked_autorange` runs until enough time has passed; its median and spread (IQR) do not follow one slow run.
+    """How slow the slowest of five runs is changes the mean of `blocked_autorange`, but neither its median nor its
+    spread (`iqr`).
+
+    Report the median: one disturbed run moves the median to a neighbour at most. `blocked_autorange` runs the statement
+    until `min_run_time` has passed. A run that is longer than `min_run_time` is the only one measured, and its time is
+    the median: pass a `min_run_time` of many runs.
 
     https://docs.pytorch.org/docs/stable/benchmark_utils.html
     """
     clock = Clock()
-    costs = iter([7, 3, 1, 2, 4, 90, 8])  # the 7 is for the warm-up, and with the 90 the hundred seconds are over
-    timer = benchmark.Timer("clock.take(next(costs))", timer=clock, globals={"clock": clock, "costs": costs})
 
-    measured = timer.blocked_autorange(min_run_time=100)
+    def measure(*seconds, min_run_time):
+        costs = iter([7, *seconds, 8, 8])  # the 7 is for the warm-up
+        timer = benchmark.Timer("clock.take(next(costs))", timer=clock, globals={"clock": clock, "costs": costs})
+        return timer.blocked_autorange(min_run_time=min_run_time)
 
-    assert measured.times == [3, 1, 2, 4, 90]
-    assert (measured.median, measured.mean, measured.iqr) == (3, 20, 2)
-    assert next(costs) == 8
+    for slowest, mean in ((5, 3), (90, 20)):
+        measured = measure(3, 1, 2, 4, slowest, min_run_time=10 + slowest)
+        assert measured.times == [3, 1, 2, 4, slowest]
+        assert (measured.median, measured.mean, measured.iqr) == (3, mean, 2)
+
+    assert measure(3, 90, 2, 4, 5, min_run_time=104).median == 4  # the 1 of above was disturbed
+    assert measure(90, 8, 8, 8, 8, min_run_time=50).median == 90
+
+
+# Work that is ordered and done later: a GPU
 
 
 def test_a_timer_around_an_order_stops_before_the_work_is_done():
-    """Where a call only hands work over, the clock after it is read too early: it must wait for the result.
+    """If a call only hands work over, a timer around the call does not see the work: wait for the result first.
 
-    Here another thread does the work; on an accelerator it is the device. On the CPU torch itself hands nothing over.
+    Here another thread does the work. On an accelerator the device does it, and you wait with `synchronize()`.
 
     https://docs.python.org/3/library/concurrent.futures.html#concurrent.futures.Executor.submit
     """
@@ -278,10 +346,12 @@ def test_a_timer_around_an_order_stops_before_the_work_is_done():
 
 # A kernel that fails would end the CUDA context of this process, so it is a thread that fails here.
 def test_an_error_of_ordered_work_shows_where_somebody_waits():
-    """Where a call only hands work over, an error of that work is raised later, where somebody waits for it: the line
+    """If a call only hands work over, an error of that work is raised at the line that asks for the result: the line
     that is blamed is not the line that is wrong.
 
-    So with CUDA kernels. Under `CUDA_LAUNCH_BLOCKING=1` each call waits, and the traceback names the right one.
+    If nobody calls `result()`, the error of a thread pool is never raised: `wait([ordered])` and the end of `with` are
+    silent. A CUDA error ("device-side assert triggered") is raised by some later call, maybe another launch. Start the
+    program with `CUDA_LAUNCH_BLOCKING=1`: then each call waits, and the traceback names the right line.
 
     https://docs.pytorch.org/docs/stable/notes/cuda.html#asynchronous-execution
     """
@@ -293,22 +363,24 @@ def test_an_error_of_ordered_work_shows_where_somebody_waits():
 
     with ThreadPoolExecutor(max_workers=1) as pool:
         ordered = pool.submit(broken)
+        forgotten = pool.submit(broken)
         next_in_line = pool.submit(int, "42")
         may_start.set()
 
+        assert ordered in wait([ordered, forgotten]).done
         with pytest.raises(IndexError, match="index out of range"):
             ordered.result()
 
+    assert isinstance(forgotten.exception(), IndexError)  # kept in there, and not raised
     assert next_in_line.result() == 42  # for a thread; after an error of a kernel, all that follows on that GPU fails
 
 
 @pytest.mark.holds("torch>=2.1", otherwise=AttributeError)
 def test_one_line_synchronises_any_device(device):
-    """From torch 2.1 on `getattr(torch, device.type).synchronize()` waits for the current device of that type; on the
-    CPU, for which torch 2.0 has no such function, it does nothing.
+    """From torch 2.1 on `getattr(torch, device.type).synchronize()` works for the CPU too, where it does nothing.
 
-    With several GPUs, name the one: `torch.cuda.synchronize("cuda:1")`. `torch.cuda.synchronize()` raises on a machine
-    without CUDA, so it is not for code that is to run everywhere.
+    It waits for the current device of its type; with several GPUs name the one, `torch.cuda.synchronize("cuda:1")`.
+    Plain `torch.cuda.synchronize()` needs a GPU, and torch 2.0 has no `torch.cpu.synchronize`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.cpu.synchronize.html
     """
@@ -323,11 +395,11 @@ def test_one_line_synchronises_any_device(device):
 
 @pytest.mark.holds("torch>=2.4", otherwise=AttributeError)
 def test_the_cpu_has_no_events():
-    """From torch 2.4 on, `torch.Event(device)` is an event of any kind of device, and on the CPU, which has none, its
-    `record` raises RuntimeError.
+    """From torch 2.4 on `torch.Event("cpu")` can be made, but its `record()` raises RuntimeError: the CPU has no
+    events.
 
-    Before, each kind of device has a class of its own, such as `torch.cuda.Event`. What is right everywhere, also on
-    the CPU, is `perf_counter` with `synchronize()` before each reading.
+    `torch.Event(device)` is for every kind of accelerator that has events; before 2.4 there is `torch.cuda.Event`. Code
+    for every device takes `perf_counter`, with `synchronize()` before each reading.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Event.html
     """
@@ -363,7 +435,11 @@ def order_work(device):
 # Only a real device computes behind Python's back. With CUDA_LAUNCH_BLOCKING=1 it does not, and this note says so.
 @pytest.mark.holds('torch>=2.1; sys_platform == "darwin"', otherwise=AttributeError)  # mps has no events before
 def test_an_unsynchronised_timer_stops_before_the_device_is_done(accelerator):
-    """On an accelerator a call returns when the work is ordered: without `synchronize()` a timer measures the launch.
+    """A kernel launched on an accelerator can still run when its call has returned: without `synchronize()` a timer
+    measures the launch.
+
+    Calls that read a number, or copy from ordinary (pageable) memory of the CPU, do wait. With `CUDA_LAUNCH_BLOCKING=1`
+    every launch waits.
 
     https://docs.pytorch.org/docs/stable/notes/cuda.html#asynchronous-execution
     """
@@ -384,9 +460,10 @@ def test_an_unsynchronised_timer_stops_before_the_device_is_done(accelerator):
 @pytest.mark.holds('torch>=2.1; sys_platform == "darwin"', otherwise=AttributeError)
 @pytest.mark.parametrize("read", ["item", "cpu", "tolist", "__bool__"])
 def test_reading_a_value_waits_for_the_device(accelerator, read):
-    """`.item()`, `.cpu()`, `.tolist()` and `if tensor:` wait for the device, because Python needs the number itself.
+    """`.item()`, `.cpu()`, `.tolist()` and `if tensor:` wait until the current stream of the accelerator is done,
+    because Python needs the number itself.
 
-    So a loop that reads `loss.item()` at every step synchronises at every step.
+    A loop that reads `loss.item()` at every step synchronises at every step. Other streams are not waited for.
 
     https://docs.pytorch.org/docs/stable/notes/cuda.html#asynchronous-execution
     """
@@ -402,10 +479,11 @@ def test_reading_a_value_waits_for_the_device(accelerator, read):
 @pytest.mark.only("cuda", "mps", because="torch's Timer waits for xpu from torch 2.7 on")
 @pytest.mark.holds('torch>=2.9; sys_platform == "darwin"', otherwise=(AssertionError, AttributeError))
 def test_torch_benchmark_synchronises_by_itself(accelerator):
-    """`torch.utils.benchmark.Timer` waits for the current device before it reads its clock: no `synchronize()` in it.
+    """`torch.utils.benchmark.Timer` waits for the current device before it reads its clock: its statement needs no
+    `synchronize()`.
 
-    So for CUDA in all releases, for xpu from torch 2.7 on, for mps from 2.9 on. Before, its times on those two are
-    those of the launch.
+    That goes for CUDA in all releases, and for mps from torch 2.9 on. Before 2.9 its times on mps are those of the
+    launch.
 
     https://docs.pytorch.org/docs/stable/benchmark_utils.html
     """
@@ -422,10 +500,11 @@ def test_torch_benchmark_synchronises_by_itself(accelerator):
 @pytest.mark.only("cuda", "mps", because="events of xpu tell the time in new releases only")
 @pytest.mark.holds('torch>=2.1; sys_platform == "darwin"', otherwise=AttributeError)
 def test_events_tell_the_devices_own_time(accelerator):
-    """`start.elapsed_time(end)` of two events made with `enable_timing=True` is what the device took from one to the
-    other: in milliseconds, and no more than `perf_counter`, in seconds, sees around it.
+    """`start.elapsed_time(end)` of two events made with `enable_timing=True` is the device's own time between them, in
+    milliseconds.
 
-    It leaves out the launch and the way back, which a clock of the CPU has in it. Synchronise before you ask.
+    It is no more than `perf_counter` sees around it. If the device has to wait for the next launch, that gap counts
+    too. Synchronise before you ask.
 
     https://docs.pytorch.org/docs/stable/generated/torch.cuda.streams.Event.html
     """
@@ -450,10 +529,10 @@ def test_events_tell_the_devices_own_time(accelerator):
 
 @pytest.mark.only("cuda", because="CUDA alone has this, or had it first")
 def test_events_do_not_tell_the_time_unless_asked_to(accelerator):
-    """A `torch.cuda.Event()` keeps no time: `elapsed_time` raises unless both events were recorded and made with
-    `enable_timing=True`.
+    """`elapsed_time` of two `torch.cuda.Event()` raises RuntimeError, or ValueError in new releases, unless both were
+    made with `enable_timing=True` and recorded.
 
-    RuntimeError or, in new releases, ValueError. Without a time, an event is cheaper and still says what is done.
+    An event without a time still tells by `query()` whether the work before it is done.
 
     https://docs.pytorch.org/docs/stable/generated/torch.cuda.streams.Event.html
     """
@@ -474,10 +553,12 @@ def test_events_do_not_tell_the_time_unless_asked_to(accelerator):
 
 @pytest.mark.only("cuda", because="CUDA alone has this, or had it first")
 def test_a_stream_waits_for_another_only_if_told_to(accelerator):
-    """A CUDA stream is a queue, worked off in order, and `wait_stream` makes what comes next wait for what another
-    stream has been given; work goes to the default stream unless `with torch.cuda.stream(...)` says otherwise.
+    """`side.wait_stream(default)` makes the next work of the CUDA stream `side` wait for what the stream `default` was
+    given before.
 
-    Without `wait_stream`, in either direction, numbers may be read before they are there, and nothing raises.
+    Work goes to the default stream unless it is inside `with torch.cuda.stream(side)` or comes after
+    `torch.cuda.set_stream(side)`. Without `wait_stream` the two can run at once, numbers may be read before they are
+    there, and nothing raises.
 
     https://docs.pytorch.org/docs/stable/notes/cuda.html#cuda-streams
     """
@@ -505,10 +586,10 @@ def test_a_stream_waits_for_another_only_if_told_to(accelerator):
 
 @pytest.mark.only("cuda", because="CUDA alone has this, or had it first")
 def test_hidden_waits_can_be_found(accelerator):
-    """Under `torch.cuda.set_sync_debug_mode("error")`, what makes the CPU wait for the GPU raises RuntimeError, such as
-    `.item()`, and what only hands work over does not.
+    """Under `torch.cuda.set_sync_debug_mode("error")` the lines `.item()`, `.cpu()`, `.tolist()` and `if tensor:` raise
+    RuntimeError, and an addition or a sum does not.
 
-    A training step under it shows which lines hold it up. `"warn"` warns instead; it does not see every wait.
+    Run a training step under it to find the lines that make the CPU wait for the GPU. The mode does not see every wait.
 
     https://docs.pytorch.org/docs/stable/generated/torch.cuda.set_sync_debug_mode.html
     """
@@ -528,16 +609,15 @@ def test_hidden_waits_can_be_found(accelerator):
     assert total.item() == 6
 
 
-# Another name for a profiler's column.
+# The profiler
 
 
 @pytest.mark.holds("torch>=2.4", otherwise=AttributeError)
 def test_the_profiler_says_device_time():
-    """From torch 2.4 on a line of the profiler's `key_averages()` has `device_time_total`; before, that is called
-    `cuda_time_total`, and neither name is there on the other side.
+    """From torch 2.4 on a line of the profiler's `key_averages()` has `device_time_total` and no `cuda_time_total`.
 
-    Ask with `hasattr` where both have to run. For work on the CPU it is 0. `count` and `cpu_time_total` have kept
-    their names.
+    AttributeError: 'FunctionEventAvg' object has no attribute 'cuda_time_total' means that the code is for an older
+    torch. Ask with `hasattr` if both have to run. For work on the CPU the value is 0.
 
     https://docs.pytorch.org/docs/stable/autograd.html#torch.autograd.profiler.profile
     """

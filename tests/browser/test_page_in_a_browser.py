@@ -124,7 +124,7 @@ def test_a_section_a_filter_and_a_search_narrow_together(page):
 
 
 def test_where_nothing_is_found_the_page_says_so_and_offers_everything(page):
-    page.locator("#search").fill("no note has these words")
+    page.locator("#search").fill("no note says quagga")
 
     assert shown_notes(page) == []
     assert count_said(page).startswith("0 of ")
@@ -306,7 +306,7 @@ def clipboard(page):
 
 def test_what_is_copied_is_python_that_runs_at_a_prompt(page):
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    for identifier in (A_NOTE, *notes_like(page, "")[::97]):
+    for identifier in (A_NOTE, *notes_like(page, ":has(pre.code)")[::97]):
         button = page.locator(f"#{identifier} button.copy").first
         button.click()
         text = clipboard(page)
@@ -618,7 +618,11 @@ def test_axe_finds_no_barrier(visit, varied, view, scheme, size):
 
 
 def test_axe_finds_no_barrier_in_all_notes_together(visit, site):
-    assert barriers(visit(site.path), **{"color-contrast": {"enabled": False}}) == []  # the colours are those of above
+    page = visit(site.path)
+    page.evaluate("document.querySelectorAll('.note').forEach(note => { note.style.contentVisibility = 'visible' })")
+
+    # cards out of sight have estimated places, which can overlap; the colours are those of above
+    assert barriers(page, **{"color-contrast": {"enabled": False}}) == []
 
 
 def barriers(page, **rules):

@@ -206,6 +206,13 @@ def verdicts(session):
 
 
 @nox.session
+def gaps(session):
+    """What the claims name and the parameters of it that no note passes: where a note may be missing."""
+    session.install(*NOTES)
+    session.run("python", "tests/harness/gaps.py", *session.posargs)
+
+
+@nox.session
 def thorough(session):
     """The notes with many random examples instead of a few fixed ones."""
     session.install(*NOTES)

@@ -700,12 +700,17 @@ def as_data(columns, rows, book):
             for column in columns
         ],
         "of": columns.index(book.of),
-        "notes": [[_function(note), book.of_note[note].id, ranks.index(section[note])] for note in notes],
+        "notes": [
+            [_function(note), book.of_note[note].id, ranks.index(section[note]), *_crossings(book.of_note[note])]
+            for note in notes
+        ],
         "devices": [[device, DEVICES.get(device, device)] for device in devices],
         "keys": keys,
         "reasons": reasons,
         "announced": announced,
         "kinds": [[kind, compare.EXPLAINED[kind]] for kind in compare.KINDS],
+        "crossings": [*compare.CROSSINGS.items()],
+        "crossedKinds": [compare.KINDS.index(kind) for kind in compare.CROSSED],
         "kindOf": {
             one + other: compare.KINDS.index(kind)
             for before, one in CODES.items()
@@ -719,6 +724,12 @@ def as_data(columns, rows, book):
     }
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
     return Markup(text.replace("<", "\\u003c").replace("&", "\\u0026"))
+
+
+def _crossings(card):
+    """The boundaries of a note that say what crossing them does, with the place of that in `compare.CROSSINGS`."""
+    said = [[each["requirement"], compare.GRAVITY[each["change"]]] for each in card.markers if "change" in each]
+    return [said] if said else []
 
 
 def _order(column, number, rows):

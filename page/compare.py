@@ -29,6 +29,19 @@ EXPLAINED = {
 }
 
 
+CROSSINGS = {
+    "raises": "an upgrade stops code: what ran raises",
+    "gone": "an upgrade stops code: what it used is not there any more",
+    "result": "an upgrade changes what code computes, without a word",
+    "warns": "an upgrade makes code warn, or no longer",
+    "new": "an upgrade brings it: before, it raises or is not there",
+    "": "",
+}
+"""What crossing a boundary from an older release to a newer one does, the gravest first."""
+
+GRAVITY = {name: place for place, name in enumerate(CROSSINGS)}
+CROSSED = CROSSED_OUT, CROSSED_IN
+
 NO_NOTE, NO_RESULT, NOT_ON = (
     "not among the notes of that run",
     "it did not run there",
@@ -49,6 +62,8 @@ class Change:
     before: str
     after: str
     reason: str
+    crossing: str = ""
+    """Of a boundary: what an upgrade across it does, one of `CROSSINGS`."""
 
 
 def kind_of(before, after):
@@ -65,7 +80,7 @@ def kind_of(before, after):
 
 
 def changes(before, after):
-    """Every `Change` between two records, the gravest kind first, in reading order within a kind."""
+    """Every `Change` between two records, the gravest kind and crossing first, in reading order within."""
     notes, both = before.notes | after.notes, before.notes.keys() & after.notes.keys()
     one, other = before.outcomes(), after.outcomes()
     order = {note: number for number, note in enumerate(notes)}
@@ -86,7 +101,7 @@ def changes(before, after):
                 found.append(_change(ANNOUNCED, notes, key, left, right, text))
             for text in sorted(left.will_change - right.will_change):
                 found.append(_change(WITHDRAWN, notes, key, left, right, text))
-    return sorted(found, key=lambda change: KINDS.index(change.kind))
+    return sorted(found, key=lambda change: (KINDS.index(change.kind), GRAVITY[change.crossing]))
 
 
 def _absent(record, note, device):
@@ -102,7 +117,10 @@ def _reason(left, right):
 
 def _change(kind, notes, key, left, right, reason):
     note = notes[key[0]]
-    return Change(kind, note["section"], _name(key[0]), note["claim"], key[1], left.verdict, right.verdict, reason)
+    crossed = [each["change"] for each in note["markers"] if "change" in each and each["requirement"] in reason]
+    crossing = min(crossed, key=GRAVITY.get, default="") if kind in CROSSED else ""
+    verdicts = left.verdict, right.verdict
+    return Change(kind, note["section"], _name(key[0]), note["claim"], key[1], *verdicts, reason, crossing)
 
 
 def differences(before, after):
@@ -152,6 +170,7 @@ def _claims(found):
     for change in found:
         yield from _wrapped(f"{change.section}: {change.claim}", 2)
         yield f"    {change.note}{_on(change)}"
+        yield from _wrapped(CROSSINGS[change.crossing], 4)
         yield from _wrapped(change.reason, 4)
 
 

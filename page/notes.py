@@ -184,9 +184,11 @@ def _markers(node):
             because = next((word.value.value for word in mark.keywords if word.arg == "because"), "")
             yield {"name": name, "kinds": kinds, "text": because}
         elif name == "holds":
-            values = [*mark.args[1:], *(word.value for word in mark.keywords)]
-            names = [ast.unparse(each) for value in values for each in getattr(value, "elts", [value])]
-            yield {"name": name, "requirement": first.value, "otherwise": names}
+            said = {word.arg: word.value for word in mark.keywords}
+            change = {"change": ast.literal_eval(said["change"])} if "change" in said else {}
+            value = said.get("otherwise", mark.args[-1])
+            names = [ast.unparse(each) for each in getattr(value, "elts", [value])]
+            yield {"name": name, "requirement": first.value, "otherwise": names, **change}
 
 
 def _tables(module, node):

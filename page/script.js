@@ -41,6 +41,10 @@
   const changes = (before, after) => {
     const order = readingOrder(before, after);
     const found = [];
+    const crossing = (kind, note, reason) => {
+      const crossed = data.crossedKinds.includes(kind) ? (data.notes[note][3] ?? []) : [];
+      return Math.min(data.crossings.length - 1, ...crossed.filter(([text]) => reason.includes(text)).map(([, rank]) => rank));
+    };
     const add = (kind, [note, device], left, right, reason) =>
       found.push({
         kind: data.kinds[kind][0],
@@ -49,7 +53,9 @@
         before: data.verdicts[left.code],
         after: data.verdicts[right.code],
         reason,
+        crossing: data.crossings[crossing(kind, note, reason)][0],
         rank: kind,
+        gravity: crossing(kind, note, reason),
         number: note,
       });
     const rank = ([note, device]) => [data.notes[note][2], order.get(note), device];
@@ -73,7 +79,7 @@
           if (!right.announced.includes(text)) add(withdrawn, key, left, right, data.announced[text]);
       }
     }
-    return found.sort((one, other) => one.rank - other.rank);
+    return found.sort((one, other) => one.rank - other.rank || one.gravity - other.gravity);
   };
 
   const differences = (before, after) => {
@@ -85,7 +91,7 @@
   };
 
   window.notes = {
-    changes: (before, after) => changes(+before, +after).map(({ rank, number, ...change }) => change),
+    changes: (before, after) => changes(+before, +after).map(({ rank, gravity, number, ...change }) => change),
     differences: (before, after) => differences(+before, +after),
   };
 
@@ -121,6 +127,7 @@
           ...(change.device ? [" ", made("small", { className: "tag", textContent: `on ${change.device}` })] : []),
           ...more,
         );
+      const said = (text) => (text ? [made("span", { className: "reason", textContent: text })] : []);
       // Where many have one reason it is said once, before them.
       const reasons = [...new Set(some.map((change) => change.reason))];
       const lists =
@@ -129,7 +136,7 @@
               made("p", { className: "reason", textContent: reason }),
               made("ul", {}, ...some.filter((change) => change.reason === reason).map((change) => item(change))),
             ])
-          : [made("ul", {}, ...some.map((change) => item(change, made("span", { className: "reason", textContent: change.reason }))))];
+          : [made("ul", {}, ...some.map((change) => item(change, ...said(data.crossings[change.gravity][1]), ...said(change.reason))))];
       const claims = new Set(some.map((change) => change.number)).size;
       const head = made("h3", { textContent: `${kind} ` }, made("small", { textContent: claims }));
       const group = made("details", { className: "kind" }, made("summary", {}, head), made("p", { textContent: `${explained[0].toUpperCase()}${explained.slice(1)}.` }), ...lists);

@@ -10,6 +10,9 @@ from packaging.requirements import InvalidRequirement, Requirement
 from plugins import versions
 
 FOLDER = "notes"
+CHANGES = ("raises", "gone", "result", "warns", "new")
+"""What an upgrade across a boundary does to code, the gravest first: code that ran raises; what it used is gone; it
+silently computes something else; it warns; what was not there or raised works."""
 
 
 def is_note(item):
@@ -40,26 +43,28 @@ def link(function):
 
 
 def markers(item):
-    """What its markers say of a note, as plain data: `name`, and `text` or `requirement` and `otherwise`."""
+    """What its markers say of a note, as plain data: `name`, and `text` or `requirement`, `otherwise` and `change`."""
     for marker in item.iter_markers():
         if marker.name in ("myth", "advice"):
             yield {"name": marker.name, "text": marker.args[0]}
         elif marker.name == "only":
             yield {"name": "only", "kinds": list(marker.args), "text": marker.kwargs["because"]}
-    for requirement, otherwise in boundaries(item):
+    for marker in item.iter_markers("holds"):
+        requirement, otherwise, change = _holds(*marker.args, **marker.kwargs)
         names = [exception.__name__ for exception in otherwise]
-        yield {"name": "holds", "requirement": str(requirement), "otherwise": names}
+        said = {"change": change} if change else {}
+        yield {"name": "holds", "requirement": str(Requirement(requirement)), "otherwise": names, **said}
 
 
 def boundaries(item):
     """The `holds` markers of an item as pairs (requirement, exceptions)."""
     for marker in item.iter_markers("holds"):
-        text, otherwise = _holds(*marker.args, **marker.kwargs)
-        yield Requirement(text), otherwise if isinstance(otherwise, tuple) else (otherwise,)
+        requirement, otherwise, _ = _holds(*marker.args, **marker.kwargs)
+        yield Requirement(requirement), otherwise
 
 
-def _holds(requirement, otherwise):
-    return requirement, otherwise
+def _holds(requirement, otherwise, change=None):
+    return requirement, otherwise if isinstance(otherwise, tuple) else (otherwise,), change
 
 
 def check(definition):
@@ -86,14 +91,16 @@ def _problem(marker):
     if marker.name == "holds":
         usage = 'write, for example, @pytest.mark.holds("torch>=2.6", otherwise=AttributeError)'
         try:
-            text, otherwise = _holds(*marker.args, **marker.kwargs)
+            text, otherwise, change = _holds(*marker.args, **marker.kwargs)
         except TypeError:
             return f"@pytest.mark.holds takes a requirement and the exception raised otherwise; {usage}"
         try:
             Requirement(text)
         except (InvalidRequirement, TypeError) as error:
             return f"@pytest.mark.holds({text!r}) is not a PEP 508 requirement ({str(error).splitlines()[0]}); {usage}"
-        for exception in otherwise if isinstance(otherwise, tuple) and otherwise else [otherwise]:
+        if change not in (None, *CHANGES):
+            return f"change={change!r} is none of {', '.join(CHANGES)}"
+        for exception in otherwise or [otherwise]:
             if not (isinstance(exception, type) and issubclass(exception, BaseException)):
                 return f"otherwise={exception!r} is not an exception class; {usage}"
             if exception in (Exception, BaseException):

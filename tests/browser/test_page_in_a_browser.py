@@ -333,7 +333,7 @@ def test_copying_works_where_the_browser_keeps_its_clipboard_to_itself(page):
 def test_every_pair_of_runs_is_compared_as_python_compares_them(visit, site):
     page = visit(site.path, "#versions")
     columns = [column.record for column in columns_of(map(records.read, site.paths))]
-    names = ("kind", "note", "device", "before", "after", "reason")
+    names = ("kind", "note", "device", "before", "after", "reason", "crossing")
     everything = page.evaluate(
         "count => [...Array(count).keys()].map(i => [...Array(count).keys()].map(j =>"
         f" window.notes.changes(i, j).map(change => {list(names)}.map(name => change[name]))))",
@@ -369,6 +369,7 @@ def test_what_is_shown_of_a_comparison_is_all_of_it(visit, site):
     for change in expected:
         assert change.claim.replace("`", "") in shown
         assert change.reason in shown
+        assert compare.CROSSINGS[change.crossing] in shown
     for name, left, right in compare.differences(columns[before], columns[after]):
         assert name in shown
         assert f"{left or 'none'} → {right or 'none'}" in shown

@@ -63,6 +63,7 @@ MALFORMED = {
     "@pytest.mark.holds(2.6, otherwise=TypeError)": "is not a PEP 508 requirement",
     '@pytest.mark.holds("torch>=2.6", otherwise="TypeError")': "is not an exception class",
     '@pytest.mark.holds("torch>=2.6", otherwise=())': "is not an exception class",
+    '@pytest.mark.holds("torch>=2.6", otherwise=TypeError, change="breaks")': "'breaks' is none of raises, gone",
     '@pytest.mark.holds("torch>=2.6", otherwise=Exception)': "would accept any failure",
     '@pytest.mark.holds("torch>=2.6", otherwise=(TypeError, BaseException))': "would accept any failure",
     '@pytest.mark.only("cuda")': "takes kinds of device (cpu, cuda, nvidia, mps, xpu) and the reason",

@@ -144,6 +144,29 @@ def test_the_gravest_comes_first_and_then_the_order_of_reading():
     assert [name for _, name, _ in kinds(a_record(*one), a_record(*other))] == ["test_c", "test_b", "test_a"]
 
 
+def test_among_boundaries_the_one_that_stops_code_comes_first():
+    def crossed(name, *changes):
+        markers = [
+            {"name": "holds", "requirement": f"torch>=2.{6 + place}", "otherwise": ["TypeError"], "change": change}
+            for place, change in enumerate(changes)
+        ]
+        return [
+            {**note(name, outcome), "markers": markers}
+            for outcome in (elsewhere(reason="holds only with torch>=2.6"), held())
+        ]
+
+    pairs = crossed("test_new", "new", "raises"), crossed("test_raises", "raises"), crossed("test_result", "result")
+    before, after = (a_record(*notes) for notes in zip(*pairs, strict=True))
+
+    found = compare.changes(before, after)
+    assert [(change.note, change.crossing) for change in found] == [
+        ("test_raises", "raises"),
+        ("test_result", "result"),
+        ("test_new", "new"),  # torch>=2.7 was not crossed
+    ]
+    assert "    an upgrade changes what code computes, without a word" in compare.as_text(before, after)
+
+
 def test_the_text_says_it_in_words():
     claim = "A whole pickled model is not loaded unless one asks for it."
     before = a_record(note("test_load", elsewhere(), claim=claim), note("test_same", held()), torch="2.5.1")
@@ -202,6 +225,7 @@ def test_as_json_it_is_the_same_and_for_machines(tmp_path):
             "before": "held",
             "after": "failed",
             "reason": "assert 1 == 2",
+            "crossing": "",
         }
     ]
 

@@ -23,7 +23,7 @@ def test_one_row_fails(device, number):
     """It fails: a < b & "c" — ü."""
     assert number == 1
 
-@pytest.mark.holds("torch<2", otherwise=(ZeroDivisionError, TypeError))
+@pytest.mark.holds("torch<2", otherwise=(ZeroDivisionError, TypeError), change="raises")
 def test_elsewhere():
     """It held once."""
     1 / 0
@@ -71,7 +71,12 @@ def test_everything_is_in_it(project, only_a_cpu, options):
     assert fails["results"][1]["explanation"][0] == f"claim:   {fails['claim']}"
 
     assert elsewhere["markers"] == [
-        {"name": "holds", "requirement": "torch<2", "otherwise": ["ZeroDivisionError", "TypeError"]}
+        {
+            "name": "holds",
+            "requirement": "torch<2",
+            "otherwise": ["ZeroDivisionError", "TypeError"],
+            "change": "raises",
+        }
     ]
     assert elsewhere["results"][0]["outcome"] == "elsewhere"
     assert "holds only with torch<2" in elsewhere["results"][0]["reason"]

@@ -16,6 +16,17 @@ gc.disable()
 
 DEVICE_VARIABLE = "NOTES_DEVICE"
 
+WARNINGS = pytest.mark.filterwarnings(
+    "error",
+    "default::DeprecationWarning",
+    "default::PendingDeprecationWarning",
+    "default::FutureWarning",
+    "ignore:pkg_resources is deprecated:UserWarning",  # torch 2.0 and 2.1 import it for torch.utils.benchmark
+)
+"""In a note or another test a warning that nobody expected is an error; an announcement of a coming change is shown,
+and the note still counts. These stand on each test and not in pytest.ini, so that a warning from elsewhere (an import,
+a folder that is not writable, a plugin) is shown and changes no verdict, and neither does `-W`."""
+
 pytest_plugins = ["plugins.failures", "plugins.numerics"]
 
 
@@ -86,6 +97,10 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     if config.option.help:
         return
+    if sys.flags.optimize:
+        raise pytest.UsageError("Python leaves out every assert under -O and PYTHONOPTIMIZE: run without them")
+    if not config.pluginmanager.hasplugin("warnings"):
+        raise pytest.UsageError("some notes are about warnings: leave out -p no:warnings")
     hypothesis = versions.needed("hypothesis")
     always = {
         "deadline": None,  # a slow machine is not a broken one
@@ -100,8 +115,8 @@ def pytest_configure(config):
     profiles.register_profile("thorough", max_examples=500, derandomize=False, print_blob=True, **always)
     profiles.load_profile("selfcheck")
     name = config.getoption("--hypothesis-profile", default=None)
-    if name not in (None, "selfcheck", "thorough", "default", "ci"):
-        raise pytest.UsageError(f"--hypothesis-profile {name}: no such profile; there are selfcheck and thorough")
+    if name not in (None, "selfcheck", "thorough"):  # Hypothesis has some of its own, with a deadline
+        raise pytest.UsageError(f"--hypothesis-profile {name}: the profiles here are selfcheck and thorough")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -186,6 +201,7 @@ def pytest_generate_tests(metafunc):
 
 
 def pytest_itemcollected(item):
+    item.add_marker(WARNINGS, append=False)  # before a filter of the note's own
     claims.apply_boundaries(item)
     if claims.is_note(item):
         item.user_properties += [

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import secrets
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -33,9 +34,17 @@ def target(config, text):
         raise pytest.UsageError(f"--record {text}: that is a folder; name a file in it, such as {text}/record.json")
     if path.exists() and not path.is_file():  # replacing /dev/stdout, or /dev/null, is what nobody wants
         raise pytest.UsageError(f"--record {text}: that is no ordinary file, and it would be replaced by one")
+    if path.exists() and path.stat().st_size and not is_record(path):
+        raise pytest.UsageError(f"--record {text}: that file is no record, and one would replace it")
     if not os.access(path.parent, os.W_OK):
         raise pytest.UsageError(f"--record {text}: its folder cannot be written to")
     return path
+
+
+def is_record(path):
+    """Whether a file begins as a record does."""
+    with path.open("rb") as file:
+        return re.match(rb'\s*\{\s*"format":\s*"what-pytorch-does/record"', file.read(200)) is not None
 
 
 @dataclass(eq=False)  # pluggy wants a plugin that can be hashed

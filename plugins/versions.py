@@ -6,6 +6,7 @@ import contextlib
 import importlib
 import io
 import sys
+import warnings
 from importlib import metadata
 from pathlib import Path
 
@@ -72,7 +73,9 @@ def needed(name):
     requirement = next(requirement for requirement in _requirements() if requirement.name == name)
     said = io.StringIO()
     try:
-        with contextlib.redirect_stderr(said):  # NumPy 2 prints 40 lines before it raises for one
+        # NumPy 2 prints 40 lines before it warns of a torch that was built for NumPy 1.
+        with contextlib.redirect_stderr(said), warnings.catch_warnings():
+            warnings.filterwarnings("error", "Failed to initialize NumPy")
             module = importlib.import_module(name)
             if name == "torch" and is_met(requirement):
                 module.empty(0)  # some releases look for NumPy with their first tensor

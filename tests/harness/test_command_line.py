@@ -191,13 +191,76 @@ def test_profiles_set_the_number_of_examples(project):
     assert len(examples("--hypothesis-profile", "thorough")) == 500
 
 
-def test_an_unknown_profile_is_refused_with_those_there_are(project):
+@pytest.mark.parametrize("name", ["through", "default", "ci"])
+def test_another_profile_is_refused_with_those_there_are(project, name):
     project.note(EXAMPLES)
 
-    result = project.run("--hypothesis-profile", "through")
+    result = project.run("--hypothesis-profile", name)
 
     assert result.code == pytest.ExitCode.USAGE_ERROR
-    assert result.refusal == "ERROR: --hypothesis-profile through: no such profile; there are selfcheck and thorough"
+    assert result.refusal == f"ERROR: --hypothesis-profile {name}: the profiles here are selfcheck and thorough"
+
+
+WARNING = """
+import warnings
+
+warnings.warn("of an import")
+
+def test_waits():
+    with pytest.warns(UserWarning, match="expected"):
+        warnings.warn("expected")
+
+def test_fails():
+    warnings.warn("nobody expected this one")
+
+@pytest.mark.filterwarnings("ignore:nobody")
+def test_ignores():
+    warnings.warn("nobody minds")
+
+def test_is_told():
+    warnings.warn("soon", FutureWarning)
+"""
+
+
+@pytest.mark.parametrize("options", [[], ["-W", "ignore"], ["-W", "default"], ["-n", "2"]])
+def test_only_a_warning_within_a_note_is_the_notes(project, options):
+    project.note(WARNING)
+
+    result = project.run_apart(*options)  # within this process the filters of this test would hold
+
+    assert result.counts == {"passed": 3, "failed": 1}
+    assert "UserWarning: nobody expected this one" in result.out
+    assert "4 claims: 3 held, 1 failed" in result.out
+
+
+def test_a_folder_that_cannot_be_written_to_changes_no_verdict(project):
+    project.note("def test_it():\n    pass\n")
+
+    result = project.run_apart("-p", "cacheprovider", "-o", "cache_dir=pytest.ini/cache")
+
+    assert result.code == 0
+    assert "could not create cache path" in result.out
+
+
+def test_without_pytests_warnings_nothing_is_claimed(project):
+    project.note("def test_it():\n    pass\n")
+
+    result = project.run("-p", "no:warnings")
+
+    assert result.code == pytest.ExitCode.USAGE_ERROR
+    assert result.refusal == "ERROR: some notes are about warnings: leave out -p no:warnings"
+
+
+@pytest.mark.parametrize("level", ["1", "2"])
+def test_python_without_asserts_claims_nothing(project, monkeypatch, level):
+    monkeypatch.setenv("PYTHONOPTIMIZE", level)
+    project.note("def test_it():\n    assert False\n")
+
+    result = project.run_apart()
+
+    assert result.code == pytest.ExitCode.USAGE_ERROR
+    assert "ERROR: Python leaves out every assert under -O and PYTHONOPTIMIZE: run without them" in result.text
+    assert "Traceback" not in result.text
 
 
 BROKEN = {

@@ -8,6 +8,8 @@ import torch
 from page import records
 from plugins import devices, record
 
+BEFORE = '{"format":"what-pytorch-does/record","of":"before"}'
+
 NOTES = '''
 import warnings
 
@@ -113,19 +115,19 @@ def test_the_environment_says_where_the_run_took_place(project, only_a_cpu):
 )
 def test_a_run_that_is_not_whole_leaves_no_record_and_what_was_there_stays(project, only_a_cpu, body, options, why):
     project.note(body)
-    (project.path / "record.json").write_text("of before")
+    (project.path / "record.json").write_text(BEFORE)
 
     result = project.run_apart("--record", "record.json", *options)
 
     assert result.code != 0
     assert f"FAILED: --record record.json: not written, for the run {why}" in result.out
-    assert (project.path / "record.json").read_text() == "of before"
+    assert (project.path / "record.json").read_text() == BEFORE
     assert [path.name for path in project.path.iterdir() if "record" in path.name] == ["record.json"]
 
 
 def test_a_record_that_cannot_be_written_fails_the_run(project, only_a_cpu, monkeypatch):
     project.note("def test_it():\n    pass\n")
-    (project.path / "record.json").write_text("of before")
+    (project.path / "record.json").write_text(BEFORE)
 
     def full(*arguments, **options):
         arguments[1].write('{"half')
@@ -136,7 +138,7 @@ def test_a_record_that_cannot_be_written_fails_the_run(project, only_a_cpu, monk
 
     assert result.code == pytest.ExitCode.TESTS_FAILED
     assert "FAILED: --record record.json: it cannot be written (No space left on device)" in result.out
-    assert (project.path / "record.json").read_text() == "of before"
+    assert (project.path / "record.json").read_text() == BEFORE
     assert [path.name for path in project.path.iterdir() if "record" in path.name] == ["record.json"]
 
 
@@ -146,6 +148,7 @@ def test_a_record_that_cannot_be_written_fails_the_run(project, only_a_cpu, monk
         (["--record", "tests"], "--record tests: that is a folder; name a file in it, such as tests/record.json"),
         (["--record", "pytest.ini/record.json"], "--record pytest.ini/record.json: its folder cannot be made"),
         (["--record", ""], "--record '': name a file, such as --record record.json"),
+        (["--record=pytest.ini"], "--record pytest.ini: that file is no record, and one would replace it"),
         (["--record=/dev/null"], "--record /dev/null: that is no ordinary file, and it would be replaced by one"),
         (["--record", "a.json", "--mutants"], "--record is for a run of the notes: leave out --mutants"),
         (["--record", "a.json", "--collect-only"], "--record is for a run of the notes: leave out --mutants"),

@@ -16,6 +16,8 @@ nox.options.error_on_missing_interpreters = True  # a leg that did not run is no
 NOTES = ("-r", "requirements.txt", "-c", "constraints.txt")
 TOOLS = ("nox", "pytest-random-order", "pytest-xdist", "ruff", "sybil", "-r", "page/requirements.txt")
 RECORDS = Path("records")
+MADE = Path("made")
+"""Where the sessions leave what they found. Only `nox -s keep` takes it over into the repository's records."""
 
 with (Path(__file__).parent / "versions.csv").open(encoding="utf-8") as table:
     RELEASES = list(csv.DictReader(table))
@@ -78,7 +80,7 @@ def tests(session):
 def versions(session, torch):
     """The notes under one release of torch, with a record: `-t oldest`, `newest`, `some` or `all` choose several."""
     chosen, rest = choices(session)
-    record = RECORDS / f"torch-{torch}.json"
+    record = MADE / f"torch-{torch}.json"
     record.unlink(missing_ok=True)  # one of an earlier run must not pass for this one's
     command = ("-m", "pytest", "--expect", f"torch=={torch}", "--record", str(record), *rest)
     if unknown := dict(chosen.python).keys() - {release["torch"] for release in RELEASES}:
@@ -102,7 +104,7 @@ def nightly(session):
     install_torch(session, "torch", chosen, "--pre")
     session.install("-r", "requirements.txt")
     newest = RELEASES[-1]["torch"]
-    session.run("pytest", "--expect", f"torch>{newest}", "--record", str(RECORDS / "nightly.json"), *rest)
+    session.run("pytest", "--expect", f"torch>{newest}", "--record", str(MADE / "nightly.json"), *rest)
 
 
 @nox.session(venv_backend="none")
@@ -123,8 +125,19 @@ def compare(session):
 def changes(session):
     """The second half of `compare`: put the records of two releases beside each other, without running anything."""
     session.install("-r", "page/requirements.txt")
-    files = [str(RECORDS / f"torch-{torch}.json") for torch in session.posargs]
+    files = [str(MADE / f"torch-{torch}.json") for torch in session.posargs]
     session.run("python", "-m", "page", "compare", *files)
+
+
+@nox.session(venv_backend="none")
+def keep(session):
+    """Put what `versions` and `bench` found last in the place of the repository's records."""
+    found = sorted([*MADE.glob("torch-*.json"), *MADE.glob("bench.json")])
+    if not found:
+        session.error("nothing was made yet; run, for example: nox -t newest")
+    for path in found:
+        path.replace(RECORDS / path.name)
+        session.log(f"{RECORDS / path.name} is of the last run")
 
 
 @nox.session
@@ -162,22 +175,22 @@ def mutants(session):
 def bench(session):
     """What PyTorch costs here: times, findings and pictures of them. What follows `--` goes to pytest."""
     session.install(*NOTES, "-r", "page/requirements.txt")
-    RECORDS.mkdir(exist_ok=True)
-    measured = str(RECORDS / "bench.json")
+    MADE.mkdir(exist_ok=True)
+    measured = str(MADE / "bench.json")
     session.run("pytest", "tests/benchmarks", f"--benchmark-json={measured}", "-q", *session.posargs)
     session.run("python", "-m", "page", "pictures", measured, "--out", "pictures")
 
 
 @nox.session
 def page(session):
-    """The page of the notes in `site`, of what is in `records`. What follows `--` goes to `python -m page build`."""
+    """The page of the notes in `site`, of what is in `made` and `records`. What follows `--` goes to `page build`."""
     session.install("-r", "page/requirements.txt")
-    measured = RECORDS / "bench.json"
-    runs = sorted(map(str, {*RECORDS.glob("*.json")} - {measured}))
-    if not runs:
-        session.error("there is no record yet; make one with: pytest --record=records/here.json")
-    bench = ["--bench", str(measured)] if measured.exists() else []
-    session.run("python", "-m", "page", "build", *runs, *bench, "--out", "site", *session.posargs)
+    files = {path.name: path for folder in (RECORDS, MADE) for path in sorted(folder.glob("*.json"))}
+    measured = files.pop("bench.json", None)
+    if not files:
+        session.error("there is no record yet; make one with: pytest --record=made/here.json")
+    bench = ["--bench", str(measured)] if measured else []
+    session.run("python", "-m", "page", "build", *map(str, files.values()), *bench, "--out", "site", *session.posargs)
 
 
 @nox.session

@@ -43,15 +43,6 @@ def test_each_python_of_the_workflow_has_a_newest_release_to_expect():
     assert 'pytest --expect "torch>=$newest"' in workflow
 
 
-@pytest.mark.parametrize("name", ["versions", "gpu"])
-def test_a_job_does_not_upload_a_record_of_the_repository_as_its_own(name):
-    steps = (ROOT / ".github" / "workflows" / f"{name}.yml").read_text(encoding="utf-8").split("- run: ")
-    runs = [number for number, step in enumerate(steps) if step.startswith(('nox -s "$SESSION"', "nox --tags"))]
-
-    assert runs
-    assert all(steps[number - 1].startswith("rm -rf records") for number in runs)
-
-
 def test_the_constraints_are_those_of_a_supported_release():
     (pinned,) = re.findall(r"^torch==(.+)$", (ROOT / "constraints.txt").read_text(encoding="utf-8"), re.MULTILINE)
 
@@ -121,24 +112,39 @@ def test_a_leg_runs_the_notes_with_the_interpreter_given_for_it_and_leaves_a_rec
     result = nox(*leg(HERE), cwd=workbench.path)
 
     assert result.returncode == 0, result.stdout + result.stderr
-    record = json.loads((workbench.path / "records" / f"torch-{HERE}.json").read_text(encoding="utf-8"))
+    record = json.loads((workbench.path / "made" / f"torch-{HERE}.json").read_text(encoding="utf-8"))
     assert record["environment"]["torch"] == torch.__version__
     assert record["counts"]["held"] == 1
 
 
 def test_a_leg_whose_torch_is_another_is_red_and_leaves_no_record(workbench):
     another = next(release["torch"] for release in RELEASES if release["torch"] != HERE)
-    (workbench.path / "records").mkdir()
-    (workbench.path / "records" / f"torch-{another}.json").write_text("of an earlier run")
+    (workbench.path / "made").mkdir()
+    (workbench.path / "made" / f"torch-{another}.json").write_text("of an earlier run")
 
     result = nox(*leg(another), cwd=workbench.path)
 
     assert result.returncode == 1
     assert f"--expect 'torch=={another}': this environment" in result.stdout + result.stderr
-    assert not list((workbench.path / "records").iterdir())
+    assert not list((workbench.path / "made").iterdir())
 
 
 @pytest.mark.skipif(HERE not in [release["torch"] for release in RELEASES], reason=f"torch {HERE} is not in the table")
+def test_what_a_leg_makes_is_kept_only_when_asked(workbench):
+    (workbench.path / "records").mkdir()
+    kept = workbench.path / "records" / f"torch-{HERE}.json"
+    kept.write_text("of the repository")
+    assert nox(*leg("2.6.0", python="/nonexistent"), cwd=workbench.path).returncode == 1
+    assert nox("-s", "keep", cwd=workbench.path).returncode == 1
+
+    assert nox(*leg(HERE), cwd=workbench.path).returncode == 0
+    assert kept.read_text() == "of the repository"
+
+    assert nox("-s", "keep", cwd=workbench.path).returncode == 0
+    assert json.loads(kept.read_text(encoding="utf-8"))["environment"]["torch"] == torch.__version__
+    assert not list((workbench.path / "made").glob("*.json"))
+
+
 def test_a_leg_that_ran_no_notes_is_red(workbench):
     (note,) = (workbench.path / "tests" / "notes").iterdir()
     note.unlink()
@@ -146,7 +152,7 @@ def test_a_leg_that_ran_no_notes_is_red(workbench):
     result = nox(*leg(HERE), cwd=workbench.path)
 
     assert result.returncode == 1
-    assert not (workbench.path / "records" / f"torch-{HERE}.json").exists()
+    assert not (workbench.path / "made" / f"torch-{HERE}.json").exists()
 
 
 @pytest.mark.parametrize(

@@ -2485,6 +2485,12 @@ def exp_in_place_returns_a_copy(patch):
     patch.function("exp_", change=afterwards(torch.Tensor.clone))
 
 
+@mutant(kills=UNDERSCORE, witness=lambda: (lambda tensor: tensor.abs() is not tensor)(torch.tensor(-1.0)))
+def abs_returns_the_tensor_itself(patch):
+    """`abs` returns the tensor itself, as `conj_physical` of real numbers does."""
+    patch.function("abs", change=lambda call, tensor: tensor)
+
+
 @mutant(kills=UNDERSCORE, witness=lambda: (lambda tensor: (tensor.abs(), tensor)[1].item())(torch.tensor(-1.0)) == -1)
 def abs_works_in_place(patch):
     """`abs` without an underscore works in-place."""
@@ -3929,10 +3935,10 @@ def uint16_can_add(patch):
     widely(patch, *PLUS, change=lambda call, x, y: call(x.long(), y.long() if is_tensor(y) else y).to(x.dtype))
 
 
-@mutant(kills=UNSIGNED, witness=lambda: raises(RuntimeError, lambda: wide(3) < 6))
+@mutant(kills=UNSIGNED, witness=lambda: raises(RuntimeError, lambda: wide(3) < wide(6)))
 def uint16_can_compare(patch):
     """`<` of wide unsigned integers works."""
-    widely(patch, "lt", "__lt__", change=lambda call, x, y: call(x.long(), y))
+    widely(patch, "lt", "__lt__", change=lambda call, x, y: call(x.long(), y.long() if is_tensor(y) else y))
 
 
 @mutant(kills=UNSIGNED, witness=lambda: raises(RuntimeError, lambda: wide(3).max()))

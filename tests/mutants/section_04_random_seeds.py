@@ -234,6 +234,23 @@ def bernoulli_is_1_above(patch):
 
 @mutant(
     kills="test_bernoulli_compares_rand_with_the_probabilities",
+    witness=lambda: (
+        not torch.equal(
+            seeded(lambda: torch.bernoulli(torch.zeros(50), 0.3)), seeded(lambda: below(torch.rand(50), 0.3))
+        )
+    ),
+)
+def bernoulli_by_a_number_is_the_same_draw(patch):
+    """`torch.bernoulli(x, p)` is 1 where `torch.rand` is below p."""
+
+    def single(bernoulli, tensor, p=None, **kwargs):
+        return bernoulli(tensor, **kwargs) if p is None else below(torch.rand(tensor.shape, **kwargs), p)
+
+    patch.around(torch, "bernoulli", single)
+
+
+@mutant(
+    kills="test_bernoulli_compares_rand_with_the_probabilities",
     witness=lambda: torch.equal(
         seeded(lambda: torch.bernoulli(torch.full((50,), 0.3))), seeded(lambda: below(torch.rand(50), 0.3))
     ),
@@ -1560,7 +1577,10 @@ def dataloader_repeats_its_order(patch):
     patch.around(DataLoader, "__iter__", iterate)
 
 
-@mutant(kills="test_a_dataloader_shuffles_by_its_generator", witness=lambda: not moves_on(epochs))
+@mutant(
+    kills=("test_a_dataloader_shuffles_by_its_generator", "test_iterating_a_dataloader_uses_up_global_numbers"),
+    witness=lambda: not moves_on(epochs),
+)
 def dataloader_draws_globally_besides(patch):
     """A pass over a DataLoader uses up a global number even with a `generator` of its own."""
 

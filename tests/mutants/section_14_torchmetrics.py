@@ -554,6 +554,22 @@ def multiclass_never_counts_labels(patch):
 
 
 @mutant(
+    kills=("test_a_class_too_many_can_pass", "test_ignore_index_leaves_rows_out"),
+    witness=lambda: not raises(RuntimeError, lambda: several()(torch.eye(3)[[0, 1, 2, 0]], ints(0, 1, 2, 7))),
+    raises=RuntimeError,
+)
+def multiclass_counts_targets_beside_scores(patch):
+    """For several classes too many different targets raise beside scores, too."""
+
+    def change(call, preds, target, num_classes, average="global", ignore_index=None):
+        call(preds, target, num_classes, average, ignore_index)
+        if len(target.unique()) > num_classes + (ignore_index is not None):
+            raise RuntimeError("Detected more unique values in `target` than expected")
+
+    change_function(patch, "stat_scores", "_multiclass_stat_scores_tensor_validation", change)
+
+
+@mutant(
     kills="test_a_class_too_many_can_pass",
     witness=lambda: not raises(RuntimeError, lambda: several()(ints(0, 1), ints(0, 7))),
     raises=RuntimeError,
@@ -1575,6 +1591,16 @@ def exact_match_leaves_ignored_rows_out(patch):
     patch.method(classification().MultilabelExactMatch, "update", change)
 
 
+@mutant(kills="test_exact_match_counts_an_ignored_row_as_right", witness=lambda: ignored_rows() == 0.5)
+def exact_match_counts_ignored_labels_as_wrong(patch):
+    """`MultilabelExactMatch` takes no notice of `ignore_index`: no prediction is right there."""
+
+    def change(call, *arguments, ignore_index=None, **options):
+        return call(*arguments, **options)
+
+    change_function(patch, "exact_match", "_multilabel_exact_match_update", change)
+
+
 def after_a_failed_call():
     metric = binary()
     metric.update(ints(1, 1), ints(1, 1))
@@ -1599,8 +1625,8 @@ def metric_call_that_raises_keeps_the_counts(patch):
     patch.method(metric_class(), "forward", change)
 
 
-def merged_after_compute():
-    one, other = binary(), binary()
+def merged_after_compute(**options):
+    one, other = classification().BinaryAccuracy(**options), binary()
     one.update(ints(1), ints(1))
     other.update(ints(0), ints(1))
     one.compute()
@@ -1617,6 +1643,19 @@ def merge_state_forgets_the_kept_value(patch):
         self._computed = None
 
     patch.method(metric_class(), "merge_state", change)
+
+
+@mutant(
+    kills="test_compute_after_merge_state_can_be_the_old_value",
+    witness=lambda: merged_after_compute(compute_with_cache=False) == 0.5,
+)
+def compute_always_keeps_its_result(patch):
+    """A `BinaryAccuracy` keeps the result of `compute`, whatever `compute_with_cache` says."""
+
+    def change(self, call, *arguments, compute_with_cache=True, **options):
+        call(*arguments, **options)
+
+    patch.method(classification().BinaryAccuracy, "__init__", change)
 
 
 def mean_beside_nan():

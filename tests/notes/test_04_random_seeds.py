@@ -29,8 +29,7 @@ def test_seed_42_prints_these_two_tables():
     release since 2.0.
 
     The second call goes on from where the first one stopped, which is why the two tables differ in every place. If your
-    first table is another one, something drew a number between the seed and your call, or the default dtype is not
-    float32.
+    first table is another one, look for a draw between the seed and your call.
 
     https://docs.pytorch.org/docs/stable/generated/torch.manual_seed.html
     """
@@ -76,7 +75,7 @@ def test_reseeding_before_each_draw_only_repeats_one_draw(device):
     """`torch.manual_seed(42)` at the start of every epoch gives every epoch the same `torch.randperm`, the same order
     of a `DataLoader(data, shuffle=True)` and the same dropout mask.
 
-    The noise in the training then stops being noise. Seed once, at the top of the script, and not inside a loop. To
+    Every epoch then has the same noise. Seed once, at the top of the script, and not inside a loop. To
     have a random tensor twice, draw it once and `clone()` it. A loader with a `generator=` follows that generator.
 
     https://docs.pytorch.org/docs/stable/notes/randomness.html
@@ -118,11 +117,10 @@ def test_reseeding_before_each_draw_only_repeats_one_draw(device):
     ],
 )
 def test_draws_first_weights_and_dropout_follow_the_seed(draw, device):
-    """Random tensors, `torch.randperm`, the first weights of layers and dropout masks follow `torch.manual_seed`, and
-    each call goes on from the one before.
+    """Without `generator=`, random tensors, `torch.randperm`, dropout masks and the first weights of `nn.Linear`,
+    `nn.Conv2d` and `nn.Embedding` follow `torch.manual_seed`, and each call goes on from the one before.
 
-    That is why two layers made one after the other start from different weights. A draw such as `torch.rand` with
-    a `generator=` of its own follows that generator instead.
+    That is why two `nn.Linear` made one after the other start from different weights.
 
     https://docs.pytorch.org/docs/stable/notes/randomness.html
     """
@@ -231,8 +229,7 @@ def test_each_library_has_a_seed_of_its_own(device):
 def test_numpys_new_generators_ignore_numpys_seed():
     """`np.random.seed(42)` does not reach `np.random.default_rng()`, which takes a new seed from the system each time.
 
-    Code with `default_rng()` in it differs from run to run in spite of all seeds. Write `np.random.default_rng(42)`,
-    which repeats.
+    What is drawn from it differs from run to run. Write `np.random.default_rng(42)`, which repeats.
 
     https://numpy.org/doc/stable/reference/random/generator.html
     """
@@ -249,8 +246,8 @@ def test_numpys_new_generators_ignore_numpys_seed():
 
 
 def test_which_seeds_torch_and_numpy_refuse():
-    """`torch.manual_seed` takes integers of 64 bits and cuts a float to an integer. `np.random.seed` takes integers
-    from 0 to 2**32 - 1, or a list of them, and no float.
+    """`torch.manual_seed` takes integers of 64 bits, and 1.9 as 1. `np.random.seed` takes integers from 0 to
+    2**32 - 1, or a list of them, and no float.
 
     A torch seed that is negative or larger than that raises ValueError in NumPy: pass on `seed % 2**32`.
 
@@ -400,11 +397,11 @@ def test_dropout_draws_in_training_only(device):
 @pytest.mark.myth("without shuffling, a DataLoader has nothing random about it")
 @pytest.mark.parametrize("shuffle", [False, True], ids=["in order", "shuffled"])
 def test_iterating_a_dataloader_uses_up_global_numbers(shuffle):
-    """Each pass over a DataLoader without `generator=` draws a seed for its workers from the global generator, also if
-    it neither shuffles nor has workers.
+    """Each pass over a DataLoader without `generator=` and `persistent_workers=` draws a seed for its workers from the
+    global generator, also if it neither shuffles nor has workers.
 
-    So one more pass, for a look at the validation loss, changes the training after it. Give that loader a `generator=`:
-    it then draws no global number itself, though its dataset may. For `persistent_workers=True` see the next note.
+    So one more pass, for a look at the validation loss, changes the numbers that are drawn after it. The loader here
+    draws no global number if it has a `generator=`. For `persistent_workers=True` see the next note.
 
     https://docs.pytorch.org/docs/stable/data.html
     """
@@ -421,6 +418,10 @@ def test_iterating_a_dataloader_uses_up_global_numbers(shuffle):
     assert sorted(numbers) == [0, 1, 2, 3]
     assert torch.equal(torch.rand(4), expected)
 
+    state = torch.get_rng_state()
+    assert sorted(DataLoader(range(4), batch_size=None, shuffle=shuffle, generator=torch.Generator())) == [0, 1, 2, 3]
+    assert torch.equal(torch.get_rng_state(), state)
+
 
 # A machine with a single core warns that two workers are many.
 few_cores = pytest.mark.filterwarnings("ignore:This DataLoader will create")
@@ -431,8 +432,7 @@ def test_persistent_workers_draw_their_seed_once():
     """A DataLoader with `persistent_workers=True` draws the seed of its workers in the first pass and none in the
     second.
 
-    The options of a loader therefore change the random numbers that come after it. Give the loader a `generator=`, and
-    a sampler of your own one as well: the global numbers then do not depend on the loader.
+    The options of a loader therefore change the random numbers that come after it.
 
     https://docs.pytorch.org/docs/stable/data.html
     """
@@ -448,12 +448,12 @@ def test_persistent_workers_draw_their_seed_once():
 
 @few_cores
 def test_persistent_workers_shuffle_otherwise_in_the_first_pass():
-    """With `torch.manual_seed(42)` before each pass, a DataLoader with `shuffle=True` and `persistent_workers=True`
-    gives one order in the first pass and another one in all later passes.
+    """With `torch.manual_seed(42)` before each pass, a DataLoader with `shuffle=True`, `persistent_workers=True` and no
+    `generator=` gives 20 rows in one order in the first pass and in another one in all later passes.
 
-    Only the first pass draws a seed for the workers before the seed of the order. A run that is resumed at epoch 5 and
-    seeded there therefore sees another order than the run it resumes. Hand in `RandomSampler(data,
-    generator=generator)` and seed that generator: then the order of a pass depends on nothing else.
+    Only the first pass draws a seed for the workers before the seed of the order. A run that seeds before every epoch
+    and is resumed at epoch 5 therefore sees another order there than without the break. Hand in `RandomSampler(data,
+    generator=generator)` and seed that generator before each pass: then the first pass is no exception.
 
     https://docs.pytorch.org/docs/stable/data.html
     """
@@ -484,8 +484,8 @@ def test_a_dataloader_shuffles_by_its_generator():
     """With `shuffle=True` and `generator=`, a DataLoader's orders repeat with the seed of that generator and do not
     touch the global one; the second epoch is shuffled anew.
 
-    Write `DataLoader(data, shuffle=True, generator=torch.Generator().manual_seed(42))`, and a change elsewhere in the
-    program does not change the order of the data.
+    Write `DataLoader(data, shuffle=True, generator=torch.Generator().manual_seed(42))`, and draws from the global
+    generator do not change the order of the data. A look at a batch, by `next(iter(loader))`, does change it.
 
     https://docs.pytorch.org/docs/stable/data.html
     """
@@ -504,6 +504,11 @@ def test_a_dataloader_shuffles_by_its_generator():
     assert first == [4, 6, 2, 3, 0, 7, 1, 5]
     assert second != first
     assert sorted(second) == sorted(first)
+
+    generator = torch.Generator().manual_seed(RANDOM_SEED)
+    loader = DataLoader(range(8), batch_size=None, shuffle=True, generator=generator)
+    assert next(iter(loader)) == first[0]
+    assert list(loader) != first
 
 
 def test_a_sampler_does_not_take_the_loaders_generator():
@@ -662,7 +667,7 @@ def test_a_generator_is_a_stream_of_its_own(device):
 def test_manual_seed_returns_the_global_generator():
     """`generator = torch.manual_seed(42)` makes no new generator: it seeds the global one and returns it.
 
-    Handed on as `generator=`, it is still moved by every draw without a `generator=`. Write
+    Handed on as `generator=`, it still moves when the CPU draws without a `generator=`. Write
     `torch.Generator().manual_seed(42)` for a generator of its own.
 
     https://docs.pytorch.org/docs/stable/generated/torch.manual_seed.html
@@ -677,7 +682,7 @@ def test_manual_seed_returns_the_global_generator():
 
 
 def test_unseeded_generators_are_all_alike(device):
-    """A new `torch.Generator` starts from the seed 67280421310721, so two of them that nobody seeds give the same
+    """A new `torch.Generator` starts from the seed 67280421310721, so two of one device that nobody seeds give the same
     numbers.
 
     They do so in every run: what looks random was not. Call `generator.seed()` for a seed from the system, or
@@ -819,8 +824,8 @@ def test_draws_like_a_tensor_take_a_generator(draw, device):
     ids=["deepcopy", "pickle"],
 )
 def test_a_generator_can_be_copied(duplicate):
-    """From torch 2.4 on, `copy.deepcopy` and `pickle` copy a `torch.Generator`, also one that a sampler holds, and the
-    copy goes on from where the original stands.
+    """From torch 2.4 on, `copy.deepcopy` and `pickle` copy a `torch.Generator` of the CPU, also one that a sampler
+    holds, and the copy goes on from where the original stands.
 
     Up to 2.3 both raise TypeError. Pass on `generator.get_state()` there.
 
@@ -844,8 +849,8 @@ def test_a_generator_can_be_copied(duplicate):
 
 
 def test_a_state_is_a_bookmark(device):
-    """`generator.get_state()` copies where a generator stands, and `generator.set_state` goes back there, any number of
-    times.
+    """On the CPU and CUDA, `generator.get_state()` copies where a generator stands, and `generator.set_state` goes back
+    there, any number of times.
 
     A seed goes back to the start; a state goes back to the middle. Save the state in a checkpoint to go on with the
     numbers that the run would have drawn.
@@ -947,7 +952,7 @@ def test_initial_seed_names_the_seed_and_not_the_state(device):
 def test_torch_seed_draws_a_new_seed_and_tells_it(device):
     """`torch.seed()` takes a new seed from the system, sets it and returns it.
 
-    Write the number into the log: `torch.manual_seed(number)` then repeats a run that nobody meant to repeat.
+    Write the number into the log: `torch.manual_seed(number)` then repeats what torch drew.
 
     https://docs.pytorch.org/docs/stable/generated/torch.seed.html
     """
@@ -997,10 +1002,11 @@ def test_same_seed_other_device_other_numbers(accelerator):
 
 
 def test_drawing_on_one_device_does_not_move_another(device_pair):
-    """Drawing on one device does not change the numbers that another device draws next.
+    """`torch.randn`, `torch.randperm` and dropout on one device do not change the numbers that another device draws
+    next.
 
-    Each device has a generator of its own. A dropout layer on the GPU leaves the numbers of the CPU as they would have
-    been. `nn.init.sparse_` of a weight on a GPU draws on both: see "A generator of its own".
+    Each device has a generator of its own. `nn.init.sparse_` of a weight on a GPU draws on both: see "A generator of
+    its own".
 
     https://docs.pytorch.org/docs/stable/random.html
     """
@@ -1054,7 +1060,7 @@ def test_the_cpus_state_is_not_the_accelerators(accelerator):
     """`torch.get_rng_state()` and `torch.set_rng_state` are about the CPU's generator: they neither see nor rewind
     draws on a GPU.
 
-    A checkpoint of a run on GPUs needs `torch.cuda.get_rng_state_all()` as well.
+    A checkpoint of a run on CUDA needs `torch.cuda.get_rng_state_all()` as well.
 
     https://docs.pytorch.org/docs/stable/random.html
     """
@@ -1093,7 +1099,7 @@ def test_fork_rng_covers_the_gpus_it_is_told(accelerator):
     """`torch.random.fork_rng(devices=[...])` gives back the stream of the CPU and of the GPUs in the list, and not that
     of a GPU that is not in it.
 
-    Leave `devices` out for all GPUs; with several GPUs torch then warns, once per process.
+    Leave `devices` out for all GPUs.
 
     https://docs.pytorch.org/docs/stable/random.html
     """
@@ -1135,8 +1141,8 @@ def test_different_spellings_of_one_draw(device):
 
 
 def test_rand_like_of_a_transposed_tensor_is_another_draw():
-    """On the CPU, `torch.rand_like(x.T)` of a matrix with several rows and columns puts the numbers of one seed in
-    other places than `torch.rand(x.T.shape)`.
+    """On the CPU, `torch.rand_like(x.T)` of a contiguous matrix `x` with several rows and columns puts the numbers of
+    one seed in another order than `torch.rand(x.T.shape)`.
 
     `rand_like` keeps the layout of `x.T`, and the numbers fill the memory from front to back, as do those of
     `uniform_`. Write `torch.rand(x.T.shape)` if the layout must not matter. A single row has one layout only.
@@ -1214,7 +1220,7 @@ def test_rand_in_float64_is_another_draw():
     """On the CPU, `torch.rand` in float64 gives other numbers than in float32 after the same seed, and not the same
     ones with more digits.
 
-    A change of `torch.set_default_dtype` is therefore also a change of the random numbers. Write
+    `torch.set_default_dtype(torch.float64)` therefore changes what `torch.rand(3)` draws. Write
     `torch.rand(3, dtype=torch.float32).double()` to have the float32 numbers in float64, whatever the default is.
 
     https://docs.pytorch.org/docs/stable/generated/torch.rand.html
@@ -1265,11 +1271,11 @@ def test_small_randn_and_randint_are_the_same_in_two_dtypes():
 
 
 def test_deterministic_mode_refuses_what_it_cannot_do():
-    """After `torch.use_deterministic_algorithms(True)`, `Tensor.put_` raises RuntimeError, as other operations do that
-    have no deterministic implementation; with `warn_only=True` it warns and computes.
+    """After `torch.use_deterministic_algorithms(True)`, `tensor.put_(index, values)` raises RuntimeError; with
+    `warn_only=True` it warns and computes.
 
-    No seed makes such an operation repeat: threads may write to one place in another order. Which ones raise depends on
-    the device and on the arguments: `put_(..., accumulate=True)` is allowed on the CPU.
+    A seed is no help here: threads may write to one place in another order. Whether an operation raises can depend on
+    its arguments: `put_(..., accumulate=True)` is allowed on the CPU.
 
     https://docs.pytorch.org/docs/stable/generated/torch.use_deterministic_algorithms.html
     """
@@ -1296,8 +1302,8 @@ def test_deterministic_mode_fills_what_is_left_empty(device):
     """From torch 2.1 on, `torch.empty` in deterministic mode is filled: float16, float32 and complex64 with NaN, uint8
     and the signed integers with their largest value, and bool with True.
 
-    Outside of the mode it holds whatever lay in memory. A NaN or a huge integer in deterministic mode is a sign that
-    the program reads a tensor before it writes to it.
+    Outside of the mode it holds whatever lay in memory. A NaN or a huge integer in deterministic mode can be a sign
+    that the program reads a tensor before it writes to it.
 
     https://docs.pytorch.org/docs/stable/deterministic.html
     """
@@ -1322,7 +1328,7 @@ def test_what_a_gpu_cannot_do_deterministically(accelerator):
     """In deterministic mode `torch.bincount` with weights raises RuntimeError on CUDA and computes on the CPU.
     `index_add`, which can give the same sums, computes on both.
 
-    A GPU adds in an order that changes from run to run. The page below lists what raises, what takes another way, and
+    A GPU may add in another order in each run. The page below lists what raises, what takes another way, and
     on which device.
 
     https://docs.pytorch.org/docs/stable/generated/torch.use_deterministic_algorithms.html
@@ -1414,11 +1420,11 @@ def test_a_deterministic_convolution_repeats_to_the_last_bit(accelerator):
 
 
 def test_several_seeds_show_what_one_seed_hides(device):
-    """The same training from four seeds starts from four different weights and, stopped after ten steps, ends at four
-    different weights.
+    """Here, the same training from four seeds starts from four different weights and, stopped after ten steps, ends at
+    four different weights.
 
-    Report the spread over several seeds and not the best one. The four ends are close here, because this problem has
-    one solution, the line y = 2x + 1, and each step halves the distance to it.
+    Report the spread over several seeds and not the best one. The four ends are close, because this problem has one
+    solution, the line y = 2x + 1, and each step halves the distance to it.
 
     https://docs.pytorch.org/docs/stable/notes/randomness.html
     """
@@ -1477,8 +1483,8 @@ def test_bernoulli_compares_rand_with_the_probabilities(probability):
     """On the CPU, `torch.bernoulli` of a float32 tensor of probabilities is 1 where `torch.rand` of the same seed is
     below the probability, in every release since 2.0.
 
-    `torch.bernoulli(x, p)` with a number `p` is another draw, and changed in torch 2.7 with dropout. For a mask that
-    must stay the same from release to release, write `torch.rand(shape) < p`.
+    `torch.bernoulli(x, p)` with a number `p` is another draw: that of dropout, which the next note is about. Write
+    `torch.rand(shape) < p` for a mask that has stayed the same.
 
     https://docs.pytorch.org/docs/stable/generated/torch.bernoulli.html
     """
@@ -1491,6 +1497,8 @@ def test_bernoulli_compares_rand_with_the_probabilities(probability):
     below = (torch.rand(100) < probability).float()
     assert torch.equal(ones, below)
     assert not torch.equal(ones_by_a_number, below)
+    torch.manual_seed(RANDOM_SEED)
+    assert torch.equal(F.dropout(torch.ones(100), 1 - probability) != 0, ones_by_a_number == 1)
 
 
 # Up to torch 2.6, builds for these processors drew dropout masks and exponentials with Intel's library MKL.
@@ -1527,7 +1535,7 @@ def test_exponential_draws_changed_in_2_7():
     """From torch 2.7 on, `exponential_()` of a contiguous tensor on the CPU is -log(1 - u) of the float64 draws u, up
     to rounding; up to 2.6 one seed gives other numbers on Intel's and AMD's processors.
 
-    After the upgrade, whatever is made of `exponential_` comes out otherwise: see the next note. A transposed tensor is
+    On these processors, what is made of `exponential_` changed with it: see the next note. A transposed tensor is
     filled in the order of its memory, and `exponential_(2.0)` divides the numbers by 2.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.exponential_.html
@@ -1551,8 +1559,8 @@ def test_multinomial_is_a_race(count):
     """On the CPU, one `torch.multinomial` draw, or several without replacement, is a race: the smallest `exponential_`
     draw divided by its weight comes first.
 
-    So it changed in torch 2.7 with `exponential_`, and with it `Categorical(...).sample()`; `F.gumbel_softmax` draws
-    from `exponential_`, too.
+    So it changed in torch 2.7 where `exponential_` did, and with it `Categorical(...).sample()`; `F.gumbel_softmax`
+    draws from `exponential_`, too.
 
     https://docs.pytorch.org/docs/stable/generated/torch.multinomial.html
     """
@@ -1597,8 +1605,8 @@ def test_integers_of_wide_ranges_changed_in_2_7(low, high):
 
 @pytest.mark.holds("torch>=2.12", otherwise=AssertionError)
 def test_truncated_normal_weights_changed_in_2_12():
-    """From torch 2.12 on, `nn.init.trunc_normal_(weights)` keeps the normal numbers of the seed that lie within its
-    bounds, -2 and 2, and draws the others again; up to 2.11 one seed gives other numbers.
+    """From torch 2.12 on, `nn.init.trunc_normal_(weights)` of contiguous weights on the CPU keeps the normal numbers of
+    the seed that lie within its bounds, -2 and 2, and draws the others again; up to 2.11 one seed gives other numbers.
 
     A model whose layers call it, as those of vision transformers often do, starts from other weights after the upgrade.
     Bounds that hold less than 30 % of the normal numbers, such as -0.1 and 0.1, are filled in another way.

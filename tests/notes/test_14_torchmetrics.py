@@ -46,7 +46,7 @@ def test_accuracy_needs_a_task():
     """`Accuracy()` raises TypeError, because it needs a `task`: "binary", "multiclass" or "multilabel".
 
     With `task="multiclass"` write `num_classes=` too, with `task="multilabel"` write `num_labels=`: without it
-    `Accuracy` raises ValueError, as for a task that it does not know.
+    `Accuracy` raises ValueError, as for `task="regression"`.
 
     https://lightning.ai/docs/torchmetrics/stable/classification/accuracy.html
     """
@@ -63,7 +63,8 @@ def test_accuracy_needs_a_task():
 def test_the_task_chooses_the_class():
     """`Accuracy(task=...)` returns a `BinaryAccuracy`, a `MulticlassAccuracy` or a `MultilabelAccuracy`.
 
-    `isinstance(metric, Accuracy)` is therefore False. Check for `BinaryAccuracy` instead.
+    `isinstance(metric, Accuracy)` is therefore False. Check for the class it returned, such as
+    `BinaryAccuracy`.
 
     https://lightning.ai/docs/torchmetrics/stable/classification/accuracy.html
     """
@@ -241,7 +242,7 @@ def test_probabilities_for_every_batch_inside(device, eighths, threshold):
     """If every value of a batch is in [0, 1], ends included, `BinaryConfusionMatrix` reads each prediction as a
     probability and counts class 1 if it is above the threshold.
 
-    Predictions of exactly 0.0 and 1.0 are therefore probabilities, even if your model returns logits.
+    A batch of nothing but 0.0 and 1.0 is therefore read as probabilities, even if your model returns logits.
 
     https://lightning.ai/docs/torchmetrics/stable/classification/accuracy.html
     """
@@ -257,8 +258,9 @@ def test_probabilities_for_every_batch_inside(device, eighths, threshold):
 def test_one_nan_makes_logits_of_probabilities():
     """`BinaryAccuracy` on the CPU applies a sigmoid to all probabilities of a batch if one of its predictions is nan.
 
-    A nan is not in [0, 1]. The sigmoid of 0.2 is 0.55, and so the healthy rows count as class 1. `logits.sigmoid()` is
-    no help here, since the sigmoid of nan is nan: check `predictions.isfinite().all()` before the metric.
+    A nan is not in [0, 1]. The sigmoid of 0.2 is 0.55, and so both healthy rows here count as class 1.
+    `logits.sigmoid()` is no help, since the sigmoid of nan is nan: check `predictions.isfinite().all()` before the
+    metric.
 
     https://lightning.ai/docs/torchmetrics/stable/classification/accuracy.html
     """
@@ -282,7 +284,8 @@ def test_multiclass_takes_scores_or_labels(device):
     largest score wins, or with integer predictions of shape [N], which are labels.
 
     Scores can be logits or probabilities. Dimension 1 holds the classes, also for more dimensions: compare an image of
-    shape [N, C, H, W] with targets of shape [N, H, W]. Integers of shape [N, C] raise ValueError.
+    shape [N, C, H, W] with targets of shape [N, H, W]. Integers of shape [N, C] raise ValueError for targets of shape
+    [N].
 
     https://lightning.ai/docs/torchmetrics/stable/classification/accuracy.html
     """
@@ -303,10 +306,10 @@ def test_multiclass_takes_scores_or_labels(device):
 
 def test_one_hot_targets_pass_and_count_as_labels(device):
     """`MulticlassAccuracy(average="micro")` takes one-hot targets silently and compares each score with its 0 or 1: the
-    accuracy of perfect scores is 0 here.
+    accuracy of right answers is 0 here.
 
     Predictions of the same shape as the targets are labels to the metric, one per place, even if they are decimals.
-    `CrossEntropyLoss` takes one-hot targets as probabilities, so a loop that trains well reports 0. Write
+    `CrossEntropyLoss` takes one-hot targets of floats as probabilities, so a loop that trains well can report 0. Write
     `metric(scores, targets.argmax(dim=1))`.
 
     https://lightning.ai/docs/torchmetrics/stable/classification/accuracy.html
@@ -323,11 +326,11 @@ def test_one_hot_targets_pass_and_count_as_labels(device):
 
 @pytest.mark.myth("validate_args=True finds wrong labels")
 def test_a_class_too_many_can_pass(device):
-    """`MulticlassAccuracy(num_classes=3, average="micro")` checks how many different labels a batch has and not which,
-    and targets 7 and -1 pass silently.
+    """`MulticlassAccuracy(num_classes=3, average="micro")` checks how many different targets stand beside predicted
+    labels and not which, and beside scores not even that: targets 7 and -1 pass silently here.
 
-    One-based targets only give a low accuracy. `average="macro"` raises RuntimeError about a shape on the CPU for
-    target 7, but after `torch.use_deterministic_algorithms(True)` it silently drops these rows and returns 1.0 here.
+    One-based targets only give an accuracy of 0 here. `average="macro"` raises RuntimeError about a shape on the CPU
+    for target 7, but after `torch.use_deterministic_algorithms(True)` it silently drops these rows and gives 1.0 here.
     Check that `targets.min() >= 0` and `targets.max() < num_classes`.
 
     https://lightning.ai/docs/torchmetrics/stable/classification/accuracy.html
@@ -340,6 +343,8 @@ def test_a_class_too_many_can_pass(device):
     assert metric(predictions, torch.tensor([1, 2, 1, 3], device=device)).item() == 0
     with pytest.raises(RuntimeError, match=r"more unique values in `target`"):
         metric(predictions, torch.tensor([0, 1, 2, 7], device=device))
+    scores = torch.eye(3, device=device)[predictions]
+    assert metric(scores, torch.tensor([0, 1, 2, 7], device=device)).item() == 0.5
     macro = MulticlassAccuracy(num_classes=3, average="macro")
     with pytest.raises(RuntimeError, match="shape"):
         macro.update(predictions.cpu(), torch.tensor([0, 1, 7, 7]))
@@ -373,9 +378,9 @@ def test_ignore_index_leaves_rows_out(device):
     """`MulticlassAccuracy(average="micro", ignore_index=-100)` counts rows with target -100 neither as right nor as
     wrong.
 
-    Give the metric the number that pads your targets. `CrossEntropyLoss` skips -100 by default, a metric skips nothing:
-    in a micro accuracy -100 counts as wrong, or raises RuntimeError if the batch then has more labels than
-    `num_classes`. A `BinaryAccuracy` raises RuntimeError, and so does a macro accuracy on the CPU.
+    Give the metric the number that pads your targets. `CrossEntropyLoss` skips -100 by default, the metric does not: in
+    a micro accuracy of scores -100 counts as wrong. A `BinaryAccuracy` raises RuntimeError, and so does a macro
+    accuracy on the CPU.
 
     https://lightning.ai/docs/torchmetrics/stable/classification/accuracy.html
     """
@@ -385,19 +390,24 @@ def test_ignore_index_leaves_rows_out(device):
     metric = MulticlassAccuracy(num_classes=3, average="micro", ignore_index=-100).to(device)
 
     assert metric(predictions, targets).item() == 0.75
+    scores = torch.eye(3, device=device)[predictions]
+    unaware = MulticlassAccuracy(num_classes=3, average="micro").to(device)
     with pytest.raises(RuntimeError, match="more unique values in `target`"):
-        MulticlassAccuracy(num_classes=3, average="micro").to(device)(predictions, targets)
-    assert MulticlassAccuracy(num_classes=3, average="micro").to(device)(predictions[:4], targets[:4]).item() == 0.5
+        unaware(predictions, targets)
+    assert round(unaware(scores, targets).item(), 4) == 0.6
+    assert unaware(predictions[:4], targets[:4]).item() == 0.5
     with pytest.raises(RuntimeError, match="expected only the following values"):
         BinaryAccuracy().to(device)(torch.tensor([1, 0], device=device), torch.tensor([1, -100], device=device))
     with pytest.raises(RuntimeError, match="non-negative"):
         MulticlassAccuracy(num_classes=3, average="macro")(predictions[:4].cpu(), targets[:4].cpu())
 
 
+@pytest.mark.holds("torchmetrics>=1.7.2", otherwise=AssertionError)
 def test_exact_match_counts_an_ignored_row_as_right(device):
-    """`MultilabelExactMatch(ignore_index=-100)` counts a row whose targets are all -100 as a right answer.
+    """From TorchMetrics 1.7.2 on, `MultilabelExactMatch(ignore_index=-100)` counts a row whose targets are all -100 as
+    a right answer.
 
-    Padding rows therefore raise the value. Drop these rows first: `keep = (targets != -100).any(1)`.
+    Before, such a row counted as wrong. Drop these rows first: `keep = (targets != -100).any(1)`.
 
     https://lightning.ai/docs/torchmetrics/stable/classification/exact_match.html
     """
@@ -478,7 +488,7 @@ def test_merge_state_adds_another_metric(device):
     """From TorchMetrics 1.6 on, `metric.merge_state(other)` adds the counts of another `BinaryAccuracy` and leaves
     `other` as it was.
 
-    Use it for an evaluation in parts, in threads or on files. `MaxMetric` raises RuntimeError, and `MetricCollection`
+    Use it for an evaluation in parts. `MaxMetric` raises RuntimeError, and `MetricCollection`
     has no `merge_state`. `compute` of a metric that only merged and never had an `update` of its own warns.
 
     https://lightning.ai/docs/torchmetrics/stable/references/metric.html
@@ -501,9 +511,11 @@ def test_merge_state_adds_another_metric(device):
 
 @pytest.mark.holds("torchmetrics>=1.6", otherwise=AttributeError)
 def test_compute_after_merge_state_can_be_the_old_value(device):
-    """After `compute`, `merge_state` adds counts, but `compute` silently returns the old value until the next `update`.
+    """After `compute`, `merge_state` adds counts to a `BinaryAccuracy`, but by default its `compute` silently returns
+    the old value until the next `update`.
 
-    `compute` keeps its result, and `merge_state` does not throw that result away. Merge first, compute once at the end.
+    `compute` keeps its result, unless `compute_with_cache=False`, and `merge_state` does not throw that result away.
+    Merge first, compute once at the end.
 
     https://lightning.ai/docs/torchmetrics/stable/references/metric.html
     """
@@ -520,11 +532,17 @@ def test_compute_after_merge_state_can_be_the_old_value(device):
     metric.update(right.repeat(2), right.repeat(2))
     assert metric.compute().item() == 0.75  # 6 of 8
 
+    forgetful = BinaryAccuracy(compute_with_cache=False).to(device)
+    forgetful.update(right, right)
+    assert forgetful.compute().item() == 1
+    forgetful.merge_state(other)
+    assert forgetful.compute().item() == 0.5
+
 
 def test_compute_before_update_warns(device):
     """`BinaryAccuracy().compute()` without any `update` returns 0, as if every answer had been wrong, and warns.
 
-    Python shows this warning once per process, unless a filter of warnings says otherwise. The same happens right after
+    In a loop, Python shows this warning once, unless a filter of warnings says otherwise. The same happens right after
     `reset()`: read the value first. A `MeanMetric` returns nan, `BinaryAUROC()` raises ValueError, and
     `BinaryAUROC(thresholds=5)` returns 0.
 
@@ -651,11 +669,11 @@ def test_zero_division_says_what_no_answer_is_worth(device):
 
 
 def test_predictions_come_first(device, sklearn_metrics):
-    """TorchMetrics takes predictions first and targets second, scikit-learn takes targets first, and the wrong order of
-    binary labels turns precision into recall.
+    """`BinaryPrecision` takes predictions first and targets second, scikit-learn's `precision_score` takes targets
+    first, and the wrong order of binary labels turns precision into recall.
 
-    A micro accuracy is the same in both orders and does not show the mistake. A macro accuracy can change. Write
-    `metric(preds=predictions, target=targets)`.
+    A micro accuracy of labels is the same in both orders and does not show the mistake. A macro accuracy can change.
+    Write `metric(preds=predictions, target=targets)`.
 
     https://lightning.ai/docs/torchmetrics/stable/classification/precision.html
     """
@@ -720,11 +738,11 @@ def test_a_metric_is_moved_like_a_module(device):
 
 
 def test_a_metric_left_on_the_cpu_refuses_an_accelerators_tensors(accelerator):
-    """A `BinaryAccuracy` on the CPU raises RuntimeError for predictions on an accelerator, and a `BinaryAccuracy` on
-    the accelerator raises it for predictions on the CPU.
+    """A `BinaryAccuracy` on the CPU raises RuntimeError for predictions and targets on an accelerator, and one on the
+    accelerator raises it for predictions on the CPU and targets on the accelerator.
 
-    Move the metric once, with `.to(device)`, when you move the model. `meta` cannot stand in here: the metric looks at
-    values.
+    Predictions and targets that are both on the CPU are counted there without a word. Move the metric once, with
+    `.to(device)`, when you move the model. `meta` cannot stand in here: the metric looks at values.
 
     https://lightning.ai/docs/torchmetrics/stable/pages/overview.html
     """
@@ -738,6 +756,8 @@ def test_a_metric_left_on_the_cpu_refuses_an_accelerators_tensors(accelerator):
     metric = BinaryAccuracy().to(accelerator)
     metric.update(here.to(accelerator), there)
     assert (metric.compute().item(), metric.compute().device) == (1, accelerator)
+    metric.update(here, 1 - here)
+    assert (metric.compute().item(), metric.compute().device) == (0.5, accelerator)
 
 
 def test_a_metric_in_a_module_moves_with_it(device_pair):
@@ -769,7 +789,7 @@ def test_a_metric_in_a_module_moves_with_it(device_pair):
 def test_counts_are_saved_only_if_persistent(device):
     """The counts of a `BinaryAccuracy` are in its `state_dict` only after `metric.persistent(True)`.
 
-    By default a checkpoint in the middle of an epoch loses the counts of its first half.
+    A checkpoint that is made of `state_dict`s in the middle of an epoch therefore has no counts by default.
 
     https://lightning.ai/docs/torchmetrics/stable/references/metric.html
     """
@@ -821,15 +841,15 @@ def test_a_collection_answers_to_the_names_in_its_results():
     """From TorchMetrics 1.4 on, `collection["val_accuracy"]` finds the metric by the key of its result, prefix
     included.
 
-    Before, only the name without the prefix found the metric. Write `collection["accuracy"]`: it works in all releases.
+    Before, only the name without the prefix found the metric. `collection["accuracy"]` works in both.
 
     https://lightning.ai/docs/torchmetrics/stable/pages/overview.html
     """
     accuracy = BinaryAccuracy()
     collection = MetricCollection({"accuracy": accuracy, "recall": BinaryRecall()}, prefix="val_")
 
-    assert collection["val_accuracy"] is accuracy
     assert collection["accuracy"] is accuracy
+    assert collection["val_accuracy"] is accuracy
     assert list(collection.keys()) == ["val_accuracy", "val_recall"]
 
 
@@ -858,7 +878,7 @@ def test_mean_metric_weighs_batches(device):
 
 
 def test_mean_metric_drops_a_nan_loss(device):
-    """`MeanMetric` leaves a nan loss out of the mean and warns once per process, and the mean looks healthy.
+    """By default `MeanMetric` warns of a nan loss and leaves it out of the mean, which looks healthy.
 
     Write `MeanMetric(nan_strategy="error")` to raise RuntimeError at the first nan.
 
@@ -906,8 +926,8 @@ def test_mean_metric_holds_no_graph(device):
 def test_a_metric_outlives_inference_mode(device):
     """A `BinaryAccuracy` that was updated under `torch.inference_mode()` can be computed, updated and reset outside it.
 
-    Other tensors made there raise RuntimeError when they are changed in-place outside. A `MeanMetric` that was called
-    there, as `metric(loss)`, raises at the next `update` outside, until you `reset` it outside.
+    A `torch.zeros(2)` made there raises RuntimeError when it is changed in-place outside. A `MeanMetric` that was
+    called there, as `metric(loss)`, raises at the next `update` outside, until you `reset` it outside.
 
     https://docs.pytorch.org/docs/stable/generated/torch.autograd.grad_mode.inference_mode.html
     """

@@ -429,6 +429,22 @@ def mul_counts_a_repeated_factor_once(patch):
     patch.function("mul", change=lambda call, a, b: call(a, b.detach()) if a is b else call(a, b))
 
 
+def slope_of_the_side_not_picked():
+    side = leaf(1, 2)
+    torch.where(torch.tensor([False, False]), side, leaf(3, 4)).sum().backward()
+    return side.grad.tolist()
+
+
+@mutant(
+    kills="test_the_gradient_follows_the_branch_that_was_taken",
+    witness=lambda: slope_of_the_side_not_picked() == [0, 0],
+    raises=AttributeError,
+)
+def where_leaves_out_a_side(patch):
+    """`torch.where` sends no gradient to its first side, as an `if` would not."""
+    patch.function("where", change=lambda call, condition, a, b: call(condition, a.detach(), b))
+
+
 @mutant(
     kills="test_the_gradient_follows_the_branch_that_was_taken",
     witness=lambda: slope(lambda x: -3 * x, 2) == -3,
@@ -1578,6 +1594,27 @@ def float_of_a_loss_is_silent(patch):
     patch.function("__float__", change=lambda call, x: call(x.detach()))
 
 
+def float_under_no_grad():
+    with torch.no_grad():
+        return float(leaf(2))
+
+
+@mutant(
+    kills="test_float_of_a_loss_warns",
+    witness=lambda: not warns(float_under_no_grad),
+    raises=UserWarning,
+)
+def float_of_a_loss_warns_under_no_grad(patch):
+    """`float` of something that requires grad warns under `no_grad`, too."""
+
+    def change(call, x):
+        if x.requires_grad:
+            warnings.warn("Converting a tensor with requires_grad=True to a scalar", UserWarning, stacklevel=2)
+        return call(x.detach())
+
+    patch.function("__float__", change=change)
+
+
 # anomaly detection
 
 
@@ -2335,11 +2372,22 @@ def threads_are_one_number_for_all(patch):
     patch.setattr(torch, "get_num_threads", lambda: last[0])
 
 
-def calls_of_an_addition():
+def calls_of_an_addition(use_reentrant=False):
     calls = []
     call = torch.utils.checkpoint.checkpoint
-    call(lambda x: (calls.append(x), x + 1)[1], leaf(3), use_reentrant=False).backward()
+    call(lambda x: (calls.append(x), x + 1)[1], leaf(3), use_reentrant=use_reentrant).backward()
     return len(calls)
+
+
+@mutant(kills=CHECKPOINT, witness=lambda: calls_of_an_addition(use_reentrant=True) == 2)
+def checkpoint_never_goes_the_old_way(patch):
+    """`checkpoint(..., use_reentrant=True)` does what it does with `use_reentrant=False`."""
+    original = torch.utils.checkpoint.checkpoint
+
+    def broken(function, *args, **options):
+        return original(function, *args, **{**options, **({"use_reentrant": False} if options else {})})
+
+    patch.everywhere(original, broken)
 
 
 @mutant(kills=CHECKPOINT, witness=lambda: calls_of_an_addition() == 1)

@@ -619,6 +619,21 @@ def asarray_copies(patch):
     patch.everywhere(asarray, lambda *args, **kwargs: asarray(*args, **kwargs).clone())
 
 
+@mutant(
+    kills="test_six_ways_from_array_to_tensor",
+    witness=lambda: torch.asarray(array := np.array(2.0)).data_ptr() != array.ctypes.data,
+)
+def asarray_shares_without_dimensions(patch):
+    """`torch.asarray` shares the memory of a 0-d array, too."""
+    asarray = torch.asarray
+
+    def broken(data, **kwargs):
+        is_scalar = isinstance(data, np.ndarray) and data.ndim == 0
+        return torch.from_numpy(data) if is_scalar else asarray(data, **kwargs)
+
+    patch.everywhere(asarray, broken)
+
+
 @mutant(kills="test_six_ways_from_array_to_tensor", witness=lambda: shares(torch.from_dlpack))
 def from_dlpack_copies(patch):
     """`torch.from_dlpack` copies the array."""
@@ -1430,6 +1445,16 @@ def float_of_bfloat16_drops_a_bit(patch):
         return (result.view(torch.int32) & ~(1 << 16)).view(torch.float32) if tensor.dtype == torch.bfloat16 else result
 
     patch.function("float", change=broken)
+
+
+@mutant(
+    kills="test_lazy_conjugates_must_be_resolved",
+    witness=lambda: not torch.tensor([1j]).conj().conj().is_conj(),
+    raises=RuntimeError,
+)
+def a_second_conj_keeps_the_mark(patch):
+    """`conj()` of a lazy conjugate returns it as it is."""
+    patch.function("conj", change=lambda conj, tensor: tensor if tensor.is_conj() else conj(tensor))
 
 
 @mutant(
@@ -2304,6 +2329,25 @@ def times_np_complex128_is_complex128(patch):
     def broken(mul, self, other):
         result = mul(self, other)
         return result.to(torch.complex128) if isinstance(other, np.complex128) else result
+
+    patch.around(torch.Tensor, "__mul__", broken)
+
+
+def times_np_complex64():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return torch.ones(2) * np.complex64(2j)
+
+
+@mutant(
+    kills="test_a_numpy_scalar_in_arithmetic_keeps_the_dtype",
+    witness=lambda: times_np_complex64().dtype == torch.float32,
+)
+def np_complex64_counts_as_a_complex(patch):
+    """A float32 tensor times `np.complex64(2j)` is complex64, as times `2j`."""
+
+    def broken(mul, self, other):
+        return mul(self, complex(other) if isinstance(other, np.complex64) else other)
 
     patch.around(torch.Tensor, "__mul__", broken)
 

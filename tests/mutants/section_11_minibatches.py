@@ -707,6 +707,27 @@ def clipping_returns_the_length_after_it(patch):
     )
 
 
+def huge_gradient_is_nan():
+    w = nn.Parameter(torch.zeros(2))
+    w.grad = torch.tensor([1e30, 1e30])
+    nn.utils.clip_grad_norm_(w, float("inf"))
+    return w.grad.isnan().all().item()
+
+
+@mutant(kills=LENGTH, witness=huge_gradient_is_nan)
+def clipping_adds_up_huge_gradients_in_float64(patch):
+    """The norm of huge gradients does not overflow in `nn.utils.clip_grad_norm_`."""
+
+    def change(call, parameters, max_norm, *args, **more):
+        parameters = [parameters] if isinstance(parameters, torch.Tensor) else list(parameters)
+        sizes = torch.cat([parameter.grad.flatten() for parameter in parameters]).cpu().double().abs()
+        if max_norm == float("inf") and sizes.isfinite().all() and sizes.max() > 1e19:
+            return sizes.square().sum().sqrt()
+        return call(parameters, max_norm, *args, **more)
+
+    patch.around(nn.utils, "clip_grad_norm_", change)
+
+
 def norm_of_a_parameter():
     weight = nn.Parameter(torch.tensor([3.0]))
     weight.grad = torch.tensor([5.0])
@@ -858,6 +879,28 @@ def backward_overlooks_retain_graph(patch):
         torch.Tensor,
         "backward",
         lambda call, tensor, gradient=None, retain_graph=None, **more: call(tensor, gradient, False, **more),
+    )
+
+
+def twice_with_create_graph():
+    w = torch.ones(1, requires_grad=True)
+    loss = w.exp()
+    for _ in range(2):
+        w.grad = None  # it refers to the graph
+        loss.backward(create_graph=True)
+    w.grad = None
+    return True
+
+
+@mutant(kills="test_backward_frees_what_the_graph_saved", witness=twice_with_create_graph, raises=RuntimeError)
+def create_graph_does_not_retain_the_graph(patch):
+    """`backward(create_graph=True)` frees the graph that it ran through."""
+    patch.around(
+        torch.Tensor,
+        "backward",
+        lambda call, tensor, gradient=None, retain_graph=None, **more: call(
+            tensor, gradient, bool(retain_graph), **more
+        ),
     )
 
 

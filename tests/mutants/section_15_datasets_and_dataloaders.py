@@ -1292,6 +1292,22 @@ def collate_drops_none(patch):
     change_collate(patch, int, lambda call, batch: call([sample for sample in batch if sample is not None]))
 
 
+@mutant(
+    kills=AMONG,
+    witness=lambda: raises(AttributeError, lambda: in_a_worker(lambda: data.default_collate([torch.ones(2), None]))),
+    raises=TypeError,
+)
+def none_raises_the_same_in_a_worker(patch):
+    """`None` after a tensor raises TypeError in a worker, too."""
+
+    def change(call, batch):
+        if any(sample is None for sample in batch):
+            raise TypeError("expected Tensor as element 1 in argument 0, but got NoneType")
+        return call(batch)
+
+    change_collate(patch, torch.Tensor, change)
+
+
 @mutant(kills=AMONG, witness=lambda: first(["a", None]) == ["a", None], raises=TypeError)
 def collate_refuses_none_among_strings(patch):
     """`None` in a batch of strings raises TypeError."""
@@ -2326,13 +2342,18 @@ def loader_starts_no_worker(patch):
     change_loader(patch, change)
 
 
-def collated_in_a_worker():
-    """The dtype of a mixed batch in a worker, without starting one."""
+def in_a_worker(call):
+    """What `call` returns in a worker, without starting one."""
     worker._worker_info = worker.WorkerInfo(id=0, num_workers=1, seed=0, dataset=None)
     try:
-        return data.default_collate([torch.zeros(1), torch.zeros(1).double()]).dtype
+        return call()
     finally:
         worker._worker_info = None
+
+
+def collated_in_a_worker():
+    """The dtype of a mixed batch in a worker."""
+    return in_a_worker(lambda: data.default_collate([torch.zeros(1), torch.zeros(1).double()]).dtype)
 
 
 OF_THE_FIRST = "test_a_worker_takes_the_dtype_of_the_first_tensor"
@@ -2348,6 +2369,24 @@ def workers_promote_dtypes(patch):
 def the_first_tensor_decides_everywhere(patch):
     """A batch has the dtype of its first tensor without workers, too."""
     change_collate(patch, torch.Tensor, lambda call, batch: call([sample.to(batch[0].dtype) for sample in batch]))
+
+
+@mutant(
+    kills=OF_THE_FIRST,
+    witness=lambda: in_a_worker(
+        lambda: data.default_collate([torch.zeros(1), torch.ones(1).long()]).tolist() == [[0], [1]]
+    ),
+    raises=TypeError,
+)
+def workers_refuse_every_mixed_batch(patch):
+    """A batch of a float and then an integer tensor raises in a worker, too."""
+
+    def change(call, batch):
+        if worker.get_worker_info() is not None and batch[0].is_floating_point() > batch[-1].is_floating_point():
+            raise TypeError("torch.cat(): input types can't be cast to the desired output type")
+        return call(batch)
+
+    change_collate(patch, torch.Tensor, change)
 
 
 def ordered():

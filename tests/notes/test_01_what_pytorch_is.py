@@ -60,8 +60,8 @@ def test_matmul_of_small_integers_is_exact(device):
 
 
 def test_the_numpy_bridge_is_there(device):
-    """A contiguous float32 NumPy array becomes a tensor by `torch.from_numpy` and an array again by `.cpu().numpy()`,
-    with the same numbers, shape and dtype.
+    """A new float32 NumPy array, such as `np.ones((2, 3), np.float32)`, becomes a tensor by `torch.from_numpy` and an
+    array again by `.cpu().numpy()`, with the same numbers, shape and dtype.
 
     `array[::-1]` and foreign byte order (">f4") raise ValueError: pass `array[::-1].copy()`, or `.astype(np.float32)`.
     Text raises TypeError; section 03 has the other dtypes. If torch answers "Numpy is not available", install a NumPy
@@ -92,8 +92,8 @@ def test_the_numpy_bridge_is_there(device):
 
 
 def test_backward_computes_the_slope(device):
-    """`y.backward()` computes the derivative of `y` with respect to `x` and stores it in `x.grad`, if `x` was made with
-    `requires_grad=True`.
+    """For a number `y` computed from a new `x` that was made with `requires_grad=True`, `y.backward()` computes the
+    derivative of `y` with respect to `x` and stores it in `x.grad`.
 
     Training needs this slope for each weight: it says how the loss changes when the weight grows. `backward` does not
     move `x`; that is the optimizer's step.
@@ -114,7 +114,7 @@ def test_only_what_depends_on_requires_grad_is_recorded(device):
     leaf, unless recording is off: `torch.no_grad()`, `torch.inference_mode()` or `torch.set_grad_enabled(False)`.
 
     `round()` is recorded too, with the gradient 0. Comparisons and positions (`>`, `argmax`) are not recorded.
-    `.float()` of a float32 tensor computes nothing and returns the tensor itself, still a leaf.
+    `.float()` of a float32 tensor computes nothing and returns the tensor itself, so that a leaf stays a leaf.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.is_leaf.html
     """
@@ -154,8 +154,8 @@ def test_only_what_depends_on_requires_grad_is_recorded(device):
 def test_the_gradient_follows_the_branch_that_was_taken(device):
     """A Python `if` in a function leaves only the branch that ran in the graph, so the gradient is that of this branch.
 
-    The graph is built while Python runs, so ordinary `if` and `for` work inside a model. `torch.where` is different: it
-    computes both sides, and both get a gradient.
+    The graph is built while Python runs, so ordinary `if` and `for` work inside a model. `torch.where` is different:
+    both of its sides are computed, and both get a gradient, which is 0 for what was not picked.
 
     https://docs.pytorch.org/docs/stable/notes/autograd.html
     """
@@ -167,6 +167,10 @@ def test_the_gradient_follows_the_branch_that_was_taken(device):
     (bent(x[0]) + bent(x[1])).backward()
 
     assert x.grad.tolist() == [8, -3]
+
+    left, right = torch.zeros(2, device=device, requires_grad=True), torch.ones(2, device=device, requires_grad=True)
+    torch.where(x > 1, left, right).sum().backward()
+    assert (left.grad.tolist(), right.grad.tolist()) == ([1, 0], [0, 1])
 
 
 @pytest.mark.picture("graph", "x", "y")
@@ -230,7 +234,7 @@ def test_a_gradient_is_like_its_tensor(device, dtype):
     for each number.
 
     The layout may differ: `nn.Embedding(..., sparse=True)` gets a sparse gradient for its dense weight, and `Adam`
-    refuses it with RuntimeError; use `SparseAdam` or `SGD`.
+    refuses it with RuntimeError; `SparseAdam` and plain `SGD` take it.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.grad.html
     """
@@ -246,6 +250,10 @@ def test_a_gradient_is_like_its_tensor(device, dtype):
     assert table.weight.grad.shape == table.weight.shape
     with pytest.raises(RuntimeError, match="sparse"):
         torch.optim.Adam(table.parameters()).step()
+    for optimizer in (torch.optim.SparseAdam(table.parameters()), torch.optim.SGD(table.parameters(), lr=0.1)):
+        before = table.weight.detach().clone()
+        optimizer.step()
+        assert (table.weight != before).all(dim=1).tolist() == [False, True, False, False]
 
 
 @pytest.mark.myth("backward replaces the gradient of the step before")
@@ -322,9 +330,9 @@ def test_autograd_grad_returns_gradients_and_stores_none(device):
     """`torch.autograd.grad(y, [a, b])` returns the gradients in the order of the list and leaves the `.grad` of leaves
     as it was.
 
-    Use it for a gradient that no optimizer should see, such as a gradient penalty. Two surprises: a tensor that `y`
-    does not depend on raises RuntimeError, and a result on the way to the list that was told to `retain_grad()` gets
-    its `.grad` filled all the same.
+    Use it for a gradient that no optimizer should see, such as a gradient penalty. Two surprises: by default a tensor
+    that `y` does not depend on raises RuntimeError, and a result on the way to the list that was told to
+    `retain_grad()` gets its `.grad` filled all the same.
 
     https://docs.pytorch.org/docs/stable/generated/torch.autograd.grad.html
     """
@@ -454,7 +462,7 @@ def test_backward_of_a_vector_raises(device):
     """`backward()` without arguments needs a tensor of one real number, of shape `()`, `(1,)` or `(1, 1)` alike: from
     more numbers, or from none, it raises RuntimeError "grad can be implicitly created only for scalar outputs".
 
-    A loss made with `reduction="none"` needs `.mean()` or `.sum()` before `backward()`.
+    A loss of many numbers, as `reduction="none"` gives for a batch, needs `.mean()` or `.sum()` before `backward()`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.backward.html
     """
@@ -473,6 +481,8 @@ def test_backward_of_a_vector_raises(device):
     assert x.grad.tolist() == [0, 0, 12]
     (x * x).mean().backward()
     assert torch.allclose(x.grad * 3, x.grad.new_tensor([2, 4, 42]))
+    with pytest.raises(RuntimeError, match="grad can be implicitly created only for scalar outputs"):
+        nn.MSELoss(reduction="none")(x, x.detach()).backward()
 
 
 def test_backward_of_a_vector_takes_a_weight_for_each_number(device):
@@ -525,7 +535,7 @@ def test_requires_grad_on_a_loss_trains_nothing(device):
 
     `backward()` stops at the loss itself, so the model never learns although nothing raises. `torch.tensor(number,
     requires_grad=True)` does the same: look for the `detach`, `no_grad` or `.item()` that made the cut. A loss from
-    `inference_mode`, and a loss that is a whole number, raise RuntimeError at `requires_grad_()` instead.
+    `inference_mode`, and a loss of an integer dtype, raise RuntimeError at `requires_grad_()` instead.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.requires_grad_.html
     """
@@ -729,8 +739,8 @@ def test_an_in_place_change_of_a_saved_value_is_caught(device):
 
 @pytest.mark.myth("in-place operations break autograd")
 def test_an_in_place_change_of_a_value_that_was_not_saved_is_fine(device):
-    """An in-place operation with a number, such as `y.mul_(5)`, on the result `y` of a product is recorded, and the
-    gradient is right, because the product saved its factors and not its result.
+    """`y.mul_(5)` and `y.add_(1)` on the result `y` of a product are recorded, and the gradient is right, because the
+    product saved its factors and not its result.
 
     In-place operations save memory on results that no `backward` needs, such as `nn.ReLU(inplace=True)` behind a linear
     layer or a convolution. Other operations may save `y`: `y.mul_(y)` does, and so does `z = y.sin()`; after a write to
@@ -794,8 +804,8 @@ def test_an_in_place_operation_raises_the_version_counter(device):
     1` does not.
 
     `backward` compares this number with the one at the time of saving. It counts operations and not changes:
-    `x.unsqueeze_(0)` writes no number and counts. A tensor made under `inference_mode` has no counter. Read `_version`
-    only to debug.
+    `x.unsqueeze_(0)` writes no number and counts. `x + 1` under `inference_mode` has no counter. Read `_version` only
+    to debug.
 
     https://docs.pytorch.org/docs/stable/notes/autograd.html
     """
@@ -900,7 +910,7 @@ def test_a_fused_optimizer_makes_the_gradient_silently_wrong():
 
 def test_a_running_total_of_losses_keeps_every_graph(device):
     """`train_loss += loss` keeps the graph of every batch whose loss requires grad; `loss.item()` and `loss.detach()`
-    add the number alone.
+    add it without the graph.
 
     `backward` frees the values that these graphs saved, not their nodes. In a validation loop without `no_grad` nothing
     calls `backward`, so the values stay too, until "out of memory". Write `train_loss += loss.item()`.
@@ -932,11 +942,11 @@ def test_a_running_total_of_losses_keeps_every_graph(device):
 
 @pytest.mark.holds("torch>=2.8", otherwise=AssertionError)
 def test_float_of_a_loss_warns(device):
-    """From torch 2.8 on `float(loss)` warns, once per process, if the loss requires grad, and so do `math.sqrt(loss)`
-    and `torch.tensor([loss])`.
+    """From torch 2.8 on `float(loss)` warns, once per process, if the loss requires grad and gradients are recorded,
+    and so do `math.sqrt(loss)` and `torch.tensor([loss])`.
 
     The number has left the graph, so a loss computed from it trains nothing. Write `loss.item()` or
-    `float(loss.detach())`, which do not warn; neither does `f"{loss:.3f}"`.
+    `float(loss.detach())`, which do not warn; neither does `f"{loss:.3f}"`, nor `float(loss)` under `torch.no_grad()`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.item.html
     """
@@ -947,7 +957,11 @@ def test_float_of_a_loss_warns(device):
     for convert in (float, math.sqrt, lambda loss: torch.tensor([loss])):
         with pytest.warns(UserWarning, match="requires_grad=True to a scalar"):
             convert(loss)
-    assert (loss.item(), f"{loss:.3f}", float(loss.detach())) == (6, "6.000", 6)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert (loss.item(), f"{loss:.3f}", float(loss.detach())) == (6, "6.000", 6)
+        with torch.no_grad():
+            assert float(loss) == 6
 
 
 def test_where_does_not_keep_nan_out_of_the_gradient(device):
@@ -1047,7 +1061,7 @@ def test_versions_are_not_texts():
 
 @pytest.mark.myth("a build with CUDA means that there is a GPU")
 def test_built_for_a_device_is_not_the_same_as_having_one():
-    """`torch.cuda.is_available()` is True only if CUDA is built into this torch and there is a GPU, while
+    """`torch.cuda.is_available()` is True only if this torch is built for CUDA or ROCm and there is a GPU, while
     `torch.backends.cuda.is_built()` asks about the build alone; `torch.backends.mps` has both questions.
 
     A CUDA build on a machine without a GPU or driver is built for CUDA and has none, so choose a device by
@@ -1102,7 +1116,8 @@ def test_checkpoint_asks_which_of_its_two_ways_to_go(device):
     """From torch 2.1 on `checkpoint(function, x)` without `use_reentrant=` warns.
 
     Write `use_reentrant=False`; torch 2.0 takes it too. `checkpoint` saves memory because `backward` calls the function
-    a second time instead of keeping the values it saved; a function that saves none, such as `x + 1`, is called once.
+    a second time instead of keeping the values it saved. With `use_reentrant=False` a function that saves none, such as
+    `x + 1`, is called once, with `use_reentrant=True` twice.
 
     https://docs.pytorch.org/docs/stable/checkpoint.html
     """
@@ -1120,9 +1135,10 @@ def test_checkpoint_asks_which_of_its_two_ways_to_go(device):
     assert calls == [[3, -1]] * 4
     assert x.grad.tolist() == [6 + 6, -2 - 2]
 
-    calls.clear()
-    checkpoint(lambda x: (calls.append(x.tolist()), x + 1)[1], x, use_reentrant=False).sum().backward()
-    assert calls == [[3, -1]]
+    for use_reentrant, times in ((False, 1), (True, 2)):
+        calls.clear()
+        checkpoint(lambda x: (calls.append(0), x + 1)[1], x, use_reentrant=use_reentrant).sum().backward()
+        assert len(calls) == times
 
 
 @pytest.mark.holds("torch>=2.14", otherwise=AssertionError)
@@ -1130,8 +1146,8 @@ def test_a_number_on_a_limit_of_clamp_gets_no_gradient(device):
     """From torch 2.14 on the gradient of `clamp` with numbers as limits is 0 on a limit as well as beyond it; before, a
     number on a limit counted as inside and got 1.
 
-    Nothing warns. At 0, `clamp(min=0)` and `relu`, which give the same values, now have the same gradient. With tensors
-    as limits the gradient on a limit is 0.5 now.
+    Nothing warns. At 0, `clamp(min=0)` and `relu`, which give the same values, now have the same gradient. With the
+    tensors 0 and 1 as limits the gradient on a limit is 0.5 now.
 
     https://docs.pytorch.org/docs/stable/generated/torch.clamp.html
     """
@@ -1194,8 +1210,8 @@ def test_torchscript_is_deprecated(device):
 @pytest.mark.holds('torch>=2.10; python_version >= "3.14"', otherwise=RuntimeError)
 @pytest.mark.holds('torch>=2.2; sys_platform == "win32"', otherwise=RuntimeError)
 def test_compile_wants_a_release_that_knows_this_python():
-    """`torch.compile` needs torch 2.1 on Python 3.11, 2.4 on 3.12, 2.6 on 3.13 and 2.10 on 3.14, and torch 2.2 on
-    Windows: an older torch raises RuntimeError as soon as `torch.compile` is called.
+    """`torch.compile(f)` raises RuntimeError as soon as it is called if torch is older than 2.1 on Python 3.11, 2.4 on
+    3.12, 2.6 on 3.13 or 2.10 on 3.14, or older than 2.2 on Windows.
 
     Such a torch raises even for `torch.compile(f, disable=True)`, which otherwise returns `f` itself. On it, leave
     `torch.compile` out; the rest of torch may work.
@@ -1220,7 +1236,7 @@ def test_a_float32_sum_is_right_within_its_rounding(device, rounding_bound):
     additions.
 
     0.1 is not a float32, and each addition may round: compare sums with `torch.testing.assert_close` and not with `==`.
-    A sum beyond 3.41e38 is infinite.
+    A float32 sum beyond 3.41e38 is infinite.
 
     https://docs.pytorch.org/docs/stable/generated/torch.sum.html
     """
@@ -1372,7 +1388,7 @@ def test_backward_agrees_with_finite_differences(function):
     for `exp`, `sin` and six other smooth functions of torch.
 
     Check a backward of your own in this way, and in float64: in float32 the differences are too coarse, and `gradcheck`
-    raises for a right gradient.
+    raises for the right gradients of these functions.
 
     https://docs.pytorch.org/docs/stable/generated/torch.autograd.gradcheck.gradcheck.html
     """
@@ -1405,8 +1421,8 @@ def test_backward_agrees_with_finite_differences_for_every_chain(chain, at):
 
 
 def test_gradcheck_finds_a_wrong_backward():
-    """`torch.autograd.gradcheck` raises RuntimeError "Jacobian mismatch" if a backward differs from the derivative by
-    more than the tolerance at the points it is given.
+    """By default `torch.autograd.gradcheck` raises RuntimeError "Jacobian mismatch" if a backward differs from the
+    derivative by more than the tolerance at the points it is given.
 
     Give it several points: a backward without its factor `x` passes at 1. An error of 0.01 percent passes the default
     tolerance. A right backward raises at a kink, such as relu at 0, and at 1e10, where rounding swallows the step.

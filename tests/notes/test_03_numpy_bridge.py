@@ -109,7 +109,7 @@ def test_double_data_meets_a_single_precision_layer():
 
     The error says "same dtype" or "expected scalar type"; an integer tensor raises too. Write `.float()` or
     `.type(torch.float32)` before the model. `nn.ReLU` returns float64, and the error comes in a later layer.
-    `nn.BatchNorm1d(3, affine=False)` has no weights, but a float32 running mean, and raises.
+    `nn.BatchNorm1d(3, affine=False)` has no weights, but a float32 running mean, and raises on the CPU.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html
     """
@@ -139,11 +139,11 @@ def test_double_data_meets_a_single_precision_layer():
 
 
 def test_a_numpy_scalar_brings_its_own_dtype():
-    """`torch.tensor` of a NumPy number takes that number's dtype: `torch.tensor(np.float64(0.5))` is float64, while
-    `torch.tensor(0.5)` is float32.
+    """`torch.tensor` of a NumPy number of uint8, int8 to int64, float16 to float64, complex64 or complex128 takes that
+    dtype: `torch.tensor(np.float64(0.5))` is float64, while `torch.tensor(0.5)` is float32.
 
-    `array.mean()` and `array[0]` return such numbers, which look like Python's. A list of floats with one `np.float64`
-    in it gives float64. `np.uint64` and `np.longdouble` raise TypeError. Write `float(number)` or `int(number)` for
+    `array.mean()` and `array[0]` of a one-dimensional array are such numbers. A list of floats with one `np.float64` in
+    it gives float64. `np.uint64` and `np.longdouble` raise TypeError. Write `float(number)` or `int(number)` for
     PyTorch's default dtypes.
 
     https://docs.pytorch.org/docs/stable/generated/torch.tensor.html
@@ -276,11 +276,12 @@ def test_rebinding_is_not_writing():
     ids=["from_numpy", "as_tensor", "asarray", "from_dlpack", "tensor", "Tensor"],
 )
 def test_six_ways_from_array_to_tensor(name, shares, dtype):
-    """By default `torch.from_numpy`, `as_tensor`, `asarray` and `from_dlpack` share the memory of a float64 array,
-    `torch.tensor` copies, and `torch.Tensor` copies and converts to float32.
+    """By default `torch.from_numpy`, `as_tensor`, `asarray` and `from_dlpack` share the memory of a one-dimensional
+    float64 array, `torch.tensor` copies, and `torch.Tensor` copies and converts to float32.
 
-    Write `torch.from_numpy(array)` to share and `torch.tensor(array)` to copy: what the other four do depends on the
-    dtype, the default dtype, the default device or the release, as the notes below show.
+    `asarray` copies a 0-d array, even with `copy=False`. Write `torch.from_numpy(array)` to share and
+    `torch.tensor(array)` to copy: what the other four do depends on the dtype, the default dtype, the default device,
+    the number of dimensions or the release.
 
     https://docs.pytorch.org/docs/stable/generated/torch.as_tensor.html
     """
@@ -291,6 +292,11 @@ def test_six_ways_from_array_to_tensor(name, shares, dtype):
 
     assert tensor.dtype == dtype
     assert tensor.tolist() == torch.tensor([0.1, 7.0 if shares else 2.0], dtype=dtype).tolist()
+
+    scalar = np.array(2.0)
+    numbers = [getattr(torch, name)(scalar), torch.asarray(scalar, copy=False)]
+    scalar[...] = 7
+    assert [number.item() for number in numbers] == [7 if shares and name != "asarray" else 2, 2]
 
 
 @pytest.mark.myth("torch.Tensor(array) always makes a copy")
@@ -431,7 +437,8 @@ def test_a_conversion_with_nothing_to_do_returns_the_same_tensor(device):
 
 
 def test_to_a_memory_format_may_do_nothing_or_too_much(device):
-    """`matrix.T.to(memory_format=torch.contiguous_format)` returns `matrix.T` itself, which is not contiguous.
+    """For `turned = torch.zeros(2, 3).T`, `turned.to(memory_format=torch.contiguous_format)` returns `turned` itself,
+    which is not contiguous.
 
     `to` goes by one guess for the whole tensor, and the guess for a matrix is always "contiguous". A batch of grey
     images of shape (2, 1, 4, 4) is copied by `to(memory_format=torch.channels_last)`, although it has that order
@@ -583,8 +590,8 @@ def test_read_only_arrays_warn_and_are_written_to():
     array all the same.
 
     `np.diag(matrix)`, `np.frombuffer(data)` of bytes, `np.load(..., mmap_mode="r")` and `np.broadcast_to` return
-    read-only arrays. Of the last, `tensor += 1` raises RuntimeError. Never write to a tensor on a mapped file: the
-    operating system ends the process. Write `torch.tensor(array)`, which copies and does not warn.
+    read-only arrays. For `np.broadcast_to(array, (3, 2))`, `tensor += 1` raises RuntimeError. Never write to a tensor
+    on a file mapped with "r": that can end the process. Write `torch.tensor(array)`, which copies and does not warn.
 
     https://docs.pytorch.org/docs/stable/generated/torch.from_numpy.html
     """
@@ -602,7 +609,9 @@ def test_read_only_arrays_warn_and_are_written_to():
         with pytest.warns(UserWarning, match="not writable"):
             tensor = convert(array)
         tensor += 5
-    copy = torch.tensor(array)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        copy = torch.tensor(array)
     copy[0] = 0
 
     assert array.tolist() == [16, 17]
@@ -619,7 +628,7 @@ def test_read_only_arrays_warn_and_are_written_to():
 def test_dlpack_writes_to_read_only_arrays_without_a_warning():
     """From torch 2.9 with NumPy 2.1 on, `torch.from_dlpack` of a read-only array shares the memory and does not warn.
 
-    With an older torch or an older NumPy it raises BufferError. `torch.tensor(array)` copies in every release;
+    With an older torch or an older NumPy it raises. `torch.tensor(array)` copies in every release;
     `torch.from_dlpack(array, copy=True)` copies from torch 2.9 with NumPy 2.1 on.
 
     https://docs.pytorch.org/docs/stable/dlpack.html
@@ -680,8 +689,8 @@ def test_only_numbers_and_bools_cross(array, device):
     """Arrays of objects, text, bytes, dates or records do not become tensors: `from_numpy`, `as_tensor`, `asarray` and
     `tensor` raise TypeError, "can't convert np.ndarray of type".
 
-    `np.array` makes text of a table that mixes words and numbers, and rows of unequal length need `dtype=object`. Turn
-    words into class indices, and cut or pad the rows, before you make the tensor.
+    `np.array` makes text of a table that mixes words and numbers, and rows of unequal length fit into objects only.
+    Turn words into class indices, and cut or pad the rows, before you make the tensor.
 
     https://docs.pytorch.org/docs/stable/generated/torch.from_numpy.html
     """
@@ -737,8 +746,8 @@ def test_ascontiguousarray_does_not_mend_a_flipped_batch_of_one():
 
 
 def test_a_field_of_packed_records_may_not_cross():
-    """`torch.from_numpy` of one field of a structured array raises ValueError if the size of a record is no multiple of
-    the size of the field's numbers, "strides not a multiple of the element byte size".
+    """`torch.from_numpy` of one field of a one-dimensional structured array raises ValueError if the size of a record
+    is no multiple of the size of the field's numbers, "strides not a multiple of the element byte size".
 
     Binary files often hold such records: here 1 byte for the label and 4 for the score. `torch.tensor` raises
     too. Write `records["score"].copy()`. A record of 4 + 4 bytes crosses as it is.
@@ -762,8 +771,8 @@ def test_foreign_byte_order_raises(device):
     machines) raise ValueError.
 
     Files in network order, such as MNIST's own format and FITS, are big-endian. Convert with
-    `array.astype(array.dtype.newbyteorder("="))`. `byteswap()` alone does not help: the dtype stays foreign. uint8 and
-    other dtypes of one byte have no byte order, and cross.
+    `array.astype(array.dtype.newbyteorder("="))`. `byteswap()` alone does not help: the dtype stays foreign. uint8,
+    int8 and bool have no byte order, and cross.
 
     https://numpy.org/doc/stable/user/basics.byteswapping.html
     """
@@ -779,7 +788,8 @@ def test_foreign_byte_order_raises(device):
 
     assert foreign.tolist() == [1, 256]
     assert torch.from_numpy(foreign.astype(foreign.dtype.newbyteorder("="))).to(device).tolist() == [1, 256]
-    assert torch.from_numpy(np.array([1, 255], dtype=np.dtype(np.uint8).newbyteorder())).tolist() == [1, 255]
+    for dtype in [np.uint8, np.int8, np.bool_]:
+        assert torch.from_numpy(np.array([0, 1], dtype=np.dtype(dtype).newbyteorder())).tolist() == [0, 1]
 
 
 # Accepted, with a surprise: what becomes of a mask, an image, an empty array, a list of arrays?
@@ -812,7 +822,7 @@ def test_images_are_permuted_not_reshaped(device):
     `reshape(3, height, width)` gives the same shape and mixes the colours.
 
     Arrays of images often have the channel last, and `nn.Conv2d` wants it before height and width. An image with one
-    channel hides the mistake: there both give the same.
+    channel, or of one pixel, hides the mistake: there both give the same.
 
     https://docs.pytorch.org/docs/stable/generated/torch.permute.html
     """
@@ -833,6 +843,8 @@ def test_images_are_permuted_not_reshaped(device):
 
     grey = torch.arange(8, device=device).reshape(2, 4, 1)
     assert grey.permute(2, 0, 1).tolist() == grey.reshape(1, 2, 4).tolist()
+    pixel = torch.tensor([[[1, 2, 3]]], device=device)
+    assert pixel.permute(2, 0, 1).tolist() == pixel.reshape(3, 1, 1).tolist()
 
 
 def test_zero_dimensions_and_zero_elements_cross(device):
@@ -891,7 +903,7 @@ def test_a_list_of_arrays_warns(device, convert):
 def test_numpy_shares_memory():
     """`tensor.numpy()` does not copy: the array has the memory, the dtype and the strides of the tensor.
 
-    A write to the array changes the tensor, and the next optimizer step changes the array. Write
+    A write to the array changes the tensor, and a step of `SGD` changes the array of a parameter. Write
     `tensor.numpy().copy()` to keep the numbers of this moment. NumPy counts the strides in bytes: (12, 4) is the same
     as PyTorch's (3, 1) for float32.
 
@@ -911,6 +923,12 @@ def test_numpy_shares_memory():
     assert array.dtype == transposed.dtype == np.float32
     assert (array.strides, transposed.strides) == ((12, 4), (4, 12))
     assert (tensor.stride(), tensor.T.stride()) == ((3, 1), (1, 3))
+
+    weight = nn.Parameter(torch.tensor([1.0, 2.0]))
+    seen = weight.detach().numpy()
+    weight.sum().backward()
+    torch.optim.SGD([weight], lr=1.0).step()
+    assert seen.tolist() == [0, 1]
 
 
 @pytest.mark.picture("memory", "tensor", "shared", "copied", "converted")
@@ -956,8 +974,8 @@ def test_copy_false_raises_since_numpy_2():
 
 @pytest.mark.holds("numpy>=2.1", otherwise=AssertionError)
 def test_np_array_of_a_tensor_is_deprecated():
-    """From NumPy 2.1 on, `np.array(tensor)` copies and gives a DeprecationWarning, because `Tensor.__array__` does not
-    take the argument `copy`.
+    """From NumPy 2.1 on, `np.array(tensor)` of a CPU tensor that requires no grad copies, and gives a
+    DeprecationWarning because `Tensor.__array__` does not take the argument `copy`.
 
     Write `tensor.numpy().copy()`: it is the same copy, without the warning, under every NumPy.
 
@@ -983,7 +1001,7 @@ def test_item_is_a_python_number_and_numpy_is_not(device):
     returns a 0-d array.
 
     Write `loss.item()` for logs, lists of losses and JSON: `json.dumps` refuses the NumPy number in `array[()]`, unless
-    it is float64, which is a Python float by inheritance. A meta tensor has no numbers, and raises RuntimeError.
+    it is float64, which is a Python float by inheritance. `.item()` of a meta tensor raises RuntimeError.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.item.html
     """
@@ -1003,18 +1021,16 @@ def test_item_is_a_python_number_and_numpy_is_not(device):
     with pytest.raises(TypeError, match="not JSON serializable"):
         json.dumps(array[()])
     assert json.dumps(array.astype(np.float64)[()]) == "0.25"
-    for refused in [torch.zeros((), device="meta").item, torch.zeros(2, device="meta").tolist]:
-        with pytest.raises(RuntimeError, match=r"[Mm]eta"):
-            refused()
+    with pytest.raises(RuntimeError, match=r"[Mm]eta"):
+        torch.zeros((), device="meta").item()
 
 
 @pytest.mark.holds("numpy>=2", otherwise=AssertionError)
 def test_a_list_of_numpy_numbers_prints_their_type(device):
     """From NumPy 2 on, a list of NumPy numbers prints with their type: `[np.float32(0.25)]`.
 
-    NumPy 1 prints `[0.25]`. A log that is parsed again breaks on that. Write `.tolist()` or `.item()`, which print
-    alike under both. One NumPy number alone prints as `0.25`, and `np.set_printoptions(legacy="1.25")` brings the old
-    form back.
+    NumPy 1 prints `[0.25]`. Write `.tolist()` or `.item()`, which print alike under both. One NumPy number alone prints
+    as `0.25`, and `np.set_printoptions(legacy="1.25")` brings the old form back.
 
     https://numpy.org/doc/stable/release/2.0.0-notes.html
     """
@@ -1088,11 +1104,12 @@ def test_numpy_has_no_bfloat16():
 
 
 def test_lazy_conjugates_must_be_resolved():
-    """`.numpy()` of `z.conj()` raises RuntimeError for a complex tensor `z`: `conj()` only sets a mark on the tensor,
-    and NumPy cannot read it.
+    """For `z = torch.tensor([1 + 2j])`, `z.conj().numpy()` raises RuntimeError: `conj()` only sets a mark on a complex
+    tensor, and NumPy cannot read it.
 
-    `z.conj().imag` and `matrix.mH` carry such a mark as well. Write `z.conj().resolve_conj().numpy()`, or
-    `.numpy(force=True)`. `conj()` of a real tensor returns the tensor itself, which crosses.
+    `z.conj().imag`, and `.mH` of a complex matrix, carry such a mark as well; a second `conj()` takes it off. Write
+    `z.conj().resolve_conj().numpy()`, or `.numpy(force=True)`. `conj()` of a real tensor returns the tensor itself,
+    which crosses.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.resolve_conj.html
     """
@@ -1109,6 +1126,7 @@ def test_lazy_conjugates_must_be_resolved():
     assert conjugate.resolve_conj().numpy().tolist() == [1 - 2j, 3 + 4j]
     assert conjugate.numpy(force=True).tolist() == [1 - 2j, 3 + 4j]
     assert conjugate.imag.resolve_neg().numpy().tolist() == [-2, 4]
+    assert conjugate.conj().numpy().tolist() == [1 + 2j, 3 - 4j]
     real = torch.tensor([1.0, 3.0])
     assert real.conj() is real
     assert real.conj().numpy().tolist() == [1, 3]
@@ -1339,8 +1357,8 @@ def test_it_is_the_tensor_that_gets_cpu(device):
 def test_as_tensor_shares_only_on_the_cpu(device):
     """`torch.as_tensor(array, device=device)` shares the memory if the device is the CPU, and copies to a GPU.
 
-    `torch.asarray` does the same, and `torch.tensor` copies on both. Code that relies on the shared memory works on the
-    CPU only.
+    `torch.asarray` does the same for an array with dimensions, and `torch.tensor` copies on both. Code that relies on
+    the shared memory works on the CPU only.
 
     https://docs.pytorch.org/docs/stable/generated/torch.as_tensor.html
     """
@@ -1358,7 +1376,7 @@ def test_from_numpy_ignores_the_default_device(device_pair):
     """Inside `with torch.device(device):`, `torch.tensor(array)` and `torch.as_tensor(array)` go to that device.
     `torch.from_numpy(array)` and `torch.from_dlpack(array)` stay on the CPU.
 
-    A tensor cannot share NumPy's memory and be on another device. Write `torch.from_numpy(array).to(device)`.
+    Write `torch.from_numpy(array).to(device)`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.set_default_device.html
     """
@@ -1430,8 +1448,8 @@ def test_there_and_back_changes_no_bit(device):
     ids=["sum", "sqrt", "Linear", "add"],
 )
 def test_torch_functions_refuse_arrays(call):
-    """`torch.sum`, `torch.sqrt`, `torch.add` and `nn.Linear` raise TypeError for an array, "must be Tensor, not
-    numpy.ndarray": PyTorch does not convert it.
+    """`torch.sum(array)`, `torch.sqrt(array)`, `torch.add(tensor, array)` and an `nn.Linear` raise TypeError, "must be
+    Tensor, not numpy.ndarray": PyTorch does not convert the array.
 
     Some layers fail a little later and less clearly: `nn.Softmax` and `nn.BatchNorm1d` raise AttributeError, and
     `nn.MSELoss` raises TypeError, "'int' object is not callable". Write `torch.from_numpy(array)` where the data
@@ -1462,12 +1480,12 @@ ELEMENTWISE = [
 
 
 def test_numpy_functions_on_tensors():
-    """NumPy's ufuncs, such as `np.sqrt` and `np.add`, take float32 tensors on the CPU that do not require grad, and
-    compute tensors element by element, with the same numbers as for arrays.
+    """NumPy's ufuncs that take float32 arrays element by element, such as `np.sqrt` and `np.add`, take float32 tensors
+    on the CPU that do not require grad, and return tensors with the same numbers as for arrays.
 
     If the result for an array is bool, as from `np.isnan`, the tensor is uint8. `np.concatenate`, `np.nan_to_num` and
-    `np.isclose`, which are no ufuncs, return arrays. A tensor that requires grad raises RuntimeError. These are too
-    many rules to remember: write the torch function of the same name, `torch.sqrt`.
+    `np.isclose`, which are no ufuncs, return arrays for one-dimensional tensors. `np.sqrt` of a tensor that requires
+    grad raises RuntimeError. These are too many rules to remember: write torch's own function, `torch.sqrt`.
 
     https://docs.pytorch.org/docs/stable/torch.html
     """
@@ -1515,9 +1533,9 @@ def test_np_sum_of_a_tensor_raises():
     """`np.sum`, `np.mean`, `np.max`, `np.min`, `np.prod`, `np.std`, `np.var`, `np.all` and `np.any` of a tensor raise
     TypeError.
 
-    NumPy passes its own arguments, such as `out`, to the tensor's method of that name. `np.amax` and `np.amin` are
-    `np.max` and `np.min`, and raise too. NumPy's other reductions of one array work, such as `np.argmax`, `np.median`
-    and `np.nansum`. Write `tensor.sum()`, or `np.sum(tensor.numpy())`.
+    NumPy passes its own arguments, such as `out`, to the tensor's method of that name. `np.amax` and `np.amin`
+    raise too. `np.argmax`, `np.median` and `np.nansum` take a CPU tensor that requires no grad. Write `tensor.sum()`,
+    or `np.sum(tensor.numpy())`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.sum.html
     """
@@ -1545,7 +1563,7 @@ def test_np_sum_of_a_tensor_raises():
 )
 def test_numpy_warns_when_it_returns_a_tensor(compute):
     """From NumPy 2 on, `np.sqrt(tensor)`, `np.argmax(tensor)` and `tensor + array` give a DeprecationWarning about
-    `__array_wrap__`.
+    `__array_wrap__`, for a CPU tensor that requires no grad.
 
     NumPy computes the result and asks PyTorch to make a tensor of it, in a way that PyTorch does not know yet: a later
     NumPy may raise. Run with `python -W error::DeprecationWarning` to find the lines. Compute on one side:
@@ -1570,11 +1588,12 @@ ARITHMETIC = [operator.add, operator.sub, operator.mul, operator.floordiv, opera
 
 
 def test_in_mixed_arithmetic_the_order_matters():
-    """`tensor + array` of a CPU tensor returns a tensor that NumPy has computed, and `array + tensor` raises TypeError.
+    """For a CPU tensor that requires no grad, `tensor + array` returns a tensor that NumPy has computed, and
+    `array + tensor` raises TypeError.
 
-    The same holds for `-`, `*`, `//`, `%`, `**` and `@`. NumPy's rules make float64 of int64 and float32, where PyTorch
-    makes float32. A tensor that requires grad raises RuntimeError, and a bfloat16 tensor TypeError. Only `/` works in
-    both orders. Write `tensor + torch.from_numpy(array)`, in any order.
+    The same holds for `-`, `*`, `//`, `%`, `**` and `@`; `/` works in both orders. NumPy's rules make float64 of int64
+    and float32, where PyTorch makes float32. `tensor + array` raises RuntimeError if the tensor requires grad, and
+    TypeError if it is bfloat16. Write `tensor + torch.from_numpy(array)`, in any order.
 
     https://docs.pytorch.org/docs/stable/tensor_attributes.html
     """
@@ -1600,8 +1619,8 @@ def test_in_mixed_arithmetic_the_order_matters():
 
 
 def test_an_array_divided_by_an_integer_tensor_has_the_digits_of_float32():
-    """By default `array / tensor` multiplies by `tensor.reciprocal()`, which is float32 for an integer tensor: the
-    float64 result has only the digits of float32.
+    """By default `array / tensor` of a CPU tensor multiplies by `tensor.reciprocal()`, which is float32 for an integer
+    tensor: the float64 result of a float64 array has only the digits of float32.
 
     `np.array([7.0]) / torch.tensor([3])` is 2.33333340 instead of 2.33333333. For a float64 tensor the last digit can
     differ: 5 / 3 is 1.6666666666666665. Write `torch.from_numpy(array) / tensor`, which divides; for an array of
@@ -1626,8 +1645,8 @@ def test_an_array_divided_by_an_integer_tensor_has_the_digits_of_float32():
 
 
 def test_in_place_arithmetic_with_an_array_makes_a_new_tensor():
-    """`tensor += array` does not write in-place: it makes a new tensor and gives it the name, and the old tensor keeps
-    its numbers.
+    """`tensor += array` of a CPU tensor that requires no grad does not write in-place: it makes a new tensor and gives
+    it the name, and the old tensor keeps its numbers.
 
     Whoever holds the old tensor under another name does not see the sum, and a float64 array makes the new tensor
     float64. Write `tensor += torch.from_numpy(array)`. `array += tensor` raises TypeError.
@@ -1657,8 +1676,8 @@ def test_a_part_of_a_tensor_takes_no_array(device):
     that `.numpy()` takes.
 
     One number of a float32 array raises too, while one of a float64 array is taken, because `np.float64` is a Python
-    float by inheritance. Write `tensor[:2] = torch.from_numpy(array)` and `tensor[0] = float(array[0])`. A model's
-    output requires grad and raises RuntimeError: write `array[:2] = output.detach().cpu()`.
+    float by inheritance. Write `tensor[:2] = torch.from_numpy(array)` and `tensor[0] = float(array[0])`. For a model's
+    output that requires grad, write `array[:2] = output.detach().cpu()`: without `detach` it raises RuntimeError.
 
     https://docs.pytorch.org/docs/stable/tensors.html
     """
@@ -1717,14 +1736,11 @@ def test_comparing_with_an_array_is_elementwise():
     assert (tensor == np.array(["1", "4", "9"])) is False
 
 
-# One number: what does a NumPy number, or one that does not fit, do to the dtype?
-
-
 def test_not_equal_to_an_array_is_always_true():
     """`tensor != array` and `array != tensor` return the plain `True`, even if all elements are equal.
 
-    What stands under `if tensor != array:` always runs, for equal data too. `<`, `<=`, `>` and `>=`
-    raise TypeError. Write `tensor != torch.from_numpy(array)`, which compares element by element.
+    What stands under `if tensor != array:` always runs, for equal data too. `<`, `<=`, `>` and `>=` raise TypeError.
+    Only masked arrays are compared. Write `tensor != torch.from_numpy(array)`, which compares element by element.
 
     https://docs.pytorch.org/docs/stable/generated/torch.ne.html
     """
@@ -1742,14 +1758,19 @@ def test_not_equal_to_an_array_is_always_true():
             compare(equal, tensor)
 
     assert (tensor != torch.from_numpy(different)).tolist() == [False, True]
+    assert (tensor != np.ma.array(different)).tolist() == [False, True]
+
+
+# One number: what does a NumPy number, or one that does not fit, do to the dtype?
 
 
 def test_a_numpy_scalar_in_arithmetic_keeps_the_dtype(device):
     """A float32 tensor stays float32 in `+`, `-`, `*` and `/` with a NumPy integer or float, such as `np.float64(2)`,
     on either side.
 
-    A NumPy number counts as a Python number here, and not as an array. `np.complex128(2)` makes complex64, as `2j`
-    does, and an int64 tensor times `np.float64(2)` is float32, as times `2.0`.
+    These count as Python numbers here, and not as arrays. `np.complex128(2)` makes complex64, as `2j` does, and an
+    int64 tensor times `np.float64(2)` is float32, as times `2.0`. `np.complex64(2j)` loses its imaginary part, with a
+    warning, and the tensor stays float32: write `complex(number)`.
 
     https://docs.pytorch.org/docs/stable/tensor_attributes.html
     """
@@ -1768,6 +1789,10 @@ def test_a_numpy_scalar_in_arithmetic_keeps_the_dtype(device):
 
     assert (torch.tensor([1.5, 4.0]) * np.complex128(2)).dtype == (torch.ones(2) * 2j).dtype == torch.complex64
     assert (torch.tensor([1, 4]) * np.float64(2)).dtype == torch.float32
+    for operation in [operator.add, operator.mul]:
+        with pytest.warns(Warning, match="imaginary part"):
+            assert operation(tensor, np.complex64(2 + 3j)).tolist() == operation(tensor, 2).tolist()
+    assert (torch.ones(2) * complex(np.complex64(2 + 3j))).tolist() == [2 + 3j, 2 + 3j]
 
 
 def test_a_numpy_bool_in_arithmetic_counts_as_a_decimal():
@@ -1794,9 +1819,10 @@ def test_a_numpy_bool_in_arithmetic_counts_as_a_decimal():
 def test_a_numpy_scalar_widens_an_array():
     """From NumPy 2 on, a float32 array times `np.float64(2)` is float64.
 
-    Under NumPy 1 it stays float32. `images * np.sqrt(4.0)` therefore carries float64 into a float32 model. Write
-    `images * float(np.sqrt(4.0))`: times such a Python float the array stays float32. A float32 tensor times
-    `np.float64(2)` stays float32 under both; times the 0-d array `np.array(2.0)` it is float64 from NumPy 2 on.
+    Under NumPy 1 an array with dimensions stays float32. `images * np.sqrt(4.0)` therefore carries float64 into a
+    float32 model. Write `images * float(np.sqrt(4.0))`: times such a Python float the array stays float32. A float32
+    tensor times `np.float64(2)` stays float32 under both; times the 0-d array `np.array(2.0)` it is float64 from NumPy
+    2 on.
 
     https://numpy.org/doc/stable/numpy_2_0_migration_guide.html
     """
@@ -1840,9 +1866,6 @@ def test_a_number_that_does_not_fit():
             operation(image, 256)
 
 
-# Indexing: does one pick with the other's index what I expect?
-
-
 def test_comparing_with_a_number_that_does_not_fit_wraps():
     """`pixels == 256` is True for a 0 in a uint8 tensor: PyTorch wraps 256 to 0 before it compares.
 
@@ -1860,6 +1883,9 @@ def test_comparing_with_a_number_that_does_not_fit_wraps():
     assert (pixels.numpy() == 256).tolist() == [False, False, False]
     assert (pixels.numpy() < 256).tolist() == [True, True, True]
     assert (pixels.int() < 256).tolist() == [True, True, True]
+
+
+# Indexing: does one pick with the other's index what I expect?
 
 
 def test_each_indexes_the_other(device):
@@ -1890,8 +1916,8 @@ def test_each_indexes_the_other(device):
 
 
 def test_a_tensor_of_one_index_counts_as_a_number_for_an_array():
-    """A tensor of one integer or one bool is a plain integer for an array: `array[torch.tensor([2])]` is a number, and
-    `tensor[torch.tensor([2])]` has shape (1,).
+    """A tensor of one integer or one bool is a plain integer for an array: for one-dimensional data,
+    `array[torch.tensor([2])]` is a number, and `tensor[torch.tensor([2])]` has shape (1,).
 
     `rows[index]` loses its first dimension if the last batch has one index. A mask `torch.tensor([True])` picks
     position 1, and raises IndexError if there is none. Write `array[index.numpy()]`, which picks what the tensor picks.
@@ -1983,8 +2009,7 @@ def test_from_numpy_shares_memory_for_every_dtype_shape_and_stride(dtype, sizes_
     transposed, and shares its memory.
 
     Shown for up to three dimensions and for bool, uint8, int8 to int64, float16 to float64 and both complex dtypes. A
-    batch cut out with `[::2]` or turned with `.T` is no copy either. Negative strides and fields of packed records
-    raise.
+    batch cut out with `[::2]` or turned with `.T` is no copy either. Negative strides raise.
 
     https://docs.pytorch.org/docs/stable/generated/torch.from_numpy.html
     """

@@ -64,7 +64,7 @@ def test_loss_class_takes_settings_and_its_object_takes_tensors(device):
     assert nn.MSELoss()(predictions, targets).item() == 2
     assert F.mse_loss(predictions, targets).item() == 2
     for loss_class in (nn.MSELoss, nn.L1Loss, nn.BCEWithLogitsLoss, nn.CrossEntropyLoss):
-        with pytest.raises(RuntimeError, match="Boolean value of Tensor"):
+        with pytest.raises(RuntimeError, match="Boolean value of Tensor with more than one value is ambiguous"):
             loss_class(predictions, targets)
     with pytest.warns(UserWarning, match="size_average and reduce"):
         no_number = nn.MSELoss(torch.ones(1, device=device), torch.zeros(1, device=device))
@@ -139,7 +139,8 @@ def test_reduction_is_mean_unless_asked(device, rounding_bound, name, losses):
     their sum divided by the number of elements, and `cross_entropy` its sum divided by the number of class numbers.
 
     For class numbers of shape (N, T) that is N * T. `reduction="sum"` adds the losses up and `reduction="none"` returns
-    each of them. Weights and `ignore_index` change what the mean divides by.
+    each of them. In `cross_entropy` of class numbers a `weight` and `ignore_index` change what the mean divides by; the
+    `weight` of `binary_cross_entropy` does not.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.mse_loss.html
     """
@@ -159,6 +160,11 @@ def test_reduction_is_mean_unless_asked(device, rounding_bound, name, losses):
     assert loss_function(x, y).item() == loss_function(x, y, reduction="mean").item()
     if name == "cross_entropy":  # (N, C, T) and (N, T): 4 * 20000 and 4 * 10000
         assert F.cross_entropy(x[:, :, None].expand(2, 3, 4), y[:, None].expand(2, 4)).item() == 15000
+        weight = torch.tensor([1.0, 3.0, 1.0], device=device)
+        assert F.cross_entropy(x, y, weight=weight).item() == (3 * 20000 + 10000) / (3 + 1)
+        assert F.cross_entropy(x, y, ignore_index=1).item() == 10000
+    if name == "binary_cross_entropy":
+        assert F.binary_cross_entropy(x[:1, :1], y[:1, :1], weight=torch.tensor([[3.0]], device=device)).item() == 300
 
 
 @pytest.mark.parametrize("name", ["mse_loss", "l1_loss", "binary_cross_entropy", "binary_cross_entropy_with_logits"])
@@ -263,9 +269,9 @@ def loss_and_gradient(loss_function, logits, targets):
 
 def test_cross_entropy_of_one_output_is_always_0(device):
     """`CrossEntropyLoss` of a model with one output is 0 with a gradient of 0, for class 0 and for float targets of
-    shape (N, 1).
+    shape (N, 1), as long as all numbers are finite.
 
-    A softmax over one class is always 1. Such a model trains without an error and learns nothing: with one output use
+    The softmax over one class is 1. Such a model trains without an error and learns nothing: with one output use
     `BCEWithLogitsLoss`, with `CrossEntropyLoss` give the model one output for each class. A target of class 1 raises
     IndexError on the CPU, which often is the first hint.
 
@@ -286,9 +292,9 @@ def test_cross_entropy_of_one_output_is_always_0(device):
 def test_flat_logits_and_float_targets_are_one_row_of_classes(device, rounding_bound):
     """`CrossEntropyLoss` takes logits and float targets of shape (N,) for one row of N classes, and raises nothing.
 
-    `model(x).squeeze(1)` of a model with one output has this shape. The rows of the batch then compete with each other,
-    and even sure and right answers have a high loss. With one output use `BCEWithLogitsLoss`. Integers in place of the
-    floats raise RuntimeError.
+    `model(x).squeeze(1)` of a model with one output has this shape. The rows of the batch then compete with each other:
+    sure and right answers cost 3.30 if three of them are yes, and 0 if only one is. With one output use
+    `BCEWithLogitsLoss`. Integers in place of the floats raise RuntimeError.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
     """
@@ -300,16 +306,18 @@ def test_flat_logits_and_float_targets_are_one_row_of_classes(device, rounding_b
 
     assert flat.item() == row.item()
     assert flat.item() == pytest.approx(3 * math.log(3), rel=rounding_bound(16, torch.float32) * 16, abs=0)
+    assert round(flat.item(), 2) == 3.3
+    assert nn.CrossEntropyLoss()(logits[:2], targets[:2]).item() == 0
     assert nn.BCEWithLogitsLoss()(logits, targets).item() < 1e-20
     with pytest.raises(RuntimeError, match="Expected floating point type for target with class probabilities"):
         nn.CrossEntropyLoss()(logits, targets.long())
 
 
 def test_cross_entropy_of_equal_logits_is_log_of_the_number_of_classes(device, rounding_bound):
-    """Equal logits for C classes have a cross entropy of log(C): 0.69 for two classes, 2.30 for ten.
+    """Equal finite logits for C classes have a cross entropy of log(C): 0.69 for two classes, 2.30 for ten.
 
-    That is the loss of a model that knows nothing. A first loss far above it says that the initial logits are too
-    large, and a loss that stays near it says that the model has not learned to tell the classes apart.
+    That is the loss of a model that gives each class the same probability. A first loss far above it is a sign of
+    initial logits that are far apart.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
     """
@@ -334,8 +342,8 @@ def test_an_outlier_pulls_mse_by_its_size_and_l1_by_its_sign(device):
     size for `HuberLoss`.
 
     An error of -100 has a gradient of -200 in `MSELoss`, of -1 in `L1Loss` and of -2 in `HuberLoss(delta=2)`: choose by
-    how hard a bad target may pull. At an error of 0 all of them are 0. `SmoothL1Loss(beta=b)` is `HuberLoss(delta=b)`
-    divided by b: the two are equal for the default of 1.
+    how hard a bad target may pull. At an error of 0 all of them are 0. For b above 0 `SmoothL1Loss(beta=b)` is
+    `HuberLoss(delta=b)` divided by b, up to rounding: the two are equal for the default of 1.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.HuberLoss.html
     """
@@ -397,9 +405,9 @@ def test_a_class_warns_of_a_broadcast_once_per_process():
     """`nn.MSELoss` shows its warning about two different shapes not for each batch, but once per process for batches of
     one size, as long as nothing in the process changes Python's filters of warnings.
 
-    Python shows a warning of one text once for each line of code, and the line is one in torch. It scrolls away before
-    the first epoch ends. A `with warnings.catch_warnings():` anywhere makes Python forget what it has shown. Check the
-    shapes yourself: `assert predictions.shape == targets.shape`.
+    Python shows a warning of one text once for each line of code, and the line is one in torch. A
+    `with warnings.catch_warnings():` makes Python forget what it has shown. Check the shapes yourself:
+    `assert predictions.shape == targets.shape`.
 
     https://docs.python.org/3/library/warnings.html#the-warnings-filter
     """
@@ -421,8 +429,7 @@ def test_some_losses_broadcast_silently(device):
     """`poisson_nll_loss`, `gaussian_nll_loss`, `kl_div` and `hinge_embedding_loss` broadcast (N, 1) against (N,) to (N,
     N) without a warning about the two shapes.
 
-    A training loop with one of them has no warning to look for: `kl_div` warns of its mean only. Write `assert
-    predictions.shape == targets.shape`.
+    Check the shapes yourself: `assert predictions.shape == targets.shape`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.PoissonNLLLoss.html
     """
@@ -474,8 +481,8 @@ def test_regression_losses_take_a_weight_for_each_element(device):
 def test_bce_with_logits_is_bce_of_sigmoid(device, rounding_bound):
     """`BCEWithLogitsLoss` of logits equals `BCELoss` of their sigmoid, up to rounding, for logits between -3 and 3.
 
-    `BCEWithLogitsLoss` takes what the last Linear layer gives, and `BCELoss` takes probabilities. For logits beyond 16
-    `BCELoss` goes wrong in float32: prefer `BCEWithLogitsLoss`.
+    `BCEWithLogitsLoss` takes what the last Linear layer gives, and `BCELoss` takes probabilities. In float32 a logit of
+    17 for a target of 0 costs 100 in `BCELoss` of its sigmoid, and 17 in `BCEWithLogitsLoss`: prefer the latter.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html
     """
@@ -490,13 +497,15 @@ def test_bce_with_logits_is_bce_of_sigmoid(device, rounding_bound):
     # The terms add up to less than 6, and an error of sigmoid(3) grows 21 times in log(1 - sigmoid(3)).
     assert in_one_step.tolist() == pytest.approx(expected, rel=0, abs=bound * 6)
     assert in_two_steps.tolist() == pytest.approx(expected, rel=0, abs=bound * (6 + 21))
+    far, no = torch.tensor([17.0], device=device), torch.tensor([0.0], device=device)
+    assert (nn.BCELoss()(torch.sigmoid(far), no).item(), nn.BCEWithLogitsLoss()(far, no).item()) == (100, 17)
 
 
 def test_a_second_sigmoid_goes_unnoticed(device, rounding_bound):
-    """`BCEWithLogitsLoss` of probabilities raises nothing: it applies a second sigmoid, and no prediction is good
-    enough.
+    """`BCEWithLogitsLoss` of probabilities raises nothing: it applies a second sigmoid, and even right and sure
+    predictions have a loss.
 
-    However sure the model is, a target of 1 then costs at least 0.3133 and a target of 0 at least 0.6931. End the model
+    However sure the model is, a target of 1 then costs at least 0.31 and a target of 0 at least 0.69. End the model
     in a Linear layer, not in Sigmoid.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html
@@ -508,7 +517,7 @@ def test_a_second_sigmoid_goes_unnoticed(device, rounding_bound):
     wrong = loss_function(torch.sigmoid(logits), targets)
 
     floor = [math.log1p(math.exp(-1)), math.log(2)]
-    assert [round(loss, 4) for loss in floor] == [0.3133, 0.6931]
+    assert [math.floor(100 * loss) for loss in floor] == [31, 69]
     assert right.tolist() == pytest.approx([0, 0], rel=0, abs=2 * math.exp(-50))
     assert wrong.tolist() == pytest.approx(floor, rel=rounding_bound(8, torch.float32), abs=0)
 
@@ -573,12 +582,11 @@ def test_binary_losses_refuse_a_column_against_a_row(device):
 
 @pytest.mark.only("cpu", "cuda", "xpu", because="on MPS BCELoss checks no dtype: with such labels it ends the process")
 def test_bce_losses_want_floating_targets(device):
-    """Labels of dtype bool, uint8, int8, int16, int32 or int64 raise RuntimeError in `BCEWithLogitsLoss` and in
-    `BCELoss`: write `labels.float()`.
+    """On the CPU and CUDA labels of dtype bool, uint8, int8, int16, int32 or int64 raise RuntimeError in
+    `BCEWithLogitsLoss` and in `BCELoss`: write `labels.float()`.
 
-    Labels from NumPy, from a comparison or from a dataset of class numbers are integers or booleans. For int64 the
-    messages are "result type Float can't be cast to the desired output type Long" and "Found dtype Long but expected
-    Float".
+    A comparison such as `y == 3` gives booleans. For int64 the messages are "result type Float can't be cast to the
+    desired output type Long" and "Found dtype Long but expected Float".
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html
     """
@@ -601,6 +609,7 @@ def test_bce_losses_want_floating_targets(device):
     with pytest.raises(RuntimeError, match="Found dtype Long but expected Float"):
         nn.BCELoss()(x, labels)
     assert nn.BCELoss()(x, labels.float()).item() == pytest.approx(-math.log(0.75), rel=2**-22)
+    assert (labels == 3).dtype == torch.bool
 
 
 @pytest.mark.parametrize("logit", [-0.5, 1.5, math.nan])
@@ -625,7 +634,7 @@ def test_bce_loss_refuses_what_is_no_probability(logit):
 def test_bce_loss_refuses_a_target_that_is_no_probability(target):
     """From torch 2.1 on `BCELoss` raises RuntimeError on the CPU for a target that is below 0, above 1 or nan.
 
-    torch 2.0 computes with such a target. Class numbers that begin at 1 are found by the check, if one of them is 2.
+    torch 2.0 computes with such a target. The check finds class numbers that begin at 1, if one of them is 2 or more.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.BCELoss.html
     """
@@ -635,11 +644,11 @@ def test_bce_loss_refuses_a_target_that_is_no_probability(target):
 
 
 def test_bce_with_logits_checks_no_target(device):
-    """`BCEWithLogitsLoss` accepts any number as a target, such as 2.0, and the loss can then be negative without a
+    """`BCEWithLogitsLoss` accepts any floats as targets, such as 2.0, and the loss can then be negative without a
     limit.
 
-    A negative loss is a sign of targets outside [0, 1], for example of classes numbered 1 and 2. A target of nan gives
-    a loss of nan.
+    A negative loss is a sign of targets outside [0, 1], for example of classes numbered 1.0 and 2.0. A target of nan
+    gives a loss of nan.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html
     """
@@ -694,11 +703,11 @@ def sigmoid_then_bce(logits, targets):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["float32", "bfloat16"])
 def test_a_wrong_logit_costs_its_size_and_keeps_its_gradient(device, rounding_bound, dtype):
-    """`BCEWithLogitsLoss` charges a wrong logit from 20 to 10000 its size, in float32 and in bfloat16, and the gradient
-    by it is 1 or -1.
+    """`BCEWithLogitsLoss` charges a single wrong logit from 20 to 10000 its size, in float32 and in bfloat16, and the
+    gradient by it is 1 or -1.
 
-    A model that starts out badly wrong therefore still learns. Nearer to 0 the loss is larger than the logit: a logit
-    of 1 for a target of 0 costs 1.3133, with a gradient of 0.7311.
+    A model that starts out badly wrong therefore still learns. A logit of 1 for a target of 0 costs 1.3133, with a
+    gradient of 0.7311.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html
     """
@@ -724,8 +733,8 @@ def test_bce_loss_of_a_wrong_sigmoid_stops_at_100_without_a_gradient(device, rou
     """In float32 `BCELoss` of a sigmoid charges a wrong answer 100 and gives it a gradient of 0, from a logit of 17 on
     for a target of 0 and from -89 on for a target of 1.
 
-    The model cannot learn from its worst mistakes: use `BCEWithLogitsLoss`. The loss jumps from 16 to 100, because the
-    sigmoid is rounded to 1. A `weight` multiplies the 100.
+    The model cannot learn from its worst mistakes: use `BCEWithLogitsLoss`. From a logit of 16 to one of 17 the loss
+    jumps from 16 to 100, because the sigmoid is rounded to 1. A `weight` multiplies the 100.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.BCELoss.html
     """
@@ -797,9 +806,9 @@ def test_the_gradient_of_bce_of_a_sigmoid_fades_before_its_loss_ends():
 @pytest.mark.only("cuda", "xpu", because="the refusal is CUDA's and XPU's: on MPS autocast lets BCELoss pass")
 def test_autocast_on_cuda_refuses_bce_loss(accelerator):
     """Under `torch.autocast` on CUDA and XPU `BCELoss` raises RuntimeError "unsafe to autocast", and
-    `BCEWithLogitsLoss` computes in float32.
+    `BCEWithLogitsLoss` of float16 logits is float32.
 
-    A probability in float16 has lost what the loss needs. Let the model end without Sigmoid.
+    Let the model end without Sigmoid.
 
     https://docs.pytorch.org/docs/stable/amp.html#prefer-binary-cross-entropy-with-logits-over-binary-cross-entropy
     """
@@ -868,8 +877,8 @@ def test_nll_loss_takes_logarithms_of_probabilities(device):
     """`NLLLoss` computes no logarithm: of probabilities it returns minus the right class's probability, a negative
     loss.
 
-    `NLLLoss` picks the number of the right class and changes its sign. A negative loss says that the model ends in
-    Softmax: use LogSoftmax, or end in a Linear layer and use `CrossEntropyLoss`.
+    `NLLLoss` picks the number of the right class and changes its sign. A negative loss is a sign of a model that does
+    not end in LogSoftmax: end it there, or in a Linear layer and use `CrossEntropyLoss`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.NLLLoss.html
     """
@@ -909,8 +918,8 @@ def test_cross_entropy_takes_class_numbers_or_probabilities(device, rounding_bou
     """`CrossEntropyLoss` takes class numbers (int64, one dimension less than the logits) or rows of probabilities
     (floats, the same shape as the logits).
 
-    Without class weights, one-hot rows as floats give the same loss as class numbers. On the CPU class numbers may be
-    uint8, too, for logits of shape (N, C).
+    For finite logits and without class weights, one-hot rows as floats give the same loss as class numbers, up to
+    rounding. On the CPU class numbers may be uint8, too, for logits of shape (N, C).
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
     """
@@ -935,11 +944,11 @@ def test_cross_entropy_takes_class_numbers_or_probabilities(device, rounding_bou
 
 @pytest.mark.only("cpu", "cuda", "xpu", because="on MPS CrossEntropyLoss computes with class numbers of other dtypes")
 def test_cross_entropy_is_particular_about_the_dtype_of_its_target(device):
-    """Class numbers that are int8, int16, int32, bool or float32 raise RuntimeError, and one-hot rows of integers do,
-    too.
+    """On the CPU and CUDA class numbers that are int8, int16, int32, bool or float32 raise RuntimeError in
+    `CrossEntropyLoss`, and one-hot rows of integers do, too.
 
     Write `classes.long()` for class numbers, and `F.one_hot(classes, num_classes).float()` for rows: `F.one_hot`
-    returns int64. NumPy's int32 and a column of a table read as floats are the usual causes.
+    returns int64.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
     """
@@ -961,9 +970,10 @@ def test_cross_entropy_is_particular_about_the_dtype_of_its_target(device):
 
 
 def test_cross_entropy_wants_flat_class_numbers(device):
-    """Class numbers of shape (N, 1) raise RuntimeError "0D or 1D target tensor expected" for logits of shape (N, C).
+    """For logits of shape (N, C) and two classes or more, class numbers of shape (N, 1) raise RuntimeError "0D or 1D
+    target tensor expected".
 
-    `CrossEntropyLoss` wants (N,): write `classes.squeeze(1)`. Logits and targets for different numbers of rows raise
+    `CrossEntropyLoss` wants (N,): write `classes.squeeze(1)`. Class numbers of shape (3,) for 2 rows of logits raise
     ValueError. (N, 1) is right for logits of shape (N, C, 1).
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
@@ -975,6 +985,8 @@ def test_cross_entropy_wants_flat_class_numbers(device):
         F.cross_entropy(logits, column)
     with pytest.raises(ValueError, match="batch_size"):
         F.cross_entropy(logits, torch.tensor([1, 0, 1], device=device))
+    with pytest.raises(RuntimeError, match="Expected floating point type for target with class probabilities"):
+        F.cross_entropy(logits[:, :1], 0 * column)  # a single class: the shape is that of probabilities
     right = F.cross_entropy(logits, column.squeeze(1), reduction="none")
     assert F.cross_entropy(logits.unsqueeze(2), column, reduction="none").shape == (2, 1)
     assert right.shape == (2,)
@@ -985,7 +997,8 @@ def test_classes_are_the_second_dimension(device, rounding_bound):
     T).
 
     With class numbers of shape (N, T), logits of shape (N, T, C) raise RuntimeError "Expected target size" if T is not
-    C. If T is C, the loss is wrong silently. `F.cross_entropy(logits.flatten(0, 1), targets.flatten())` works as well.
+    C. If T is C, nothing is raised, and the loss can be wrong.
+    `F.cross_entropy(logits.flatten(0, 1), targets.flatten())` works as well.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
     """
@@ -1008,8 +1021,8 @@ def test_cross_entropy_does_not_check_probabilities(device, rounding_bound):
     """`CrossEntropyLoss` checks no row of probabilities: rows that do not add up to 1 or contain negative numbers raise
     nothing, and the loss can be negative.
 
-    The classes of probabilities are dimension 1, too: logits and probabilities of shape (N, T, C) raise nothing and
-    give a wrong loss. Check `(targets.sum(dim=1) - 1).abs().max()` once.
+    The classes of probabilities are dimension 1, too: logits and probabilities of shape (N, T, C) raise nothing, and
+    the loss can be wrong. Check `(targets.sum(dim=1) - 1).abs().max()` once.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
     """
@@ -1170,8 +1183,8 @@ def test_the_mean_of_nothing_is_nan(device):
     """The mean of an empty batch is nan for `mse_loss`, `l1_loss`, `huber_loss`, `binary_cross_entropy` with and
     without logits, `nll_loss` and `cross_entropy`; one such batch turns a running total into nan.
 
-    The sum of an empty batch is 0. Skip empty batches: `if len(targets):`. Do not wait for a nan to find them:
-    `multi_margin_loss` of no rows returns some number, and which one is not defined.
+    The sum of these losses is 0 then. Skip empty batches: `if len(targets):`. Do not wait for a nan to find them:
+    `multi_margin_loss` of no rows returns some number on the CPU, and which one is not defined.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
     """
@@ -1190,7 +1203,11 @@ def test_the_mean_of_nothing_is_nan(device):
 
     assert [math.isnan(mean.item()) for mean in means] == [True] * 7
     assert math.isnan(1.5 + means[0].item())
-    assert F.mse_loss(nothing, nothing, reduction="sum").item() == 0
+    binary = F.binary_cross_entropy, F.binary_cross_entropy_with_logits
+    for loss_function in (F.mse_loss, F.l1_loss, F.huber_loss, *binary):
+        assert loss_function(nothing, nothing, reduction="sum").item() == 0
+    for loss_function in (F.nll_loss, F.cross_entropy):
+        assert loss_function(no_rows, no_classes, reduction="sum").item() == 0
     assert F.multi_margin_loss(no_rows.cpu(), no_classes.cpu()).shape == ()
 
 
@@ -1221,8 +1238,8 @@ def test_a_half_precision_target_makes_bce_with_logits_half_precision(dtype):
     """`BCEWithLogitsLoss` of float32 logits and float16 or bfloat16 targets returns a loss in the dtype of the targets
     silently, and `MSELoss` and `L1Loss` return float32.
 
-    The loss 100.7 is logged as 100.5 if the targets are bfloat16, and a float16 loss beyond 65504 is inf. Targets that
-    are cast together with the inputs of a model are the usual cause: write `targets.float()`.
+    The loss 100.7 is logged as 100.5 if the targets are bfloat16, and a float16 loss of 65520 or more is inf: write
+    `targets.float()`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html
     """
@@ -1234,7 +1251,7 @@ def test_a_half_precision_target_makes_bce_with_logits_half_precision(dtype):
     assert loss.item() == torch.tensor(100.7, dtype=dtype).item() != logits.item()
     assert torch.tensor(100.7, dtype=torch.bfloat16).item() == 100.5
     assert nn.BCEWithLogitsLoss()(logits, targets.float()).item() == logits.item()
-    assert nn.BCEWithLogitsLoss(reduction="sum")(torch.tensor([65600.0]), targets.half()).item() == math.inf
+    assert nn.BCEWithLogitsLoss(reduction="sum")(torch.tensor([65520.0]), targets.half()).item() == math.inf
     assert nn.MSELoss()(logits, targets).dtype == nn.L1Loss()(logits, targets).dtype == torch.float32
 
 
@@ -1288,7 +1305,7 @@ def test_kl_div_loss_takes_logarithms_and_its_mean_is_not_the_divergence(device,
     of the rows; the default `reduction="mean"` divides by C as well.
 
     The prediction comes first, as logarithms: `nn.KLDivLoss(reduction="batchmean")(logits.log_softmax(dim=1), target)`.
-    The default warns about "batchmean". Other losses do not know "batchmean": `MSELoss` raises ValueError.
+    The default warns about "batchmean". `MSELoss` does not know "batchmean" and raises ValueError.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.KLDivLoss.html
     """
@@ -1363,8 +1380,7 @@ def test_the_rarer_loss_classes_agree_with_their_functions(loss_class, function,
     in `torch.nn.functional`, for each reduction.
 
     With the eight classes of the note on classes and functions these are the losses of torch 2.0, except `NLLLoss2d`,
-    an old name of `NLLLoss`, and `AdaptiveLogSoftmaxWithLoss`. That is a layer with weights of its own, and has no
-    function.
+    an old name of `NLLLoss`, and `AdaptiveLogSoftmaxWithLoss`. That is a layer with weights of its own.
 
     https://docs.pytorch.org/docs/stable/nn.html#loss-functions
     """
@@ -1376,7 +1392,10 @@ def test_the_rarer_loss_classes_agree_with_their_functions(loss_class, function,
 
     assert from_class.tolist() == from_function.tolist()
     assert len(list(nn.AdaptiveLogSoftmaxWithLoss(4, 4, [2]).parameters())) > 0
-    assert not hasattr(F, "adaptive_log_softmax_with_loss")
+    losses = {name for name in dir(nn) if "Loss" in name}
+    assert {"NLLLoss2d", "AdaptiveLogSoftmaxWithLoss", loss_class.__name__} < losses
+    # 8 + 13 + 2; the newer one has a note of its own
+    assert len(losses - {"LinearCrossEntropyLoss"}) == 23
 
 
 @pytest.mark.holds("torch>=2.13", otherwise=AttributeError)
@@ -1414,7 +1433,7 @@ def test_linear_cross_entropy_is_a_linear_layer_and_cross_entropy(device, roundi
 def test_accelerators_compute_losses_in_float16(accelerator):
     """Accelerators compute `MSELoss`, `BCEWithLogitsLoss` and `CrossEntropyLoss` and their gradients in float16.
 
-    A float16 loss beyond 65504 is inf, and squares get there early: compute losses in float32, as autocast does.
+    A float16 loss of 65520 or more is inf, and squares get there early, like that of 1000: compute losses in float32.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.MSELoss.html
     """
@@ -1475,7 +1494,7 @@ def test_cross_entropy_takes_bfloat16_on_the_cpu(rounding_bound):
     """`softmax`, `log_softmax` and `CrossEntropyLoss` compute in bfloat16 on the CPU and return bfloat16.
 
     They do in each release from torch 2.0 on; float16 came later. bfloat16 has 8 significant bits: a loss of 3.17 is
-    rounded to a multiple of 1/64. Write `logits.float()` for exact losses.
+    rounded to a multiple of 1/64. Write `logits.float()` for a loss in float32.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
     """
@@ -1596,7 +1615,7 @@ def test_bce_loss_of_certainty(device, rounding_bound):
     """`BCELoss` takes log(0) for -100: a probability of 0 or 1 costs 100 if it is wrong and 0 if it is right.
 
     The plain formula gives inf and nan there. The gradient by a wrong probability is 1e12 in size, but the gradient by
-    a logit before the sigmoid is 0.
+    a logit of 100 before the sigmoid is 0.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.BCELoss.html
     """
@@ -1606,14 +1625,18 @@ def test_bce_loss_of_certainty(device, rounding_bound):
 
     assert loss.tolist() == [100, 100, 0, 0]
     assert gradient.tolist() == pytest.approx([1e12, -1e12, 0, 0], rel=rounding_bound(4, torch.float32), abs=0)
+    plain = -(targets * probabilities.log() + (1 - targets) * (1 - probabilities).log())
+    assert [str(number) for number in plain.tolist()] == ["inf", "inf", "nan", "nan"]
+    sure, no = torch.tensor([100.0], device=device), torch.tensor([0.0], device=device)
+    assert loss_and_gradient(sigmoid_then_bce, sure, no)[1].item() == 0
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["float32", "bfloat16"])
 def test_the_textbook_formula_is_inf_when_wrong_and_nan_when_right(device, dtype):
     """`-(y * log(p) + (1 - y) * log(1 - p))` of a sigmoid that is rounded to 1 is inf if y is 0 and nan if y is 1.
 
-    The gradient by the logit is nan in both cases, and one optimizer step turns all weights of a Linear layer before it
-    into nan. Use `BCEWithLogitsLoss` instead of the formula.
+    The gradient by the logit is nan in both cases, and one step of SGD turns all weights of a Linear layer with one
+    output before it into nan. Use `BCEWithLogitsLoss` instead of the formula.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html
     """
@@ -1682,7 +1705,7 @@ def test_a_second_sigmoid_keeps_the_loss_above_its_floor_for_every_logit(device,
     """For logits between -10000 and 10000, a sigmoid before `BCEWithLogitsLoss` keeps the loss between log(1 + 1/e) and
     log(2) for a target of 1, and between log(2) and log(1 + e) for a target of 0, up to rounding.
 
-    That is 0.31 to 0.69 and 0.69 to 1.31: a binary loss that never leaves this range is a sign of a second sigmoid.
+    That is 0.31 to 0.69 and 0.69 to 1.31: a binary loss that never leaves this range can be a sign of a second sigmoid.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html
     """
@@ -1725,8 +1748,8 @@ def test_cross_entropy_is_exact_for_every_logit(device, rounding_bound, logits, 
     """For one to five logits between -10000 and 10000, `CrossEntropyLoss` is log(sum of e^x) - x[class] with the
     gradient softmax minus one-hot, up to rounding in float32.
 
-    Adding a constant of up to 1000 to all logits of a row changes nothing but the rounding. Adding 1e9 wipes out
-    differences of 1 or 2, and the loss is that of equal logits; a difference of 10000 becomes 9984.
+    Adding a constant of up to 1000 to all logits of a row changes nothing but the rounding. Adding 1e9 in float32 wipes
+    out differences of 1 or 2, and the loss is that of equal logits; a difference of 10000 becomes 9984.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
     """
@@ -1751,11 +1774,11 @@ def test_cross_entropy_is_exact_for_every_logit(device, rounding_bound, logits, 
 
 
 def test_cross_entropy_of_huge_logits_is_exact_where_log_of_softmax_is_inf(device):
-    """`CrossEntropyLoss` is 20000 if a wrong class's logit is 20000 above the right one's; minus the log of the softmax
-    is inf.
+    """`CrossEntropyLoss` of the logits 10000, -10000 and 0 is 20000 if the second class is right; minus the log of the
+    softmax is inf.
 
-    `torch.log(torch.softmax(x, dim=1))` loses what `F.log_softmax(x, dim=1)` keeps. If the right class's logit is the
-    larger one, the loss is 0.
+    `torch.log(torch.softmax(x, dim=1))` loses what `F.log_softmax(x, dim=1)` keeps. If the first class is right, the
+    loss is 0.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.log_softmax.html
     """
@@ -1772,7 +1795,7 @@ def test_cross_entropy_of_huge_logits_is_exact_where_log_of_softmax_is_inf(devic
 
 def test_a_class_masked_with_minus_infinity_needs_class_numbers(device):
     """A logit of `-inf` takes a class out of `CrossEntropyLoss` if the targets are numbers of other classes; with rows
-    of probabilities that are 0 for the class the loss is nan, and with `label_smoothing` inf.
+    of probabilities that are 0 for the class the loss is nan, and with `label_smoothing` and no `weight` inf.
 
     A probability of 0 times the infinite loss of the masked class is nan: mask with -1e4 instead. Smoothing gives the
     masked class a share of each target, so that -1e4 makes the loss huge: compute the loss of the other classes only. A
@@ -1800,8 +1823,8 @@ def test_an_infinite_logit_makes_the_loss_nan(device):
     """`BCEWithLogitsLoss` of a logit of inf and a target of 1 is nan, and `CrossEntropyLoss` of a logit of inf for the
     right class, too.
 
-    Neither is 0, though the answer is right: inf - inf is nan. A model whose logits overflow can show it as nan in its
-    loss, which `torch.isfinite(logits).all()` finds earlier.
+    Neither is 0, though the answer is right: 0 * inf and inf - inf are nan. A model whose logits overflow can show it
+    as nan in its loss, which `torch.isfinite(logits).all()` finds earlier.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html
     """

@@ -65,10 +65,10 @@ def test_an_epoch_has_ceil_n_over_b_steps():
 @example(rows=6, batch_size=3, drop_last=True)
 @example(rows=2, batch_size=3, drop_last=True)
 def test_the_batches_for_every_number_of_rows(rows, batch_size, drop_last):
-    """Without shuffling and without a `sampler=`, a DataLoader gives the rows in order, B at a time, and what is left
-    over in a last, short batch.
+    """A DataLoader of a list, told a batch size B and nothing else, gives the rows in order, B at a time, and what is
+    left over in a last, short batch.
 
-    `drop_last=True` leaves the short batch out. A layer that wants a fixed batch size needs that.
+    `drop_last=True` leaves the short batch out.
 
     https://docs.pytorch.org/docs/stable/data.html
     """
@@ -83,8 +83,8 @@ def test_the_batches_for_every_number_of_rows(rows, batch_size, drop_last):
 def test_the_batch_size_is_one_by_default():
     """`DataLoader(dataset)` gives batches of a single row, in order: `batch_size` is 1 by default, and not 32.
 
-    A training loop that forgets `batch_size=` is slow and noisy, and raises nothing unless the model has a layer that
-    refuses a single row, such as BatchNorm1d.
+    A training loop that forgets `batch_size=` makes one step for each row. BatchNorm1d in training refuses such a batch
+    of shape (1, features).
 
     https://docs.pytorch.org/docs/stable/data.html
     """
@@ -134,11 +134,11 @@ def test_drop_last_can_drop_everything(device):
 
 
 def test_sorted_rows_make_batches_of_one_class(device):
-    """Without `shuffle=True` a DataLoader makes batches of a single class of rows that are sorted by label, except for
-    a batch in which one class ends and the next begins.
+    """Without `shuffle=True` and without a sampler, a DataLoader makes batches of a single class of rows that are
+    sorted by label, except for a batch in which a class ends and another begins.
 
-    Around a logit of 0, the gradient of a batch of zeros pushes the bias down, and the gradient of a batch of ones
-    pushes it up as much: the model follows the class that it saw last.
+    At a logit of 0, the gradient of a batch of zeros pushes the bias down, and the gradient of a batch of ones pushes
+    it up as much.
 
     https://docs.pytorch.org/docs/stable/data.html
     """
@@ -166,8 +166,8 @@ def test_sorted_rows_make_batches_of_one_class(device):
 def test_the_mean_of_batch_means_is_not_the_mean(device):
     """If the last batch is short, the mean of the batch losses gives the rows of the last batch too much weight.
 
-    Weight each batch by its size: sum `loss.item() * len(y)` and divide by the number of rows. If `ignore_index` leaves
-    rows out, the mean is over the other rows: weight by their number.
+    For a loss that is the mean of the rows, sum `loss.item() * len(y)` and divide by the number of rows. If
+    `ignore_index` leaves rows out, the mean is over the other rows: weight by their number.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.L1Loss.html
     """
@@ -187,12 +187,13 @@ ERRORS = st.lists(st.integers(-1000, 1000).map(float), min_size=1, max_size=12)
 
 
 @given(errors=ERRORS, batch_size=st.integers(1, 13))
+@example(errors=[1.0, 1.0, 1.0, 1.0, 6.0], batch_size=4)
 def test_batch_means_weighted_by_size_for_every_batch_size(device, rounding_bound, errors, batch_size):
     """Mean squared errors of batches, weighted by the sizes of the batches, give the error of all rows up to rounding,
     for every batch size.
 
-    The same goes for a loss whose mean divides by the number of rows; class weights and `ignore_index` divide by
-    another number.
+    The same goes for any loss whose mean divides by the number of rows. With class weights or `ignore_index` the mean
+    of `cross_entropy` can divide by another number.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.MSELoss.html
     """
@@ -204,6 +205,9 @@ def test_batch_means_weighted_by_size_for_every_batch_size(device, rounding_boun
     # All terms are positive; a batch's mean rounds a square, a sum and a quotient of its rows.
     bound = rounding_bound(len(errors) + 2, torch.float32) * expected
     assert total / len(errors) == pytest.approx(expected, rel=0, abs=bound)
+    logits, classes = torch.tensor([[-6.0, 0.0], [-2.0, 0.0]], device=device), torch.tensor([0, 1], device=device)
+    sum_and_mean = [F.nll_loss(logits, classes, ignore_index=1, reduction=way).item() for way in ("sum", "mean")]
+    assert sum_and_mean == [6, 6]
 
 
 # What a batch's gradient says about all rows
@@ -216,8 +220,8 @@ def gradient(x, y, reduction="mean"):
 
 
 def test_the_mean_of_minibatch_gradients_is_the_full_gradient(device):
-    """For a model that treats each row by itself, the mean of the MSE gradients of equally large minibatches, at the
-    same parameters, is the gradient of all rows.
+    """For a model that treats each row by itself, without dropout, the mean of the MSE gradients of equally large
+    minibatches, at the same parameters, is the gradient of all rows, up to rounding.
 
     If the rows are shuffled, a minibatch gradient is wrong by chance only, and right on average. With BatchNorm in
     training it is not: see the note on its small batches below.
@@ -237,10 +241,10 @@ ROWS = st.lists(st.tuples(st.integers(-50, 50), st.integers(-50, 50)), min_size=
 
 @given(rows=ROWS, batch_size=st.integers(1, 13))
 def test_minibatch_gradients_weighted_by_size_for_every_batch_size(device, rounding_bound, rows, batch_size):
-    """For a model that treats each row by itself, MSE gradients of minibatches, weighted by the sizes of the batches,
-    give the gradient of all rows, for every batch size.
+    """For a model that treats each row by itself, without dropout, MSE gradients of minibatches, weighted by the sizes
+    of the batches, give the gradient of all rows up to rounding, for every batch size.
 
-    Plain averaging is wrong if the last batch is short.
+    Plain averaging gives the rows of a short last batch too much weight.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.MSELoss.html
     """
@@ -252,6 +256,8 @@ def test_minibatch_gradients_weighted_by_size_for_every_batch_size(device, round
     bound = rounding_bound(len(rows) + 5, torch.float32) * sum(map(abs, terms))
     assert gradient(x, y) == pytest.approx(sum(terms), rel=0, abs=bound)
     assert weighted == pytest.approx(sum(terms), rel=0, abs=bound)
+    ones, labels = torch.ones(3, device=device), torch.tensor([0.0, 0.0, 3.0], device=device)
+    assert [gradient(ones[:2], labels[:2]), gradient(ones[2:], labels[2:]), gradient(ones, labels)] == [2, -4, 0]
 
 
 def test_a_summed_loss_makes_steps_grow_with_the_batch(device):
@@ -278,8 +284,8 @@ def gradients_of_batches(x, y, rows, loss_fn):
 
 
 def test_the_noise_of_a_gradient_falls_as_one_over_b(device):
-    """The variance of the gradient of the mean loss of B rows is that of a single row divided by B, if the rows are
-    drawn with replacement.
+    """For a model that treats each row by itself, the variance of the gradient of the mean loss of B rows is that of a
+    single row divided by B, if the rows are drawn with replacement.
 
     Four times the rows halve the noise, for four times the work. In an epoch no row comes twice, and the variance is
     smaller by the factor (N - B) / (N - 1): it is 0 if the batch is all N rows.
@@ -301,8 +307,8 @@ def test_the_noise_of_a_gradient_falls_as_one_over_b(device):
 
 @pytest.mark.parametrize("batch_size", [1, 4, 16, 64])
 def test_the_noise_of_a_gradient_on_real_data(cancer, device, batch_size):
-    """In a thousand random batches of real data the variance of the gradient is that of single rows divided by the
-    batch size.
+    """In a thousand random batches of real data the variance of the gradient is about that of single rows divided by
+    the batch size.
 
     The variance of a thousand draws is itself off by chance: the note allows six standard errors.
 
@@ -339,11 +345,11 @@ def trained_loss(data, device, batch_size, lr, epochs=1):
 
 
 def test_small_batches_get_further_in_an_epoch(cancer, device):
-    """After one epoch of a linear classifier from a random start, at a small learning rate, the loss is lower with
+    """After one epoch of this linear classifier from a random start, at a learning rate of 0.02, the loss is lower with
     batches of 32 than of 128, and lower with 128 than with 512.
 
     An epoch of 512 rows is 16 steps of 32 rows, 4 of 128, and 1 of 512. With a large rate it can be the other way
-    round: here the noise of batches of 4 rows weighs more than the number of steps.
+    round: at a rate of 32, batches of 64 rows end lower here than batches of 4.
 
     https://docs.pytorch.org/docs/stable/optim.html
     """
@@ -374,8 +380,8 @@ def test_a_larger_rate_makes_up_for_fewer_steps(cancer, device):
 
 @pytest.mark.myth("twice the batch size, twice the learning rate, always")
 def test_a_scaled_rate_can_be_too_large(device):
-    """For the loss `w**2 / 2` a learning rate of 2 jumps back and forth and a rate of 4 moves away from the minimum,
-    however large the batch is.
+    """For the loss `w**2 / 2` plain SGD with a learning rate of 2 jumps back and forth, and with a rate of 4 it moves
+    away from the minimum, however large the batch is.
 
     A step multiplies w by 1 - lr. A loss that is curved at its minimum has such a limit, and a rate that grows with the
     batch size reaches it. A loss that falls for ever, like `F.softplus(-w)`, has none.
@@ -404,11 +410,11 @@ def test_a_scaled_rate_can_be_too_large(device):
     'Yann LeCun, on Twitter, April 2018: "Friends dont let friends use minibatches larger than 32."'
 )
 def test_32_is_advice_and_not_a_law(cancer, device):
-    """After one epoch batches of 32 give a lower loss than batches of 256, and after as many steps the difference is
-    less than a tenth of that.
+    """After one epoch of this linear classifier batches of 32 give a lower loss than batches of 256, and after as many
+    steps the difference is less than a tenth of that.
 
-    So 32 is no border. The advice is about epochs, and about results on new rows, which this note does not show. What a
-    step of 256 rows costs, next to a step of 32, depends on the machine.
+    So 32 is no border here. The advice is also about results on new rows, which this note does not show. What a step of
+    256 rows costs, next to a step of 32, depends on the machine.
 
     https://docs.pytorch.org/docs/stable/optim.html
     """
@@ -452,11 +458,11 @@ def test_accumulated_small_batches_equal_a_large_one(device):
 
 @given(sizes=st.lists(st.integers(1, 5), min_size=1, max_size=5))
 def test_accumulation_weighted_by_size_for_every_split(device, rounding_bound, sizes):
-    """Accumulated MSE gradients of batches of any sizes are that of all rows if each loss is weighted by its share of
-    the rows and the model treats each row by itself.
+    """Accumulated MSE gradients of batches of any sizes are that of all rows, up to rounding, if each loss is weighted
+    by its share of the rows and the model treats each row by itself, without dropout.
 
-    With a short last batch it is wrong to divide by the number of batches. For a loss with `ignore_index` or with class
-    weights the share of the rows is wrong too: see the next two notes.
+    With a short last batch, dividing by the number of batches gives its rows too much weight. For a loss with
+    `ignore_index` or with class weights the share of the rows can be wrong too: see the next two notes.
 
     https://docs.pytorch.org/docs/stable/notes/amp_examples.html
     """
@@ -469,6 +475,11 @@ def test_accumulation_weighted_by_size_for_every_split(device, rounding_bound, s
     terms = (2 * x * (x - y)).cpu().double() / len(x)
     bound = rounding_bound(len(x) + 8, torch.float32) * terms.abs().sum().item()
     assert w.grad.item() == pytest.approx(terms.sum().item(), rel=0, abs=bound)
+    ones, labels = torch.ones(3, device=device), torch.tensor([0.0, 0.0, 3.0], device=device)
+    w.grad = None
+    for x_batch, y_batch in zip(ones.split(2), labels.split(2), strict=True):
+        (F.mse_loss(w * x_batch, y_batch) / 2).backward()
+    assert w.grad.item() == (2 - 4) / 2  # and 0 is that of all rows
 
 
 @pytest.mark.myth("Divide the loss of each accumulated batch by the number of batches")
@@ -476,8 +487,8 @@ def test_accumulation_with_ignored_targets_divides_by_the_targets_that_count(dev
     """To accumulate a cross entropy with `ignore_index` and without class weights, add up `reduction="sum"` losses
     divided by the number of targets that are not ignored in all batches together.
 
-    The mean loss of a batch divides by its own number of such targets, so dividing by the number of batches, or by the
-    share of the rows, weights tokens wrongly. This was a bug of several libraries that train language models.
+    The mean loss of a batch divides by its own number of such targets. Dividing by the number of batches therefore
+    weights the targets wrongly, unless each batch has equally many.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
     """
@@ -528,10 +539,11 @@ def test_accumulation_with_class_weights_divides_by_the_weights(device, rounding
 @pytest.mark.holds("torch>=2.6", otherwise=AttributeError)
 def test_the_length_of_a_gradient_without_clipping(device, rounding_bound):
     """From torch 2.6 on `nn.utils.get_total_norm` returns the norm of all gradients that you give it and leaves them
-    alone; `clip_grad_norm_` takes the parameters, and scales their gradients down too.
+    alone; `clip_grad_norm_` takes the parameters, and scales their gradients down if the norm is above `max_norm`.
 
-    `clip_grad_norm_` returns the norm before clipping, and with `max_norm=float("inf")` it clips no finite gradients,
-    which works before 2.6 too. Call it after the last accumulated batch, before `optimizer.step()`.
+    `clip_grad_norm_` returns the norm before clipping, and with `max_norm=float("inf")` it clips nothing if the norm is
+    finite, which works before 2.6 too. Two gradients of 1e30 in float32 have a norm of inf, and all become nan then.
+    Call it after the last accumulated batch, before `optimizer.step()`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.get_total_norm.html
     """
@@ -550,6 +562,9 @@ def test_the_length_of_a_gradient_without_clipping(device, rounding_bound):
     assert clipped_to.item() == pytest.approx(6.5 * 13 / (13 + 1e-6), **near)  # it divides by the length plus 1e-6
     untouched = nn.utils.clip_grad_norm_(parameters, max_norm=float("inf"))
     assert untouched.item() == clipped_to.item() == nn.utils.get_total_norm([p.grad for p in parameters]).item()
+    parameters[1].grad.fill_(1e30)
+    assert nn.utils.clip_grad_norm_(parameters, max_norm=float("inf")).item() == float("inf")
+    assert [parameter.grad.isnan().tolist() for parameter in parameters] == [[True], [True, True]]
 
 
 @pytest.mark.myth("get_total_norm wants model.parameters(), as clip_grad_norm_ does")
@@ -558,9 +573,8 @@ def test_get_total_norm_of_parameters_is_that_of_the_weights(device):
     """From torch 2.6 on `nn.utils.get_total_norm(model.parameters())` returns the norm of the weights, and not of their
     gradients.
 
-    Nothing complains, and a curve of it looks smooth and harmless. Write `get_total_norm([p.grad for p in
-    model.parameters() if p.grad is not None])`: None, the gradient of a frozen layer, raises AttributeError if it
-    comes first in the list, and RuntimeError if it comes later.
+    Nothing complains. Write `get_total_norm([p.grad for p in model.parameters() if p.grad is not None])`: None, the
+    gradient of a frozen layer, raises AttributeError if it comes first in the list, and RuntimeError if it comes later.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.get_total_norm.html
     """
@@ -579,7 +593,8 @@ def test_get_total_norm_of_parameters_is_that_of_the_weights(device):
 
 @pytest.mark.myth('clip_grad_norm_ with max_norm=float("inf") changes nothing')
 def test_clipping_spreads_an_infinite_gradient(device):
-    """`clip_grad_norm_` with `max_norm=float("inf")` makes every gradient nan if a single one is inf.
+    """`clip_grad_norm_` with `max_norm=float("inf")`, by the default norm, makes every gradient nan if a single one is
+    inf.
 
     With a finite `max_norm` the inf becomes nan and the other gradients 0. One step of SGD or Adam then makes weights
     nan (Rprop leaves these weights alone): pass `error_if_nonfinite=True` to have RuntimeError instead, or look at the
@@ -627,7 +642,7 @@ def test_a_tensor_counts_while_it_lives(accelerator):
     keeps all of the tensor.
 
     On MPS the counter is `torch.mps.current_allocated_memory()`. A loss that is kept for a plot without `backward()`
-    keeps its graph, and that keeps a whole batch: append `loss.item()`, or you run out of memory.
+    keeps its graph, as the next note shows: append `loss.item()`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.cuda.memory.memory_allocated.html
     """
@@ -647,12 +662,13 @@ def test_a_tensor_counts_while_it_lives(accelerator):
     assert counts == [counts[0], counts[1], counts[1], counts[1], counts[0]]
 
 
+@pytest.mark.filterwarnings("ignore:Using backward.. with create_graph=True:UserWarning")
 def test_backward_frees_what_the_graph_saved(device):
     """A loss keeps the tensors that its graph saved for `backward()`, until `backward()` has run: then a loss that you
     keep holds them no more.
 
-    A list of losses of an evaluation without `no_grad` holds every batch, and the list of a training loop does not,
-    unless you pass `retain_graph=True`. Append `loss.item()` in both.
+    A list of losses of an evaluation without `no_grad` holds what was saved for every batch, and the list of a training
+    loop does not, unless you pass `retain_graph=True` or `create_graph=True`. Append `loss.item()` in both.
 
     https://docs.pytorch.org/docs/stable/notes/faq.html
     """
@@ -677,12 +693,13 @@ def test_backward_frees_what_the_graph_saved(device):
     assert held(after=lambda loss: loss.item())
     assert not held(after=lambda loss: loss.backward())
     assert held(after=lambda loss: loss.backward(retain_graph=True))
+    assert held(after=lambda loss: loss.backward(create_graph=True))
 
 
 @pytest.mark.only("cuda", "xpu", because="blocks of 512 bytes are CUDA's and XPU's: Metal chooses their size on MPS")
 def test_cuda_memory_comes_in_blocks_of_512_bytes(accelerator):
-    """torch's allocator for CUDA rounds the memory of a tensor up to a multiple of 512 bytes: a tensor of one number
-    takes 512 bytes.
+    """torch's allocator for CUDA rounds the memory of a small tensor up to a multiple of 512 bytes: a tensor of one
+    number takes 512 bytes.
 
     A thousand losses that are kept as tensors take half a megabyte, and their graphs much more if `backward()` does not
     run. XPU rounds to 512 bytes as well.
@@ -705,7 +722,7 @@ def test_deleted_tensors_leave_their_memory_reserved(accelerator):
     """The memory of a deleted tensor stays reserved for the next tensors of this process, until
     `torch.cuda.empty_cache()` gives it back to the driver.
 
-    A monitor such as nvidia-smi shows the reserved memory. `empty_cache()` is for other programs: torch reuses what it
+    A monitor such as nvidia-smi counts all reserved memory. `empty_cache()` is for other programs: torch reuses what it
     has reserved by itself. It can help if the reserved memory is in pieces that are too small (fragmentation).
 
     https://docs.pytorch.org/docs/stable/generated/torch.cuda.memory.empty_cache.html
@@ -769,10 +786,10 @@ def test_peak_memory_grows_in_proportion_to_the_batch(accelerator):
 
 
 def test_batchnorm_makes_a_row_depend_on_its_neighbours(device, rounding_bound):
-    """In training BatchNorm1d turns the same row into -1 or +1, depending on the other row of the batch; in eval mode,
-    with running statistics, it does not look at the other row.
+    """In training BatchNorm1d turns the same row into about -1 or +1, depending on the other row of the batch; in eval
+    mode, with running statistics, it does not look at the other row.
 
-    LayerNorm looks at one row at a time, in both modes.
+    LayerNorm of the features looks at one row at a time, in both modes.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm1d.html
     """
@@ -822,8 +839,8 @@ def test_batchnorm_refuses_a_last_batch_of_one_row(device):
 def test_batchnorm_sees_the_small_batches_of_an_accumulation(device, rounding_bound):
     """BatchNorm normalises each small batch of an accumulation by itself, and updates its running statistics for each.
 
-    So with BatchNorm accumulated gradients are not those of one large batch. LayerNorm and GroupNorm have no such
-    trouble.
+    So with BatchNorm in training accumulated gradients are not those of one large batch. LayerNorm and GroupNorm
+    normalise each row by itself.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm1d.html
     """
@@ -854,6 +871,9 @@ def test_batchnorm_sees_the_small_batches_of_an_accumulation(device, rounding_bo
     assert (large_updates, small_updates) == (1, 2)
     assert round(gradient_of_weight(batches=2), 2) == 1.5
     assert gradient_of_weight(batches=1) < 1.25
+    rows = torch.tensor([[1.0, 5.0], [9.0, -4.0]], device=device)
+    for layer in (nn.LayerNorm(2).to(device), nn.GroupNorm(1, 2).to(device)):
+        torch.testing.assert_close(layer(rows)[:1], layer(rows[:1]), rtol=rtol, atol=0)
 
 
 def test_predictions_do_not_depend_on_the_batch_size(cancer, device, rounding_bound):

@@ -17,11 +17,11 @@ from torch.utils.data import Subset, TensorDataset, random_split
 
 
 def test_tensors_in_tensors_out(device):
-    """`train_test_split(X, y)` of two dense tensors returns tensors of the same dtype on the same device, and picks the
-    same rows from both.
+    """`train_test_split(X, y)` of two dense tensors with two rows or more returns tensors of the same dtype on the same
+    device, and picks the same rows from both.
 
-    Nothing has to be converted to NumPy first, and a GPU tensor stays on the GPU. A sparse tensor raises RuntimeError:
-    pass `X.to_dense()`.
+    Nothing has to be converted to NumPy first, and a GPU tensor stays on the GPU. A sparse COO tensor raises
+    NotImplementedError: pass `X.to_dense()`.
 
     https://scikit-learn.org/stable/modules/generated/sklearn.model_selection.train_test_split.html
     """
@@ -37,7 +37,7 @@ def test_tensors_in_tensors_out(device):
     assert X_train.tolist() == X[y_train].tolist()
     assert X_test.tolist() == X[y_test].tolist()
 
-    with pytest.raises(RuntimeError, match="Sparse"):
+    with pytest.raises(NotImplementedError, match="Sparse"):
         train_test_split(X.to_sparse(), y)
 
 
@@ -45,7 +45,7 @@ def test_order_of_what_comes_back(device):
     """`train_test_split(X, y)` returns `X_train, X_test, y_train, y_test`: both parts of X come before those of y.
 
     A third argument adds two more parts. Tensors, NumPy arrays and lists come back as what they were; a tuple, a range,
-    a text or a `Dataset` comes back as a list.
+    a text or a `TensorDataset` comes back as a list.
 
     https://scikit-learn.org/stable/modules/generated/sklearn.model_selection.train_test_split.html
     """
@@ -248,8 +248,8 @@ def test_a_false_of_numpy_shuffles():
 )
 @example(part="test_size", sizes=(5, 2), random_state=0, shuffle=True, dtype=torch.float16)
 def test_nothing_lost_and_nothing_twice_for_every_split(device, part, sizes, random_state, shuffle, dtype):
-    """If you give one size, every row lands in exactly one part, for every size and random state, and X and y stay
-    together.
+    """If you give one size, as a number of rows, every row lands in exactly one part, whatever the random state is, and
+    X and y stay together.
 
     If you give both sizes and they do not add up to the number of rows, the rest of the rows is in neither part.
 
@@ -276,7 +276,8 @@ def test_nothing_lost_and_nothing_twice_for_every_split(device, part, sizes, ran
 
 
 def test_random_state_decides_the_rows(device):
-    """An int as `random_state` gives the same rows every time, for tensors as for lists, whatever the global seeds are.
+    """An int as `random_state` gives the same call the same rows every time, for tensors as for lists, whatever the
+    global seeds are.
 
     The rows for 42 are written out here. NumPy has frozen the generator behind it, `RandomState`, so that another
     process and another machine get them too.
@@ -298,7 +299,8 @@ def test_random_state_decides_the_rows(device):
 def test_torch_seed_does_not_reach_it(device):
     """Without `random_state` the rows follow `np.random.seed`, and `torch.manual_seed` does not change them.
 
-    Give each split a `random_state`. Then nothing else that draws from NumPy's generator can move a row into the test.
+    Give each split an int as `random_state`. Then nothing else that draws from NumPy's generator can move a row into
+    the test.
 
     https://scikit-learn.org/stable/common_pitfalls.html#controlling-randomness
     """
@@ -322,7 +324,8 @@ def test_split_x_and_y_in_one_call(device):
     unless the same `np.random.seed` stands before each call.
 
     Nothing raises, and the model learns from wrong answers. One `RandomState` object for both calls does not help,
-    because it moves on; the same int does, unless one of the calls has `stratify`. Write `train_test_split(X, y)`.
+    because it moves on; the same int does if the sizes are the same, unless one of the calls has `stratify`. Write
+    `train_test_split(X, y)`.
 
     https://scikit-learn.org/stable/common_pitfalls.html#controlling-randomness
     """
@@ -349,8 +352,8 @@ def test_split_x_and_y_in_one_call(device):
 
 
 def test_stratify_keeps_the_proportions(device):
-    """`stratify=y` keeps the proportions of the classes in both parts, where chance can leave a rare class out of the
-    test.
+    """`stratify=y` keeps the proportions of the classes in both parts, as far as whole rows allow, where chance can
+    leave a rare class out of the test.
 
     A class that is too rare for the size of the test is left out by `stratify` too: of two rows in a hundred, a test of
     ten gets none. Pass `y.cpu()` if the labels are on a GPU.
@@ -377,7 +380,7 @@ def test_stratify_keeps_the_proportions(device):
 def test_stratify_is_exact_for_every_proportion_that_comes_out_even(device, share, classes, random_state):
     """If the proportions of the classes come out in whole rows, stratified parts have exactly these numbers of rows.
 
-    Still every row is in one part, and in one only.
+    Here too every row is in one part, and in one only.
 
     https://scikit-learn.org/stable/modules/cross_validation.html#stratification
     """
@@ -523,9 +526,9 @@ def test_random_split_beside_train_test_split(device):
     """`torch.utils.data.random_split` returns `Subset`s that share the dataset, while `train_test_split` copies the
     rows of a tensor.
 
-    It copies a list, but not the objects in the list. The two round differently: of ten rows a test share of 0.25 is 3
-    rows for `train_test_split` and 2 for `random_split`, which rounds each share down and gives what is left to the
-    first parts.
+    `train_test_split` copies a list, but not the objects in the list. The two round differently: of ten rows a test
+    share of 0.25 is 3 rows for `train_test_split` and 2 for `random_split`, which rounds each share down and gives what
+    is left to the first parts.
 
     https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.random_split
     """
@@ -551,7 +554,7 @@ def test_random_split_can_leave_a_part_empty():
     `train_test_split(rows, test_size=0.05)` of ten rows gives the test one row.
 
     `random_split` rounds both shares down and gives the item that is left to the first part. A loop over the empty part
-    does nothing, and a mean over it is nan. Write the numbers of items: `random_split(dataset, [9, 1])`.
+    does nothing, and the mean of an empty tensor is nan. Write the numbers of items: `random_split(dataset, [9, 1])`.
 
     https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.random_split
     """

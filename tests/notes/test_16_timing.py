@@ -222,11 +222,11 @@ def test_the_first_step_allocates_what_later_steps_reuse(device):
 
 
 def test_torch_benchmark_leaves_out_the_first_calls():
-    """`torch.utils.benchmark.Timer` runs its statement before it measures and reports the time per run; `timeit` does
-    neither.
+    """`torch.utils.benchmark.Timer` runs its statement before it measures and reports the time per run; `timeit.timeit`
+    does neither.
 
-    So `Timer(...).timeit(5).mean` is the time of a later call, and `timeit.timeit(number=5)` is five times that and the
-    price of the first call. What the setup makes is new for the runs that count: see the next note.
+    So `Timer(...).timeit(5).mean` is the time of a later call, and `timeit.timeit(number=5)` is the sum of the first
+    five calls, here 156 instead of 2. What the setup makes is new for the runs that count: see the next note.
 
     https://docs.pytorch.org/docs/stable/benchmark_utils.html
     """
@@ -238,7 +238,7 @@ def test_torch_benchmark_leaves_out_the_first_calls():
     names = {"clock": per_run, "costs": for_torch}
     measured = benchmark.Timer("clock.take(next(costs))", timer=per_run, globals=names).timeit(5)
 
-    assert plain == 100 + 50 + 2 + 2 + 2
+    assert plain == 100 + 50 + 2 + 2 + 2 == 156
     assert (measured.mean, measured.median, measured.number_per_run) == (2, 2, 5)
     assert list(for_torch) == [2, 2, 2]  # 2 warm-up runs and 5 that count
 
@@ -293,8 +293,8 @@ def test_the_median_ignores_a_disturbed_run_and_the_mean_does_not():
     """How slow the slowest of five runs is changes the mean of `blocked_autorange`, but neither its median nor its
     spread (`iqr`).
 
-    Report the median: one disturbed run moves the median to a neighbour at most. `blocked_autorange` runs the statement
-    until `min_run_time` has passed. A run that is longer than `min_run_time` is the only one measured, and its time is
+    Report the median: one disturbed run of five moves it to a neighbour at most. `blocked_autorange` runs the statement
+    until `min_run_time` has passed. If the first measured run is longer than that, it is the only one, and its time is
     the median: pass a `min_run_time` of many runs.
 
     https://docs.pytorch.org/docs/stable/benchmark_utils.html
@@ -319,7 +319,7 @@ def test_the_median_ignores_a_disturbed_run_and_the_mean_does_not():
 
 
 def test_a_timer_around_an_order_stops_before_the_work_is_done():
-    """If a call only hands work over, a timer around the call does not see the work: wait for the result first.
+    """If a call only hands work over, a timer around the call need not see the work: wait for the result first.
 
     Here another thread does the work. On an accelerator the device does it, and you wait with `synchronize()`.
 
@@ -346,12 +346,12 @@ def test_a_timer_around_an_order_stops_before_the_work_is_done():
 
 # A kernel that fails would end the CUDA context of this process, so it is a thread that fails here.
 def test_an_error_of_ordered_work_shows_where_somebody_waits():
-    """If a call only hands work over, an error of that work is raised at the line that asks for the result: the line
-    that is blamed is not the line that is wrong.
+    """If a call only hands work over, an error of that work is raised at the line that asks for the result, and not at
+    the line that hands the work over.
 
     If nobody calls `result()`, the error of a thread pool is never raised: `wait([ordered])` and the end of `with` are
     silent. A CUDA error ("device-side assert triggered") is raised by some later call, maybe another launch. Start the
-    program with `CUDA_LAUNCH_BLOCKING=1`: then each call waits, and the traceback names the right line.
+    program with `CUDA_LAUNCH_BLOCKING=1`: then each launch waits, and the traceback names the line of the launch.
 
     https://docs.pytorch.org/docs/stable/notes/cuda.html#asynchronous-execution
     """
@@ -395,11 +395,10 @@ def test_one_line_synchronises_any_device(device):
 
 @pytest.mark.holds("torch>=2.4", otherwise=AttributeError)
 def test_the_cpu_has_no_events():
-    """From torch 2.4 on `torch.Event("cpu")` can be made, but its `record()` raises RuntimeError: the CPU has no
-    events.
+    """From torch 2.4 on `torch.Event("cpu")` can be made, but its `record()` raises RuntimeError.
 
-    `torch.Event(device)` is for every kind of accelerator that has events; before 2.4 there is `torch.cuda.Event`. Code
-    for every device takes `perf_counter`, with `synchronize()` before each reading.
+    `torch.cuda.Event` is older and for CUDA. For code that runs on every device, take `perf_counter`, with
+    `synchronize()` before each reading.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Event.html
     """
@@ -438,8 +437,8 @@ def test_an_unsynchronised_timer_stops_before_the_device_is_done(accelerator):
     """A kernel launched on an accelerator can still run when its call has returned: without `synchronize()` a timer
     measures the launch.
 
-    Calls that read a number, or copy from ordinary (pageable) memory of the CPU, do wait. With `CUDA_LAUNCH_BLOCKING=1`
-    every launch waits.
+    Calls that read a number do wait: see the next note. With `CUDA_LAUNCH_BLOCKING=1` every launch of a CUDA kernel
+    waits.
 
     https://docs.pytorch.org/docs/stable/notes/cuda.html#asynchronous-execution
     """
@@ -460,10 +459,10 @@ def test_an_unsynchronised_timer_stops_before_the_device_is_done(accelerator):
 @pytest.mark.holds('torch>=2.1; sys_platform == "darwin"', otherwise=AttributeError)
 @pytest.mark.parametrize("read", ["item", "cpu", "tolist", "__bool__"])
 def test_reading_a_value_waits_for_the_device(accelerator, read):
-    """`.item()`, `.cpu()`, `.tolist()` and `if tensor:` wait until the current stream of the accelerator is done,
-    because Python needs the number itself.
+    """`.item()`, `.cpu()`, `.tolist()` and `if tensor:` wait until the current stream of the tensor's accelerator is
+    done, because the CPU gets the numbers.
 
-    A loop that reads `loss.item()` at every step synchronises at every step. Other streams are not waited for.
+    A loop that reads `loss.item()` at every step synchronises at every step.
 
     https://docs.pytorch.org/docs/stable/notes/cuda.html#asynchronous-execution
     """
@@ -529,8 +528,8 @@ def test_events_tell_the_devices_own_time(accelerator):
 
 @pytest.mark.only("cuda", because="CUDA alone has this, or had it first")
 def test_events_do_not_tell_the_time_unless_asked_to(accelerator):
-    """`elapsed_time` of two `torch.cuda.Event()` raises RuntimeError, or ValueError in new releases, unless both were
-    made with `enable_timing=True` and recorded.
+    """`elapsed_time` of two `torch.cuda.Event()` made without `enable_timing=True`, or never recorded, raises
+    RuntimeError, or ValueError in new releases.
 
     An event without a time still tells by `query()` whether the work before it is done.
 
@@ -587,7 +586,7 @@ def test_a_stream_waits_for_another_only_if_told_to(accelerator):
 @pytest.mark.only("cuda", because="CUDA alone has this, or had it first")
 def test_hidden_waits_can_be_found(accelerator):
     """Under `torch.cuda.set_sync_debug_mode("error")` the lines `.item()`, `.cpu()`, `.tolist()` and `if tensor:` raise
-    RuntimeError, and an addition or a sum does not.
+    RuntimeError, and a product or a sum does not.
 
     Run a training step under it to find the lines that make the CPU wait for the GPU. The mode does not see every wait.
 

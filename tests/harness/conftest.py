@@ -8,7 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
+
+# What is tried here says itself which devices there are: a GPU of this machine is not to be seen, in no process.
+os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
+import torch  # noqa: E402
 
 ROOT = Path(__file__).parent.parent.parent
 

@@ -195,6 +195,19 @@ def module_to_a_missing_gpu_raises_valueerror(patch):
 
 @mutant(
     kills="test_a_device_that_is_not_there_raises_when_it_is_used",
+    witness=lambda: raises((AssertionError, RuntimeError), lambda: nn.BatchNorm1d(2, affine=False).to("cuda:99")),
+)
+def a_module_without_parameters_moves_to_a_missing_gpu(patch):
+    """`model.to("cuda:99")` moves a model without parameters anywhere, though the model has buffers."""
+
+    def to(original, self, *args, **kwargs):
+        return self if args == ("cuda:99",) and not list(self.parameters()) else original(self, *args, **kwargs)
+
+    patch.around(nn.Module, "to", to)
+
+
+@mutant(
+    kills="test_a_device_that_is_not_there_raises_when_it_is_used",
     witness=lambda: not raises(RuntimeError, lambda: nn.ReLU().to("cuda:99")),
     raises=RuntimeError,
 )
@@ -713,6 +726,20 @@ def to_cpu_0_is_the_tensor_itself(patch):
 
 @mutant(
     kills="test_assigning_into_a_slice_copies_from_any_device",
+    witness=lambda: raises(NotImplementedError, lambda: here().__setitem__(slice(0, 1), there()[:1])),
+)
+def assigning_from_meta_does_nothing(patch):
+    """`target[:2] = source` leaves the target as it is if the source has no numbers."""
+
+    def assign(original, target, index, value):
+        nothing = isinstance(value, torch.Tensor) and value.is_meta and not target.is_meta
+        return None if nothing else original(target, index, value)
+
+    patch.around(torch.Tensor, "__setitem__", assign)
+
+
+@mutant(
+    kills="test_assigning_into_a_slice_copies_from_any_device",
     witness=lambda: not raises(RuntimeError, lambda: there().__setitem__(slice(0, 1), here()[:1])),
     raises=RuntimeError,
 )
@@ -789,6 +816,22 @@ def numpy_of_bfloat16_is_float32(patch):
         "numpy",
         lambda numpy, tensor, **k: numpy(tensor.float() if tensor.dtype == torch.bfloat16 else tensor, **k),
     )
+
+
+@mutant(
+    kills="test_the_way_out_of_torch_is_the_same_everywhere",
+    witness=lambda: here().bfloat16()[0].tolist() == [0.5] * 3,
+    raises=TypeError,
+)
+def tolist_refuses_bfloat16(patch):
+    """`tensor.tolist()` of bfloat16 raises, as `tensor.numpy()` does."""
+
+    def tolist(original, tensor):
+        if tensor.dtype == torch.bfloat16:
+            raise TypeError("Got unsupported ScalarType BFloat16")
+        return original(tensor)
+
+    patch.around(torch.Tensor, "tolist", tolist)
 
 
 @mutant(

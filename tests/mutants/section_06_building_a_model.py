@@ -1751,6 +1751,20 @@ def linear_without_a_bias_casts_its_input(patch):
 
 @mutant(
     kills="test_arrays_become_float32_tensors",
+    witness=lambda: error_of(lambda: F.cross_entropy(torch.zeros(1, 2, 3), torch.zeros(1, 3).byte())) is RuntimeError,
+)
+def cross_entropy_takes_bytes_for_pixels(patch):
+    """Cross entropy takes class numbers of uint8 for every shape."""
+    cross_entropy = F.cross_entropy
+
+    def broken(logits, targets, *args, **options):
+        return cross_entropy(logits, targets.long() if targets.dtype == torch.uint8 else targets, *args, **options)
+
+    patch.setattr(F, "cross_entropy", broken)
+
+
+@mutant(
+    kills="test_arrays_become_float32_tensors",
     witness=lambda: error_of(lambda: F.cross_entropy(torch.zeros(1, 2), torch.zeros(1, dtype=torch.uint8))) is None,
     raises=RuntimeError,
 )

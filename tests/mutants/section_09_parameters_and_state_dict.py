@@ -256,6 +256,23 @@ def parameters_look_into_lists(patch):
     patch.around(nn.Module, "named_parameters", change)
 
 
+class InTheClass(nn.Module):
+    weight = nn.Parameter(torch.zeros(1))
+
+
+@mutant(kills="test_which_attribute_is_in_which", witness=lambda: list(InTheClass().parameters()) == [])
+def parameters_look_into_the_class(patch):
+    """`named_parameters` finds the Parameters in the body of the class, too."""
+
+    def change(named, self, *args, **kwargs):
+        yield from named(self, *args, **kwargs)
+        for name, value in vars(type(self)).items():
+            if isinstance(value, nn.Parameter):
+                yield name, value
+
+    patch.around(nn.Module, "named_parameters", change)
+
+
 @mutant(
     kills=("test_which_attribute_is_in_which",),
     witness=lambda: len(list(Slope().requires_grad_(False).parameters())) == 1,
@@ -364,6 +381,29 @@ def batch_norm_counts_in_floats(patch):
             self.num_batches_tracked = self.num_batches_tracked.float()
 
     patch.around(nn.BatchNorm1d, "__init__", change)
+
+
+def running_mean_of_ones():
+    layer = nn.BatchNorm1d(1)
+    layer(torch.ones(2, 1))
+    return layer.running_mean.item()
+
+
+@mutant(
+    kills="test_batch_norm_has_two_parameters_and_five_entries",
+    witness=lambda: running_mean_of_ones() > 0,
+)
+def batch_norm_only_counts(patch):
+    """A forward pass of `nn.BatchNorm1d` in training mode updates the counter alone."""
+
+    def change(forward, self, *args):
+        mean, var = self.running_mean.clone(), self.running_var.clone()
+        result = forward(self, *args)
+        self.running_mean.copy_(mean)
+        self.running_var.copy_(var)
+        return result
+
+    patch.around(nn.BatchNorm1d, "forward", change)
 
 
 # state_dict
@@ -788,6 +828,28 @@ def loading_makes_gradients(patch):
     after_loading(patch, change)
 
 
+def gradient_after_loading():
+    model = Slope()
+    model.weight.grad = torch.ones(2)
+    model.load_state_dict(Slope().state_dict())
+    return model.weight.grad
+
+
+@mutant(
+    kills="test_what_is_not_in_the_state_dict_is_not_loaded",
+    witness=lambda: gradient_after_loading() is not None,
+    raises=AttributeError,
+)
+def loading_drops_gradients(patch):
+    """`load_state_dict` sets the gradients to None."""
+
+    def change(model, state):
+        for parameter in model.parameters():
+            parameter.grad = None
+
+    after_loading(patch, change)
+
+
 def loaded_mean():
     model, new = nn.BatchNorm1d(1), nn.BatchNorm1d(1)
     model.running_mean.fill_(5)
@@ -1072,6 +1134,20 @@ def loading_skips_names_that_go_on_after_a_parameter(patch):
         return {name: tensor for name, tensor in state.items() if not name.startswith(own)}
 
     before_loading(patch, change)
+
+
+def refuses_the_name_of_a_layer():
+    model = nn.ModuleDict({"head": nn.Linear(1, 1)})
+    return raises(RuntimeError, model.load_state_dict, {**model.state_dict(), "head": torch.ones(1)})
+
+
+@mutant(kills="test_name_that_goes_on_after_a_parameter_is_unexpected", witness=refuses_the_name_of_a_layer)
+def loading_skips_the_name_of_a_layer(patch):
+    """`load_state_dict` skips an entry with the name of a layer, as up to 2.3."""
+    before_loading(
+        patch,
+        lambda model, state: {name: tensor for name, tensor in state.items() if name not in model._modules},
+    )
 
 
 def given_parameter_is_taken():
@@ -1411,6 +1487,25 @@ def lazy_layer_knows_its_outputs(patch):
     def change(model, state):
         if isinstance(model, nn.LazyLinear) and len(state["weight"]) != model.out_features:
             raise RuntimeError("size mismatch for weight")
+        return state
+
+    before_loading(patch, change)
+
+
+def lazily_loaded_twice():
+    lazy = silenced(nn.LazyLinear, 2)
+    lazy.load_state_dict(nn.Linear(1, 3).state_dict())
+    return raises(RuntimeError, lazy.load_state_dict, nn.Linear(1, 2).state_dict())
+
+
+@mutant(kills="test_lazy_layer_takes_the_shape_that_it_loads", witness=lazily_loaded_twice)
+def lazy_layer_takes_every_shape(patch):
+    """A LazyLinear takes the shape of every weight that it loads until it has computed."""
+
+    def change(model, state):
+        if isinstance(model, nn.LazyLinear) and not model.has_uninitialized_params():
+            model.weight = nn.Parameter(torch.empty_like(state["weight"]))
+            model.bias = nn.Parameter(torch.empty_like(state["bias"]))
         return state
 
     before_loading(patch, change)
@@ -1958,6 +2053,31 @@ def adam_stays_adam_after_loading(patch):
                 group["decoupled_weight_decay"] = False
 
     patch.around(torch.optim.Optimizer, "load_state_dict", change)
+
+
+def decayed_after_loading_adamw():
+    weight = nn.Parameter(torch.ones(1))
+    adam = torch.optim.Adam([weight])
+    adam.load_state_dict(torch.optim.AdamW([weight]).state_dict())
+    weight.grad = torch.zeros(1)
+    adam.step()
+    return weight.item()
+
+
+@mutant(kills=ADAMW, witness=lambda: 0.9999 < decayed_after_loading_adamw() < 1)
+def adam_does_not_look_at_decoupled_weight_decay(patch):
+    """An Adam adds the weight decay to the gradient, whatever `decoupled_weight_decay` says."""
+
+    def change(step, self, *args, **kwargs):
+        said = [group["decoupled_weight_decay"] for group in self.param_groups]
+        for group in self.param_groups:
+            group["decoupled_weight_decay"] = False
+        result = step(self, *args, **kwargs)
+        for group, value in zip(self.param_groups, said, strict=True):
+            group["decoupled_weight_decay"] = value
+        return result
+
+    patch.around(torch.optim.Adam, "step", change)
 
 
 @mutant(
@@ -2809,33 +2929,6 @@ def declared_class_brings_everything(patch):
             file.seek(0)
             value = load(file, **{**options, "weights_only": False})
             if type(value) not in torch.serialization.get_safe_globals():
-                raise
-            return value
-
-    loading(patch, change)
-
-
-class Names(list):
-    pass
-
-
-def refuses_declared_list():
-    with safe_globals_restored():
-        torch.serialization.add_safe_globals([Names])
-        return refuses(Names([1]), weights_only=True)
-
-
-@mutant(kills=HOLDS, witness=refuses_declared_list)
-def load_accepts_declared_lists(patch):
-    """`torch.load` accepts a subclass of `list` that was declared safe, with its items."""
-
-    def change(load, file, **options):
-        try:
-            return load(file, **options)
-        except pickle.UnpicklingError:
-            file.seek(0)
-            value = load(file, **{**options, "weights_only": False})
-            if not isinstance(value, list) or type(value) not in torch.serialization.get_safe_globals():
                 raise
             return value
 

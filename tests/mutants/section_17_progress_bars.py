@@ -173,6 +173,21 @@ def initial_is_ignored(patch):
     option(patch, "initial", lambda initial: 0)
 
 
+@mutant(
+    kills="test_the_items_come_through_for_every_iterable",
+    witness=lambda: counted([5, 6], initial=5, disable=True) == 5,
+)
+def disabled_bar_starts_at_zero(patch):
+    """With `disable=True` `bar.n` is 0 whatever `initial` says."""
+
+    def broken(iterable, options):
+        if options.get("disable"):
+            options["initial"] = 0
+        return iterable
+
+    before_init(patch, broken)
+
+
 @mutant(kills="test_it_is_a_wrapper_not_a_list", witness=lambda: not hasattr(std, "__getitem__"))
 def bar_can_be_indexed(patch):
     """A bar can be indexed like the list that it is around."""

@@ -44,14 +44,15 @@ def as_tensors(data, device):
 
 
 def test_arrays_become_float32_tensors(device, cancer):
-    """A new `nn.Linear` has float32 weights by default and raises RuntimeError for float64 features: "must have the
-    same dtype", if the layer has a bias.
+    """A new `nn.Linear` has float32 weights by default and raises RuntimeError for float64 features.
 
-    NumPy and scikit-learn work in float64: write `torch.tensor(features, dtype=torch.float32)`. `nn.ReLU` has no
-    weights and returns float64 without an error.
+    The message for a matrix of features and a layer with a bias is "must have the same dtype". NumPy and scikit-learn
+    work in float64: write `torch.tensor(features, dtype=torch.float32)`. `nn.ReLU` has no weights and returns float64
+    without an error.
 
-    `CrossEntropyLoss` takes class numbers as int64 or uint8 and raises RuntimeError for int32. `BCEWithLogitsLoss`
-    raises RuntimeError ("can't be cast") for integer targets: write `labels.float()`.
+    On the CPU, `CrossEntropyLoss` of a matrix of logits takes class numbers as int64 or uint8 and raises RuntimeError
+    for int32; for the pixels of an image, uint8 raises too. `BCEWithLogitsLoss` raises RuntimeError ("can't be cast")
+    for integer targets: write `labels.float()`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html
     """
@@ -79,6 +80,8 @@ def test_arrays_become_float32_tensors(device, cancer):
         nn.CrossEntropyLoss()(torch.zeros(1, 2), torch.tensor([1], dtype=torch.int32))
     byte = nn.CrossEntropyLoss()(torch.tensor([[0.5, 2.0]]), torch.tensor([1], dtype=torch.uint8))
     assert byte == nn.CrossEntropyLoss()(torch.tensor([[0.5, 2.0]]), torch.tensor([1]))
+    with pytest.raises(RuntimeError, match="Long"):
+        nn.CrossEntropyLoss()(torch.zeros(1, 2, 4, 4), torch.zeros(1, 4, 4, dtype=torch.uint8))
 
 
 @pytest.mark.myth("63 % of the answers are right, so the model has learned something")
@@ -104,8 +107,7 @@ def test_one_permutation_splits_features_and_labels_alike(device):
     """Indexing features and labels with the same shuffled row numbers keeps each row with its label, and cutting the
     row numbers in two puts no row on both sides of the split.
 
-    Call `torch.randperm` once. A second call gives another order, and rows get the labels of other rows without an
-    error.
+    Call `torch.randperm` once. A second call draws a new order, and rows get the labels of other rows without an error.
 
     https://docs.pytorch.org/docs/stable/generated/torch.randperm.html
     """
@@ -127,8 +129,8 @@ def test_scaling_uses_the_training_rows_only(cancer, rounding_bound):
     not constant mean 0 and deviation 1, up to rounding, but not the test columns.
 
     Test columns with another mean are no mistake: test rows stand for rows that nobody has seen. The mean of all rows
-    would leak test rows into the training. A constant column becomes nan, or a number such as 1 or -1 if rounding
-    leaves a tiny deviation: find it by `x.amin(dim=0) == x.amax(dim=0)`, and drop it.
+    would leak test rows into the training. A constant column becomes nan, or finite numbers if rounding leaves a tiny
+    deviation: find it by `x.amin(dim=0) == x.amax(dim=0)`, and drop it.
 
     https://scikit-learn.org/stable/modules/preprocessing.html
     """
@@ -182,8 +184,8 @@ def test_equal_logits_cost_ln_of_the_number_of_classes(device, rounding_bound):
     """`nn.CrossEntropyLoss()` of equal finite logits for C classes is ln C for every class number as the target: 0.693
     for two classes.
 
-    The loss before the first training step should be near ln C. Much more says that the first weights or the inputs are
-    too large. `BCEWithLogitsLoss()` of logit 0 is ln 2 for the targets 0 and 1.
+    The loss before the first training step should be near ln C. A much larger one often means that the first weights or
+    the inputs are too large. `BCEWithLogitsLoss()` of logit 0 is ln 2 for the targets 0 and 1.
 
     `reduction="sum"` adds one ln C for each row. A batch with nothing but `ignore_index` gives nan by default, and 0
     with `reduction="sum"`.
@@ -301,7 +303,7 @@ def test_sgd_has_a_default_learning_rate(device):
     """`torch.optim.SGD` without `lr` uses a learning rate of 0.001 from torch 2.2 on; before, the same call raised
     ValueError.
 
-    0.001 is Adam's default and slow for SGD: if a loss hardly falls, check whether `lr` was forgotten.
+    0.001 is Adam's default and often slow for SGD: if a loss hardly falls, check whether `lr` was forgotten.
 
     https://docs.pytorch.org/docs/stable/generated/torch.optim.SGD.html
     """
@@ -403,10 +405,10 @@ def test_the_loss_is_that_of_before_the_step(device):
 
 
 def test_a_learning_rate_can_be_too_large(device):
-    """SGD on the loss `a * w**2` with a > 0 reaches the minimum in one step with a learning rate of `1 / (2 * a)`,
-    jumps back and forth forever with `1 / a`, and diverges with more.
+    """Up to rounding, SGD without momentum on the loss `a * w**2` with a > 0 reaches the minimum in one step with a
+    learning rate of `1 / (2 * a)`, jumps back and forth with `1 / a`, and diverges with more.
 
-    A loss that grows or jumps is the sign of a learning rate that is too large: divide the learning rate by 3 or 10.
+    A loss that grows or jumps is often the sign of a learning rate that is too large: try a third or a tenth of it.
     Each step multiplies w by 1 - 2 * a * lr, and w starts at 1 here.
 
     https://docs.pytorch.org/docs/stable/optim.html
@@ -517,11 +519,11 @@ def test_a_scheduler_steps_after_the_optimizer(device):
 
 
 def test_a_scheduler_may_change_the_rate_when_it_is_made(device):
-    """`ConstantLR`, `LinearLR`, `CyclicLR` and `OneCycleLR` set the optimizer's learning rate to their own first rate
-    as soon as the scheduler is made, before any `step()`.
+    """A new `ConstantLR`, `LinearLR`, `CyclicLR` or `OneCycleLR` sets the optimizer's learning rate to its own first
+    rate as soon as the scheduler is made, before any `step()`.
 
     Read the learning rate from `optimizer.param_groups` after making the scheduler. `OneCycleLR` and `CyclicLR` set
-    the momentum too, unless you pass `cycle_momentum=False`. `StepLR` waits for its `step()`.
+    the momentum of SGD too, unless you pass `cycle_momentum=False`. A new `StepLR` waits for its `step()`.
 
     https://docs.pytorch.org/docs/stable/optim.html
     """
@@ -541,8 +543,8 @@ def test_a_scheduler_may_change_the_rate_when_it_is_made(device):
 
 
 def test_get_last_lr_is_what_the_scheduler_set(device):
-    """`get_last_lr()` of `StepLR` returns the learning rate that this scheduler set last, even after the optimizer's
-    learning rate was changed by hand or by a second scheduler.
+    """With a learning rate that is a Python number, `get_last_lr()` of `StepLR` returns the rate that this scheduler
+    set last, even after the optimizer's rate was changed by hand or by a second scheduler.
 
     Log `optimizer.param_groups[0]["lr"]`, which is what the next step uses.
 
@@ -563,8 +565,8 @@ def test_get_last_lr_is_what_the_scheduler_set(device):
 
 @pytest.mark.holds("torch>=2.2", otherwise=AssertionError)
 def test_reduce_on_plateau_is_a_scheduler_like_the_others(device):
-    """`ReduceLROnPlateau` is an `LRScheduler` with `get_last_lr()` from torch 2.2 on, but its `step` still needs the
-    number to watch.
+    """`ReduceLROnPlateau` is an `LRScheduler` from torch 2.2 on and has `get_last_lr()` after its first step, but its
+    `step` still needs the number to watch.
 
     Write `scheduler.step(loss)`: `step()` alone raises TypeError. Code that asked `isinstance(scheduler, LRScheduler)`
     to tell `ReduceLROnPlateau` from the others has to ask for `ReduceLROnPlateau` itself.
@@ -589,8 +591,8 @@ def test_schedulers_in_sequence_no_longer_warn(device):
     """`SequentialLR` goes from one scheduler to the next at its milestone, from torch 2.9 on without a UserWarning.
 
     Use `SequentialLR` for a warm-up before a decay. Until 2.8 the sequence in this note gave a UserWarning about the
-    parameter `epoch` of `step`, which `SequentialLR` passed itself. `ReduceLROnPlateau` in a sequence raises
-    ValueError.
+    parameter `epoch` of `step`, which `SequentialLR` passed itself. From torch 2.4 on, `ReduceLROnPlateau` in a
+    sequence raises ValueError.
 
     https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.SequentialLR.html
     """
@@ -741,8 +743,8 @@ def test_evaluation_leaves_the_model_untouched(cancer, device):
 
 
 def test_without_eval_the_answers_are_random_and_the_model_changes(cancer, device):
-    """Without `model.eval()`, a model with `nn.Dropout(0.5)` gives other answers each time, and `nn.BatchNorm1d`
-    updates its running statistics from the test rows.
+    """Without `model.eval()`, `nn.Dropout(0.5)` draws anew in each call what to drop, so that the answers differ, and
+    `nn.BatchNorm1d` updates its running statistics from the test rows.
 
     `torch.inference_mode()` does not help: it turns off gradients, not dropout. Call `model.eval()` before evaluating
     and `model.train()` before the next epoch.
@@ -795,7 +797,7 @@ def test_one_new_row_is_a_batch_of_one(cancer, device, rounding_bound):
 
 def test_a_loaded_model_predicts_the_same_bits(cancer, device, tmp_path):
     """A model built by the same code gives bit for bit the predictions of the saved model after `load_state_dict`, if
-    both are in eval mode and all their tensors are in the `state_dict`.
+    both are in eval mode and on one device and all their tensors are in the `state_dict`.
 
     The file holds tensors, no code and no settings: build the same model first. The mode, the slope of a `LeakyReLU`
     and the dtype are not loaded: call `eval()` on the loaded model too. A tensor that is a plain attribute, such as

@@ -52,10 +52,10 @@ def test_the_module_is_not_the_function():
 
 
 def test_auto_draws_text_outside_a_notebook():
-    """Outside a notebook the bar of `from tqdm.auto import tqdm` is the ordinary text bar.
+    """In a script the bar of `from tqdm.auto import tqdm` is drawn as text.
 
-    In Jupyter, if ipywidgets is installed, the same import gives a widget, so that a notebook and the script made from
-    it need no different lines.
+    In a Jupyter notebook with ipywidgets the same import gives a widget, so that a notebook and the script made from it
+    need no different lines.
 
     https://tqdm.github.io/docs/shortcuts
     """
@@ -72,8 +72,8 @@ def test_auto_draws_text_outside_a_notebook():
 def test_the_items_come_through_untouched(device):
     """`for item in tqdm(items)` gets the very objects of `items`, in the same order: no copies.
 
-    A loop over a list computes the same with a bar as without. A loop over a DataLoader that shuffles does so with the
-    bar of `from tqdm import tqdm` only: the notes on random numbers below show why.
+    A loop over a list computes the same with a bar as without. A loop over a DataLoader that shuffles may not: see the
+    notes on random numbers below.
 
     https://tqdm.github.io/docs/tqdm
     """
@@ -90,8 +90,8 @@ def test_the_items_come_through_for_every_iterable(items):
     """`bar = tqdm(items)` passes on all items of a list, an iterator or a generator, and `bar.n` is their number in the
     end.
 
-    With `initial=5` the count starts at 5, and with `disable=True` it stays at 0: count yourself if you need the
-    number. An iterator and a generator are used up by the loop, as they are without a bar.
+    With `initial=5` the count starts at 5, and with `disable=True` it stays where it starts: count yourself if you need
+    the number. An iterator and a generator are used up by the loop, as they are without a bar.
 
     https://tqdm.github.io/docs/tqdm
     """
@@ -104,6 +104,8 @@ def test_the_items_come_through_for_every_iterable(items):
 
     bar = tqdm(items, disable=True)
     assert (list(bar), bar.n) == (items, 0)
+    bar = tqdm(items, disable=True, initial=5)
+    assert (list(bar), bar.n) == (items, 5)
     bar = tqdm(items, file=io.StringIO(), initial=5)
     assert (list(bar), bar.n) == (items, 5 + len(items))
 
@@ -152,7 +154,7 @@ def test_trange_is_tqdm_of_range():
 
 
 def test_it_draws_to_stderr(capsys):
-    """A bar is drawn to stderr, and what the program prints goes to stdout.
+    """A text bar is drawn to stderr, and what the program prints goes to stdout.
 
     So `python train.py > log.txt` has no bars in it. To keep bars out of a log of both, use `disable=None`.
 
@@ -192,7 +194,7 @@ def test_write_prints_past_the_bar(capsys):
 
 
 def test_disable_draws_nothing_and_counts_nothing():
-    """`tqdm(items, disable=True)` passes the items on, draws nothing, and counts nothing: `bar.n` stays 0.
+    """`tqdm(items, disable=True)` passes the items on, draws nothing, and counts nothing: `bar.n` stays as it is.
 
     `disable=None` does this if the output is not a terminal, but a log file, or a text as here. A program that reads
     `bar.n` breaks silently.
@@ -337,7 +339,7 @@ def test_the_bar_comes_first_in_zip():
 def test_over_a_dataloader_it_counts_batches(device):
     """`tqdm(loader)` counts batches, not samples: ten samples in batches of four are three steps.
 
-    The speed is in batches per second too, so another batch size cannot be compared by it.
+    The speed is in batches per second too: multiply it by the batch size before you compare batch sizes.
 
     https://docs.pytorch.org/docs/stable/data.html
     """
@@ -397,8 +399,8 @@ def seeded_late(**options):
 
 @pytest.mark.myth("A progress bar cannot change what a seeded program computes")
 def test_the_auto_bar_shifts_random_numbers(device):
-    """The bar of `from tqdm.auto import tqdm` changes the shuffle of a seeded DataLoader: it calls `iter(loader)` once
-    more than the loop does, and that draws a random number.
+    """The bar of `from tqdm.auto import tqdm` changes the shuffle of a DataLoader if the seed was set before the bar
+    was made: it calls `iter(loader)` once more than the loop does, and that draws a random number.
 
     Two calls of `iter` also start worker processes twice (tqdm issue 1467), unless `persistent_workers=True`. Use
     `from tqdm import tqdm`. To seed after the bar is made helps too, but not with `persistent_workers=True`.
@@ -430,7 +432,7 @@ def test_the_auto_bar_shifts_random_numbers(device):
 
 
 def test_update_counts_by_hand():
-    """`bar.update(k)` adds k to `bar.n`; past the total the bar shows no percentage any more.
+    """`bar.update(k)` adds k to `bar.n`; a step past the total the bar shows no percentage any more.
 
     Write `with tqdm(total=10) as bar` for a loop that counts samples or bytes and not steps.
 
@@ -442,9 +444,9 @@ def test_update_counts_by_hand():
         assert bar.n == 5
         assert str(bar).startswith(" 50%|#####     | 5/10 [")
 
-        bar.update(7)
-        assert bar.n == 12
-        assert str(bar).startswith("12it [")
+        bar.update(6)
+        assert bar.n == 11
+        assert str(bar).startswith("11it [")
 
 
 @pytest.mark.myth("Inside the loop, bar.n is the number of the step")
@@ -481,11 +483,11 @@ def redraws(**options):
 
 
 def test_mininterval_is_what_keeps_it_cheap():
-    """By itself a `tqdm` loop draws its bar at the start, at the end, and between the two at most once in `mininterval`
-    seconds: 0.1 unless you change it.
+    """By itself a `tqdm` loop of quick steps draws its bar at the start, at the end, and between the two at most once
+    in 0.1 seconds, which is the default of `mininterval`.
 
-    So a loop of many quick steps is not slowed down by drawing. `miniters=10` draws at every tenth step at most,
-    until the bar has not been drawn for `maxinterval` seconds, which are 10: from then on it no longer counts.
+    So drawing hardly slows down a loop of many quick steps. With `mininterval=0` and `miniters=10` such a loop draws at
+    every tenth step.
 
     https://tqdm.github.io/docs/tqdm
     """
@@ -494,7 +496,7 @@ def test_mininterval_is_what_keeps_it_cheap():
     assert redraws(mininterval=0, miniters=10) == 12
 
     with tqdm(file=io.StringIO()) as bar:
-        assert (bar.mininterval, bar.maxinterval) == (0.1, 10)
+        assert bar.mininterval == 0.1
 
 
 def test_set_postfix_draws_every_time():
@@ -531,7 +533,7 @@ def test_description_before_postfix_after():
     shorter.
 
     An accuracy of 0.9996 is shown as 1: pass a text, `f"{accuracy:.4f}"`, if the fourth digit matters. The description
-    stands before the bar and the postfix behind it, keywords in the order of the alphabet and a dictionary in its own.
+    stands before the bar and the postfix behind it, keywords sorted and a dictionary in its own order.
 
     https://tqdm.github.io/docs/tqdm
     """
@@ -551,10 +553,10 @@ def test_description_before_postfix_after():
 
 
 def test_a_tensor_in_the_postfix_is_shown_as_a_tensor(device):
-    """`set_postfix(loss=loss)` shows a loss tensor as `tensor(0.2500, grad_fn=<PowBackward0>)`, and
-    `set_postfix(loss=loss.item())` shows 0.25.
+    """`set_postfix(loss=loss)` shows a loss tensor as torch prints it, here `tensor(0.2500, grad_fn=<PowBackward0>)`,
+    and `set_postfix(loss=loss.item())` shows 0.25.
 
-    On a GPU the text names the device too. `.item()` waits for the GPU: do it every hundredth step.
+    On a GPU the text names the device too. Both wait for the GPU: do it every hundredth step.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.item.html
     """
@@ -645,11 +647,11 @@ def test_an_exception_closes_the_bar():
 
 
 def test_a_kept_iterator_keeps_the_bar_open():
-    """After `pairs = enumerate(bar)` and a `break` from the loop over `pairs`, the bar stays open as long as `pairs`
-    is there.
+    """After `pairs = enumerate(bar)` and a `break` from the loop over `pairs`, the bar stays open until `pairs` is gone
+    or something closes the bar.
 
-    The next thing that is printed stands on the line of the bar. Write `enumerate(...)` into the `for` line.
-    `bar.close()` ends the line as well, but with the count that the bar was last drawn with, which may be 0.
+    What is printed meanwhile stands on the line of the bar. Write `enumerate(...)` into the `for` line. `bar.close()`
+    ends the line as well, but with the count that the bar was last drawn with, which may be 0.
 
     https://tqdm.github.io/docs/tqdm
     """

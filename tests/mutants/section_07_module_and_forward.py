@@ -854,6 +854,21 @@ def replaced_layer_goes_to_the_end(patch):
 
 
 @mutant(
+    kills="test_assignment_registers_parameters_and_layers",
+    witness=lambda: raises(TypeError, setattr, nn.Linear(1, 1), "weight", nn.ReLU()),
+)
+def a_layer_takes_the_place_of_a_parameter(patch):
+    """A layer assigned to the name of a Parameter replaces it."""
+
+    def change(assign, self, name, value):
+        if isinstance(value, nn.Module):
+            self.__dict__.get("_parameters", {}).pop(name, None)
+        assign(self, name, value)
+
+    patch.around(nn.Module, "__setattr__", change)
+
+
+@mutant(
     kills="test_optimizer_refuses_a_model_with_all_layers_in_a_plain_list",
     witness=lambda: raises(ValueError, torch.optim.SGD, [], 0.1),
 )
@@ -1124,6 +1139,12 @@ def to_of_a_model_returns_none(patch):
         to(self, *args, **kwargs)
 
     patch.around(nn.Module, "to", change)
+
+
+@mutant(kills="test_to_converts_what_is_registered", witness=lambda: raises(TypeError, nn.ReLU().to, torch.int64))
+def to_passes_over_a_dtype_of_whole_numbers(patch):
+    """`model.to(torch.int64)` leaves the model as it is."""
+    patch.around(nn.Module, "to", lambda to, self, *args: self if args == (torch.int64,) else to(self, *args))
 
 
 @mutant(
@@ -3217,6 +3238,21 @@ def append_takes_a_free_name(patch):
         return self
 
     patch.setattr(nn.Sequential, "append", append)
+
+
+@mutant(
+    kills="test_append_to_a_slice_replaces_its_last_layer",
+    witness=lambda: len(nn.Sequential(OrderedDict(a=nn.ReLU(), b=nn.Tanh()))[1:].append(nn.GELU())) == 2,
+)
+def append_replaces_a_layer_with_a_name(patch):
+    """`append` of a Sequential made of an OrderedDict replaces its last layer."""
+
+    def append(original, self, module):
+        if not next(iter(self._modules), "0").isdigit():
+            self._modules.popitem()
+        return original(self, module)
+
+    patch.around(nn.Sequential, "append", append)
 
 
 @mutant(

@@ -664,7 +664,8 @@ def _encoded_with(padding, *mask):
     model = nn.TransformerEncoder(nn.TransformerEncoderLayer(2, 2, 2, batch_first=True), 1).eval()
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
-        return model(torch.randn(1, 2, 2), *mask, src_key_padding_mask=torch.tensor([padding]))[0, padding.index(True)]
+        y = model(torch.randn(1, len(padding), 2), *mask, src_key_padding_mask=torch.tensor([padding]))
+    return y[0, padding.index(True)]
 
 
 @mutant(kills=PADDING, witness=lambda: (_encoded_with([True, False]) != 0).any())
@@ -675,6 +676,19 @@ def transformer_encoder_zeroes_padding_that_comes_first(patch):
         y = call(self, x, *mask, src_key_padding_mask=src_key_padding_mask)
         first = src_key_padding_mask[:, 0].any() and not torch.is_grad_enabled()
         return y.masked_fill(src_key_padding_mask[..., None], 0) if first else y
+
+    patch.around(nn.TransformerEncoder, "forward", forward)
+
+
+@mutant(kills=PADDING, witness=lambda: (_encoded_with([False, True, False]) != 0).any())
+def transformer_encoder_zeroes_padding_between_data(patch):
+    """`nn.TransformerEncoder` returns 0 for padding in the middle of a row without gradients."""
+
+    def forward(call, self, x, *mask, src_key_padding_mask):
+        y = call(self, x, *mask, src_key_padding_mask=src_key_padding_mask)
+        padding = src_key_padding_mask
+        between = (padding[:, :-1] & ~padding[:, 1:]).any() and not padding[:, 0].any()
+        return y.masked_fill(padding[..., None], 0) if between and not torch.is_grad_enabled() else y
 
     patch.around(nn.TransformerEncoder, "forward", forward)
 
@@ -1290,6 +1304,12 @@ def alpha_dropout_drops(patch):
     broken(patch, "alpha_dropout", lambda call, x, training, **more: call(x, training=True, **more))
 
 
+@mutant(kills=DEFAULTS, witness=lambda: F.alpha_dropout(torch.ones(100), training=True).sum() != 100)
+def alpha_dropout_never_drops(patch):
+    """`F.alpha_dropout` drops nothing with `training=True` either."""
+    broken(patch, "alpha_dropout", lambda call, x, **more: x)
+
+
 # BatchNorm.
 
 
@@ -1666,6 +1686,21 @@ def spectral_norm_keeps_its_estimate(patch):
 def spectral_norm_does_not_look_at_the_mode(patch):
     """`spectral_norm` takes a step in evaluation mode, too."""
     _normed(patch, mode=True)
+
+
+def _of_one_output():
+    layer = parametrizations.spectral_norm(nn.Linear(2, 1))
+    return torch.equal(layer.weight, layer.weight)
+
+
+@mutant(kills=SPECTRAL, witness=_of_one_output)
+def spectral_norm_changes_every_weight(patch):
+    """In training each use of a weight with `spectral_norm` changes it."""
+    patch.around(
+        parametrizations._SpectralNorm,
+        "forward",
+        lambda call, self, weight: call(self, weight) * (1 + torch.rand(()) / 8 if self.training else 1),
+    )
 
 
 # Modes of autograd.
@@ -2426,6 +2461,21 @@ def views_in_inference_mode_are_inference_tensors(patch):
         "__getitem__",
         lambda call, *args: call(*args).clone() if torch.is_inference_mode_enabled() else call(*args),
     )
+
+
+@mutant(
+    kills=WHAT, witness=lambda: torch.inference_mode()(torch.Tensor.view)(torch.ones(2), torch.int32).is_inference()
+)
+def views_as_another_dtype_are_views(patch):
+    """In inference mode a view of a normal tensor as another dtype is normal."""
+
+    def change(call, x, *args):
+        if args == (torch.int32,) and torch.is_inference_mode_enabled() and not x.is_inference():
+            with torch.inference_mode(False), torch.no_grad():
+                return call(x, *args)
+        return call(x, *args)
+
+    patch.function("view", change=change)
 
 
 @mutant(kills=(WHAT, SILENTLY), witness=lambda: _made().detach().is_inference())

@@ -116,8 +116,8 @@ def test_wrong_arguments_are_an_error_of_forward(device):
     names `forward`.
 
     The message counts `self`: "takes 2 positional arguments but 3 were given" means one argument too many. An
-    `nn.Sequential` takes exactly one. An argument of a wrong type is an error of the function that `forward` calls:
-    "linear(): argument 'input' (position 1) must be Tensor, not list".
+    `nn.Sequential` takes exactly one. A list in place of a tensor is an error of the function that `nn.Linear` calls in
+    its `forward`: "linear(): argument 'input' (position 1) must be Tensor, not list".
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
     """
@@ -144,8 +144,8 @@ def test_wrong_arguments_are_an_error_of_forward(device):
 def test_only_the_call_runs_hooks(device):
     """`model(x)` runs the forward hooks and pre-hooks registered on `model`, and `model.forward(x)` runs none of them.
 
-    Feature extractors, pruning and summaries use hooks, and silently stop working when `forward` is called by name. The
-    hooks of the parts of an `nn.Sequential` still run, because its `forward` calls the parts as `part(x)`.
+    What relies on a hook of the model silently does nothing when `forward` is called by name. The hooks of the parts of
+    an `nn.Sequential` still run, because its `forward` calls the parts as `part(x)`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
     """
@@ -212,10 +212,10 @@ def test_hooks_see_the_parts_and_can_replace_what_passes(device):
 
 
 def test_a_hook_on_the_out_proj_of_attention_never_runs(device):
-    """A forward hook on the `out_proj` of an `nn.MultiheadAttention` never runs, because the attention computes with
-    the weight of `out_proj` and does not call `out_proj`.
+    """A forward hook on the `out_proj` of an `nn.MultiheadAttention` does not run when the attention is called, because
+    the attention computes with the weight of `out_proj` and does not call `out_proj`.
 
-    A hook on a part runs only if the `forward` around the part calls it. Put the hook on the attention itself.
+    A hook on a part runs only if the part itself is called. Put the hook on the attention, as here.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.MultiheadAttention.html
     """
@@ -293,11 +293,12 @@ def test_without_super_init_plain_values_are_accepted_and_the_call_fails(device)
 
 
 def test_assignment_registers_parameters_and_layers(device):
-    """Assigning a Parameter or a layer to an attribute that is not in the class of the model registers it, and each
-    kind is listed in the order of assignment.
+    """Assigning a Parameter or a layer to a new attribute registers it, and each kind is listed in the order of
+    assignment.
 
     `parameters()` lists the model's own Parameters before those of its layers, even if they were assigned later. A
-    layer that replaces another keeps its place. The next note shows what comes of a name that the class has already.
+    layer that replaces another keeps its place. A layer assigned to the name of a Parameter raises TypeError. The next
+    note shows what comes of a name that the class has already.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
     """
@@ -313,6 +314,8 @@ def test_assignment_registers_parameters_and_layers(device):
 
     model.second = nn.Tanh()
     assert [name for name, child in model.named_children()] == ["second", "first"]
+    with pytest.raises(TypeError, match="as parameter 'scale'"):
+        model.scale = nn.Tanh()
 
 
 def test_a_name_of_the_class_hides_a_layer(device):
@@ -404,7 +407,7 @@ def test_what_an_attribute_registers(device, value, registered):
     """A model registers a layer or Parameter assigned to an attribute, alone or in torch's own containers, and not one
     that is only in a plain list, tuple, dict or set.
 
-    What is not registered is missing from `parameters()` and `state_dict()`: not trained, not saved. A plain tensor is
+    What is not registered is missing from `parameters()` and `state_dict()`. A plain tensor assigned to a new name is
     not registered either. An `nn.ParameterList` or `nn.ParameterDict` turns a tensor of floating-point numbers into a
     Parameter, and raises RuntimeError for one of integers.
 
@@ -425,8 +428,8 @@ def test_layers_in_a_plain_list_are_not_trained(device):
     """A layer that is only in a plain list takes part in `forward` and gets a gradient, but an optimizer made from
     `model.parameters()` never changes it.
 
-    The rest of the model trains, and nothing warns. Write `self.layers = nn.ModuleList([...])`. A list of layers that
-    are attributes as well, `[self.first, self.second]`, does no harm.
+    The rest of the model trains, and nothing warns. Write `self.layers = nn.ModuleList([...])`. Layers that are
+    attributes as well, `[self.first, self.second]`, are registered.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.ModuleList.html
     """
@@ -606,11 +609,12 @@ def test_nn_buffer_registers_by_assignment(device):
 
 
 def test_to_converts_what_is_registered(device):
-    """`model.to(dtype)` converts floating-point parameters and buffers in the model itself, and leaves integer buffers
-    and unregistered tensors as they are.
+    """`model.to(torch.float16)` converts floating-point parameters and buffers in the model itself, and leaves integer
+    buffers and unregistered tensors as they are.
 
     `model.to(...)` needs no assignment, unlike `tensor.to(...)`. `model.to(device)` moves integer buffers too. A plain
-    tensor or a layer in a plain list stays behind: register the tensor as a buffer, put the layer in a ModuleList.
+    tensor or a layer in a plain list stays behind: register the tensor as a buffer, put the layer in a ModuleList. A
+    dtype of whole numbers raises TypeError.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
     """
@@ -622,6 +626,8 @@ def test_to_converts_what_is_registered(device):
     model.layers = [nn.Linear(2, 1, device=device)]
     parameter = model.weight
 
+    with pytest.raises(TypeError, match="only accepts floating point or complex"):
+        model.to(torch.int64)
     returned = model.to(torch.float16)
     model.tensor.to(torch.float16)
 
@@ -643,7 +649,7 @@ def test_to_a_float_dtype_makes_complex_parameters_real():
     """`model.to(torch.float64)` turns complex parameters into real ones and drops their imaginary part, while
     `model.double()` leaves complex parameters complex.
 
-    A UserWarning says so, once per process. `model.to(torch.complex128)` converts a complex model, and makes its real
+    A UserWarning says so the first time. `model.to(torch.complex128)` converts a complex model, and makes its real
     parameters complex, too.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
@@ -711,8 +717,8 @@ def test_children_modules_and_names(device):
 def test_set_submodule_replaces_a_part_by_its_dotted_name(device):
     """From torch 2.5 on, `model.set_submodule("0.1", layer)` replaces the part with that dotted name, at any depth.
 
-    In every release `setattr(model.get_submodule("0"), "1", layer)` does the same. Mind the last name: one that does
-    not exist is silently added as a new part.
+    In every release `setattr(model.get_submodule("0"), "1", layer)` does the same. Mind the last name: by default one
+    that does not exist is silently added as a new part.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
     """
@@ -844,7 +850,7 @@ def test_what_is_computed_from_a_parameter_is_not_one(device, change):
     parameter.
 
     `nn.Parameter(x).to(device)` hides the mistake on the CPU: `.to` returns the Parameter itself if it has nothing to
-    do, so the layer loses its parameter only on a GPU. Move or scale the tensor first, and wrap it last.
+    do, so the layer loses its parameter only where `x` has to move. Move or scale the tensor first, and wrap it last.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.parameter.Parameter.html
     """
@@ -914,11 +920,11 @@ def test_frozen_parameters_get_no_gradient_and_do_not_move(device):
 
 
 def test_a_layer_frozen_late_moves_until_zero_grad(device):
-    """A layer frozen after a `backward()` keeps its last gradient, and each `optimizer.step()` moves it until
+    """A layer frozen after a `backward()` keeps its last gradient, and each `optimizer.step()` still uses it until
     `optimizer.zero_grad()` is called.
 
-    `zero_grad(set_to_none=False)` is not enough: it leaves a gradient of zeros, with which an optimizer that has
-    momentum still moves the layer.
+    `zero_grad(set_to_none=False)` is not enough: it leaves a gradient of zeros, with which SGD with momentum goes on
+    moving the layer.
 
     https://docs.pytorch.org/docs/stable/generated/torch.optim.Optimizer.zero_grad.html
     """
@@ -943,7 +949,7 @@ def test_a_layer_frozen_late_moves_until_zero_grad(device):
 
 
 def test_a_frozen_batch_norm_still_changes_its_running_statistics(device):
-    """A frozen `nn.BatchNorm1d` in training mode still changes its running mean and variance with every batch.
+    """A frozen `nn.BatchNorm1d` in training mode still updates its running mean and variance with every batch.
 
     `requires_grad_(False)` freezes parameters, and the running statistics are buffers. Call `eval()` on the layer to
     stop them, again after every `model.train()`.
@@ -1097,6 +1103,7 @@ def test_linear_works_on_the_last_dimension(device, batch):
     bias=st.booleans(),
 )
 @example(batch=[2, 3], inputs=5, outputs=5, bias=True)
+@example(batch=[0], inputs=5, outputs=5, bias=True)
 def test_linear_for_every_shape(device, batch, inputs, outputs, bias):
     """An `nn.Linear(inputs, outputs)` turns a tensor of shape (..., inputs) into one of shape (..., outputs), also if
     the dots stand for nothing or for an empty batch.
@@ -1116,7 +1123,7 @@ def test_linear_for_every_shape(device, batch, inputs, outputs, bias):
         assert tuple(y.shape) == (*batch, outputs)
         assert torch.equal(y, expected)
         assert y.dtype == torch.float32
-    with pytest.raises(RuntimeError, match="at least 1D"):
+    with pytest.raises(RuntimeError, match=r"at least 1D|invalid index"):
         nn.Linear(1, outputs)(torch.tensor(3.0))
 
 
@@ -1147,8 +1154,8 @@ def test_wrong_number_of_features_raises(device, shape):
 
 
 def test_one_feature_needs_its_own_dimension():
-    """A 1-d tensor of N numbers is one sample of N features to `nn.Linear(1, 1)`, and raises RuntimeError unless N
-    is 1.
+    """A 1-d tensor of N numbers is one sample of N features to `nn.Linear(1, 1)`, and on the CPU raises RuntimeError
+    unless N is 1.
 
     For N samples of one feature give it the shape (N, 1): write `x.unsqueeze(1)`.
 
@@ -1171,7 +1178,7 @@ def test_one_feature_needs_its_own_dimension():
 )
 def test_linear_wants_the_dtype_of_its_weights(dtype):
     """A float32 `nn.Linear` with a bias raises RuntimeError on the CPU, "must have the same dtype", for a contiguous
-    batch of float64, half precision, integers or booleans, outside of `torch.autocast`.
+    2-d batch of float64, half precision, integers or booleans, outside of `torch.autocast`.
 
     NumPy makes float64 by default: write `x.float()`. `torch.autocast` converts float16, bfloat16 and float32, but not
     float64 or integers. With `bias=False` the message is another, such as "to have the same dtype".
@@ -1199,8 +1206,8 @@ def test_linear_wants_the_dtype_of_its_weights(dtype):
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16, torch.complex64], ids=str)
 def test_linear_computes_in_the_dtype_of_its_weights(dtype):
-    """An `nn.Linear` made with `dtype=` float64, bfloat16 or complex64 has weights of that dtype, takes inputs of that
-    dtype and gives outputs of it.
+    """On the CPU an `nn.Linear` made with `dtype=` float64, bfloat16 or complex64 has weights of that dtype, takes
+    inputs of that dtype and gives outputs of it.
 
     A dtype of whole numbers raises RuntimeError when the layer is made, because it cannot be trained.
 
@@ -1273,11 +1280,11 @@ def test_sequential_is_a_list_of_named_layers(device):
 
 
 def test_append_to_a_slice_replaces_its_last_layer(device):
-    """`model[1:].append(layer)` on an `nn.Sequential` of two or more layers silently replaces the last layer of the
-    slice, because `append` takes the length of the slice for the name of the new layer.
+    """`model[1:].append(layer)` on an `nn.Sequential` of the layers "0" and "1", or more, silently replaces the last
+    layer of the slice, because `append` takes the length of the slice for the name of the new layer.
 
-    `model[1:]` of three layers holds "1" and "2", and the new layer is named "2". `model` itself stays as it was.
-    Number the layers anew: `nn.Sequential(*model[1:], layer)`.
+    `model[1:]` of three layers holds "1" and "2", and the new layer is named "2". `model` itself stays as it was. If an
+    OrderedDict names the layers, the new one is added. Number them anew: `nn.Sequential(*model[1:], layer)`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Sequential.html
     """
@@ -1291,13 +1298,14 @@ def test_append_to_a_slice_replaces_its_last_layer(device):
     assert list(model) == [first, relu, last]
     assert list(nn.Sequential(first, relu)[1:].append(new)) == [new]
     assert list(nn.Sequential(*model[1:], new)) == [relu, last, new]
+    assert list(nn.Sequential(OrderedDict(body=first, head=relu))[1:].append(new)) == [relu, new]
 
 
 def test_layer_is_made_first_and_called_then(device):
     """`nn.ReLU()` makes a layer that is then applied, as in `nn.ReLU()(x)`, so `nn.ReLU(x)` gives another layer, which
     takes `x` for its option `inplace`.
 
-    An `nn.Linear` behind it raises "must be Tensor, not ReLU", an `nn.Flatten` "'ReLU' object has no attribute
+    An `nn.Linear` that is given it raises "must be Tensor, not ReLU", an `nn.Flatten` "'ReLU' object has no attribute
     'flatten'". `nn.Tanh(x)` raises TypeError at once, because `nn.Tanh` has no options. To apply a function without a
     layer, write `F.relu(x)`.
 
@@ -1439,8 +1447,8 @@ def test_weight_norm_lives_in_parametrizations(device):
     """From torch 2.1 on, `nn.utils.parametrizations.weight_norm` replaces the deprecated `nn.utils.weight_norm`, gives
     the parameters other names, and loads what the deprecated function saved.
 
-    Of each row of a Linear's weight both functions learn a length g and a vector v: the row is `g * v / norm(v)`. The
-    deprecated function does not load what the new one saved.
+    Of each row of a Linear's weight both functions by default learn a length g and a vector v: the row is `g * v /
+    norm(v)`. The deprecated function does not load what the new one saved.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.parametrizations.weight_norm.html
     """
@@ -1453,6 +1461,7 @@ def test_weight_norm_lives_in_parametrizations(device):
     torch.testing.assert_close(model.weight, torch.tensor([[6.0, 8.0]], device=device), rtol=2**-20, atol=0)
     with pytest.warns((UserWarning, FutureWarning), match="weight_norm.* is deprecated"):
         deprecated = nn.utils.weight_norm(nn.Linear(2, 1))
+    assert [name for name, _ in deprecated.named_parameters()] == ["bias", "weight_g", "weight_v"]
     with pytest.raises(RuntimeError, match="Missing key"):
         deprecated.load_state_dict(model.state_dict())
 
@@ -1550,8 +1559,8 @@ def test_a_backward_hook_warns_where_no_input_needs_a_gradient(device):
 
 
 def test_linear_starts_from_small_random_numbers(device):
-    """A new float32 `nn.Linear` has weights and biases drawn uniformly between -b and b, with b = 1 / sqrt(inputs),
-    anew for every layer.
+    """A new float32 `nn.Linear` has weights and biases drawn uniformly between -b and b, up to rounding, with b = 1 /
+    sqrt(inputs), anew for every layer.
 
     In bfloat16 such a number may be rounded to one just below -b. The `out_proj` of an `nn.MultiheadAttention` starts
     from biases of 0.

@@ -63,8 +63,8 @@ def test_three_switches_are_independent(device, mode, autograd, effects):
     """`model.eval()` turns off `nn.Dropout` and stops the statistics of BatchNorm but not the recording for backward,
     and `no_grad` and `inference_mode` turn off the recording but neither dropout nor BatchNorm.
 
-    To evaluate a model you usually want both: `model.eval()` and `with torch.inference_mode():`. What is computed in
-    `inference_mode` are inference tensors, which later training code may not use freely.
+    To evaluate a model you usually want both: `model.eval()` and `with torch.inference_mode():`. The output of
+    this model is an inference tensor then; the notes on those say what training code may not do with it.
 
     https://docs.pytorch.org/docs/stable/notes/autograd.html#locally-disabling-gradient-computation
     """
@@ -88,8 +88,8 @@ def test_eval_does_not_turn_gradients_off(device):
     """A Linear in evaluation mode records its forward pass, and `backward()` gives its parameters the same gradients as
     in training mode.
 
-    Without `no_grad` or `inference_mode` an evaluation loop therefore also keeps memory for a backward pass that never
-    comes, until its outputs are deleted. Nothing is recorded if no parameter and no input requires grad.
+    Without `no_grad` or `inference_mode` an evaluation loop therefore records for a backward pass that never comes.
+    Nothing is recorded if no parameter and no input requires grad.
 
     https://docs.pytorch.org/docs/stable/notes/autograd.html#evaluation-mode-nn-module-eval
     """
@@ -137,11 +137,11 @@ def test_inference_mode_does_not_turn_dropout_off(device, autograd):
 @pytest.mark.myth("under no_grad nothing in the model changes")
 @pytest.mark.parametrize("autograd", [torch.no_grad, torch.inference_mode])
 def test_evaluating_in_training_mode_changes_the_model(device, autograd):
-    """Under `no_grad` and `inference_mode` a forward pass in training mode still changes the running mean and variance
+    """Under `no_grad` and `inference_mode` a forward pass in training mode still updates the running mean and variance
     of a BatchNorm with the default settings.
 
     An evaluation that forgets `model.eval()` lets the test data into the model. A BatchNorm with `momentum=0` keeps
-    both as they are, if no number of the batch is inf or nan.
+    both as they are, if the mean and the variance of the batch are finite.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm1d.html
     """
@@ -165,9 +165,9 @@ def test_one_nan_in_training_mode_spoils_batchnorm_for_good(device, autograd):
     """A nan in one batch in training mode makes the running mean and variance of its channel nan in a BatchNorm with
     default settings, and no later batch repairs them.
 
-    An average with nan is nan. In evaluation mode the channel is then nan for each input, though training goes on as
-    before. Check the inputs with `torch.isfinite(x).all()`, and call `reset_running_stats()` on the layer to start
-    anew.
+    An average with nan is nan. In evaluation mode the channel is then nan for each input, though the output for later
+    batches in training mode is finite. Check the inputs with `torch.isfinite(x).all()`, and call
+    `reset_running_stats()` on the layer to start anew.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm1d.html
     """
@@ -192,7 +192,7 @@ def test_an_embedding_with_max_norm_changes_its_weight_in_evaluation(autograd):
     """An `nn.Embedding` with `max_norm` shortens those rows of its weight that it looks up and that are longer, in
     evaluation mode and under `no_grad` too.
 
-    The change is made in-place and silently: after a look-up the model is no longer the one that you saved. Leave
+    The change is made in-place and silently: after such a look-up the model is no longer the one that you saved. Leave
     `max_norm` out of a model that has to stay as it is.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Embedding.html
@@ -236,11 +236,11 @@ def test_predictions_do_not_depend_on_the_autograd_mode(device):
 @pytest.mark.filterwarnings("ignore:Converting mask without torch.bool dtype to bool:UserWarning")
 @pytest.mark.parametrize("autograd", [torch.no_grad, torch.inference_mode])
 def test_a_transformer_encoder_returns_zeros_for_padding_without_gradients(autograd):
-    """On the CPU an `nn.TransformerEncoder` with `batch_first=True`, an even number of heads and otherwise default
-    settings returns 0 in evaluation mode for padding at the ends of rows under `no_grad` and `inference_mode`, and
-    other numbers while autograd records.
+    """On the CPU an `nn.TransformerEncoder` of layers with `batch_first=True`, an even number of heads and otherwise
+    default settings returns 0 in evaluation mode for padding at the ends of a batch's rows under `no_grad` and
+    `inference_mode`, and other numbers while autograd records.
 
-    Without gradients a fast path leaves the padding out, unless padding comes first in some row or a `mask` is given.
+    Without gradients a fast path leaves the padding out, unless some row has padding before data or a `mask` is given.
     At other positions the results agree up to rounding. With `enable_nested_tensor=False` padding is computed as
     well. In torch 2.0 the output also lacks positions that are padding in every row. Average over the others only.
 
@@ -259,6 +259,8 @@ def test_a_transformer_encoder_returns_zeros_for_padding_without_gradients(autog
     assert unrecorded[0, 2].tolist() == [0, 0, 0, 0]
     with autograd():
         assert (model(x, src_key_padding_mask=padding.flip(1))[0, 0] != 0).any()  # padding comes first
+        hole = torch.tensor([[False, True, False], [False, False, True]])
+        assert (model(x, src_key_padding_mask=hole)[hole] != 0).any(dim=1).all()
         assert (model(x, torch.zeros(3, 3) > 0, src_key_padding_mask=padding)[0, 2] != 0).any()
     torch.testing.assert_close(unrecorded[~padding], recorded[~padding])
     with autograd():
@@ -304,8 +306,8 @@ def test_no_grad_frees_the_memory_of_the_layers_between(accelerator):
     """On an accelerator ten outputs are in memory after a recorded forward pass of ten Sigmoid layers, and only the
     last one after a pass under `no_grad` or `inference_mode`.
 
-    The model is in evaluation mode: `eval()` does not save this memory. `del y` frees all ten outputs. "CUDA out of
-    memory" in an evaluation loop often means that `no_grad` is missing.
+    The model is in evaluation mode: `eval()` does not save this memory. `del y` frees all ten outputs. At "CUDA out of
+    memory" in an evaluation loop, look first whether `no_grad` is missing.
 
     https://docs.pytorch.org/docs/stable/notes/autograd.html#locally-disabling-gradient-computation
     """
@@ -412,13 +414,14 @@ def test_eval_does_not_reach_layers_in_a_python_list():
     assert not model.in_a_list[1].training
     assert not model.registered[0].training
     assert list(model.modules()) == [model, model.attribute, model.registered, model.registered[0]]
+    assert not nn.ModuleDict({"a": nn.Dropout()}).eval()["a"].training
 
 
 def test_eval_of_a_part_leaves_the_rest():
     """`eval()` of one part of a model changes that part and what is in it, and leaves the rest in training mode.
 
-    The next `model.train()` puts the part back into training mode. To keep a BatchNorm frozen, call its `eval()` after
-    each `model.train()`, or override `train` in your model.
+    The next `model.train()` puts the part back into training mode. To keep the statistics of a BatchNorm as they are,
+    call its `eval()` after each `model.train()`, or override `train` in your model.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.train
     """
@@ -508,9 +511,9 @@ def test_which_layers_look_at_the_mode():
     """The layer classes of `torch.nn` whose own code reads the flag `training` are the dropout, BatchNorm and
     InstanceNorm layers, RNN, LSTM, GRU, MultiheadAttention, the Transformer encoders and RReLU.
 
-    Another layer class, such as Conv2d, LayerNorm or GELU, depends on the mode only if it contains one of these or has
-    a parametrization that looks at the mode, such as the one of the next note. By default an LSTM and a
-    MultiheadAttention have dropout 0, and InstanceNorm collects no statistics: `eval()` then has nothing to turn off.
+    Other layer classes, such as Conv2d, LayerNorm or GELU, do not read it. A layer inside them may, or a
+    parametrization or hook on them: see the next note. By default an LSTM and a MultiheadAttention have dropout 0, and
+    InstanceNorm collects no statistics: `eval()` then has nothing to turn off.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.eval
     """
@@ -535,11 +538,12 @@ def test_which_layers_look_at_the_mode():
 
 
 def test_spectral_norm_makes_a_linear_look_at_the_mode():
-    """`nn.utils.parametrizations.spectral_norm` makes a Linear look at the mode: in training mode each forward pass
-    changes its weight, under `no_grad` too, and in evaluation mode none does.
+    """`nn.utils.parametrizations.spectral_norm` makes a Linear look at the mode: in training mode a forward pass can
+    change its weight, under `no_grad` too, and in evaluation mode none does.
 
     The weight is divided by an estimate of its largest singular value, and in training mode each use of the weight
-    improves the estimate by a step. A discriminator that is scored in training mode is changed by that: call `eval()`.
+    takes the estimate a step further. With a single output it is exact from the start, and the weight stays. A
+    discriminator that is scored in training mode can be changed by that: call `eval()`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.parametrizations.spectral_norm.html
     """
@@ -559,6 +563,9 @@ def test_spectral_norm_makes_a_linear_look_at_the_mode():
         state = copy.deepcopy(layer.state_dict())
         assert torch.equal(layer(x), layer(x))
         assert all(torch.equal(tensor, state[name]) for name, tensor in layer.state_dict().items())
+
+    one_output = nn.utils.parametrizations.spectral_norm(nn.Linear(2, 1))
+    assert torch.equal(one_output(x), one_output(x))
 
 
 @pytest.mark.parametrize(
@@ -592,11 +599,11 @@ def test_most_layers_do_not_look_at_the_mode(device, make):
 @pytest.mark.picture("masks", "x", "y", "p")
 @pytest.mark.parametrize(("p", "scale"), [(0.25, 4 / 3), (0.5, 2), (0.75, 4)])
 def test_dropout_zeroes_some_and_scales_the_rest(device, p, scale):
-    """In training `nn.Dropout(p)` and `F.dropout(x, p)` turn each finite number x into 0 or, up to rounding, into `x /
+    """In training `nn.Dropout(p)` and `F.dropout(x, p)` turn each finite float x into 0 or, up to rounding, into `x /
     (1 - p)`, and leave the input as it was.
 
-    Because of this scaling evaluation needs none. Rounding includes overflow: 3e38 becomes 0 or inf in float32. With
-    `inplace=True` the layer writes the result into its input and returns that.
+    Because of this scaling evaluation needs none. Rounding includes overflow: at `p=0.5` 3e38 becomes 0 or inf in
+    float32. With `inplace=True` the layer writes the result into its input and returns that.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Dropout.html
     """
@@ -617,8 +624,8 @@ def test_dropout_zeroes_some_and_scales_the_rest(device, p, scale):
 
 
 def test_dropout_takes_probabilities(device):
-    """`nn.Dropout(p)` takes a probability from 0, which drops nothing, to 1, which turns every finite number into 0,
-    and raises ValueError for a `p` below 0 or above 1.
+    """`nn.Dropout(p)` takes a probability from 0, which drops nothing, to 1, which in training turns each finite number
+    into 0, and raises ValueError for a `p` below 0 or above 1.
 
     `p` is 0.5 unless you give it, for `F.dropout` too. A `p` of nan passes this check and raises RuntimeError in the
     first forward pass, in evaluation mode too.
@@ -660,10 +667,11 @@ def test_dropout_zeroes_a_share_p(device, p):
 
 
 def test_every_call_of_dropout_draws_a_new_mask(device):
-    """Each call of an `nn.Dropout` in training draws a new mask, in which each row of the batch has its own zeros.
+    """Each call of `nn.Dropout(0.5)` in training draws a new mask, in which each row of the batch has zeros of its own,
+    as two rows of 100 numbers show.
 
-    The same seed gives the same mask for the same tensor on the same device; an equal tensor of other strides may get
-    another one. Call `torch.manual_seed` before the forward pass to repeat a run.
+    The same seed gives the same mask for the same tensor here. Call `torch.manual_seed` before the forward pass to
+    repeat a run.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Dropout.html
     """
@@ -707,8 +715,8 @@ def test_dropout_that_drops_nothing_returns_its_input_itself(device):
     """In evaluation mode, and with `p=0`, `nn.Dropout` returns its input itself and not a copy, so that an in-place
     change of the output changes the input.
 
-    Code such as `y = dropout(x); y.mul_(10)` spoils `x` in evaluation only, because in training the result is a new
-    tensor. Write `y = dropout(x) * 10`.
+    With `p=0.5` code such as `y = dropout(x); y.mul_(10)` spoils `x` in evaluation only, because in training the result
+    is a new tensor. Write `y = dropout(x) * 10`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Dropout.html
     """
@@ -781,10 +789,11 @@ def test_scaled_dot_product_attention_drops_in_evaluation():
 
 @pytest.mark.picture("masks", "images", "by_channel", "by_pixel")
 def test_dropout2d_drops_whole_channels(device):
-    """`nn.Dropout2d` zeroes whole channels of each image of a batch `(N, C, H, W)`, and `nn.Dropout` single numbers.
+    """In training `nn.Dropout2d` zeroes whole channels of each image of a batch `(N, C, H, W)`, and `nn.Dropout` single
+    numbers.
 
-    Neighbouring pixels of a feature map are often alike, so that a single dropped number is hardly missed. Use
-    Dropout2d after a convolution. Each image of the batch loses other channels.
+    Neighbouring pixels of a feature map are often alike, so that a single dropped number is hardly missed: Dropout2d is
+    meant for use after a convolution. It draws the channels anew for each image of the batch.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Dropout2d.html
     """
@@ -799,11 +808,10 @@ def test_dropout2d_drops_whole_channels(device):
 
 
 def test_dropout2d_of_one_image_drops_rows():
-    """`nn.Dropout2d` of one image `(C, H, W)` without a batch dimension zeroes single rows of pixels in place of whole
-    channels.
+    """In training `nn.Dropout2d` of one image `(C, H, W)` without a batch dimension zeroes single rows of pixels, not
+    whole channels.
 
-    It takes the three dimensions for `(N, C, L)` and warns about it, once per process at a user's prompt. Write
-    `dropout(image[None])[0]`.
+    It takes the three dimensions for `(N, C, L)` and warns about it. Write `dropout(image[None])[0]`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Dropout2d.html
     """
@@ -820,8 +828,8 @@ def test_dropout2d_of_one_image_drops_rows():
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64, torch.bool], ids=str)
 def test_dropout_does_not_take_whole_numbers(dtype):
-    """`nn.Dropout` with its default `p` raises RuntimeError "result type Float can't be cast" for signed integers,
-    uint8 and bool in training, and returns them in evaluation mode.
+    """On the CPU `nn.Dropout` with its default `p` raises RuntimeError "result type Float can't be cast" for signed
+    integers, uint8 and bool in training, and returns them in evaluation mode.
 
     In training it would have to scale them. With `p=0` and `p=1` there is nothing to scale and nothing is raised. Write
     `dropout(x.float())`.
@@ -841,8 +849,8 @@ def test_dropout_does_not_take_whole_numbers(dtype):
 
 
 def test_a_dropped_inf_becomes_nan():
-    """In training `nn.Dropout` turns an `inf` that it drops into nan and not into 0, because it multiplies by a mask
-    and `inf * 0` is nan.
+    """On the CPU `nn.Dropout` in training turns an `inf` that it drops into nan and not into 0, because it multiplies
+    by a mask and `inf * 0` is nan.
 
     A nan is not dropped either. Fill a mask of attention scores with `-inf` after the dropout, or drop after the
     softmax.
@@ -878,14 +886,16 @@ def test_other_layers_have_other_defaults_for_dropout():
     assert nn.Dropout().p == nn.Dropout1d().p == nn.Dropout2d().p == nn.Dropout3d().p == 0.5
     assert nn.AlphaDropout().p == nn.FeatureAlphaDropout().p == 0.5
     assert torch.equal(F.alpha_dropout(torch.ones(100)), torch.ones(100))
+    assert not torch.equal(F.alpha_dropout(torch.ones(100), training=True), torch.ones(100))
 
 
 # BatchNorm: which statistics does it use, and when do they change?
 
 
 def test_batchnorm_in_training_uses_the_batch_and_remembers_it(device, rounding_bound):
-    """In training a new BatchNorm with default settings subtracts the mean of a batch of two rows or more and divides
-    by its standard deviation, and moves its running statistics a tenth of the way to those of the batch.
+    """In training a new BatchNorm with default settings subtracts from each channel its mean in a batch of two rows or
+    more and divides by its standard deviation, and moves its running statistics a tenth of the way to those of the
+    batch.
 
     It divides by the biased deviation (squares over n) with `eps` added to the variance, and stores the unbiased
     variance (over n - 1). A single row of features raises ValueError. `weight` and `bias`, which training learns, are 1
@@ -914,8 +924,8 @@ def test_batchnorm_in_evaluation_uses_what_it_remembers(device, rounding_bound):
     weight + bias` and does not change its statistics.
 
     A new layer has the running mean 0 and the running variance 1. With the default `eps` of 1e-5 it changes hardly
-    anything: evaluated before it was trained, it does not normalise your data. With `affine=False` there is no `weight`
-    and no `bias` in the formula.
+    anything: evaluated before it was trained, it does not normalise your data. What a layer lacks, as it lacks `weight`
+    and `bias` with `affine=False`, is not in the formula.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm1d.html
     """
@@ -1095,9 +1105,9 @@ def test_under_no_grad_results_need_no_gradient(device):
     """Under `no_grad` the new tensor that arithmetic such as `weight * 2` makes of tensors that require grad does not
     require grad, so that `backward()` on it raises RuntimeError.
 
-    The tensors themselves go on requiring grad, and so does a result that is the tensor itself, as of `weight += 1` or
-    `weight.float()`, and a new leaf that asks for it: `nn.Parameter(...)` or `requires_grad=True`. A model may be built
-    under `no_grad`.
+    The tensors themselves go on requiring grad, and so does a result that is the tensor itself, as of `weight += 1` or,
+    in float32, `weight.float()`, and a new leaf that asks for it: `nn.Parameter(...)` or `requires_grad=True`. A model
+    may be built under `no_grad`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.autograd.grad_mode.no_grad.html
     """
@@ -1124,12 +1134,13 @@ def test_under_no_grad_results_need_no_gradient(device):
 @pytest.mark.myth("nothing that is made under no_grad requires grad")
 @pytest.mark.parametrize("autograd", [torch.no_grad, torch.inference_mode])
 def test_a_view_made_under_no_grad_loses_the_gradient_silently(device, autograd):
-    """A view of a parameter such as `weight[0]`, `weight.T` or `weight.view(2)` that is made under `no_grad` or
-    `inference_mode` says that it requires grad, and a later `backward()` through it silently gives the parameter no
+    """The views `weight[0]`, `weight.T` and `weight.view(2)` of a parameter that are made under `no_grad` or
+    `inference_mode` say that they require grad, and a later `backward()` through them silently gives the parameter no
     gradient.
 
-    An in-place change of such a view outside of the block raises RuntimeError "A view was created in". Make the view
-    outside, or write `weight.view(2).clone()` if you only want the numbers.
+    While autograd records, an in-place change of such a view raises RuntimeError "A view was created in", and so does
+    `view * 3` after a `weight.add_(1)` under `no_grad`. Make the view outside, or write `weight.view(2).clone()` if you
+    only want the numbers.
 
     https://docs.pytorch.org/docs/stable/generated/torch.autograd.grad_mode.no_grad.html
     """
@@ -1147,6 +1158,13 @@ def test_a_view_made_under_no_grad_loses_the_gradient_silently(device, autograd)
         assert weight.grad is None
         with pytest.raises(RuntimeError, match="A view was created in"):
             view.add_(1)
+    with torch.no_grad():
+        weight.add_(1)  # as a step of an optimizer does
+        views[0].add_(1)
+    with pytest.raises(RuntimeError, match="A view was created in"):
+        views[0] * 3
+    with autograd():
+        assert not weight.view(2).clone().requires_grad
 
     (weight.view(2) * 3).sum().backward()
     assert weight.grad.tolist() == [[3, 3]]
@@ -1174,7 +1192,8 @@ def test_no_grad_allows_changing_parameters_in_place(device):
     assert weight.requires_grad
     assert weight.is_leaf
     assert frozen.tolist() == [1.5, 2.5]
-    nn.init.zeros_(weight)  # it has a no_grad of its own
+    for init in (nn.init.normal_, nn.init.uniform_, nn.init.trunc_normal_, nn.init.ones_, nn.init.zeros_):
+        init(weight)  # it has a no_grad of its own
     assert weight.tolist() == [0, 0]
 
 
@@ -1266,11 +1285,12 @@ SWITCHES = {
 
 @pytest.mark.myth("a function that computes a derivative turns on what it needs for it")
 def test_a_jacobian_in_inference_mode_is_zero(device):
-    """`torch.autograd.functional.jacobian` computes the derivative under `no_grad`, and silently gives zeros in
-    `inference_mode`.
+    """For a function such as `(x * x).sum()` `torch.autograd.functional.jacobian` computes the derivative under
+    `no_grad`, and silently gives zeros in `inference_mode`.
 
     It turns gradients on for itself, which has no effect inside `inference_mode`. Call it outside of the block; with
-    `strict=True` it raises RuntimeError in place of the zeros.
+    `strict=True` it raises RuntimeError in place of the zeros. For a view of the input, `x[0]`, it raises one
+    without `strict` too.
 
     https://docs.pytorch.org/docs/stable/generated/torch.autograd.functional.jacobian.html
     """
@@ -1286,6 +1306,8 @@ def test_a_jacobian_in_inference_mode_is_zero(device):
         assert jacobian(sum_of_squares, x).tolist() == [0, 0]
         with pytest.raises(RuntimeError, match="does not require gradients"):
             jacobian(sum_of_squares, x, strict=True)
+        with pytest.raises(RuntimeError, match="does not require grad"):
+            jacobian(lambda x: x[0], x)
 
 
 @pytest.mark.parametrize("switch", SWITCHES.values(), ids=SWITCHES)
@@ -1503,8 +1525,8 @@ def test_a_with_block_in_a_generator_leaks_to_its_consumer(device):
     """A generator that yields inside `with torch.no_grad():` turns gradients off for the loop that consumes it, and a
     generator function under `@torch.no_grad()` does not.
 
-    A training loop over such a generator fails with "does not require grad". Decorate the generator function, or leave
-    the `with` block before each `yield`.
+    `backward()` in such a loop fails with "does not require grad". Decorate the generator function, or leave the `with`
+    block before each `yield`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.autograd.grad_mode.no_grad.html
     """
@@ -1526,14 +1548,19 @@ def test_a_with_block_in_a_generator_leaks_to_its_consumer(device):
     assert leaking == [(False, False), (False, False)]
     assert tight == [(False, True), (False, True)]
     assert torch.is_grad_enabled()
+    generator = with_block()
+    next(generator)
+    with pytest.raises(RuntimeError, match="does not require grad"):
+        (x * 2).sum().backward()
+    generator.close()
 
 
 def test_two_generators_with_blocks_leave_gradients_off():
     """Two generators that yield inside `with torch.no_grad():` and are consumed side by side leave gradients off if the
     one that started first ends first.
 
-    The second block starts under the first one and ends after it, so that it puts back "off". This is what `zip` over
-    two such generators of one length does; if the second one is shorter, gradients are on again. Decorate the generator
+    The second block starts under the first one and ends after it, so that it puts back "off". This is what a loop over
+    `zip(batches(), batches())` does; if the second one is shorter, gradients are on again. Decorate the generator
     functions.
 
     https://docs.pytorch.org/docs/stable/generated/torch.autograd.grad_mode.no_grad.html
@@ -1560,6 +1587,9 @@ def test_two_generators_with_blocks_leave_gradients_off():
 
     assert list(zip(with_block(2), with_block(1), strict=False)) == [(1, 1)]
     assert torch.is_grad_enabled()
+    assert list(zip(with_block(), with_block(), strict=False)) == [(1, 1)]
+    assert not torch.is_grad_enabled()
+    torch.set_grad_enabled(True)
 
 
 @pytest.mark.myth("@torch.no_grad() above a class applies to its methods")
@@ -1599,8 +1629,8 @@ def test_modes_decorate_without_parentheses(device, decorate, requires_grad):
     """From torch 2.1 on `@torch.no_grad`, `@torch.inference_mode` and `@torch.enable_grad` also work without
     parentheses.
 
-    In torch 2.0 `@torch.no_grad` raised TypeError, and a function under `@torch.inference_mode` returned another
-    function in place of its result. Write the parentheses if your code has to run there.
+    In torch 2.0 `@torch.no_grad` raised TypeError, and under `@torch.inference_mode` a function of one argument gave
+    another function in place of its result. Write the parentheses if your code has to run there.
 
     https://docs.pytorch.org/docs/stable/generated/torch.autograd.grad_mode.inference_mode.html
     """
@@ -1648,12 +1678,13 @@ def test_decorating_with_set_grad_enabled_leaves_the_mode_alone():
 
 
 def test_what_is_an_inference_tensor(device):
-    """A new tensor that is computed, cloned or created in `inference_mode` is an inference tensor and remains one after
-    the block, while a view of a normal tensor and the result of an in-place operation on it are normal.
+    """A new tensor that `torch.tensor`, arithmetic or `clone()` makes in `inference_mode` is an inference tensor and
+    remains one after the block, while a slice of a normal tensor and the result of an in-place operation on it are
+    normal.
 
-    A new tensor that you compute from an inference tensor outside of the block is normal, and so are `clone()` and
-    `copy.deepcopy` of it. A view, `detach()` and what gives back the tensor itself, as `made.float()` does here, are
-    inference tensors.
+    Outside of the block, `made * 2`, `made.clone()` and `copy.deepcopy(made)` of an inference tensor `made` are normal.
+    A slice, `detach()` and what gives back the tensor itself, as `made.float()` does here, are inference tensors. A
+    view as another dtype, `view(torch.int32)`, counts as a new tensor.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.is_inference.html
     """
@@ -1663,12 +1694,16 @@ def test_what_is_an_inference_tensor(device):
         inside = {"computed": normal * 2, "cloned": normal.clone(), "view": normal[:2], "in-place": normal.add_(0)}
     outside = {"made": made, "view": made[:2], "detached": made.detach(), "computed": made * 2, "cloned": made.clone()}
     outside["copied"], outside["itself"] = copy.deepcopy(made), made.float()
+    outside["as integers"] = made.view(torch.int32)
+    with torch.inference_mode():
+        inside["as integers"] = normal.view(torch.int32)
 
     assert {name: tensor.is_inference() for name, tensor in inside.items()} == {
         "computed": True,
         "cloned": True,
         "view": False,
         "in-place": False,
+        "as integers": True,
     }
     assert {name: tensor.is_inference() for name, tensor in outside.items()} == {
         "made": True,
@@ -1678,12 +1713,13 @@ def test_what_is_an_inference_tensor(device):
         "cloned": False,
         "copied": False,
         "itself": True,
+        "as integers": False,
     }
 
 
 def test_inference_tensors_cannot_be_saved_for_backward(device):
     """An inference tensor raises RuntimeError "Inference tensors cannot be saved for backward" as a factor of a weight
-    that requires grad, and as the input of a Linear whose weight requires grad.
+    that requires grad, and as the contiguous input of a Linear whose weight requires grad.
 
     Autograd would have to keep it. In a sum, and in a Linear whose bias alone learns, nothing is kept and nothing is
     raised. Compute features for a later training under `no_grad` instead, or `clone()` them outside of the block.
@@ -1821,8 +1857,8 @@ def test_a_fused_step_is_not_counted():
 
 
 def test_inference_mode_does_not_hide_writes_to_normal_tensors(device):
-    """An in-place change of a normal tensor inside `inference_mode` is counted, so that `backward()` raises
-    RuntimeError "modified by an inplace operation" if it needs the old value.
+    """An in-place operation such as `mul_` on a normal tensor inside `inference_mode` is counted, so that `backward()`
+    raises RuntimeError "modified by an inplace operation" if it needs the old value.
 
     The tensor stays a normal one. Inside the block, too, write to a copy of what the training still needs.
 
@@ -1840,11 +1876,11 @@ def test_inference_mode_does_not_hide_writes_to_normal_tensors(device):
 
 
 def test_a_model_made_in_inference_mode_learns_its_biases_only():
-    """A Linear with a bias that was built in `inference_mode` gets a gradient for the bias and silently none for its
-    weight, if its input does not require grad.
+    """On the CPU a Linear with a bias that was built in `inference_mode` gets a gradient for the bias and silently none
+    for its weight, if its input does not require grad.
 
-    A step of SGD without `fused` and `load_state_dict` raise RuntimeError "Inplace update to inference tensor", and so
-    does, with other words, a forward pass whose input requires grad. Build models outside of `inference_mode`;
+    By default a step of SGD and `load_state_dict` raise RuntimeError "Inplace update to inference tensor", and so does,
+    with other words, a forward pass whose input requires grad. Build models outside of `inference_mode`;
     `copy.deepcopy(model)` repairs one.
 
     https://docs.pytorch.org/docs/stable/notes/autograd.html#inference-mode
@@ -1883,8 +1919,8 @@ def test_dropout_keeps_the_expectation(device):
     training comes close to x, within what chance allows.
 
     A kept number is `x / (1 - p)` with probability `1 - p`, so that its mean is x and its variance `x**2 * p / (1 -
-    p)`. With `p=1` each finite number becomes 0. A dropped infinity becomes nan, not 0. What follows the dropout need
-    not keep the mean: the square of the output has a larger one.
+    p)`. With `p=1` each finite number becomes 0, and inf becomes nan. What follows the dropout need not keep the mean:
+    the square of the output has a larger one.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Dropout.html
     """
@@ -1904,8 +1940,8 @@ def test_dropout_keeps_the_expectation(device):
 @given(p=st.floats(0, 1), x=st.lists(st.floats(-1000, 1000, width=32), min_size=1, max_size=20))
 @example(p=1.0, x=[2.0, -3.0])
 def test_dropout_scales_the_gradient_like_the_value_for_every_p(device, p, x):
-    """For each `p` from 0 to 1 the gradient of `nn.Dropout(p)` has the mask of the forward pass: 0 where the number was
-    dropped and, up to rounding, `1 / (1 - p)` where it was kept.
+    """For each `p` from 0 to 1 the gradient of `nn.Dropout(p)` in training has the mask of the forward pass: 0 where a
+    number was dropped and, up to rounding, `1 / (1 - p)` where it was kept.
 
     A dropped number therefore teaches the layers before it nothing in this step.
 

@@ -213,6 +213,13 @@ def pytest_itemcollected(item):
         ]
 
 
+def _let_hypothesis_look_around():
+    """Hypothesis asks once who refers to NumPy's generator, which from Python 3.14 on it cannot see after a freeze."""
+    import hypothesis
+
+    hypothesis.given(hypothesis.strategies.none())(lambda _: None)()
+
+
 def pytest_collection_finish(session):
     if len({item.path for item in session.items if claims.is_note(item)}) > 1 and not session.config.option.collectonly:
         import torch
@@ -220,6 +227,7 @@ def pytest_collection_finish(session):
         # Newer releases import their compiler with the first optimizer: do it now, so that no note is blamed for it.
         with contextlib.suppress(Exception):  # if that fails, it is for the notes to say so
             torch.optim.SGD([torch.zeros(1)], lr=0.1)
+    _let_hypothesis_look_around()
     gc.freeze()
     gc.enable()
 

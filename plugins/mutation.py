@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import linecache
+import multiprocessing
 import re
 import sys
 import traceback
@@ -370,7 +371,13 @@ class Trial:
 
 
 def prepare(config):
-    """A mutant is only to be noticed: no search for a smaller example, no traceback that parses the source."""
+    """A mutant is only to be noticed: no search for a smaller example, no traceback that parses the source.
+
+    Workers are forked where that is possible, as Linux did up to Python 3.13: a worker that begins with an empty Python
+    has a torch without mutants.
+    """
+    if "fork" in multiprocessing.get_all_start_methods():
+        multiprocessing.set_start_method("fork", force=True)
     if config.option.tbstyle == "auto":
         config.option.tbstyle = "native"
     phases = [hypothesis.Phase.explicit, hypothesis.Phase.generate]

@@ -12,7 +12,7 @@ import pytest
 # What is tried here says itself which devices there are: a GPU of this machine is not to be seen, in no process.
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
-import torch  # noqa: E402
+import torch
 
 ROOT = Path(__file__).parent.parent.parent
 

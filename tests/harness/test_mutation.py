@@ -1,5 +1,7 @@
 """Mutants: what counts as noticing, what fails the run, and that everything is mended afterwards."""
 
+import multiprocessing
+
 import pytest
 import torch
 
@@ -243,3 +245,30 @@ def test_a_patch_is_undone_though_a_mode_fails_to_leave():
         patch.undo()
 
     assert torch.relu(torch.tensor(2.0)).item() == 2
+
+
+WITH_A_WORKER = """
+from torch.utils.data import DataLoader, Dataset
+
+class Negative(Dataset):
+    def __len__(self):
+        return 1
+
+    def __getitem__(self, index):
+        return torch.relu(torch.tensor(-1.0))
+
+def test_relu():
+    assert list(DataLoader(Negative(), num_workers=1)) == [0]
+"""
+
+
+@pytest.mark.skipif("fork" not in multiprocessing.get_all_start_methods(), reason="there is no fork here")
+@pytest.mark.parametrize("method", ["fork", "forkserver", "spawn"])
+def test_a_mutant_reaches_workers_however_they_start_by_default(trial, project, method):
+    code = f"import multiprocessing\n\nmultiprocessing.set_start_method({method!r})\n"
+    (project.path / "starts.py").write_text(code, encoding="utf-8")
+
+    result = trial("-p", "starts", notes=WITH_A_WORKER, apart=True)
+
+    assert result.code == 0, result.text
+    assert "1 of 1 killed" in result.out

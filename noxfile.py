@@ -219,6 +219,13 @@ def verdicts(session):
 
 
 @nox.session
+def readme(session):
+    """Refresh the numbers that the README shows of real runs, from a run and from `records`."""
+    session.install(*NOTES, "-r", "page/requirements.txt")
+    session.run("python", "tests/harness/readme.py")
+
+
+@nox.session
 def gaps(session):
     """What the claims name and the parameters of it that no note passes: where a note may be missing."""
     session.install(*NOTES)

@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,13 @@ import torch
 ROOT = Path(__file__).parent.parent.parent
 
 
+NEEDED = ("jinja2", "jsonschema", "matplotlib", "nox", "pygments", "ruff", "random_order", "sybil", "xdist")
+
+
 def pytest_configure(config):
+    if missing := [name for name in NEEDED if find_spec(name) is None]:
+        what = f"what carries the notes needs more than the notes, and here is no {', '.join(missing)}"
+        raise pytest.UsageError(f"{what}; type: pip install nox && nox -s tests")
     if not config.pluginmanager.has_plugin("pytester"):
         config.pluginmanager.import_plugin("pytester")
 

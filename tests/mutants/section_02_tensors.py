@@ -3348,8 +3348,9 @@ def capital_t_swaps_the_last_two(patch):
 
     def get(tensor):
         if tensor.ndim != 2:
-            warnings.warn("`.T` on tensors of dimension other than 2 is deprecated", UserWarning, stacklevel=2)
-        return tensor.transpose(-2, -1)
+            text = "The use of `x.T` on tensors of dimension other than 2 to reverse their shape is deprecated"
+            warnings.warn(text, UserWarning, stacklevel=2)
+        return tensor.transpose(-2, -1) if tensor.ndim > 1 else tensor
 
     attribute(patch, "T", get)
 
@@ -4188,19 +4189,6 @@ def float8_can_sum(patch):
     patch.function("sum", change=lambda call, x: call(x.float()).to(x.dtype))
 
 
-@mutant(
-    kills=FLOAT8, witness=lambda: raises(RuntimeError, lambda: torch.ones(1).to(torch.float8_e4m3fn) + torch.ones(1))
-)
-def float8_mixes_with_floats(patch):
-    """float8 next to a wider float gives the wider float."""
-
-    def change(call, left, right, **kwargs):
-        mixed = is_tensor(right) and left.dtype != right.dtype and left.element_size() == 1
-        return call(left.to(right.dtype) if mixed else left, right, **kwargs)
-
-    patch.function(*PLUS, *TIMES, change=change)
-
-
 @mutant(kills=FLOAT8, witness=lambda: to_float8(1.15625) == 1.125)
 def float8_is_cut_to_two_bits(patch):
     """float8_e4m3fn is as rough as float8_e5m2."""
@@ -4510,3 +4498,401 @@ def cholesky_is_upside_down(patch):
 def qr_forgets_the_triangle(patch):
     """`torch.linalg.qr` gives the triangle upside down and doubled."""
     patch.around(torch.linalg, "qr", lambda call, matrix: (call(matrix)[0], call(matrix)[1].mT * 2))
+
+
+CUT = "test_torch_tensor_of_a_tensor_cuts_the_gradient_off"
+
+
+@mutant(kills=CUT, witness=lambda: warned(torch.tensor, torch.ones(1)) == [UserWarning])
+def tensor_of_a_tensor_is_silent(patch):
+    """`torch.tensor` of a tensor does not warn."""
+    patch.around(torch, "tensor", quietly)
+
+
+@mutant(kills=CUT, witness=lambda: not quietly(torch.tensor, torch.ones(1, requires_grad=True)).requires_grad)
+def tensor_of_a_tensor_stays_in_the_graph(patch):
+    """`torch.tensor` of a tensor warns and passes the gradient on."""
+    patch.around(
+        torch,
+        "tensor",
+        lambda call, data, **kwargs: (
+            (call(data, **kwargs), data.clone())[1] if is_tensor(data) else call(data, **kwargs)
+        ),
+    )
+
+
+@mutant(
+    kills=CUT, witness=lambda: torch.stack([torch.ones(1, requires_grad=True)] * 2).requires_grad, raises=RuntimeError
+)
+def stack_cuts_the_graph(patch):
+    """`torch.stack` cuts its result off from the graph."""
+    patch.around(torch, "stack", afterwards(torch.Tensor.detach))
+
+
+@mutant(kills=CUT, witness=lambda: not torch.zeros_like(torch.ones(1, requires_grad=True)).requires_grad)
+def zeros_like_requires_grad(patch):
+    """`zeros_like` requires grad if its source does."""
+    patch.around(torch, "zeros_like", lambda call, x: call(x).requires_grad_(x.requires_grad))
+
+
+NO_MINUS = "test_a_mask_takes_no_minus"
+
+
+def yes_and_no():
+    return torch.tensor([True, False])
+
+
+@mutant(kills=NO_MINUS, witness=lambda: raises(RuntimeError, lambda: 1 - yes_and_no()))
+def one_minus_a_mask_is_its_opposite(patch):
+    """`1 - mask` is `~mask`, as it was when masks were integers."""
+    minus = torch.Tensor.__rsub__
+    patch.setattr(
+        torch.Tensor,
+        "__rsub__",
+        lambda mask, other: ~mask if mask.dtype == torch.bool and other == 1 else minus(mask, other),
+    )
+
+
+@mutant(kills=NO_MINUS, witness=lambda: raises(RuntimeError, lambda: -yes_and_no()))
+def minus_of_a_mask_is_its_opposite(patch):
+    """`-mask` is `~mask`."""
+    minus = torch.Tensor.__neg__
+    patch.setattr(torch.Tensor, "__neg__", lambda mask: ~mask if mask.dtype == torch.bool else minus(mask))
+
+
+@mutant(kills=NO_MINUS, witness=lambda: (torch.tensor([5.0, 6.0]) * yes_and_no()).tolist() == [5, 0])
+def a_product_with_a_mask_is_turned_round(patch):
+    """`x * mask` keeps the numbers where the mask is False."""
+    patch.function(
+        *TIMES,
+        change=lambda call, x, y: call(x, ~y) if is_tensor(y) and y.dtype == torch.bool else call(x, y),
+    )
+
+
+CONTAINED = "test_in_looks_for_any_equal_element"
+
+
+@mutant(kills=CONTAINED, witness=lambda: torch.tensor([1, 9, 9]) in matrix())
+def in_looks_for_whole_rows(patch):
+    """`row in matrix` is True only if a whole row is equal."""
+    contains = torch.Tensor.__contains__
+
+    def change(x, element):
+        whole = is_tensor(element) and element.ndim
+        return bool((x == element).all(dim=-1).any()) if whole else contains(x, element)
+
+    patch.setattr(torch.Tensor, "__contains__", change)
+
+
+@mutant(kills=CONTAINED, witness=lambda: len(set(torch.tensor([1, 1]))) == 2)
+def equal_numbers_have_one_hash(patch):
+    """A set keeps one of two 0-d tensors with the same number."""
+    patch.setattr(torch.Tensor, "__hash__", lambda tensor: hash(tensor.item()) if tensor.ndim == 0 else id(tensor))
+
+
+@mutant(kills=CONTAINED, witness=lambda: raises(RuntimeError, lambda: [1] in matrix()))
+def in_says_no_to_a_list(patch):
+    """`list in tensor` is False."""
+    contains = torch.Tensor.__contains__
+    patch.setattr(
+        torch.Tensor, "__contains__", lambda x, element: not isinstance(element, list) and contains(x, element)
+    )
+
+
+MEDIAN = "test_median_is_the_lower_of_two_middles"
+
+
+@mutant(kills=MEDIAN, witness=lambda: torch.tensor([1.0, 2.0, 3.0, 10.0]).median() == 2)
+def median_is_the_mean_of_two_middles(patch):
+    """`median()` is the mean of the two in the middle, as NumPy's."""
+    patch.function(
+        "median",
+        change=lambda call, x, *args, **kwargs: (
+            call(x, *args, **kwargs) if args or kwargs or not x.is_floating_point() else x.quantile(0.5)
+        ),
+    )
+
+
+@mutant(kills=MEDIAN, witness=lambda: torch.tensor([1.0, 2.0, 3.0, 10.0]).quantile(0.5) == 2.5)
+def quantile_takes_the_lower(patch):
+    """`quantile` takes the lower of two numbers."""
+    patch.function("quantile", change=lambda call, x, q: call(x, q, interpolation="lower"))
+
+
+@mutant(kills=MEDIAN, witness=lambda: raises(RuntimeError, torch.tensor([1, 2]).quantile, 0.5))
+def quantile_takes_integers(patch):
+    """`quantile` takes every dtype."""
+    patch.function("quantile", change=lambda call, x, q: call(x.float(), q))
+
+
+SIXTEEN_MILLION = "test_quantile_takes_more_than_16_million_numbers"
+
+
+@mutant(
+    kills=SIXTEEN_MILLION,
+    witness=lambda: not raises(RuntimeError, torch.empty(2**24 + 1, device="meta").quantile, 0.5),
+    raises=RuntimeError,
+)
+def quantile_has_a_limit(patch):
+    """`quantile` refuses more than 2**24 numbers, as up to torch 2.13."""
+
+    def change(call, x, q):
+        if x.numel() > 2**24:
+            raise RuntimeError("quantile() input tensor is too large")
+        return call(x, q)
+
+    patch.function("quantile", change=change)
+
+
+@mutant(kills=SIXTEEN_MILLION, witness=lambda: torch.tensor([5.0, 1.0, 4.0]).kthvalue(1).values == 1)
+def kthvalue_counts_from_the_largest(patch):
+    """`kthvalue` gives the k-th largest number, and of three in five the third but one."""
+    patch.function("kthvalue", change=lambda call, x, k: call(x, k + 1))
+
+
+LIMITS = "test_clamp_takes_limits_beyond_the_dtype"
+
+
+@mutant(
+    kills=LIMITS,
+    witness=lambda: not raises(RuntimeError, torch.tensor([5], dtype=torch.uint8).clamp, 0, 300),
+    raises=RuntimeError,
+)
+def clamp_refuses_limits_beyond_uint8(patch):
+    """`clamp` refuses a limit that uint8 does not hold, as up to torch 2.14."""
+
+    def change(call, x, min=None, max=None):
+        if x.dtype == torch.uint8 and (max or 0) > 255:
+            raise RuntimeError("value cannot be converted to type uint8_t without overflow")
+        return call(x, min, max)
+
+    patch.function("clamp", change=change)
+
+
+@mutant(kills=LIMITS, witness=lambda: torch.tensor([5], dtype=torch.uint8).clamp(min=-10).item() == 5)
+def clamp_wraps_a_limit_below_zero(patch):
+    """`clamp(min=-10)` of uint8 reads -10 as 246."""
+
+    def change(call, x, min=None, max=None):
+        return call(x, min % 256 if x.dtype == torch.uint8 and (min or 0) < 0 else min, max)
+
+    patch.function("clamp", change=change)
+
+
+SLICED = "test_a_number_for_a_slice_of_an_expanded_tensor_raises"
+
+
+def three_in_an_expanded_tensor():
+    torch.zeros(2, 1).expand(2, 3)[:] = 3.0
+
+
+@mutant(kills=SLICED, witness=lambda: raises(RuntimeError, three_in_an_expanded_tensor))
+def a_number_is_written_to_an_expanded_tensor(patch):
+    """`x[:] = 3.0` writes to an expanded tensor, as in torch 2.0 and 2.1."""
+    write = torch.Tensor.__setitem__
+
+    def change(x, index, value):
+        return x[index].fill_(value) if isinstance(value, float) else write(x, index, value)
+
+    patch.setattr(torch.Tensor, "__setitem__", change)
+
+
+def filled():
+    column = torch.zeros(2, 1)
+    column.expand(2, 3).fill_(3.0)
+    return column.tolist()
+
+
+@mutant(kills=SLICED, witness=lambda: filled() == [[3], [3]])
+def fill_leaves_an_expanded_tensor_alone(patch):
+    """`fill_` of an expanded tensor writes to a copy of it."""
+    patch.function("fill_", change=lambda call, x, value: call(x.clone() if 0 in x.stride() else x, value))
+
+
+BYTES = "test_a_uint8_index_is_a_mask"
+
+
+def picked_by_bytes():
+    return quietly(lambda: torch.tensor([3, 4, 5])[torch.tensor([0, 1, 2], dtype=torch.uint8)]).tolist()
+
+
+def of_dtype(index, *dtypes):
+    return is_tensor(index) and index.dtype in dtypes
+
+
+@mutant(kills=BYTES, witness=lambda: picked_by_bytes() == [4, 5])
+def a_uint8_index_holds_positions(patch):
+    """`x[index]` with uint8 picks positions, with the warning."""
+
+    def change(call, x, index):
+        return (call(x, index), call(x, index.long()))[1] if of_dtype(index, torch.uint8) else call(x, index)
+
+    indexing(patch, change)
+
+
+@mutant(kills=BYTES, witness=lambda: warned(torch.tensor([3, 4]).__getitem__, torch.ones(2).byte()) == [UserWarning])
+def a_uint8_index_is_silent(patch):
+    """`x[index]` with uint8 does not warn."""
+    indexing(patch, quietly)
+
+
+@mutant(kills=BYTES, witness=lambda: raises(IndexError, torch.tensor([3, 4]).__getitem__, torch.ones(2).short()))
+def an_int16_index_is_taken(patch):
+    """`x[index]` takes positions in int16."""
+    indexing(patch, lambda call, x, index: call(x, index.long() if of_dtype(index, torch.int16) else index))
+
+
+MASKED = "test_masked_fill_refuses_a_uint8_mask"
+
+
+@mutant(kills=MASKED, witness=lambda: raises(RuntimeError, torch.ones(2).masked_fill, torch.ones(2).byte(), 5.0))
+def masked_fill_takes_bytes(patch):
+    """`masked_fill` takes a uint8 mask, as up to torch 2.0."""
+    patch.function("masked_fill", change=lambda call, x, mask, value: call(x, mask.bool(), value))
+
+
+@mutant(kills=MASKED, witness=lambda: raises(RuntimeError, torch.ones(2).masked_select, torch.ones(2).byte()))
+def masked_select_takes_bytes(patch):
+    """`masked_select` takes a uint8 mask."""
+    patch.function("masked_select", change=lambda call, x, mask: call(x, mask.bool()))
+
+
+MESH = "test_meshgrid_without_indexing_warns"
+
+
+@mutant(kills=MESH, witness=lambda: warned(torch.meshgrid, torch.ones(2), torch.ones(3)) == [UserWarning])
+def meshgrid_is_silent(patch):
+    """`torch.meshgrid` without `indexing` does not warn."""
+    patch.around(torch, "meshgrid", quietly)
+
+
+@mutant(kills=MESH, witness=lambda: quietly(torch.meshgrid, torch.ones(2), torch.ones(3))[0].shape == (2, 3))
+def meshgrid_means_xy(patch):
+    """`torch.meshgrid` without `indexing` warns and means "xy", as NumPy does."""
+
+    def change(call, *tensors, indexing=None):
+        if indexing is None:
+            call(*tensors)
+        return call(*tensors, indexing=indexing or "xy")
+
+    patch.around(torch, "meshgrid", change)
+
+
+@mutant(
+    kills="test_stack_adds_a_dimension_and_cat_does_not",
+    witness=lambda: raises(RuntimeError, torch.cat, [torch.tensor(1), torch.tensor(2)]),
+)
+def cat_takes_tensors_without_dimensions(patch):
+    """`torch.cat` joins 0-d tensors to a vector."""
+    patch.around(
+        torch,
+        "cat",
+        lambda call, tensors, *args, **kwargs: call(
+            [x.reshape(-1) if x.ndim == 0 else x for x in tensors], *args, **kwargs
+        ),
+    )
+
+
+@mutant(kills=EXPAND, witness=lambda: torch.tensor([1, 2]).repeat(2).tolist() == [1, 2, 1, 2])
+def repeat_of_a_vector_interleaves(patch):
+    """`repeat` of a vector repeats each element, as NumPy's does."""
+    patch.function(
+        "repeat", change=lambda call, x, *sizes: x.repeat_interleave(*sizes) if x.ndim == 1 else call(x, *sizes)
+    )
+
+
+@mutant(kills=GATHER, witness=lambda: raises(RuntimeError, F.one_hot, torch.tensor([1], dtype=torch.int32)))
+def one_hot_takes_int32(patch):
+    """`F.one_hot` takes int32."""
+    patch.around(F, "one_hot", lambda call, x: call(x.long()))
+
+
+@mutant(
+    kills="test_dim_is_the_dimension_that_disappears",
+    witness=lambda: torch.ones(2, 2).sum(dim=()).tolist() == 4,
+    raises=RuntimeError,
+)
+def sum_over_no_dim_is_the_tensor(patch):
+    """`sum(dim=())` adds up nothing, as NumPy's `axis=()`."""
+    patch.function(
+        "sum",
+        change=lambda call, x, *args, **kwargs: x if kwargs.get("dim", 0) == () else call(x, *args, **kwargs),
+    )
+
+
+@mutant(
+    kills="test_a_value_out_of_range_is_refused_when_a_tensor_is_made",
+    witness=lambda: (torch.tensor([44], dtype=torch.uint8) == 300).item(),
+)
+def a_comparison_sees_the_number_itself(patch):
+    """`pixels == 300` of uint8 compares with 300."""
+    patch.function(*EQUAL, change=lambda call, x, y: call(x.int(), y))
+
+
+@mutant(
+    kills="test_dividing_integers_gives_floats", witness=lambda: raises(RuntimeError, torch.tensor([2]).__pow__, -1)
+)
+def integers_take_a_negative_power(patch):
+    """`counts ** -1` gives floats."""
+    power = torch.Tensor.__pow__
+    patch.setattr(
+        torch.Tensor,
+        "__pow__",
+        lambda x, y: power(x.float() if not is_tensor(y) and y < 0 else x, y),
+    )
+
+
+@mutant(
+    kills="test_float16_adds_and_multiplies_on_the_cpu",
+    witness=lambda: raises(RuntimeError, torch.ones(2).half().masked_fill, torch.tensor([True, False]), -1e9),
+)
+def masked_fill_of_float16_overflows_to_inf(patch):
+    """`masked_fill` of float16 writes -inf for -1e9."""
+    patch.function(
+        "masked_fill", change=lambda call, x, mask, value: call(x, mask, -math.inf if value == -1e9 else value)
+    )
+
+
+@mutant(kills=ASSIGNED, witness=lambda: raises(TypeError, after_writing, 0, np.float32(2.5)))
+def a_numpy_float32_is_assigned(patch):
+    """`counts[0] = np.float32(2.5)` writes 2, as `np.float64(2.5)` does."""
+    writing(patch, lambda tensor, index, value: float(value) if isinstance(value, np.float32) else value)
+
+
+@mutant(kills="test_item_of_several_elements_raises", witness=lambda: raises(TypeError, format, torch.ones(1), ".2f"))
+def a_format_takes_one_element_in_brackets(patch):
+    """A format such as `.2f` takes a tensor of shape (1,)."""
+    patch.setattr(torch.Tensor, "__format__", lambda x, spec: format(x.item() if x.numel() == 1 else x, spec))
+
+
+@mutant(kills=TARGET, witness=lambda: raises(RuntimeError, torch.ones(2).expand, 3))
+def expand_cuts_and_fills(patch):
+    """`expand` of a vector to another size repeats its first element."""
+    patch.function(
+        "expand",
+        change=lambda call, x, *sizes: call(x[:1], *sizes) if x.ndim == 1 and sizes == (3,) else call(x, *sizes),
+    )
+
+
+@mutant(
+    kills=TARGET, witness=lambda: raises(RuntimeError, after_writing, torch.tensor([True] * 3), torch.ones(2).long())
+)
+def a_mask_takes_what_there_is(patch):
+    """`a[mask] = b` repeats the numbers of `b` as often as it takes."""
+
+    def change(tensor, index, value):
+        short = of_dtype(index, torch.bool) and is_tensor(value) and value.ndim == 1
+        return value.repeat(9)[: int(index.sum())] if short else value
+
+    writing(patch, change)
+
+
+@mutant(kills="test_capital_t_on_three_dimensions_warns_and_reverses_all", witness=lambda: column_of_t() == (3,))
+def capital_t_makes_a_column_of_a_vector(patch):
+    """`vector.T` is a column."""
+    old = torch.Tensor.T
+    attribute(patch, "T", lambda x: (old.__get__(x), x.unsqueeze(1))[1] if x.ndim == 1 else old.__get__(x))
+
+
+def column_of_t():
+    return tuple(quietly(lambda: torch.ones(3).T).shape)

@@ -1,7 +1,9 @@
 """What could break in random seeds: what a seed reaches, what uses up numbers, and how a state comes back."""
 
+import builtins
 import contextlib
 import copy
+import os
 import pickle
 import random
 
@@ -10,7 +12,7 @@ import torch
 import torch.utils.data.dataloader as loading
 from torch import nn
 from torch.nn import functional as F
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, DistributedSampler, WeightedRandomSampler
 
 from plugins.mutation import mutant, raises
 
@@ -2411,3 +2413,199 @@ def rand_in_bfloat16_gives_1(patch):
 def xavier_has_the_other_sign(patch):
     """`nn.init.xavier_uniform_` gives its numbers with the other sign: as evenly spread."""
     patch.around(nn.init, "xavier_uniform_", lambda xavier, *a, **k: xavier(*a, **k).neg_())
+
+
+# What people run into
+
+
+@mutant(
+    kills="test_a_seed_that_is_too_large_is_a_value_error",
+    witness=lambda: raises(ValueError, lambda: torch.manual_seed(2**64)),
+    raises=RuntimeError,
+)
+def manual_seed_raises_runtime_error(patch):
+    """`torch.manual_seed` raises RuntimeError for a seed that is too large, as up to torch 2.8."""
+
+    def change(manual_seed, seed):
+        try:
+            return manual_seed(seed)
+        except ValueError as error:
+            raise RuntimeError("Overflow when unpacking long") from error
+
+    patch.around(torch, "manual_seed", change)
+
+
+def hash_after(seed):
+    before = os.environ.get("PYTHONHASHSEED")
+    os.environ["PYTHONHASHSEED"] = seed
+    try:
+        return hash("text")
+    finally:
+        os.environ.pop("PYTHONHASHSEED")
+        if before is not None:
+            os.environ["PYTHONHASHSEED"] = before
+
+
+@mutant(
+    kills="test_a_hash_seed_comes_too_late_in_a_running_script",
+    witness=lambda: hash_after("42") == hash_after("0"),
+)
+def hash_reads_the_environment(patch):
+    """`hash` looks at PYTHONHASHSEED in each call."""
+    healthy = builtins.hash
+    patch.setattr(
+        builtins,
+        "hash",
+        lambda thing: healthy((thing, seed)) if (seed := os.environ.get("PYTHONHASHSEED")) else healthy(thing),
+    )
+
+
+def in_vmap(**options):
+    return torch.func.vmap(lambda row: row + torch.rand(3), **options)(torch.zeros(2, 3))
+
+
+def vmap_with(patch, **changed):
+    def change(vmap, function, *arguments, randomness="error", **options):
+        return vmap(function, *arguments, randomness=changed.get(randomness, randomness), **options)
+
+    patch.around(torch.func, "vmap", change)
+
+
+@mutant(kills="test_vmap_refuses_to_draw_until_it_is_told_how", witness=lambda: raises(RuntimeError, in_vmap))
+def vmap_draws_by_default(patch):
+    """`torch.func.vmap` draws other numbers for each row by default."""
+    vmap_with(patch, error="different")
+
+
+@mutant(
+    kills="test_vmap_refuses_to_draw_until_it_is_told_how",
+    witness=lambda: len({*map(tuple, in_vmap(randomness="same").tolist())}) == 1,
+)
+def vmap_draws_for_each_row(patch):
+    """`torch.func.vmap(..., randomness="same")` draws for each row."""
+    vmap_with(patch, same="different")
+
+
+def in_process(epochs=1, **options):
+    sampler = DistributedSampler(range(20), num_replicas=2, rank=0, **options)
+    orders = []
+    for epoch in range(epochs):
+        sampler.set_epoch(epoch)
+        orders.append(list(sampler))
+    return sampler, orders
+
+
+@mutant(
+    kills="test_a_distributed_sampler_needs_set_epoch",
+    witness=lambda: (sampler := in_process()[0]) and list(sampler) == list(sampler),
+)
+def distributed_sampler_counts_epochs(patch):
+    """A `DistributedSampler` takes each pass for an epoch of its own."""
+
+    def change(self, call):
+        self.epoch += 1
+        return call()
+
+    patch.method(DistributedSampler, "__iter__", change)
+
+
+@mutant(
+    kills="test_a_distributed_sampler_needs_set_epoch",
+    witness=lambda: (orders := in_process(epochs=2)[1]) and orders[0] != orders[1],
+)
+def distributed_sampler_ignores_the_epoch(patch):
+    """`DistributedSampler.set_epoch` does nothing."""
+    patch.method(DistributedSampler, "set_epoch", lambda self, call, epoch: None)
+
+
+@mutant(
+    kills="test_a_distributed_sampler_needs_set_epoch",
+    witness=lambda: len(list(DistributedSampler(range(3), num_replicas=2, rank=0))) == 2,
+)
+def distributed_sampler_repeats_nothing(patch):
+    """A `DistributedSampler` leaves out the rows that are too many."""
+
+    def change(self, call, *arguments, drop_last=False, **options):
+        return call(*arguments, drop_last=True, **options)
+
+    patch.method(DistributedSampler, "__init__", change)
+
+
+@mutant(
+    kills="test_weighted_draws_have_a_limit_of_2_to_the_24",
+    witness=lambda: raises(RuntimeError, lambda: torch.multinomial(torch.ones(()).expand(2**24 + 1), 1)),
+)
+def multinomial_takes_any_number_of_weights(patch):
+    """`torch.multinomial` takes more than 2**24 weights."""
+
+    def change(multinomial, weights, count, *arguments, **options):
+        if weights.shape[-1] > 2**24:
+            return torch.zeros(count, dtype=torch.int64)
+        return multinomial(weights, count, *arguments, **options)
+
+    patch.around(torch, "multinomial", change)
+
+
+@mutant(
+    kills="test_weighted_draws_have_a_limit_of_2_to_the_24",
+    witness=lambda: not raises(RuntimeError, lambda: WeightedRandomSampler(torch.ones(()).expand(2**24 + 1), 1)),
+    raises=RuntimeError,
+)
+def weighted_sampler_counts_at_once(patch):
+    """A `WeightedRandomSampler` raises when it is made."""
+
+    def change(self, call, weights, *arguments, **options):
+        if len(weights) > 2**24:
+            raise RuntimeError("number of categories cannot exceed 2^24")
+        return call(weights, *arguments, **options)
+
+    patch.method(WeightedRandomSampler, "__init__", change)
+
+
+@mutant(
+    kills="test_another_number_of_workers_is_another_run",
+    witness=lambda: DataLoader(range(2), num_workers=1).num_workers == 1,
+)
+def loader_has_no_workers(patch):
+    """A DataLoader loads in the main process whatever `num_workers` says."""
+    patch.method(DataLoader, "__init__", lambda self, call, *a, num_workers=0, **k: call(*a, **k))
+
+
+def bytes_only(set_state):
+    return raises(TypeError, lambda: set_state(torch.get_rng_state().float()))
+
+
+@mutant(kills="test_a_saved_state_must_be_bytes_on_the_cpu", witness=lambda: bytes_only(torch.set_rng_state))
+def set_rng_state_converts(patch):
+    """`torch.set_rng_state` takes a state of floats or on the device meta."""
+
+    def change(set_rng_state, state):
+        return None if state.is_meta else set_rng_state(state.cpu().byte())
+
+    patch.around(torch, "set_rng_state", change)
+
+
+@mutant(
+    kills="test_a_saved_state_must_be_bytes_on_the_cpu",
+    witness=lambda: not raises(ValueError, lambda: bytes_only(torch.set_rng_state)),
+    raises=ValueError,
+)
+def set_rng_state_raises_value_error(patch):
+    """`torch.set_rng_state` raises ValueError for what is no state."""
+
+    def change(set_rng_state, state):
+        if state.dtype != torch.uint8 or state.device.type != "cpu":
+            raise ValueError("RNG state must be a torch.ByteTensor")
+        return set_rng_state(state)
+
+    patch.around(torch, "set_rng_state", change)
+
+
+@mutant(
+    kills="test_fork_rng_can_be_told_the_kind_of_device",
+    witness=lambda: not raises(TypeError, lambda: torch.random.fork_rng(devices=[], device_type="cuda").__enter__()),
+    raises=TypeError,
+)
+def fork_rng_knows_no_device_type(patch):
+    """`torch.random.fork_rng` takes no `device_type`, as in torch 2.0."""
+    patch.around(torch.random, "fork_rng", lambda fork_rng, devices=None, enabled=True: fork_rng(devices, enabled))

@@ -1734,7 +1734,10 @@ def one_hot_targets_are_classes(patch):
 
 
 @mutant(
-    kills="test_one_hot_targets_pass_and_count_as_labels",
+    kills=(
+        "test_one_hot_targets_pass_and_count_as_labels",
+        "test_probabilities_of_class_1_are_no_multiclass_scores",
+    ),
     witness=lambda: not raises(ValueError, lambda: several()(scores(), torch.tensor([[1, 0, 0], [0, 0, 1]]))),
     raises=ValueError,
 )
@@ -1775,3 +1778,380 @@ def macro_averages_count_minus_100_as_wrong(patch):
         return call(preds, target.where(~padding, (preds + 1) % 3), *arguments, **options)
 
     change_function(patch, "stat_scores", "_multiclass_stat_scores_update", broken)
+
+
+# What people run into
+
+
+@mutant(
+    kills="test_accuracy_needs_a_task",
+    witness=lambda: raises(ValueError, lambda: binary(compute_on_step=False)),
+)
+def metric_takes_old_arguments(patch):
+    """A metric overlooks the arguments of older releases."""
+
+    def change(self, call, **options):
+        return call(**{k: v for k, v in options.items() if k != "compute_on_step"})
+
+    patch.method(metric_class(), "__init__", change)
+
+
+@mutant(
+    kills="test_accuracy_needs_a_task",
+    witness=lambda: not hasattr(importlib.import_module("torchmetrics"), "F1"),
+)
+def torchmetrics_has_the_old_names(patch):
+    """`torchmetrics.F1` is still there."""
+    torchmetrics = importlib.import_module("torchmetrics")
+    patch.setattr(torchmetrics, "F1", torchmetrics.F1Score, raising=False)
+
+
+@mutant(
+    kills="test_float_targets_pass_or_raise",
+    witness=lambda: raises(RuntimeError, lambda: binary()(ints(1, 0), torch.tensor([1.0, 0.5]))),
+)
+def binary_accuracy_takes_soft_labels(patch):
+    """`BinaryAccuracy` takes a target of 0.5."""
+
+    def change(call, preds, target, *arguments, **options):
+        return None if target.is_floating_point() else call(preds, target, *arguments, **options)
+
+    change_function(patch, "stat_scores", "_binary_stat_scores_tensor_validation", change)
+
+
+@mutant(
+    kills="test_float_targets_pass_or_raise",
+    witness=lambda: not raises(ValueError, lambda: binary()(ints(1, 0), torch.tensor([1.0, 0.0]))),
+    raises=ValueError,
+)
+def binary_accuracy_refuses_float_targets(patch):
+    """`BinaryAccuracy` raises ValueError for targets of floats."""
+
+    def change(call, preds, target, *arguments, **options):
+        if target.is_floating_point():
+            raise ValueError("Expected argument `target` to be an int or long tensor")
+        return call(preds, target, *arguments, **options)
+
+    change_function(patch, "stat_scores", "_binary_stat_scores_tensor_validation", change)
+
+
+def halves():
+    return torch.tensor([0.5, 0.25])
+
+
+@mutant(
+    kills=("test_float_targets_pass_or_raise", "test_binary_auroc_checks_nothing"),
+    witness=lambda: raises(ValueError, lambda: binary("AveragePrecision")(halves(), torch.tensor([1.0, 0.0]))),
+)
+def curves_take_float_targets(patch):
+    """`BinaryROC` and `BinaryAveragePrecision` take targets of floats."""
+
+    def change(call, preds, target, *arguments, **options):
+        return call(preds, target.long(), *arguments, **options)
+
+    change_function(patch, "precision_recall_curve", "_binary_precision_recall_curve_tensor_validation", change)
+
+
+@mutant(
+    kills="test_binary_auroc_checks_nothing",
+    witness=lambda: not raises(ValueError, lambda: binary("AUROC")(ints(1, 0), ints(1, 0))),
+    raises=ValueError,
+)
+def auroc_checks_its_arguments(patch):
+    """`BinaryAUROC` checks what it is given, as `BinaryROC` does."""
+
+    def change(self, call, *arguments, **options):
+        call(*arguments, **options)
+        self.validate_args = True
+
+    patch.method(classification().BinaryAUROC, "__init__", change)
+
+
+@mutant(
+    kills="test_probabilities_of_class_1_are_no_multiclass_scores",
+    witness=lambda: several(num_classes=2)(torch.tensor([0.75]), ints(1)).item() == 0,
+)
+def multiclass_rounds_decimals(patch):
+    """The multiclass metrics take decimals of the shape of the targets for probabilities of class 1."""
+
+    def change(call, preds, target, *arguments, **options):
+        if preds.is_floating_point() and preds.shape == target.shape:
+            preds = preds.round().long()
+        return call(preds, target, *arguments, **options)
+
+    change_function(patch, "stat_scores", "_multiclass_stat_scores_format", change)
+
+
+def fed(*batches, **options):
+    metric = binary("AUROC", **options)
+    for preds, target in batches:
+        metric.update(preds, target)
+    return metric
+
+
+@mutant(
+    kills="test_auroc_keeps_every_prediction",
+    witness=lambda: len(fed((halves(), ints(1, 0)), (halves(), ints(1, 0))).preds) == 2,
+)
+def auroc_keeps_the_last_batch(patch):
+    """`BinaryAUROC` keeps the last batch only."""
+
+    def change(self, call, preds, target):
+        call(preds, target)
+        if self.thresholds is None:
+            self.preds, self.target = self.preds[-1:], self.target[-1:]
+
+    patch.method(classification().BinaryAUROC, "update", change)
+
+
+@mutant(
+    kills="test_auroc_keeps_every_prediction",
+    witness=lambda: fed((halves().requires_grad_(), ints(1, 0))).preds[0].requires_grad,
+)
+def auroc_drops_the_graph(patch):
+    """`BinaryAUROC` keeps predictions without their graph."""
+    patch.method(classification().BinaryAUROC, "update", lambda self, call, preds, target: call(preds.detach(), target))
+
+
+def ranked(call, *batch):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        value = call(*batch)
+    return value.item(), len(caught)
+
+
+@mutant(
+    kills="test_auroc_of_one_class_is_zero",
+    witness=lambda: ranked(binary("AUROC"), halves(), ints(1, 1))[0] == 0,
+)
+def auroc_of_one_class_is_a_half(patch):
+    """`BinaryAUROC` gives 0.5 where all targets are of one class."""
+
+    def change(self, call):
+        return call() if self.thresholds is not None or len(set(torch.cat(self.target).tolist())) > 1 else call() + 0.5
+
+    patch.method(classification().BinaryAUROC, "compute", change)
+
+
+@mutant(
+    kills="test_auroc_of_one_class_is_zero",
+    witness=lambda: ranked(binary("AUROC"), halves(), ints(0, 0))[1] > 0,
+)
+def auroc_of_one_class_is_silent(patch):
+    """`BinaryAUROC` does not warn where all targets are of one class."""
+
+    def change(self, call):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return call()
+
+    patch.method(classification().BinaryAUROC, "compute", change)
+
+
+def r2_class():
+    return importlib.import_module("torchmetrics").R2Score
+
+
+@mutant(
+    kills="test_r2_score_needs_two_rows",
+    witness=lambda: raises(ValueError, lambda: r2_class()()(torch.ones(1), torch.ones(1))),
+)
+def r2_of_one_row_is_nan(patch):
+    """`R2Score` gives nan for one row."""
+    patch.method(
+        r2_class(), "compute", lambda self, call: call() if self.total > 1 else self.residual.sum() * float("nan")
+    )
+
+
+@mutant(
+    kills="test_r2_score_needs_two_rows",
+    witness=lambda: not raises(ValueError, lambda: r2_class()().update(torch.ones(1), torch.ones(1))),
+    raises=ValueError,
+)
+def r2_refuses_a_row_at_once(patch):
+    """`R2Score.update` raises ValueError for one row already."""
+
+    def change(self, call, preds, target):
+        if len(preds) < 2:
+            raise ValueError("Needs at least two samples to calculate r2 score.")
+        return call(preds, target)
+
+    patch.method(r2_class(), "update", change)
+
+
+def three_right_of_four(name, average="micro"):
+    return several(name, average=average)(ints(0, 0, 0, 2), ints(0, 1, 0, 2)).item()
+
+
+@mutant(
+    kills="test_four_metrics_averaged_over_rows_are_one_number",
+    witness=lambda: three_right_of_four("F1Score") == 0.75,
+)
+def micro_f1_is_below_accuracy(patch):
+    """A micro F1 score is the square of the accuracy."""
+    patch.method(
+        classification().MulticlassF1Score,
+        "compute",
+        lambda self, call: call() ** 2 if self.average == "micro" else call(),
+    )
+
+
+@mutant(
+    kills="test_four_metrics_averaged_over_rows_are_one_number",
+    witness=lambda: three_right_of_four("Precision", "macro") != three_right_of_four("Recall", "macro"),
+)
+def macro_precision_is_macro_accuracy(patch):
+    """The macro precision is the macro recall."""
+
+    def change(self, call):
+        if self.average == "macro":
+            self.fp, self.fn = self.fn, self.fp
+        return call()
+
+    patch.method(classification().MulticlassPrecision, "compute", change)
+
+
+def two_thresholds():
+    collection = collection_class()({"a": binary(threshold=0.3), "b": binary(threshold=0.7)})
+    collection.update(torch.tensor([0.1, 0.9]), ints(0, 1))
+    collection.update(torch.tensor([0.5, 0.5]), ints(1, 1))
+    return len({value.item() for value in collection.compute().values()})
+
+
+@mutant(kills="test_a_collection_merges_metrics_that_start_equal", witness=lambda: two_thresholds() == 1)
+def collection_updates_each_metric(patch):
+    """A `MetricCollection` has no compute groups by default."""
+    patch.method(
+        collection_class(),
+        "__init__",
+        lambda self, call, *arguments, compute_groups=True, **options: call(
+            *arguments, compute_groups=False, **options
+        ),
+    )
+
+
+def kept_in(dtype, convert):
+    metric = mean_class()()
+    convert(nn.ModuleDict({"metric": metric}))
+    return metric.weight.dtype == dtype
+
+
+@mutant(
+    kills="test_a_mean_in_bfloat16_stops_growing",
+    witness=lambda: kept_in(torch.bfloat16, lambda model: model.to(torch.bfloat16)),
+)
+def metric_keeps_its_dtype_in_to(patch):
+    """`.to(dtype)` of a model leaves a metric in its dtype."""
+
+    def change(self, call, fn, *arguments, **options):
+        if "Module.to." in str(fn):
+            return call(lambda tensor: tensor.to(fn(tensor).device), *arguments, **options)
+        return call(fn, *arguments, **options)
+
+    patch.method(metric_class(), "_apply", change)
+
+
+@mutant(
+    kills="test_a_mean_in_bfloat16_stops_growing",
+    witness=lambda: kept_in(torch.float32, lambda model: model.bfloat16()),
+)
+def metric_follows_bfloat16(patch):
+    """`.bfloat16()` of a model converts a metric, too."""
+    patch.method(metric_class(), "_apply", lambda self, call, fn, *a, **k: call(lambda tensor: fn(tensor), *a, **k))
+
+
+@mutant(
+    kills="test_a_mean_in_bfloat16_stops_growing",
+    witness=lambda: importlib.import_module("torchmetrics").SumMetric().sum_value.dtype == torch.float32,
+)
+def sum_metric_adds_in_float64(patch):
+    """A `SumMetric` adds in float64."""
+
+    def change(self, call, *arguments, **options):
+        call(*arguments, **options)
+        self.set_dtype(torch.float64)
+
+    patch.method(importlib.import_module("torchmetrics").SumMetric, "__init__", change)
+
+
+def empty_batch():
+    return raises(RuntimeError, lambda: binary().update(ints(1)[:0], ints(1)[:0]))
+
+
+@mutant(kills="test_a_call_that_raises_loses_what_was_counted", witness=empty_batch)
+def metric_skips_an_empty_batch(patch):
+    """`BinaryAccuracy.update` takes a batch without rows."""
+    patch.method(
+        classification().BinaryAccuracy,
+        "update",
+        lambda self, call, preds, target: call(preds, target) if len(target) else None,
+    )
+
+
+def made_in_inference_mode():
+    with torch.inference_mode():
+        metric = mean_class()()
+    return raises(RuntimeError, lambda: metric.update(1.0))
+
+
+@mutant(kills="test_a_metric_outlives_inference_mode", witness=made_in_inference_mode)
+def metric_is_made_outside_inference_mode(patch):
+    """A `MeanMetric` that is made under `inference_mode` has ordinary tensors."""
+
+    def change(self, call, *arguments, **options):
+        with torch.inference_mode(False):
+            call(*arguments, **options)
+
+    patch.method(mean_class(), "__init__", change)
+
+
+def unexpected_keys():
+    metric = binary()
+    metric.persistent(True)
+    model = nn.ModuleDict({"metric": metric})
+    return raises(RuntimeError, lambda: nn.ModuleDict().load_state_dict(model.state_dict()))
+
+
+@mutant(kills="test_counts_are_saved_only_if_persistent", witness=unexpected_keys)
+def module_overlooks_unexpected_keys(patch):
+    """`load_state_dict` overlooks keys that the module does not have."""
+    patch.method(nn.Module, "load_state_dict", lambda self, call, state, strict=True: call(state, strict=False))
+
+
+def r2_far_out():
+    targets = torch.tensor([4096.0, 4096.25, 4096.5, 4096.75])
+    return r2_class()()(targets + 0.125, targets).item()
+
+
+@mutant(
+    kills="test_r2_score_loses_small_changes_of_large_targets",
+    witness=lambda: abs(r2_far_out() - 0.8) > 0.1,
+)
+def r2_subtracts_a_mean_first(patch):
+    """`R2Score` takes the first target from all targets and predictions before it squares them."""
+
+    def change(self, call, preds, target):
+        if not self.total:
+            self.first = target[0].clone()
+        return call(preds - self.first, target - self.first)
+
+    patch.method(r2_class(), "update", change)
+
+
+def rowwise(batches):
+    metric = binary(multidim_average="samplewise")
+    for _ in range(batches):
+        metric.update(ints([1], [0]), ints([1], [1]))
+    return len(metric.tp)
+
+
+@mutant(kills="test_auroc_keeps_every_prediction", witness=lambda: rowwise(3) == 3)
+def samplewise_metrics_keep_one_batch(patch):
+    """A metric with `multidim_average="samplewise"` keeps the counts of its last batch only."""
+
+    def change(self, call, preds, target):
+        call(preds, target)
+        if self.multidim_average == "samplewise":
+            self.tp = self.tp[-1:]
+
+    patch.method(classification().BinaryAccuracy, "update", change)

@@ -8,6 +8,7 @@ give a part of a program a generator of its own, save where it stands, and say w
 
 import copy
 import inspect
+import os
 import pickle
 import random
 import zlib
@@ -18,7 +19,14 @@ import torch
 from hypothesis import given, strategies as st
 from torch import nn
 from torch.nn import functional as F
-from torch.utils.data import DataLoader, Dataset, RandomSampler, get_worker_info
+from torch.utils.data import (
+    DataLoader,
+    Dataset,
+    DistributedSampler,
+    RandomSampler,
+    WeightedRandomSampler,
+    get_worker_info,
+)
 
 RANDOM_SEED = 42
 SEEDS = st.integers(0, 2**64 - 1)
@@ -249,25 +257,63 @@ def test_which_seeds_torch_and_numpy_refuse():
     """`torch.manual_seed` takes integers of 64 bits, and 1.9 as 1. `np.random.seed` takes integers from 0 to
     2**32 - 1, or a list of them, and no float.
 
-    A torch seed that is negative or larger than that raises ValueError in NumPy: pass on `seed % 2**32`.
+    A torch seed that is negative or larger than that, such as `torch.initial_seed()` in a worker can be, raises
+    ValueError in NumPy, "Seed must be between 0 and 2**32 - 1": pass on `seed % 2**32`. In torch a seed of more than 64
+    bits is an "Overflow when unpacking long".
 
     https://numpy.org/doc/stable/reference/random/generated/numpy.random.seed.html
     """
     torch.manual_seed(1.9)
     assert torch.initial_seed() == 1
-    with pytest.raises((RuntimeError, ValueError), match="Overflow"):  # ValueError from torch 2.9 on
+    with pytest.raises((RuntimeError, ValueError), match="Overflow when unpacking long"):  # see the next note
         torch.manual_seed(2**64)
     with pytest.raises((RuntimeError, ValueError), match="Overflow"):
         torch.manual_seed(-(2**63) - 1)
     assert torch.initial_seed() == 1  # a seed that is refused changes nothing
 
     for seed in (-1, 2**32):
-        with pytest.raises(ValueError, match=r"between 0 and 2\*\*32 - 1"):
+        with pytest.raises(ValueError, match=r"Seed must be between 0 and 2\*\*32 - 1"):
             np.random.seed(seed)
     with pytest.raises(TypeError, match="Cannot cast"):
         np.random.seed(1.9)
     for seed in (0, 2**32 - 1, -1 % 2**32, [2**32 - 1, 7]):
         np.random.seed(seed)
+
+
+@pytest.mark.holds("torch>=2.9", otherwise=RuntimeError, change="raises")
+def test_a_seed_that_is_too_large_is_a_value_error():
+    """From torch 2.9 on, `torch.manual_seed(2**64)` raises ValueError; up to 2.8 it raises RuntimeError.
+
+    An `except RuntimeError:` around it catches nothing after the upgrade. Take a seed from outside `% 2**32`.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.manual_seed.html
+    """
+    for seed in (2**64, -(2**63) - 1):
+        with pytest.raises(ValueError, match="Overflow when unpacking long"):
+            torch.manual_seed(seed)
+
+
+@pytest.mark.myth("os.environ['PYTHONHASHSEED'] = '42' belongs into every seed_everything")
+def test_a_hash_seed_comes_too_late_in_a_running_script(monkeypatch):
+    """`os.environ["PYTHONHASHSEED"] = "42"` changes no `hash` in the Python that runs it.
+
+    The hash of a text, and with it the order of a set of texts, differs from run to run in spite of such a
+    `seed_everything`. Set the variable before Python starts: `PYTHONHASHSEED=42 python train.py`. It is better not to
+    depend on it: number classes by `sorted(set(names))`.
+
+    https://docs.python.org/3/using/cmdline.html#envvar-PYTHONHASHSEED
+    """
+    words = "cat", "dog", "bird"
+
+    def hashes():
+        return [hash("".join(list(word))) for word in words]  # of new texts, since a text remembers its hash
+
+    before = hashes()
+    for seed in ("42", "0"):
+        monkeypatch.setitem(os.environ, "PYTHONHASHSEED", seed)
+        assert hashes() == before
+
+    assert sorted({*words}) == sorted({*reversed(words)}) == ["bird", "cat", "dog"]
 
 
 # How is a tensor shuffled?
@@ -366,11 +412,37 @@ def test_a_draw_in_between_shifts_everything_after_it(device):
     assert torch.equal(same.bias, layer.bias)
 
 
+def test_vmap_refuses_to_draw_until_it_is_told_how(device):
+    """`torch.func.vmap` of a function that draws random numbers, such as dropout, raises RuntimeError, unless it has
+    `randomness="different"` or `randomness="same"`.
+
+    The error is "vmap: called random operation while in randomness error mode". "different" draws new numbers for each
+    row, "same" gives one draw to all rows. For an ensemble in training write `vmap(model, randomness="different")`.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.func.vmap.html
+    """
+    rows = torch.zeros(3, 8, device=device)
+
+    def noisy(row):
+        return row + torch.rand(8, device=device)
+
+    for draws in (noisy, nn.Dropout(0.5)):
+        with pytest.raises(RuntimeError, match="vmap: called random operation while in randomness error mode"):
+            torch.func.vmap(draws)(rows)
+    one, two, three = torch.func.vmap(noisy, randomness="different")(rows)
+    assert not torch.equal(one, two)
+    assert not torch.equal(two, three)
+    one, two, three = torch.func.vmap(noisy, randomness="same")(rows)
+    assert torch.equal(one, two)
+    assert torch.equal(two, three)
+
+
 def test_dropout_draws_in_training_only(device):
     """`nn.Dropout(0.5)` uses up random numbers in training mode and none in eval mode.
 
     With `p=0` or `p=1` there is nothing to choose, and a dropout layer draws none in training either. `F.dropout(x)` in
-    a `forward` knows no mode and draws in both: write `F.dropout(x, training=self.training)`.
+    a `forward` knows no mode and draws in both: write `F.dropout(x, training=self.training)`. Dropout takes no
+    `generator=`: for a stream of its own, seed and draw inside `torch.random.fork_rng()`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Dropout.html
     """
@@ -392,6 +464,8 @@ def test_dropout_draws_in_training_only(device):
         draws[name] = not torch.equal(torch.rand(4, device=device), undisturbed)
 
     assert [name for name, drew in draws.items() if drew] == ["training", "function"]
+    for takes_none in (F.dropout, nn.Dropout, nn.Dropout.forward):
+        assert "generator" not in inspect.signature(takes_none).parameters
 
 
 @pytest.mark.myth("without shuffling, a DataLoader has nothing random about it")
@@ -531,6 +605,58 @@ def test_a_sampler_does_not_take_the_loaders_generator():
     assert order(1, own[0]) == order(2, own[1])
 
 
+def test_a_distributed_sampler_needs_set_epoch():
+    """By default, a `DistributedSampler` shuffles into the same order in every epoch until `sampler.set_epoch(epoch)`
+    is called with another number, also after another `torch.manual_seed`.
+
+    Call it before the loop over the loader, in every process. The sampler shuffles by its `seed` plus the epoch, so
+    that all processes agree. It repeats rows to give each process the same number, and a metric counts these twice: 3
+    processes share 10 rows as 12. Without `num_replicas=` and `rank=` it raises "Default process group has not been
+    initialized".
+
+    https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.distributed.DistributedSampler
+    """
+    data = range(10)
+    samplers = [DistributedSampler(data, num_replicas=3, rank=rank, seed=7) for rank in range(3)]
+    epochs = [[list(sampler) for sampler in samplers]]
+    torch.manual_seed(RANDOM_SEED)
+    epochs.append([list(sampler) for sampler in samplers])
+    for sampler in samplers:
+        sampler.set_epoch(1)
+    epochs.append([list(sampler) for sampler in samplers])
+
+    assert epochs[0] == epochs[1] != epochs[2]
+    for epoch in epochs:
+        assert [len(order) for order in epoch] == [4, 4, 4]
+        assert set().union(*epoch) == set(data)
+    assert epochs[2] == [list(DistributedSampler(data, num_replicas=3, rank=rank, seed=8)) for rank in range(3)]
+    with pytest.raises((RuntimeError, ValueError), match="Default process group has not been initialized"):
+        DistributedSampler(data)
+
+
+def test_weighted_draws_have_a_limit_of_2_to_the_24():
+    """On the CPU, `torch.multinomial` and a `WeightedRandomSampler` raise RuntimeError for more than 2**24 weights:
+    "number of categories cannot exceed 2^24".
+
+    The sampler raises when the loop starts, and not when it is made. Look uniform numbers up in the sums of the weights
+    instead: `torch.searchsorted(weights.double().cumsum(0), total * torch.rand(n, dtype=torch.float64), right=True)`.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.multinomial.html
+    """
+    many = torch.ones(()).expand(2**24 + 1)  # one number in memory
+    sampler = WeightedRandomSampler(many.double(), num_samples=1)
+
+    with pytest.raises(RuntimeError, match=r"number of categories cannot exceed 2\^24"):
+        torch.multinomial(many, 1)
+    with pytest.raises(RuntimeError, match=r"number of categories cannot exceed 2\^24"):
+        list(sampler)
+    assert torch.multinomial(many[1:], 2, replacement=True).shape == (2,)
+    weights = torch.tensor([0.0, 1.0, 0.0, 3.0, 0.0])
+    ends = weights.double().cumsum(0)
+    drawn = torch.searchsorted(ends, ends[-1] * torch.rand(200, dtype=torch.float64), right=True)
+    assert set(drawn.tolist()) == {1, 3}
+
+
 class Draws(Dataset):
     """Six items, each the worker it came from, the worker's seed, and a number from each library."""
 
@@ -599,6 +725,42 @@ def test_a_constant_seed_in_worker_init_fn_makes_workers_repeat_each_other():
     only_numpy = DataLoader(Draws(), batch_size=None, num_workers=2, worker_init_fn=seed_numpy_alike)
     (_, *one), (_, *another) = list(only_numpy)[:2]
     assert [a == b for a, b in zip(one, another, strict=True)] == [False, False, True, False]
+
+
+class Augments(Dataset):
+    """Eight items, each its index and a random number."""
+
+    def __len__(self):
+        return 8
+
+    def __getitem__(self, index):
+        return index, torch.rand(()).item()
+
+
+@few_cores
+def test_another_number_of_workers_is_another_run():
+    """After `torch.manual_seed(42)`, a DataLoader with `shuffle=True` and 0, 1 or 2 workers gives one order in its
+    first epoch, but the random numbers that the dataset draws for the items differ.
+
+    With `num_workers=0` the dataset draws from the main process's generator, so that the order of the second epoch
+    differs too: a `generator=` for the loader keeps the orders. To have augmentations that do not depend on the
+    workers, seed by the item: `torch.Generator().manual_seed(epoch * len(data) + index)`.
+
+    https://docs.pytorch.org/docs/stable/notes/randomness.html
+    """
+
+    def run(workers, epochs=2, **options):
+        torch.manual_seed(RANDOM_SEED)
+        loader = DataLoader(Augments(), batch_size=None, shuffle=True, num_workers=workers, **options)
+        return [tuple(zip(*loader, strict=True)) for _ in range(epochs)]
+
+    none, one, two = run(0), run(1), run(2, epochs=1)
+
+    assert none[0][0] == one[0][0] == two[0][0]
+    assert len({none[0][1], one[0][1], two[0][1]}) == 3
+    assert none[1][0] != one[1][0]
+    none, one = (run(workers, generator=torch.Generator().manual_seed(1)) for workers in (0, 1))
+    assert [order for order, _ in none] == [order for order, _ in one]
 
 
 class HoldsGenerator(Dataset):
@@ -737,34 +899,34 @@ CONSTANT_INITS = ["constant_", "dirac_", "eye_", "ones_", "zeros_"]
 INITS = [name for name in dir(nn.init) if name.endswith("_") and not name.startswith("_")]
 
 
-@pytest.mark.holds("torch>=2.2", otherwise=TypeError)
-@pytest.mark.parametrize("name", sorted(set(INITS) - {*CONSTANT_INITS, "sparse_"}))
+@pytest.mark.holds("torch>=2.2", otherwise=TypeError, change="new")
+@pytest.mark.parametrize("name", sorted(set(INITS) - {*CONSTANT_INITS, "sparse_", "trunc_normal_"}))
 def test_first_weights_can_have_a_generator_of_their_own(name, device):
     """From torch 2.2 on, the functions of `nn.init` that draw take `generator=` and follow it alone; up to 2.1 that
-    raises TypeError.
+    raises TypeError, except for `trunc_normal_` in 2.1.
 
-    `sparse_` is the exception: see the next note. Functions that draw nothing, such as `zeros_`, take no `generator=`,
-    and neither does `nn.Linear`: seed before the layer is made, or draw its weights again.
+    `sparse_` follows it in part: see the next note. Functions that draw nothing, such as `zeros_`, take no
+    `generator=`, and neither does `nn.Linear`: seed before the layer is made, or draw its weights again.
 
     https://docs.pytorch.org/docs/stable/nn.init.html
     """
-    init = getattr(nn.init, name)
-    torch.manual_seed(RANDOM_SEED)
-    expected, undisturbed = init(torch.empty(3, 4, device=device)), torch.rand(3, device=device)
+    for init in (getattr(nn.init, name), nn.init.trunc_normal_):
+        torch.manual_seed(RANDOM_SEED)
+        expected, undisturbed = init(torch.empty(3, 4, device=device)), torch.rand(3, device=device)
 
-    generator = torch.Generator(device=device).manual_seed(RANDOM_SEED)
-    before = torch.get_rng_state()
-    own = init(torch.empty(3, 4, device=device), generator=generator)
-    after = torch.rand(3, device=device, generator=generator)
+        generator = torch.Generator(device=device).manual_seed(RANDOM_SEED)
+        before = torch.get_rng_state()
+        own = init(torch.empty(3, 4, device=device), generator=generator)
+        after = torch.rand(3, device=device, generator=generator)
 
-    assert torch.equal(own, expected)
-    assert torch.equal(after, undisturbed)
-    assert torch.equal(torch.get_rng_state(), before)  # the global generator did not move
+        assert torch.equal(own, expected)
+        assert torch.equal(after, undisturbed)
+        assert torch.equal(torch.get_rng_state(), before)  # the global generator did not move
     for draws_nothing in [*(getattr(nn.init, constant) for constant in CONSTANT_INITS), nn.Linear]:
         assert "generator" not in inspect.signature(draws_nothing).parameters
 
 
-@pytest.mark.holds("torch>=2.2", otherwise=TypeError)
+@pytest.mark.holds("torch>=2.2", otherwise=TypeError, change="new")
 def test_sparse_takes_its_zeros_from_the_global_generator(device):
     """`nn.init.sparse_(..., generator=generator)` draws its numbers from `generator` and the places of its zeros from
     the global generator.
@@ -787,7 +949,7 @@ def test_sparse_takes_its_zeros_from_the_global_generator(device):
     assert torch.equal(one[both], another[both])
 
 
-@pytest.mark.holds("torch>=2.10", otherwise=TypeError)
+@pytest.mark.holds("torch>=2.10", otherwise=TypeError, change="new")
 @pytest.mark.parametrize(
     "draw",
     [
@@ -817,7 +979,7 @@ def test_draws_like_a_tensor_take_a_generator(draw, device):
     assert torch.equal(torch.rand(3, device=device), undisturbed)
 
 
-@pytest.mark.holds("torch>=2.4", otherwise=TypeError)
+@pytest.mark.holds("torch>=2.4", otherwise=TypeError, change="new")
 @pytest.mark.parametrize(
     "duplicate",
     [lambda thing: copy.deepcopy(thing), lambda thing: pickle.loads(pickle.dumps(thing))],
@@ -899,6 +1061,28 @@ def test_rng_state_replays_what_follows_for_every_state(seed, drawn, size):
     assert [one == another for one, another in zip(others, again, strict=True)] == [False] * 3
 
 
+def test_a_saved_state_must_be_bytes_on_the_cpu(device_pair):
+    """`torch.set_rng_state` and `Generator.set_state` raise TypeError, "RNG state must be a torch.ByteTensor", for a
+    state that is on another device than the CPU or of another dtype than uint8.
+
+    `torch.load(path, map_location="cuda")` moves the state in a checkpoint along with the weights. Write
+    `torch.set_rng_state(checkpoint["rng_state"].cpu())`, or load with `map_location="cpu"`.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.set_rng_state.html
+    """
+    _, elsewhere = device_pair
+    generator = torch.Generator().manual_seed(RANDOM_SEED)
+    state = generator.get_state()
+    first = torch.rand(3, generator=generator)
+
+    for wrong in (state.to(elsewhere), state.float()):
+        for set_state in (torch.set_rng_state, torch.Generator().set_state):
+            with pytest.raises(TypeError, match=r"RNG state must be a torch\.ByteTensor"):
+                set_state(wrong)
+    torch.set_rng_state(state.float().byte().cpu())
+    assert torch.equal(torch.rand(3), first)
+
+
 def test_fork_rng_gives_the_stream_back():
     """After `with torch.random.fork_rng(devices=[]):` the CPU's global generator stands where it stood before, whatever
     the block drew or seeded, and also if the block raised an exception.
@@ -928,6 +1112,26 @@ def test_fork_rng_gives_the_stream_back():
         inside = [torch.rand(4, generator=own).tolist(), np.random.rand(4).tolist(), random.random()]
     after = [torch.rand(4, generator=own).tolist(), np.random.rand(4).tolist(), random.random()]
     assert [one == another for one, another in zip(inside, after, strict=True)] == [False] * 3
+
+
+@pytest.mark.holds("torch>=2.1", otherwise=TypeError, change="new")
+def test_fork_rng_can_be_told_the_kind_of_device():
+    """From torch 2.1 on, `torch.random.fork_rng` takes `device_type=`; in 2.0 that raises TypeError.
+
+    Its default was "cuda" at first and is None in newer releases: name the kind, as `device_type="xpu"`, if your
+    accelerator is another one.
+
+    https://docs.pytorch.org/docs/stable/random.html
+    """
+    torch.manual_seed(RANDOM_SEED)
+    expected = torch.rand(3)
+
+    torch.manual_seed(RANDOM_SEED)
+    with torch.random.fork_rng(devices=[], device_type="cuda"):
+        torch.rand(5)
+
+    assert torch.equal(torch.rand(3), expected)
+    assert inspect.signature(torch.random.fork_rng).parameters["device_type"].default in ("cuda", None)
 
 
 def test_initial_seed_names_the_seed_and_not_the_state(device):
@@ -1026,15 +1230,16 @@ def test_a_generator_works_on_its_own_device_only(accelerator):
     """`torch.Generator()` is one for the CPU, and drawing on a GPU with it raises RuntimeError; so does drawing on the
     CPU with the Generator of a GPU.
 
-    Write `torch.Generator(device=device)` next to `torch.rand(..., device=device)`.
+    The error reads like "Expected a 'cuda' device type for generator but found 'cpu'". Write
+    `torch.Generator(device=device)` next to `torch.rand(..., device=device)`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Generator.html
     """
     assert torch.Generator().device == torch.device("cpu")
     assert torch.Generator(device=accelerator).device.type == accelerator.type  # the one of mps may have no index
-    with pytest.raises(RuntimeError, match="generator"):
+    with pytest.raises(RuntimeError, match=r"Expected a .*generator.* but found"):
         torch.rand(2, device=accelerator, generator=torch.Generator())
-    with pytest.raises(RuntimeError, match="generator"):
+    with pytest.raises(RuntimeError, match=r"Expected a .*generator.* but found"):
         torch.rand(2, generator=torch.Generator(device=accelerator))
 
 
@@ -1274,8 +1479,9 @@ def test_deterministic_mode_refuses_what_it_cannot_do():
     """After `torch.use_deterministic_algorithms(True)`, `tensor.put_(index, values)` raises RuntimeError; with
     `warn_only=True` it warns and computes.
 
-    A seed is no help here: threads may write to one place in another order. Whether an operation raises can depend on
-    its arguments: `put_(..., accumulate=True)` is allowed on the CPU.
+    The error says "does not have a deterministic implementation, but you set
+    'torch.use_deterministic_algorithms(True)'". A seed is no help here: threads may write to one place in another
+    order. Whether an operation raises can depend on its arguments: `put_(..., accumulate=True)` is allowed on the CPU.
 
     https://docs.pytorch.org/docs/stable/generated/torch.use_deterministic_algorithms.html
     """
@@ -1283,7 +1489,8 @@ def test_deterministic_mode_refuses_what_it_cannot_do():
 
     torch.use_deterministic_algorithms(True)
     try:
-        with pytest.raises(RuntimeError, match="put_ does not have a deterministic implementation"):
+        message = "put_ does not have a deterministic implementation, but you set 'torch.use_deterministic_algorithms"
+        with pytest.raises(RuntimeError, match=message):
             tensor.put_(index, values)
         assert tensor.tolist() == [0, 0, 0, 0]
         assert torch.zeros(4).put_(index, values, accumulate=True).tolist() == [0, 6, 5, 0]
@@ -1297,7 +1504,7 @@ def test_deterministic_mode_refuses_what_it_cannot_do():
     assert tensor.put_(torch.tensor([3]), torch.tensor([7.0])).tolist() == [0, 6, 5, 7]  # as usual again
 
 
-@pytest.mark.holds("torch>=2.1", otherwise=AssertionError)
+@pytest.mark.holds("torch>=2.1", otherwise=AssertionError, change="result")
 def test_deterministic_mode_fills_what_is_left_empty(device):
     """From torch 2.1 on, `torch.empty` in deterministic mode is filled: float16, float32 and complex64 with NaN, uint8
     and the signed integers with their largest value, and bool with True.
@@ -1349,7 +1556,7 @@ def test_what_a_gpu_cannot_do_deterministically(accelerator):
 
 
 @pytest.mark.only("nvidia", because="cuBLAS is CUDA's own: ROCm, mps and xpu never asked for the variable")
-@pytest.mark.holds("torch>=2.10", otherwise=RuntimeError)
+@pytest.mark.holds("torch>=2.10", otherwise=RuntimeError, change="new")
 def test_matrix_products_are_deterministic_without_a_variable(accelerator, monkeypatch):
     """From torch 2.10 on, a matrix product on CUDA computes in deterministic mode; up to 2.9 it raises RuntimeError
     unless the environment variable CUBLAS_WORKSPACE_CONFIG is `:4096:8` or `:16:8`.
@@ -1505,7 +1712,7 @@ def test_bernoulli_compares_rand_with_the_probabilities(probability):
 INTEL_OR_AMD = 'platform_machine == "x86_64" or platform_machine == "AMD64"'
 
 
-@pytest.mark.holds(f"torch>=2.7; {INTEL_OR_AMD}", otherwise=AssertionError)
+@pytest.mark.holds(f"torch>=2.7; {INTEL_OR_AMD}", otherwise=AssertionError, change="result")
 @pytest.mark.parametrize(
     "drop",
     [lambda x: F.dropout(x, 0.25), nn.Dropout(0.25), lambda x: F.dropout2d(x[..., None, None], 0.25)[..., 0, 0]],
@@ -1530,7 +1737,7 @@ def test_dropout_masks_changed_in_2_7(drop):
     assert not torch.equal(transposed != 0, kept)  # the numbers fill the memory, which is in another order
 
 
-@pytest.mark.holds(f"torch>=2.7; {INTEL_OR_AMD}", otherwise=AssertionError)
+@pytest.mark.holds(f"torch>=2.7; {INTEL_OR_AMD}", otherwise=AssertionError, change="result")
 def test_exponential_draws_changed_in_2_7():
     """From torch 2.7 on, `exponential_()` of a contiguous tensor on the CPU is -log(1 - u) of the float64 draws u, up
     to rounding; up to 2.6 one seed gives other numbers on Intel's and AMD's processors.
@@ -1580,7 +1787,7 @@ def test_multinomial_is_a_race(count):
         assert soft.argmax() == race.argmin()
 
 
-@pytest.mark.holds("torch>=2.7", otherwise=AssertionError)
+@pytest.mark.holds("torch>=2.7", otherwise=AssertionError, change="result")
 @pytest.mark.parametrize(("low", "high"), [(0, 2**28), (-(2**30), 2**30), (1, 2**32)])
 def test_integers_of_wide_ranges_changed_in_2_7(low, high):
     """From torch 2.7 on, `torch.randint` over 2**28 to 2**32 - 1 integers takes two steps of the CPU's generator for
@@ -1603,7 +1810,7 @@ def test_integers_of_wide_ranges_changed_in_2_7(low, high):
     assert torch.equal(torch.rand(3), stream[4:7])
 
 
-@pytest.mark.holds("torch>=2.12", otherwise=AssertionError)
+@pytest.mark.holds("torch>=2.12", otherwise=AssertionError, change="result")
 def test_truncated_normal_weights_changed_in_2_12():
     """From torch 2.12 on, `nn.init.trunc_normal_(weights)` of contiguous weights on the CPU keeps the normal numbers of
     the seed that lie within its bounds, -2 and 2, and draws the others again; up to 2.11 one seed gives other numbers.
@@ -1632,7 +1839,7 @@ def test_truncated_normal_weights_changed_in_2_12():
     assert kept == [True, False, False]
 
 
-@pytest.mark.holds("torch>=2.12", otherwise=AssertionError)
+@pytest.mark.holds("torch>=2.12", otherwise=AssertionError, change="result")
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
 def test_half_precision_draws_changed_in_2_12(dtype):
     """From torch 2.12 on, `torch.rand` in float16 and bfloat16 on the CPU rounds the float32 draws, and gives 0 for a

@@ -12,10 +12,21 @@ import torch
 import torchmetrics.functional
 from hypothesis import given, strategies as st
 from torch import nn
-from torchmetrics import Accuracy, CatMetric, MaxMetric, MeanMetric, MeanSquaredError, MetricCollection, Recall
+from torchmetrics import (
+    Accuracy,
+    CatMetric,
+    MaxMetric,
+    MeanMetric,
+    MeanSquaredError,
+    MetricCollection,
+    R2Score,
+    Recall,
+    SumMetric,
+)
 from torchmetrics.classification import (
     BinaryAccuracy,
     BinaryAUROC,
+    BinaryAveragePrecision,
     BinaryConfusionMatrix,
     BinaryF1Score,
     BinaryPrecision,
@@ -23,9 +34,11 @@ from torchmetrics.classification import (
     BinaryRecall,
     BinaryROC,
     MulticlassAccuracy,
+    MulticlassAUROC,
     MulticlassConfusionMatrix,
     MulticlassF1Score,
     MulticlassPrecision,
+    MulticlassRecall,
     MultilabelAccuracy,
     MultilabelExactMatch,
 )
@@ -46,7 +59,10 @@ def test_accuracy_needs_a_task():
     """`Accuracy()` raises TypeError, because it needs a `task`: "binary", "multiclass" or "multilabel".
 
     With `task="multiclass"` write `num_classes=` too, with `task="multilabel"` write `num_labels=`: without it
-    `Accuracy` raises ValueError, as for `task="regression"`.
+    `Accuracy` raises ValueError, as for `task="regression"`. `functional.accuracy` without a task raises TypeError
+    too, "accuracy() missing 1 required positional argument: 'task'". Old code fails in other ways as well:
+    `compute_on_step=`, `mdmc_average=` and `subset_accuracy=` raise ValueError, "Unexpected keyword arguments", and
+    "cannot import name 'F1'" or 'IoU' is an ImportError: import `F1Score` and `JaccardIndex`.
 
     https://lightning.ai/docs/torchmetrics/stable/classification/accuracy.html
     """
@@ -58,6 +74,18 @@ def test_accuracy_needs_a_task():
         Accuracy(task="multiclass")
     with pytest.raises(ValueError, match="num_labels"):
         Accuracy(task="multilabel")
+    with pytest.raises(TypeError, match="missing 1 required positional argument: 'task'"):
+        torchmetrics.functional.accuracy(torch.tensor([1, 0]), torch.tensor([1, 1]))
+    for old in ("compute_on_step", "mdmc_average", "subset_accuracy"):
+        with pytest.raises(ValueError, match=f"Unexpected keyword arguments: `{old}`"):
+            Accuracy(task="binary", **{old: False})
+    with pytest.raises(ImportError, match="cannot import name 'F1'"):
+        from torchmetrics import F1  # noqa: F401
+    with pytest.raises(ImportError, match="cannot import name 'IoU'"):
+        from torchmetrics import IoU  # noqa: F401
+    from torchmetrics import F1Score, JaccardIndex
+
+    assert F1Score(task="binary") is not JaccardIndex(task="binary")
 
 
 def test_the_task_chooses_the_class():
@@ -159,6 +187,8 @@ def test_labels_are_taken_as_they_are(device):
 
     Targets of -1 and 1 raise, and so does a class 2 among predictions or targets. `validate_args=False` turns the check
     off: a row with target 2 then silently counts nowhere. `BinaryROC` needs scores and raises ValueError for integers.
+    A list or a NumPy array in place of a tensor raises AttributeError, such as "'numpy.ndarray' object has no attribute
+    'is_floating_point'".
 
     https://lightning.ai/docs/torchmetrics/stable/classification/accuracy.html
     """
@@ -177,6 +207,59 @@ def test_labels_are_taken_as_they_are(device):
     assert BinaryAccuracy(validate_args=False).to(device)(labels(1, 0), labels(1, 2)).item() == 1
     with pytest.raises(ValueError, match="floating tensor"):
         BinaryROC().to(device)(labels(1, 0), labels(1, 0))
+    with pytest.raises(AttributeError, match=r"'numpy\.ndarray' object has no attribute 'is_floating_point'"):
+        BinaryAccuracy()(torch.tensor([1, 0]).numpy(), torch.tensor([1, 0]))
+    with pytest.raises(AttributeError, match="'list' object has no attribute"):
+        BinaryAccuracy()([1, 0], [1, 0])
+
+
+def test_float_targets_pass_or_raise(device):
+    """By default, `BinaryAccuracy` takes targets 0.0 and 1.0 and raises RuntimeError for a soft label such as 0.5, and
+    `BinaryROC`, `BinaryAveragePrecision` and `MulticlassAUROC` raise ValueError for any targets of floats.
+
+    The messages are "Detected the following values in `target`" and "Expected argument `target` to be an int or long
+    tensor". `BCEWithLogitsLoss` wants floats, the metric integers: write `metric(predictions, targets.long())`, and
+    for soft labels `(targets > 0.5).long()`.
+
+    https://lightning.ai/docs/torchmetrics/stable/classification/roc.html
+    """
+    predictions = torch.tensor([0.25, 0.75, 0.625, 0.125], device=device)
+    targets, soft = torch.tensor([[0.0, 1.0, 1.0, 1.0], [0.0, 1.0, 0.5, 1.0]], device=device)
+
+    assert BinaryAccuracy().to(device)(predictions, targets).item() == 0.75
+    with pytest.raises(RuntimeError, match=r"Detected the following values in `target`.*0\.5"):
+        BinaryAccuracy().to(device)(predictions, soft)
+    assert BinaryAccuracy().to(device)(predictions, (soft > 0.5).long()).item() == 0.5
+    for metric in (BinaryROC(), BinaryAveragePrecision()):
+        with pytest.raises(ValueError, match="Expected argument `target` to be an int or long tensor"):
+            metric.to(device)(predictions, targets)
+        metric(predictions, targets.long())
+    with pytest.raises(ValueError, match="Expected argument `target` to be an int or long tensor"):
+        MulticlassAUROC(num_classes=2).to(device)(torch.stack([1 - predictions, predictions], 1), targets)
+
+
+def test_binary_auroc_checks_nothing(device):
+    """`BinaryAUROC()` checks neither predictions nor targets, not even with `validate_args=True`: class labels as
+    predictions, targets of 0.0 and 1.0, and shapes [N, 1] and [N] pass silently.
+
+    The area under the curve needs scores: labels in their place give one threshold and another number, 0.75 instead of
+    1 here. `BinaryROC` and `BinaryAveragePrecision` raise for all three. Pass `logits.sigmoid()` and not
+    `predictions.round()`.
+
+    https://lightning.ai/docs/torchmetrics/stable/classification/auroc.html
+    """
+    scores, targets = torch.tensor([0.125, 0.25, 0.375, 0.75], device=device), torch.tensor([0, 0, 1, 1], device=device)
+    labels = (scores > 0.5).long()
+
+    for options in ({}, {"validate_args": True}):
+        assert BinaryAUROC(**options).to(device)(scores, targets).item() == 1
+        assert BinaryAUROC(**options).to(device)(labels, targets).item() == 0.75
+        assert BinaryAUROC(**options).to(device)(scores, targets.float()).item() == 1
+        assert BinaryAUROC(**options).to(device)(scores.unsqueeze(1), targets).item() == 1
+    for metric in (BinaryROC().to(device), BinaryAveragePrecision().to(device)):
+        for wrong in [(labels, targets), (scores, targets.float()), (scores.unsqueeze(1), targets)]:
+            with pytest.raises((ValueError, RuntimeError), match=r"Expected argument|same shape"):
+                metric(*wrong)
 
 
 @pytest.mark.myth("TorchMetrics accepts logits")
@@ -324,7 +407,31 @@ def test_one_hot_targets_pass_and_count_as_labels(device):
     assert metric(scores, one_hot.argmax(dim=1)).item() == 1
 
 
+def test_probabilities_of_class_1_are_no_multiclass_scores(device):
+    """`Accuracy(task="multiclass", num_classes=2)` of probabilities of shape [N] compares 0.75 with the label 1 and
+    counts it as wrong, without an error: the accuracy of right answers is 0 here.
+
+    Only a probability of exactly 0.0 or 1.0 counts as right. A model with one output and a sigmoid is binary: write
+    `Accuracy(task="binary")`. The task "multiclass" needs two scores a row, shape [N, 2], or labels. Shape [N, 1]
+    raises ValueError.
+
+    https://lightning.ai/docs/torchmetrics/stable/classification/accuracy.html
+    """
+    probabilities = torch.tensor([0.25, 0.75, 0.875, 0.125], device=device)
+    targets = torch.tensor([0, 1, 1, 0], device=device)
+    multiclass = Accuracy(task="multiclass", num_classes=2).to(device)
+
+    assert multiclass(probabilities, targets).item() == 0
+    assert multiclass(targets.float(), targets).item() == 1
+    assert Accuracy(task="binary").to(device)(probabilities, targets).item() == 1
+    assert multiclass(torch.stack([1 - probabilities, probabilities], dim=1), targets).item() == 1
+    assert multiclass((probabilities > 0.5).long(), targets).item() == 1
+    with pytest.raises(ValueError, match="number of classes"):
+        multiclass(probabilities.unsqueeze(1), targets)
+
+
 @pytest.mark.myth("validate_args=True finds wrong labels")
+@pytest.mark.holds("torchmetrics>=1.3", otherwise=RuntimeError, change="result")
 def test_a_class_too_many_can_pass(device):
     """`MulticlassAccuracy(num_classes=3, average="micro")` checks how many different targets stand beside predicted
     labels and not which, and beside scores not even that: targets 7 and -1 pass silently here.
@@ -354,7 +461,7 @@ def test_a_class_too_many_can_pass(device):
     assert macro.compute().item() == 1
 
 
-@pytest.mark.holds("torchmetrics>=1.6.1", otherwise=AssertionError)
+@pytest.mark.holds("torchmetrics>=1.6.1", otherwise=AssertionError, change="result")
 def test_top_k_is_one_answer_a_row(device):
     """From TorchMetrics 1.6.1 on, `MulticlassPrecision` and `MulticlassF1Score` with `top_k=2, average="micro"` count a
     row as right if its class is among its two best scores, as `MulticlassAccuracy` does.
@@ -374,6 +481,7 @@ def test_top_k_is_one_answer_a_row(device):
         assert (over_rows(metric, top_k=1), over_rows(metric, top_k=2)) == (0.5, 0.75)
 
 
+@pytest.mark.holds("torchmetrics>=1.3", otherwise=RuntimeError, change="result")
 def test_ignore_index_leaves_rows_out(device):
     """`MulticlassAccuracy(average="micro", ignore_index=-100)` counts rows with target -100 neither as right nor as
     wrong.
@@ -402,7 +510,7 @@ def test_ignore_index_leaves_rows_out(device):
         MulticlassAccuracy(num_classes=3, average="macro")(predictions[:4].cpu(), targets[:4].cpu())
 
 
-@pytest.mark.holds("torchmetrics>=1.7.2", otherwise=AssertionError)
+@pytest.mark.holds("torchmetrics>=1.7.2", otherwise=AssertionError, change="result")
 def test_exact_match_counts_an_ignored_row_as_right(device):
     """From TorchMetrics 1.7.2 on, `MultilabelExactMatch(ignore_index=-100)` counts a row whose targets are all -100 as
     a right answer.
@@ -483,7 +591,77 @@ def test_compute_is_not_the_mean_of_the_batches(device):
     assert (recalls, recall.compute().item()) == ([1, 0], 0.25)  # and not 0.5
 
 
-@pytest.mark.holds("torchmetrics>=1.6", otherwise=AttributeError)
+def test_auroc_keeps_every_prediction(device):
+    """`BinaryAUROC()` keeps each batch of predictions and targets until `reset`, so that its memory grows, and 1-d
+    probabilities with the graph behind them: this looks like a memory leak, or ends in "out of memory".
+
+    `BinaryAUROC(thresholds=5)` holds a tensor of 5 matrices instead, however many rows come. Use it with more
+    thresholds for many rows, pass `predictions.detach()`, and call `reset()` after each epoch. `BinaryAveragePrecision`
+    keeps its batches, too, and `BinaryAccuracy(multidim_average="samplewise")` its counts of each row.
+
+    https://lightning.ai/docs/torchmetrics/stable/pages/overview.html#metrics-and-memory-management
+    """
+    weight = torch.tensor(0.5, device=device, requires_grad=True)
+    inputs, targets = torch.tensor([0.25, 0.75, 1.0], device=device), torch.tensor([0, 1, 1], device=device)
+    exact, binned = BinaryAUROC().to(device), BinaryAUROC(thresholds=5).to(device)
+    precision = BinaryAveragePrecision().to(device)
+
+    for _ in range(4):
+        for metric in (exact, binned, precision):
+            metric.update(weight * inputs, targets)
+
+    assert [len(batch) for batch in exact.preds] == [len(batch) for batch in precision.preds] == [3, 3, 3, 3]
+    assert exact.preds[0].requires_grad
+    assert (binned.confmat.shape, binned.confmat.requires_grad) == ((5, 2, 2), False)
+    rowwise = BinaryAccuracy(multidim_average="samplewise").to(device)
+    for _ in range(4):
+        rowwise.update(targets.unsqueeze(1), targets.unsqueeze(1))
+    assert [len(batch) for batch in rowwise.tp] == [3, 3, 3, 3]
+    exact.reset()
+    exact.update((weight * inputs).detach(), targets)
+    assert [batch.requires_grad for batch in exact.preds] == [False]
+
+
+def test_r2_score_needs_two_rows(device):
+    """Calling `R2Score` on a batch of one row raises ValueError, "Needs at least two samples to calculate r2 score",
+    as the last batch of an epoch may be.
+
+    An `update` with one row is fine, if there are two rows by the time of `compute`. Write `metric.update(predictions,
+    targets)` for each batch and `metric.compute()` at the end, or `drop_last=True`.
+
+    https://lightning.ai/docs/torchmetrics/stable/regression/r2_score.html
+    """
+    metric = R2Score().to(device)
+    targets = torch.tensor([0.0, 2.0, 4.0], device=device)
+    predictions = torch.tensor([0.0, 2.0, 2.0], device=device)
+
+    with pytest.raises(ValueError, match="Needs at least two samples to calculate r2 score"):
+        metric(predictions[:1], targets[:1])
+    metric.reset()
+    for row in range(3):
+        metric.update(predictions[row : row + 1], targets[row : row + 1])
+
+    assert metric.compute().item() == 0.5  # 1 - 4 / 8
+
+
+def test_r2_score_loses_small_changes_of_large_targets(device, sklearn_metrics):
+    """`R2Score` of float32 targets from 4096 to 4096.75 is off here by more than 0.1 from the 0.8 of scikit-learn.
+
+    It subtracts sums of squares, and float32 has too few digits for these. The same targets and predictions less 4096
+    give 0.8. Subtract a constant near the mean from both, such as the mean of the training targets.
+
+    https://lightning.ai/docs/torchmetrics/stable/regression/r2_score.html
+    """
+    targets = torch.tensor([4096.0, 4096.25, 4096.5, 4096.75], device=device)
+    predictions = targets + 0.125
+
+    expected = sklearn_metrics.r2_score(targets.tolist(), predictions.tolist())
+    assert round(expected, 4) == 0.8
+    assert abs(R2Score().to(device)(predictions, targets).item() - expected) > 0.1
+    assert round(R2Score().to(device)(predictions - 4096, targets - 4096).item(), 4) == 0.8
+
+
+@pytest.mark.holds("torchmetrics>=1.6", otherwise=AttributeError, change="new")
 def test_merge_state_adds_another_metric(device):
     """From TorchMetrics 1.6 on, `metric.merge_state(other)` adds the counts of another `BinaryAccuracy` and leaves
     `other` as it was.
@@ -509,7 +687,7 @@ def test_merge_state_adds_another_metric(device):
         assert empty.compute().item() == 0.5
 
 
-@pytest.mark.holds("torchmetrics>=1.6", otherwise=AttributeError)
+@pytest.mark.holds("torchmetrics>=1.6", otherwise=AttributeError, change="new")
 def test_compute_after_merge_state_can_be_the_old_value(device):
     """After `compute`, `merge_state` adds counts to a `BinaryAccuracy`, but by default its `compute` silently returns
     the old value until the next `update`.
@@ -576,7 +754,8 @@ def test_a_call_that_raises_loses_what_was_counted(device):
     """If calling `metric(preds, target)` of a `BinaryAccuracy` raises on wrong labels, all earlier counts are lost.
 
     A loop that catches the error and goes on silently reports too few rows. Use `update` and `compute` in such a loop:
-    an `update` that raises on wrong labels keeps the counts.
+    an `update` that raises on wrong labels keeps the counts. A batch without rows raises RuntimeError too, "cannot
+    reshape tensor of 0 elements": skip it, `if len(targets):`.
 
     https://lightning.ai/docs/torchmetrics/stable/pages/overview.html
     """
@@ -591,6 +770,8 @@ def test_a_call_that_raises_loses_what_was_counted(device):
         updated.update(twos, ones)
 
     assert (called.tp.item(), updated.tp.item()) == (0, 2)
+    with pytest.raises(RuntimeError, match="cannot reshape tensor of 0 elements"):
+        updated.update(ones[:0], ones[:0])
     for metric in (called, updated):
         metric.update(1 - ones, ones)
     assert (called.compute().item(), updated.compute().item()) == (0, 0.5)
@@ -629,6 +810,48 @@ def test_micro_or_macro_depends_on_the_door(device):
     assert per_class.tolist() == [1, 0.5, 0, 1]
 
 
+def test_four_metrics_averaged_over_rows_are_one_number(device):
+    """With `average="micro"` and `top_k=1`, the accuracy, precision, recall and F1 score of several classes are one and
+    the same number, up to rounding: the share of rows that are right.
+
+    Each wrong row is one answer too many for one class and one too few for another. Precision, recall and F1 differ
+    with `average="macro"`, which is the mean over the classes, and `MulticlassAccuracy` is then `MulticlassRecall`.
+
+    https://lightning.ai/docs/torchmetrics/stable/classification/f1_score.html
+    """
+    predictions = torch.tensor([0, 0, 0, 0, 0, 1, 2, 1], device=device)
+    targets = torch.tensor([0, 0, 0, 0, 1, 1, 2, 2], device=device)
+
+    def four(average):
+        metrics = MulticlassAccuracy, MulticlassRecall, MulticlassPrecision, MulticlassF1Score
+        return [metric(num_classes=3, average=average).to(device)(predictions, targets).item() for metric in metrics]
+
+    assert four("micro") == [0.75] * 4
+    accuracy, recall, precision, f1 = four("macro")
+    assert accuracy == recall
+    assert len({recall, precision, f1}) == 3
+
+
+def test_auroc_of_one_class_is_zero(device):
+    """If all targets of a batch are of one class, `BinaryAUROC()` returns 0 and warns "No positive samples in targets"
+    or "No negative samples in targets", although the area is not defined.
+
+    0 looks like a model that ranks every pair in the wrong order. `BinaryAUROC(thresholds=5)` returns 0 without a
+    warning. A small or sorted batch often has one class: `update` with each batch and `compute` over all of them.
+
+    https://lightning.ai/docs/torchmetrics/stable/classification/auroc.html
+    """
+    scores, targets = torch.tensor([0.125, 0.25, 0.625, 0.75], device=device), torch.tensor([0, 0, 1, 1], device=device)
+    metric = BinaryAUROC().to(device)
+
+    for batch, message in [(slice(0, 2), "No positive samples"), (slice(2, 4), "No negative samples")]:
+        with pytest.warns(UserWarning, match=f"{message} in targets"):
+            assert metric(scores[batch], targets[batch]).item() == 0
+        assert BinaryAUROC(thresholds=5).to(device)(scores[batch], targets[batch]).item() == 0
+    assert metric.compute().item() == 1
+    assert BinaryAUROC().to(device)(scores.flip(0), targets).item() == 0
+
+
 def test_accuracy_of_a_rare_class(device):
     """If one row in sixteen is of class 1, always answering 0 has a `BinaryAccuracy` of 93.75 %, and a `BinaryRecall`,
     `BinaryPrecision` and `BinaryF1Score` of 0.
@@ -650,7 +873,7 @@ def test_accuracy_of_a_rare_class(device):
     assert Recall(task="multiclass", num_classes=2).to(device)(always_0, targets).item() == 0.9375
 
 
-@pytest.mark.holds("torchmetrics>=1.4", otherwise=ValueError)
+@pytest.mark.holds("torchmetrics>=1.4", otherwise=ValueError, change="new")
 def test_zero_division_says_what_no_answer_is_worth(device):
     """From TorchMetrics 1.4 on, `BinaryPrecision(zero_division=1)` returns 1 for a model that never predicts class 1,
     and the default `zero_division=0` returns 0.
@@ -672,8 +895,8 @@ def test_predictions_come_first(device, sklearn_metrics):
     """`BinaryPrecision` takes predictions first and targets second, scikit-learn's `precision_score` takes targets
     first, and the wrong order of binary labels turns precision into recall.
 
-    A micro accuracy of labels is the same in both orders and does not show the mistake. A macro accuracy can change.
-    Write `metric(preds=predictions, target=targets)`.
+    A micro accuracy of labels is the same in both orders and does not show the mistake. A macro accuracy can change,
+    and so can an `R2Score`: 0.5 becomes 0 here. Write `metric(preds=predictions, target=targets)`.
 
     https://lightning.ai/docs/torchmetrics/stable/classification/precision.html
     """
@@ -690,6 +913,9 @@ def test_predictions_come_first(device, sklearn_metrics):
     assert sklearn_metrics.precision_score(predictions.tolist(), targets.tolist()) == 1
     assert over_rows(predictions, targets).item() == over_rows(targets, predictions).item()
     assert (over_classes(predictions, targets).item(), over_classes(targets, predictions).item()) == (0.8125, 0.625)
+    guesses, truth = torch.tensor([[0.0, 2.0, 2.0, 4.0], [0.0, 0.0, 4.0, 4.0]], device=device)
+    assert (R2Score().to(device)(guesses, truth).item(), R2Score().to(device)(truth, guesses).item()) == (0.5, 0)
+    assert sklearn_metrics.r2_score(truth.tolist(), guesses.tolist()) == 0.5
 
 
 def test_rows_of_a_confusion_matrix_are_the_targets(device):
@@ -741,17 +967,19 @@ def test_a_metric_left_on_the_cpu_refuses_an_accelerators_tensors(accelerator):
     """A `BinaryAccuracy` on the CPU raises RuntimeError for predictions and targets on an accelerator, and one on the
     accelerator raises it for predictions on the CPU and targets on the accelerator.
 
-    Predictions and targets that are both on the CPU are counted there without a word. Move the metric once, with
-    `.to(device)`, when you move the model. `meta` cannot stand in here: the metric looks at values.
+    The error says "Encountered different devices in metric calculation" or "Expected all tensors to be on the same
+    device". Predictions and targets that are both on the CPU are counted there without a word. Move the metric once,
+    with `.to(device)`, when you move the model. `meta` cannot stand in here: the metric looks at values.
 
     https://lightning.ai/docs/torchmetrics/stable/pages/overview.html
     """
     here = torch.tensor([1, 0, 1])
     there = here.to(accelerator)
 
-    with pytest.raises(RuntimeError, match="device"):
+    message = "Encountered different devices in metric calculation|Expected all tensors to be on the same device"
+    with pytest.raises(RuntimeError, match=message):
         BinaryAccuracy().update(there, there)
-    with pytest.raises(RuntimeError, match="device"):
+    with pytest.raises(RuntimeError, match=message):
         BinaryAccuracy().to(accelerator).update(here, there)
     metric = BinaryAccuracy().to(accelerator)
     metric.update(here.to(accelerator), there)
@@ -789,7 +1017,9 @@ def test_a_metric_in_a_module_moves_with_it(device_pair):
 def test_counts_are_saved_only_if_persistent(device):
     """The counts of a `BinaryAccuracy` are in its `state_dict` only after `metric.persistent(True)`.
 
-    A checkpoint that is made of `state_dict`s in the middle of an epoch therefore has no counts by default.
+    A checkpoint that is made of `state_dict`s in the middle of an epoch therefore has no counts by default. If a model
+    with a persistent metric is saved, a model without the metric raises RuntimeError, "Unexpected key(s) in
+    state_dict", when it loads: drop these keys, or pass `strict=False`.
 
     https://lightning.ai/docs/torchmetrics/stable/references/metric.html
     """
@@ -801,6 +1031,11 @@ def test_counts_are_saved_only_if_persistent(device):
     saved = {name: count.tolist() for name, count in metric.state_dict().items()}
 
     assert saved == {"tp": [1], "fp": [1], "tn": [1], "fn": [2]}
+    model = nn.ModuleDict({"linear": nn.Linear(1, 1), "metric": metric})
+    without = nn.ModuleDict({"linear": nn.Linear(1, 1)})
+    with pytest.raises(RuntimeError, match=r"Unexpected key\(s\) in state_dict.*metric\.tp"):
+        without.load_state_dict(model.state_dict())
+    without.load_state_dict(model.state_dict(), strict=False)
 
 
 # Collections and losses: several metrics at once, and the mean of a loss.
@@ -836,7 +1071,27 @@ def test_metric_collection(device):
         assert values == {"val_accuracy": accuracy, "val_recall": recall, "val_precision": precision}
 
 
-@pytest.mark.holds("torchmetrics>=1.4", otherwise=KeyError)
+def test_a_collection_merges_metrics_that_start_equal():
+    """A `MetricCollection` lets two `BinaryAccuracy` with different thresholds share one state if their counts are
+    equal after the first `update`: from then on the second gives the value of the first, silently.
+
+    These are its `compute_groups`: metrics that look alike after one batch are updated once. The identical results are
+    wrong for metrics that only look alike by chance. Pass `compute_groups=False`.
+
+    https://lightning.ai/docs/torchmetrics/stable/pages/overview.html#metriccollection
+    """
+
+    def values(**options):
+        metrics = MetricCollection({"a": BinaryAccuracy(threshold=0.3), "b": BinaryAccuracy(threshold=0.7)}, **options)
+        metrics.update(torch.tensor([0.1, 0.9]), torch.tensor([0, 1]))
+        metrics.update(torch.tensor([0.5, 0.5]), torch.tensor([1, 1]))
+        return {name: value.item() for name, value in metrics.compute().items()}
+
+    assert values() == {"a": 1, "b": 1}
+    assert values(compute_groups=False) == {"a": 1, "b": 0.5}
+
+
+@pytest.mark.holds("torchmetrics>=1.4", otherwise=KeyError, change="new")
 def test_a_collection_answers_to_the_names_in_its_results():
     """From TorchMetrics 1.4 on, `collection["val_accuracy"]` finds the metric by the key of its result, prefix
     included.
@@ -897,6 +1152,37 @@ def test_mean_metric_drops_a_nan_loss(device):
         MeanMetric(nan_strategy="error").to(device).update(nan)
 
 
+def test_a_mean_in_bfloat16_stops_growing(device):
+    """`model.to(torch.bfloat16)` turns the sums of a `MeanMetric` in the model into bfloat16, and the mean of 300
+    losses of 1 and 300 losses of 3 comes out as 4, while `model.bfloat16()` and `model.half()` leave them in float32.
+
+    A count in bfloat16 stops at 256, because 256 + 1 is rounded to 256. float32 stops at 2**24: a `SumMetric` of that
+    many cannot count one more. Write `metric.set_dtype(torch.float32)` after the `.to`, and `torch.float64` for more
+    than 16 million rows.
+
+    https://lightning.ai/docs/torchmetrics/stable/references/metric.html
+    """
+
+    def mean(convert):
+        model = nn.ModuleDict({"linear": nn.Linear(1, 1), "loss": MeanMetric()}).to(device)
+        convert(model)
+        for loss in (1.0, 3.0):
+            for _ in range(300):
+                model["loss"].update(torch.tensor(loss, device=device))
+        return model["loss"].weight.dtype, model["loss"].compute().item()
+
+    assert mean(lambda model: model.to(torch.bfloat16)) == (torch.bfloat16, 4)
+    assert mean(lambda model: model.bfloat16()) == mean(lambda model: model.half()) == (torch.float32, 2)
+    restored = mean(lambda model: model.to(torch.bfloat16)["loss"].set_dtype(torch.float32))
+    assert restored == (torch.float32, 2)
+    assert (torch.tensor(256, dtype=torch.bfloat16, device=device) + 1).item() == 256
+    single, double = SumMetric(), SumMetric().set_dtype(torch.float64)
+    for value in (2.0**24, 1.0):
+        single.update(value)
+        double.update(value)
+    assert (single.compute().item(), double.compute().item()) == (2**24, 2**24 + 1)
+
+
 def test_mean_metric_holds_no_graph(device):
     """`MeanMetric.update(loss)` keeps a number and not the graph behind the loss, so the loss needs no `.item()` to
     save memory.
@@ -927,7 +1213,8 @@ def test_a_metric_outlives_inference_mode(device):
     """A `BinaryAccuracy` that was updated under `torch.inference_mode()` can be computed, updated and reset outside it.
 
     A `torch.zeros(2)` made there raises RuntimeError when it is changed in-place outside. A `MeanMetric` that was
-    called there, as `metric(loss)`, raises at the next `update` outside, until you `reset` it outside.
+    called there, as `metric(loss)`, raises "Inplace update to inference tensor outside InferenceMode is not allowed" at
+    the next `update` outside, until you `reset` it outside. So does a `MeanMetric` that was made there.
 
     https://docs.pytorch.org/docs/stable/generated/torch.autograd.grad_mode.inference_mode.html
     """
@@ -948,12 +1235,17 @@ def test_a_metric_outlives_inference_mode(device):
         other.add_(1)
     with pytest.raises(RuntimeError, match="Inplace update to inference tensor"):
         mean.update(torch.tensor(4.0, device=device))
-    mean.reset()
-    mean.update(torch.tensor(4.0, device=device))
-    assert mean.compute().item() == 4
+    with torch.inference_mode():
+        made_there = MeanMetric().to(device)
+    with pytest.raises(RuntimeError, match="Inplace update to inference tensor outside InferenceMode is not allowed"):
+        made_there.update(torch.tensor(4.0, device=device))
+    for metric in (mean, made_there):
+        metric.reset()
+        metric.update(torch.tensor(4.0, device=device))
+        assert metric.compute().item() == 4
 
 
-@pytest.mark.holds("torchmetrics>=1.6.2", otherwise=RuntimeError)
+@pytest.mark.holds("torchmetrics>=1.6.2", otherwise=RuntimeError, change="new")
 def test_a_metric_called_or_reset_in_inference_mode_goes_on_outside(device):
     """From TorchMetrics 1.6.2 on, a `BinaryAccuracy` that was called or reset under `torch.inference_mode()` can be
     updated outside.

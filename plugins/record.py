@@ -96,7 +96,6 @@ def document(config, census):
             "device": None if outcome.where == "-" else outcome.where,
             "outcome": outcome.verdict,
             "reason": outcome.reason,
-            "seconds": round(outcome.seconds, 6),
         }
         for name in ("explanation", "will_change", "values"):
             if value := getattr(outcome, name):
@@ -140,14 +139,27 @@ def environment(config):
     }
 
 
+def lines(document):
+    """A JSON document with a line for each part of its head and for each note, so that a difference can be read."""
+    *head, (name, notes) = document.items()
+    yield "{\n"
+    yield from (f"{_json(part)}:{_json(value)},\n" for part, value in head)
+    yield f"{_json(name)}:[\n"
+    yield ",\n".join(map(_json, notes))
+    yield "\n]}\n"
+
+
+def _json(value):
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
 def write(path, document):
     """Write a JSON document so that a reader sees all of it or what was there before."""
     path = path.resolve()  # where it is a link, what it leads to
     beside = path.with_name(f".{path.name}.{secrets.token_hex(4)}")  # in a container every run has the same process id
     try:
         with beside.open("x", encoding="utf-8", errors="backslashreplace") as file:  # JSON too writes a surrogate so
-            json.dump(document, file, indent=0, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-            file.write("\n")
+            file.writelines(lines(document))
         os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)

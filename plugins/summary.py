@@ -29,7 +29,6 @@ class Outcome:
     line: int
     verdict: str = UNCHECKED
     reason: str = "its body did not run"
-    seconds: float = 0.0
     explanation: list[str] = field(default_factory=list)
     will_change: list[str] = field(default_factory=list)
     values: list[dict] = field(default_factory=list)
@@ -71,7 +70,6 @@ class Census:
             outcome = Outcome(note, properties["section"], properties["device"], properties, report.location[1] + 1)
             outcome.will_change = self.announced[report.nodeid]
             self.outcomes[report.nodeid] = outcome
-        outcome.seconds += report.duration
         if report.failed and outcome.verdict != FAILED:
             outcome.verdict = FAILED
             outcome.reason = _first_line(report)

@@ -3357,3 +3357,386 @@ def encoder_of_a_transformer():
 def transformer_draws_nothing_anew(patch):
     """`nn.Transformer` leaves its layers as its encoder and decoder copied them."""
     patch.setattr(nn.Transformer, "_reset_parameters", lambda self: None)
+
+
+# What people run into
+
+
+SEQUENTIAL_ONE = "test_sequential_passes_one_argument_on"
+IN_PLACE = "test_an_in_place_relu_overwrites_its_input"
+CONV = "test_conv2d_takes_the_channels_first"
+SAME = "test_same_padding_is_for_a_stride_of_one"
+BATCH_SECOND = "test_attention_takes_the_batch_second"
+FAST_HOOKS = "test_hooks_inside_a_transformer_layer_run_without_gradients"
+IN_PLACE_HOOK = "test_a_backward_hook_next_to_an_in_place_layer_raises"
+PROPERTY = "test_a_property_that_fails_seems_to_be_missing"
+COPY = "test_a_model_that_keeps_a_result_cannot_be_copied"
+
+
+@mutant(
+    kills=SEQUENTIAL_ONE,
+    witness=lambda: raises(TypeError, nn.Sequential(nn.Bilinear(1, 1, 1)), torch.ones(1), torch.ones(1)),
+)
+def sequential_takes_several_inputs(patch):
+    """`nn.Sequential` hands several inputs to its first layer."""
+
+    def forward(self, *inputs):
+        for layer in self:
+            inputs = (layer(*inputs),)
+        return inputs[0]
+
+    patch.setattr(nn.Sequential, "forward", forward)
+
+
+@mutant(
+    kills=SEQUENTIAL_ONE,
+    witness=lambda: raises(TypeError, nn.Sequential(nn.Identity(), nn.Bilinear(1, 1, 1)), (torch.ones(1),) * 2),
+)
+def sequential_unpacks_tuples(patch):
+    """`nn.Sequential` hands the parts of a tuple on as arguments of their own."""
+
+    def forward(self, value):
+        for layer in self:
+            several = isinstance(value, tuple) and not isinstance(layer, nn.Identity)
+            value = layer(*value) if several else layer(value)
+        return value
+
+    patch.setattr(nn.Sequential, "forward", forward)
+
+
+def runs_of_a_hook_on_attention():
+    layer, seen = nn.TransformerEncoderLayer(2, 2, 2, batch_first=True).eval(), []
+    layer.self_attn.register_forward_hook(lambda module, args, output: seen.append(output[1]))
+    with torch.no_grad():
+        layer(torch.ones(1, 1, 2))
+    return seen
+
+
+@mutant(kills=FAST_HOOKS, witness=lambda: len(runs_of_a_hook_on_attention()) == 1)
+def the_fast_path_runs_no_hooks(patch):
+    """An `nn.TransformerEncoderLayer` runs no hooks of its attention without gradients."""
+
+    def forward(original, self, *args, **options):
+        hooks = self.self_attn._forward_hooks
+        if not torch.is_grad_enabled():
+            self.self_attn._forward_hooks = OrderedDict()
+        try:
+            return original(self, *args, **options)
+        finally:
+            self.self_attn._forward_hooks = hooks
+
+    patch.around(nn.TransformerEncoderLayer, "forward", forward)
+
+
+@mutant(kills=FAST_HOOKS, witness=lambda: runs_of_a_hook_on_attention() == [None])
+def the_layer_asks_for_its_weights(patch):
+    """An `nn.TransformerEncoderLayer` asks its attention for the weights."""
+
+    def forward(original, self, *args, **options):
+        return original(self, *args, **options | {"need_weights": True})
+
+    patch.around(nn.MultiheadAttention, "forward", forward)
+
+
+@mutant(
+    kills=FAST_HOOKS,
+    witness=lambda: nn.MultiheadAttention(2, 1)(*[torch.ones(1, 1, 2)] * 3)[1].shape == (1, 1, 1),
+    raises=AttributeError,
+)
+def attention_returns_no_weights(patch):
+    """`nn.MultiheadAttention` returns None for its weights."""
+    patch.around(
+        nn.MultiheadAttention,
+        "forward",
+        lambda forward, self, *args, **options: (forward(self, *args, **options)[0], None),
+    )
+
+
+def hooked_in_place():
+    model = nn.Sequential(nn.Linear(1, 1), nn.ReLU(inplace=True))
+    model[0].register_full_backward_hook(lambda *args: None)
+    return raises(RuntimeError, model, torch.ones(1, 1))
+
+
+@mutant(kills=IN_PLACE_HOOK, witness=hooked_in_place)
+def a_backward_hook_does_nothing_to_the_output(patch):
+    """A full backward hook lets in-place operations pass."""
+    patch.around(nn.Module, "register_full_backward_hook", lambda *args, **options: None)
+
+
+def runs_with_a_gradient():
+    layer, runs = nn.Linear(1, 1), []
+    layer.register_full_backward_hook(lambda *args: runs.append(1))
+    layer(torch.ones(1, 1, requires_grad=True)).sum().backward()
+    return len(runs)
+
+
+@mutant(kills=IN_PLACE_HOOK, witness=lambda: runs_with_a_gradient() == 1)
+def a_backward_hook_never_runs(patch):
+    """A full backward hook never runs."""
+    patch.around(
+        nn.Module,
+        "register_full_backward_hook",
+        lambda register, self, hook, **options: register(self, lambda *args: None, **options),
+    )
+
+
+class WithProperty(nn.Module):
+    @property
+    def size(self):
+        return self.missing
+
+    @property
+    def share(self):
+        return 1 / 0
+
+
+def message_of_a_property():
+    try:
+        return WithProperty().size
+    except AttributeError as error:
+        return str(error)
+
+
+@mutant(kills=PROPERTY, witness=lambda: "'size'" in message_of_a_property())
+def a_property_names_what_is_missing(patch):
+    """The error of a property of a module names the attribute that is missing."""
+
+    def change(original, self, name):
+        found = vars(type(self)).get(name)
+        return found.fget(self) if isinstance(found, property) else original(self, name)
+
+    patch.around(nn.Module, "__getattr__", change)
+
+
+@mutant(
+    kills=PROPERTY,
+    witness=lambda: raises(ZeroDivisionError, lambda: WithProperty().share),
+    raises=AttributeError,
+)
+def every_error_of_a_property_is_hidden(patch):
+    """Any error of a property of a module becomes an AttributeError."""
+
+    def get(self, name):
+        try:
+            return object.__getattribute__(self, name)
+        except ArithmeticError:
+            raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'") from None
+
+    patch.setattr(nn.Module, "__getattribute__", get, raising=False)
+
+
+def behind_a_sigmoid():
+    x = torch.ones(1, requires_grad=True)
+    return raises(RuntimeError, nn.Sequential(nn.Sigmoid(), nn.ReLU(inplace=True))(x).backward)
+
+
+@mutant(kills=IN_PLACE, witness=behind_a_sigmoid)
+def relu_is_never_in_place(patch):
+    """`nn.ReLU` ignores `inplace`."""
+    patch.setattr(nn.ReLU, "forward", lambda self, x: F.relu(x))
+
+
+@mutant(kills=IN_PLACE, witness=behind_a_sigmoid)
+def an_in_place_relu_is_not_counted(patch):
+    """`nn.ReLU(inplace=True)` changes its input behind autograd's back."""
+
+    def forward(original, self, x):
+        if not self.inplace or x.is_leaf:
+            return original(self, x)
+        x.data.relu_()
+        return x
+
+    patch.around(nn.ReLU, "forward", forward)
+
+
+@mutant(
+    kills=IN_PLACE,
+    witness=lambda: raises(RuntimeError, nn.ReLU(inplace=True), torch.ones(1, requires_grad=True)),
+)
+def an_in_place_relu_spares_leaves(patch):
+    """`nn.ReLU(inplace=True)` makes a new tensor of a leaf that requires grad."""
+    patch.around(nn.ReLU, "forward", lambda forward, self, x: forward(self, x.clone() if x.requires_grad else x))
+
+
+def convolved(*shape):
+    return raises(RuntimeError, nn.Conv2d(3, 1, 1), torch.ones(shape))
+
+
+@mutant(kills=CONV, witness=lambda: convolved(4, 4, 3))
+def conv2d_finds_the_channels(patch):
+    """`nn.Conv2d` takes the channels last, too."""
+
+    def forward(original, self, x):
+        last = x.dim() > 2 and x.shape[-3] != self.in_channels and x.shape[-1] == self.in_channels
+        return original(self, x.movedim(-1, -3) if last else x)
+
+    patch.around(nn.Conv2d, "forward", forward)
+
+
+@mutant(kills=CONV, witness=lambda: convolved(4, 4))
+def conv2d_takes_a_grey_image(patch):
+    """`nn.Conv2d` takes an image without channels."""
+
+    def forward(original, self, x):
+        return original(self, x if x.dim() > 2 else x.expand(self.in_channels, *x.shape))
+
+    patch.around(nn.Conv2d, "forward", forward)
+
+
+@mutant(kills=CONV, witness=lambda: raises(ValueError, nn.Conv2d, 3, 4, 1, 1, 0, 1, 2))
+def groups_need_not_divide(patch):
+    """`nn.Conv2d` leaves out groups that do not divide its channels."""
+
+    def init(original, self, inputs, outputs, *args, groups=1, **options):
+        args, groups = (args[:4], args[4]) if len(args) > 4 else (args, groups)
+        groups = groups if inputs % groups == outputs % groups == 0 else 1
+        original(self, inputs, outputs, *args, groups=groups, **options)
+
+    patch.around(nn.Conv2d, "__init__", init)
+
+
+@mutant(kills=SAME, witness=lambda: raises(ValueError, nn.Conv2d, 1, 1, 3, 2, "same"))
+def same_padding_takes_a_stride(patch):
+    """`nn.Conv2d` with `padding="same"` takes any stride."""
+
+    def init(original, self, inputs, outputs, kernel_size, stride=1, padding=0, dilation=1, **options):
+        if padding == "same" and stride != 1:
+            padding = kernel_size // 2
+        original(self, inputs, outputs, kernel_size, stride, padding, dilation, **options)
+
+    patch.around(nn.Conv2d, "__init__", init)
+
+
+@mutant(
+    kills=SAME,
+    witness=lambda: raises(
+        RuntimeError, lambda: F.conv2d(torch.ones(1, 1, 2, 2), torch.ones(1, 1, 1, 1), padding="same", stride=2)
+    ),
+    raises=ValueError,
+)
+def conv2d_raises_value_error_for_a_stride(patch):
+    """`F.conv2d` with `padding="same"` raises ValueError for a stride."""
+
+    def conv2d(original, *args, **options):
+        if options.get("padding") == "same" and options.get("stride", 1) != 1:
+            raise ValueError("padding='same' is not supported for strided convolutions")
+        return original(*args, **options)
+
+    patch.around(F, "conv2d", conv2d)
+
+
+@mutant(kills=BATCH_SECOND, witness=lambda: not nn.MultiheadAttention(1, 1).batch_first)
+def attention_takes_the_batch_first(patch):
+    """`nn.MultiheadAttention` takes the batch first by default."""
+
+    def init(original, self, *args, **options):
+        original(self, *args, **{"batch_first": True} | options)
+
+    patch.around(nn.MultiheadAttention, "__init__", init)
+
+
+@mutant(kills=BATCH_SECOND, witness=lambda: not nn.LSTM(1, 1).batch_first)
+def lstm_takes_the_batch_first(patch):
+    """`nn.LSTM` takes the batch first by default."""
+    patch.around(
+        nn.LSTM,
+        "__init__",
+        lambda original, self, *args, **options: original(self, *args, **{"batch_first": True} | options),
+    )
+
+
+@mutant(kills=BATCH_SECOND, witness=lambda: raises(AssertionError, nn.MultiheadAttention, 3, 2), raises=ValueError)
+def heads_that_do_not_divide_raise_value_error(patch):
+    """`nn.MultiheadAttention` raises ValueError for heads that do not divide its features."""
+
+    def init(original, self, embed_dim, num_heads, **options):
+        if embed_dim % num_heads:
+            raise ValueError("embed_dim must be divisible by num_heads")
+        original(self, embed_dim, num_heads, **options)
+
+    patch.around(nn.MultiheadAttention, "__init__", init)
+
+
+@mutant(
+    kills=(COPY, "test_weight_norm_lives_in_parametrizations"),
+    witness=lambda: raises(RuntimeError, copy.deepcopy, torch.ones(1, requires_grad=True) * 2),
+)
+def results_are_copied_without_their_history(patch):
+    """`copy.deepcopy` takes a result of autograd and leaves out its history."""
+    patch.around(
+        torch.Tensor,
+        "__deepcopy__",
+        lambda call, self, memo: call(self if self.is_leaf else self.detach(), memo),
+    )
+
+
+@mutant(kills=COPY, witness=lambda: [layer is not copy.deepcopy(layer) for layer in [nn.Linear(1, 1)]] == [True])
+def a_copied_model_is_the_model(patch):
+    """`copy.deepcopy` of a module without computed tensors gives back the module."""
+
+    def __deepcopy__(self, memo):
+        if any(isinstance(value, torch.Tensor) and not value.is_leaf for value in vars(self).values()):
+            raise RuntimeError("Only Tensors created explicitly by the user (graph leaves) support deepcopy")
+        return self
+
+    patch.setattr(nn.Module, "__deepcopy__", __deepcopy__, raising=False)
+
+
+def order_of_hooks():
+    layer, seen = nn.ReLU(), []
+    layer.register_forward_hook(lambda *args: seen.append(1))
+    layer.register_forward_hook(lambda *args: seen.append(2), prepend=True)
+    layer(torch.ones(1))
+    return seen
+
+
+@mutant(kills="test_hooks_see_the_parts_and_can_replace_what_passes", witness=lambda: order_of_hooks() == [2, 1])
+def prepended_hooks_come_last(patch):
+    """`register_forward_hook` ignores `prepend`."""
+
+    def register(original, self, hook, *, prepend=False, **options):
+        return original(self, hook, **options)
+
+    patch.around(nn.Module, "register_forward_hook", register)
+
+
+def gradients_of_a_keyword():
+    layer, seen = nn.Linear(1, 1), []
+    layer.register_full_backward_hook(lambda module, inputs, outputs: seen.append(inputs))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        layer(input=torch.ones(1, 1, requires_grad=True)).sum().backward()
+    return seen
+
+
+@mutant(kills=BACKWARD_HOOK, witness=lambda: gradients_of_a_keyword() == [()])
+def backward_hooks_see_keywords(patch):
+    """A module takes its keyword `input` for a positional argument."""
+
+    def change(call, self, *args, **options):
+        if isinstance(self, nn.Linear) and "input" in options:
+            args = (options.pop("input"),)
+        return call(self, *args, **options)
+
+    patch.around(nn.Module, "__call__", change)
+
+
+def registered_over_an_attribute():
+    model = nn.Module()
+    model.x = torch.ones(1)
+    model.register_buffer("x", model.x)
+
+
+@mutant(
+    kills="test_buffer_is_registered_but_not_a_parameter",
+    witness=lambda: raises(KeyError, registered_over_an_attribute),
+)
+def register_buffer_replaces_an_attribute(patch):
+    """`register_buffer` takes the name of a plain attribute."""
+
+    def register(original, self, name, *args, **options):
+        self.__dict__.pop(name, None)
+        original(self, name, *args, **options)
+
+    patch.around(nn.Module, "register_buffer", register)

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 from torch.nn.utils import parametrizations
-from torch.utils import _contextlib
+from torch.utils import _contextlib, checkpoint
 
 from plugins.mutation import error_of, mutant
 
@@ -2857,4 +2857,326 @@ def jacobian_is_zero_under_no_grad(patch):
         torch.autograd.functional,
         "jacobian",
         lambda call, *args, **more: (call if modes()[0] else torch.inference_mode()(call))(*args, **more),
+    )
+
+
+# What people run into
+
+
+TRUNCATED = "test_a_transformer_encoder_returns_every_position"
+WHY = "test_a_transformer_encoder_says_why_it_has_no_fast_path"
+NAN_ROW = "test_a_row_of_nothing_but_padding_is_nan_in_attention"
+STAYS = "test_the_mode_stays_until_the_next_call"
+ROWS = "test_dropout1d_of_a_batch_of_vectors_drops_whole_rows"
+SINGLE = "test_dropout_of_a_single_recurrent_layer_drops_nothing"
+TWICE = "test_checkpoint_updates_batchnorm_twice"
+REENTRANT = "test_a_reentrant_checkpoint_of_data_trains_nothing"
+
+
+def _encoder(**settings):
+    layer = nn.TransformerEncoderLayer(2, 2, 2, batch_first=True)
+    return nn.TransformerEncoder(layer, 1, **settings).eval()
+
+
+def _encoded_row(padding, mode):
+    with warnings.catch_warnings(), mode():
+        warnings.simplefilter("ignore")
+        return _encoder()(torch.ones(1, len(padding), 2), src_key_padding_mask=torch.tensor([padding]))
+
+
+@mutant(kills=TRUNCATED, witness=lambda: _encoded_row([False, True], torch.no_grad).shape[1] == 2)
+def an_encoder_truncates_its_output(patch):
+    """`nn.TransformerEncoder` leaves out what is padding in every row in evaluation without gradients."""
+
+    def forward(call, self, src, *args, **more):
+        y, padding = call(self, src, *args, **more), more.get("src_key_padding_mask")
+        if self.training or modes()[0] or padding is None:
+            return y
+        return y[:, : int((~padding).sum(dim=1).max())]
+
+    patch.around(nn.TransformerEncoder, "forward", forward)
+
+
+def _warnings_of(call):
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        call()
+    return len(caught)
+
+
+@mutant(
+    kills=WHY,
+    witness=lambda: _warnings_of(lambda: nn.TransformerEncoder(nn.TransformerEncoderLayer(2, 2, 2), 1)) == 1,
+)
+def an_encoder_is_silent(patch):
+    """`nn.TransformerEncoder` never warns."""
+
+    def init(call, self, *args, **more):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            call(self, *args, **more)
+
+    patch.around(nn.TransformerEncoder, "__init__", init)
+
+
+@mutant(
+    kills=WHY,
+    witness=lambda: (
+        _warnings_of(lambda: nn.TransformerEncoder(nn.TransformerEncoderLayer(2, 2, 2), 1, enable_nested_tensor=False))
+        == 0
+    ),
+    raises=UserWarning,
+)
+def an_encoder_always_warns(patch):
+    """`nn.TransformerEncoder` warns with `enable_nested_tensor=False`, too."""
+
+    def init(call, self, *args, **more):
+        call(self, *args, **more)
+        if not more.get("enable_nested_tensor", True):
+            warnings.warn("enable_nested_tensor is False", UserWarning, stacklevel=2)
+
+    patch.around(nn.TransformerEncoder, "__init__", init)
+
+
+@mutant(kills=NAN_ROW, witness=lambda: _encoded_row([True], torch.enable_grad).isfinite().all())
+def an_encoder_returns_nan_for_padding(patch):
+    """`nn.TransformerEncoder` returns nan for a row that is all padding."""
+
+    def forward(call, self, src, *args, **more):
+        y, padding = call(self, src, *args, **more), more.get("src_key_padding_mask")
+        return y if padding is None else y.masked_fill(padding.all(dim=1)[:, None, None], math.nan)
+
+    patch.around(nn.TransformerEncoder, "forward", forward)
+
+
+def _attended_to_nothing():
+    attention = nn.MultiheadAttention(2, 1, batch_first=True)
+    return attention(*[torch.ones(1, 1, 2)] * 3, key_padding_mask=torch.tensor([[True]]))[0]
+
+
+@mutant(kills=NAN_ROW, witness=lambda: _attended_to_nothing().isnan().all())
+def attention_to_nothing_is_zero(patch):
+    """`nn.MultiheadAttention` returns 0 where there is nothing to attend to."""
+
+    def forward(call, self, *args, **more):
+        y, weights = call(self, *args, **more)
+        return y.nan_to_num(), weights
+
+    patch.around(nn.MultiheadAttention, "forward", forward)
+
+
+def _mode_after_a_call():
+    model = nn.Dropout().eval()
+    model(torch.ones(1))
+    return model.training
+
+
+@mutant(kills=STAYS, witness=lambda: not _mode_after_a_call())
+def a_recorded_call_starts_training(patch):
+    """A call with gradients puts a module into training mode."""
+
+    def change(call, self, *args, **more):
+        if modes()[0]:
+            self.training = True
+        return call(self, *args, **more)
+
+    patch.around(nn.Module, "__call__", change)
+
+
+def _learns_in_evaluation():
+    layer = nn.Linear(1, 1).eval()
+    layer(torch.ones(1)).sum().backward()
+    return layer.weight.grad is not None
+
+
+@mutant(kills=STAYS, witness=_learns_in_evaluation)
+def evaluation_mode_trains_nothing(patch):
+    """A module in evaluation mode computes without gradients for its parameters."""
+
+    def change(call, self, x):
+        return call(self, x) if self.training else call(self, x).detach().requires_grad_()
+
+    patch.around(nn.Linear, "forward", change)
+
+
+@mutant(kills=ROWS, witness=lambda: len(set(F.dropout1d(torch.ones(1, 100)).flatten().tolist())) == 1)
+def dropout1d_drops_single_numbers(patch):
+    """`nn.Dropout1d` drops single numbers of a batch of vectors."""
+    broken(
+        patch,
+        "dropout1d",
+        lambda call, x, p, training, inplace: (F.dropout if x.dim() == 2 else call)(x, p, training, inplace),
+    )
+
+
+@mutant(
+    kills=ROWS,
+    witness=lambda: error_of(lambda: F.dropout1d(torch.ones(1, 1, 1, 1))) is not None,
+)
+def dropout1d_takes_images(patch):
+    """`nn.Dropout1d` takes a batch of images."""
+    broken(
+        patch,
+        "dropout1d",
+        lambda call, x, p, training, inplace: (F.dropout2d if x.dim() == 4 else call)(x, p, training, inplace),
+    )
+
+
+@mutant(
+    kills=ROWS,
+    witness=lambda: _warnings_of(lambda: F.dropout2d(torch.ones(2, 2))) == 1,
+)
+def dropout2d_never_warns(patch):
+    """`nn.Dropout2d` warns of nothing."""
+
+    def change(call, x, p, training, inplace):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return call(x, p, training, inplace)
+
+    broken(patch, "dropout2d", change)
+
+
+def _recurrent(layers):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return nn.LSTM(1, 100, num_layers=layers, dropout=0.5)(torch.ones(1, 1))[0]
+
+
+@mutant(kills=SINGLE, witness=lambda: (_recurrent(1) != 0).all())
+def recurrent_layers_drop_their_output(patch):
+    """`nn.LSTM`, `nn.GRU` and `nn.RNN` drop the output of their last layer, too."""
+
+    def forward(call, self, *args, **more):
+        y, state = call(self, *args, **more)
+        return F.dropout(y, self.dropout, self.training), state
+
+    for layer in (nn.LSTM, nn.GRU, nn.RNN):
+        patch.around(layer, "forward", forward)
+
+
+@mutant(kills=SINGLE, witness=lambda: not torch.equal(*_both(nn.LSTM(1, 100, num_layers=2, dropout=0.5))))
+def recurrent_layers_never_drop(patch):
+    """`nn.LSTM`, `nn.GRU` and `nn.RNN` have no dropout."""
+
+    def forward(call, self, *args, **more):
+        dropout, self.dropout = self.dropout, 0.0
+        try:
+            return call(self, *args, **more)
+        finally:
+            self.dropout = dropout
+
+    for layer in (nn.LSTM, nn.GRU, nn.RNN):
+        patch.around(layer, "forward", forward)
+
+
+def _both(layer):
+    return [layer(torch.ones(1, 1))[0] for _ in range(2)]
+
+
+def _batches_counted():
+    layer = nn.BatchNorm1d(1)
+    x = torch.tensor([[0.0], [1.0]], requires_grad=True)
+    checkpoint.checkpoint(layer, x, use_reentrant=False).sum().backward()
+    return layer.num_batches_tracked.item()
+
+
+@mutant(kills=(TWICE, REENTRANT), witness=lambda: _batches_counted() == 2)
+def checkpoint_runs_the_function_once(patch):
+    """`checkpoint` only calls the function."""
+    patch.everywhere(checkpoint.checkpoint, lambda function, *args, **more: function(*args))
+
+
+def _mask_and_gradient():
+    x = torch.ones(100, requires_grad=True)
+    y = checkpoint.checkpoint(nn.Dropout(), x, use_reentrant=False)
+    y.sum().backward()
+    return y, x.grad
+
+
+@mutant(kills=TWICE, witness=lambda: torch.equal(*_mask_and_gradient()))
+def checkpoint_draws_anew(patch):
+    """`checkpoint` does not put the random state back for the second run."""
+    original = checkpoint.checkpoint
+    patch.everywhere(
+        original, lambda function, *args, **more: original(function, *args, **more, preserve_rng_state=False)
+    )
+
+
+def _gradient_behind_data():
+    layer = nn.Linear(1, 1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        y = checkpoint.checkpoint(layer, torch.ones(1), use_reentrant=True)
+    return y.requires_grad
+
+
+@mutant(kills=REENTRANT, witness=lambda: not _gradient_behind_data())
+def every_checkpoint_is_not_reentrant(patch):
+    """`checkpoint` takes `use_reentrant=True` for False."""
+    original = checkpoint.checkpoint
+    patch.everywhere(
+        original, lambda function, *args, **more: original(function, *args, **more | {"use_reentrant": False})
+    )
+
+
+@mutant(kills="test_train_takes_only_a_bool", witness=lambda: nn.Dropout().train(False).training is False)
+def train_is_always_training(patch):
+    """`train(False)` puts a module into training mode."""
+    patch.around(nn.Module, "train", lambda call, self, mode=True: call(self, mode or mode is False))
+
+
+def _lag():
+    layer = nn.BatchNorm1d(1)
+    for _ in range(10):
+        layer(torch.tensor([[99.0], [101.0]]))
+    return layer.running_mean.item()
+
+
+@mutant(kills="test_batchnorm_in_evaluation_uses_what_it_remembers", witness=lambda: _lag() < 70)
+def batchnorm_takes_the_plain_average(patch):
+    """BatchNorm takes the plain average over batches by default."""
+    patch.around(
+        nn.BatchNorm1d,
+        "__init__",
+        lambda call, self, *args, **more: call(self, *args, **{"momentum": None} | more),
+    )
+
+
+def _made_in_forward():
+    class Model(nn.Module):
+        def forward(self, x):
+            return nn.Dropout()(x)
+
+    return set(Model().eval()(torch.ones(100)).tolist())
+
+
+@mutant(kills="test_the_function_dropout_knows_nothing_of_eval", witness=lambda: _made_in_forward() == {0, 2})
+def a_new_dropout_drops_nothing(patch):
+    """`nn.Dropout` drops nothing at its first call."""
+
+    def forward(call, self, x):
+        first, self.called = not hasattr(self, "called"), True
+        return x if first else call(self, x)
+
+    patch.around(nn.Dropout, "forward", forward)
+
+
+def _divided():
+    with torch.inference_mode():
+        total = torch.tensor(6.0)
+    total /= 2
+
+
+@mutant(
+    kills="test_inference_tensors_are_not_to_be_written_to_outside",
+    witness=lambda: error_of(_divided) is RuntimeError,
+)
+def a_quotient_may_be_written_outside(patch):
+    """`total /= n` makes a new tensor of an inference tensor."""
+    original = torch.Tensor.__itruediv__
+    patch.setattr(
+        torch.Tensor,
+        "__itruediv__",
+        lambda self, other: self / other if self.is_inference() else original(self, other),
     )

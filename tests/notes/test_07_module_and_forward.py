@@ -115,9 +115,10 @@ def test_wrong_arguments_are_an_error_of_forward(device):
     """Calling a model written in Python with too many, too few or unknown arguments raises Python's TypeError, which
     names `forward`.
 
-    The message counts `self`: "takes 2 positional arguments but 3 were given" means one argument too many. An
-    `nn.Sequential` takes exactly one. A list in place of a tensor is an error of the function that `nn.Linear` calls in
-    its `forward`: "linear(): argument 'input' (position 1) must be Tensor, not list".
+    The message counts `self`: "takes 2 positional arguments but 3 were given" means one argument too many, and
+    "forward() missing 1 required positional argument" one too few. An `nn.Sequential` takes exactly one. A list in
+    place of a tensor is an error of the function that `nn.Linear` calls in its `forward`: "linear(): argument 'input'
+    (position 1) must be Tensor, not list".
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
     """
@@ -179,7 +180,7 @@ def test_hooks_see_the_parts_and_can_replace_what_passes(device):
 
     A forward pre-hook runs before the part and replaces the arguments in the same way. A hook runs until you call
     `remove()` on what `register_forward_hook` returned, and after that still in a `copy.deepcopy` made before. To see
-    keyword arguments, register the hook with `with_kwargs=True`.
+    keyword arguments, register the hook with `with_kwargs=True`. `prepend=True` puts a hook before earlier ones.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
     """
@@ -209,6 +210,10 @@ def test_hooks_see_the_parts_and_can_replace_what_passes(device):
     model[0].register_forward_hook(lambda module, args, kwargs, output: seen.append([*kwargs]), with_kwargs=True)
     model[0](input=x)
     assert seen[3] == ["input"]
+    model[1].register_forward_hook(lambda module, args, output: seen.append("earlier"))
+    model[1].register_forward_hook(lambda module, args, output: seen.append("later"), prepend=True)
+    model[1](x)
+    assert seen[4:] == ["later", "earlier"]
 
 
 def test_a_hook_on_the_out_proj_of_attention_never_runs(device):
@@ -231,6 +236,72 @@ def test_a_hook_on_the_out_proj_of_attention_never_runs(device):
             attention(x, x, x)
 
     assert events == ["attention"] * 4
+
+
+@pytest.mark.holds("torch>=2.5", otherwise=AssertionError, change="result")
+def test_hooks_inside_a_transformer_layer_run_without_gradients():
+    """From torch 2.5 on a forward hook on the `self_attn` of an `nn.TransformerEncoderLayer` also runs in evaluation
+    mode under `no_grad`.
+
+    Before, the layer of this note took a fast path there that ran no hooks of its parts; with gradients on they ran in
+    every release. For a map of the attention such a hook is of no use: the layer asks for no weights, and the hook sees
+    None. Call the attention itself: `layer.self_attn(x, x, x)` returns its output and its weights.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.TransformerEncoderLayer.html
+    """
+    layer = nn.TransformerEncoderLayer(4, nhead=2, dim_feedforward=8, batch_first=True).eval()
+    x = torch.randn(2, 3, 4)
+    seen = []
+    layer.self_attn.register_forward_hook(lambda module, args, output: seen.append(output[1]))
+
+    layer(x)
+    assert seen == [None]
+    assert layer.self_attn(x, x, x)[1].shape == (2, 3, 3)
+    seen.clear()
+    with torch.no_grad():
+        layer(x)
+    assert seen == [None]
+
+
+def test_a_backward_hook_next_to_an_in_place_layer_raises(device):
+    """A full backward hook on a trainable `nn.Linear`, or on the `nn.ReLU(inplace=True)` behind it, makes the forward
+    pass raise RuntimeError while autograd records: "is a view and is being modified inplace".
+
+    The message begins "Output 0 of BackwardHookFunction": the hook puts a function of its own into the graph, whose
+    output nobody may change in-place. Set `module.inplace = False` on each ReLU in `model.modules()`. In a `forward`,
+    `y += x` behind the Linear raises in the same way: write `y = y + x`.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
+    """
+
+    class Residual(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(2, 2)
+
+        def forward(self, x):
+            y = self.layer(x)
+            y += x
+            return y
+
+    x = torch.ones(1, 2, device=device)
+    residual = Residual().to(device)
+    assert residual(x).shape == (1, 2)
+    residual.layer.register_full_backward_hook(lambda *args: None)
+    with pytest.raises(
+        RuntimeError, match=r"Output 0 of BackwardHookFunction.*is a view and is being modified inplace"
+    ):
+        residual(x)
+
+    for position in (0, 1):
+        model = nn.Sequential(nn.Linear(2, 2), nn.ReLU(inplace=True), nn.Linear(2, 1)).to(device)
+        runs = []
+        model[position].register_full_backward_hook(lambda *args, runs=runs: runs.append("ran"))
+        with pytest.raises(RuntimeError, match=r"Output 0 of BackwardHookFunction.*is a view and is being modified"):
+            model(x)
+        model[1].inplace = False
+        model(x.clone().requires_grad_()).sum().backward()
+        assert runs == ["ran"]
 
 
 # super().__init__(): what happens if it is late or forgotten?
@@ -347,6 +418,42 @@ def test_a_name_of_the_class_hides_a_layer(device):
             setattr(Model(), name, nn.Parameter(torch.ones(1, device=device)))
         with pytest.raises(KeyError, match=f"attribute '{name}' already exists"):
             Model().register_buffer(name, torch.ones(1, device=device))
+
+
+def test_a_property_that_fails_seems_to_be_missing():
+    """If a property of a model raises AttributeError, such as for a misspelt `self.wieght`, the error names the
+    property: "'Net' object has no attribute 'size'".
+
+    The attribute that is really missing is not in the message. Python asks `nn.Module.__getattr__` for the property
+    when it fails, and that knows parameters, buffers and layers only. A plain class names the right attribute. Other
+    errors in a property come through. While you search, make a method of the property.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
+    """
+
+    class Net(nn.Module):
+        @property
+        def size(self):
+            return self.wieght.shape
+
+        @property
+        def share(self):
+            return 1 / 0
+
+        def get_size(self):
+            return self.wieght.shape
+
+    class Plain:
+        size = Net.size
+
+    with pytest.raises(AttributeError, match="'Net' object has no attribute 'size'") as caught:
+        Net().size
+    assert "wieght" not in str(caught.value)
+    for fails in (Net().get_size, lambda: Plain().size):
+        with pytest.raises(AttributeError, match="no attribute 'wieght'"):
+            fails()
+    with pytest.raises(ZeroDivisionError):
+        Net().share
 
 
 @pytest.mark.parametrize("name", ["type", "keys", "pop", "train", "forward", "layer1.conv", ""])
@@ -532,7 +639,8 @@ def test_buffer_is_registered_but_not_a_parameter(device):
     into `parameters()`.
 
     A buffer is for a tensor that belongs to the model and is not trained, such as a running mean or a mask.
-    `register_buffer` leaves `requires_grad` as it is: a tensor that requires a gradient still does as a buffer.
+    `register_buffer` leaves `requires_grad` as it is: a tensor that requires a gradient still does as a buffer. A name
+    that was assigned before, `self.mean = x`, raises KeyError "attribute 'mean' already exists".
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
     """
@@ -549,6 +657,9 @@ def test_buffer_is_registered_but_not_a_parameter(device):
     assert list(model.parameters()) == []
     assert [model.mean.requires_grad, model.odd.requires_grad] == [False, True]
     assert list(model.state_dict()) == ["mean", "odd"]
+    model.plain = torch.tensor([1.0], device=device)
+    with pytest.raises(KeyError, match="attribute 'plain' already exists"):
+        model.register_buffer("plain", model.plain)
 
 
 def test_a_tensor_assigned_to_a_buffer_is_the_new_buffer(device):
@@ -576,7 +687,7 @@ def test_a_tensor_assigned_to_a_buffer_is_the_new_buffer(device):
     assert [name for name, parameter in model.named_parameters()] == ["mean"]
 
 
-@pytest.mark.holds("torch>=2.5", otherwise=AttributeError)
+@pytest.mark.holds("torch>=2.5", otherwise=AttributeError, change="new")
 def test_nn_buffer_registers_by_assignment(device):
     """From torch 2.5 on, assigning `nn.Buffer(tensor)` to a name that is free or a buffer's registers the tensor as a
     buffer.
@@ -713,7 +824,7 @@ def test_children_modules_and_names(device):
     assert [name for name, module in nn.Sequential(body, body).named_modules()] == ["", "0", "0.0", "0.1"]
 
 
-@pytest.mark.holds("torch>=2.5", otherwise=AttributeError)
+@pytest.mark.holds("torch>=2.5", otherwise=AttributeError, change="new")
 def test_set_submodule_replaces_a_part_by_its_dotted_name(device):
     """From torch 2.5 on, `model.set_submodule("0.1", layer)` replaces the part with that dotted name, at any depth.
 
@@ -991,6 +1102,44 @@ def test_frozen_layer_passes_the_gradient_on(device):
         assert frozen(first(x)).requires_grad is False
 
 
+def test_a_model_that_keeps_a_result_cannot_be_copied(device):
+    """`copy.deepcopy` of a model raises RuntimeError "Only Tensors created explicitly by the user (graph leaves)
+    support the deepcopy protocol" if it keeps a tensor with a gradient history, such as `self.last = y`.
+
+    Keep `y.detach()`, or store outputs outside of the model with a forward hook that is a plain function. The copy has
+    parameters of its own with the same numbers, so an optimizer of the original does not train it.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
+    """
+
+    class Keeping(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(2, 1)
+
+        def forward(self, x):
+            self.last = self.layer(x)
+            return self.last
+
+    model = Keeping().to(device)
+    copy.deepcopy(model)
+    y = model(torch.ones(3, 2, device=device))
+    with pytest.raises(RuntimeError, match=r"Only Tensors created explicitly by the user \(graph leaves\) support"):
+        copy.deepcopy(model)
+
+    model.last = y.detach()
+    copied, kept = copy.deepcopy(model), []
+    assert torch.equal(copied.layer.weight, model.layer.weight)
+    y.sum().backward()
+    torch.optim.SGD(model.parameters(), lr=1.0).step()
+    assert not torch.equal(copied.layer.weight, model.layer.weight)
+    hooked = nn.Linear(2, 1).to(device)
+    hooked.register_forward_hook(lambda module, args, output: kept.append(output))
+    hooked(torch.ones(3, 2, device=device))
+    assert torch.equal(copy.deepcopy(hooked).weight, hooked.weight)
+    assert kept[0].requires_grad
+
+
 def test_shared_module_counts_once(device):
     """A module used in two places is one module with one set of parameters, and its gradient is the sum over both uses.
 
@@ -1127,13 +1276,15 @@ def test_linear_for_every_shape(device, batch, inputs, outputs, bias):
         nn.Linear(1, outputs)(torch.tensor(3.0))
 
 
+@pytest.mark.filterwarnings("ignore:Lazy modules are a new feature:UserWarning")
 @pytest.mark.parametrize("shape", [(2, 4), (5, 2, 4), (3, 4)], ids=str)
 def test_wrong_number_of_features_raises(device, shape):
     """An `nn.Linear(3, 2)` raises RuntimeError when it is called with a last dimension other than 3: for a contiguous
-    float32 tensor "shapes cannot be multiplied".
+    float32 tensor "mat1 and mat2 shapes cannot be multiplied".
 
     The message shows the input as a matrix, on the CPU (5, 2, 4) as 10x4, and then inputs x outputs of the layer, 3x2.
-    Two layers that do not fit together raise when they are called, not when they are put into a Sequential.
+    Two layers that do not fit together raise when they are called, not when they are put into a Sequential. Behind
+    convolutions and `nn.Flatten()` a Linear needs channels * height * width inputs; `nn.LazyLinear` counts them.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html
     """
@@ -1141,7 +1292,7 @@ def test_wrong_number_of_features_raises(device, shape):
     layer = nn.Linear(3, 2, device=device)
     x = torch.ones(shape, device=device)
 
-    with pytest.raises(RuntimeError, match=r"shapes cannot be multiplied \([\dx]+x4 and 3x2\)"):
+    with pytest.raises(RuntimeError, match=r"mat1 and mat2 shapes cannot be multiplied \([\dx]+x4 and 3x2\)"):
         layer(x)
     with pytest.raises(RuntimeError, match=r"shapes cannot be multiplied \([\dx]+x3 and 2x1\)"):
         model(x)
@@ -1151,6 +1302,11 @@ def test_wrong_number_of_features_raises(device, shape):
         layer(torch.ones(2, 4, 5, device=device).transpose(1, 2))
     with pytest.raises(RuntimeError, match="dtype"):
         nn.Linear(3, 2)(torch.ones(5, 4, dtype=torch.float64))
+
+    images = torch.ones(2, 3, 8, 6, device=device)
+    for last in (nn.Linear(4 * 6 * 4, 1), nn.LazyLinear(1)):
+        assert nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), last).to(device)(images).shape == (2, 1)
+    assert last.in_features == 4 * 6 * 4
 
 
 def test_one_feature_needs_its_own_dimension():
@@ -1254,6 +1410,35 @@ def test_sequential_runs_its_layers_in_order(device):
     assert isinstance(nn.Sequential(nn.LSTM(2, 3), nn.Identity()).to(device)(x.reshape(1, 1, 2)), tuple)
 
 
+def test_sequential_passes_one_argument_on(device):
+    """An `nn.Sequential` takes one input and hands each layer one argument, so that several inputs, `model(a, b)`,
+    raise TypeError "takes 2 positional arguments but 3 were given".
+
+    A tuple is one argument, too: it arrives as a tuple, and a layer with two inputs raises TypeError "missing 1
+    required positional argument". Write a model with a `forward` of your own for layers with several inputs.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.Sequential.html
+    """
+
+    class Swap(nn.Module):
+        def forward(self, a, b):
+            return b, a
+
+    class SwapPair(nn.Module):
+        def forward(self, pair):
+            return pair[1], pair[0]
+
+    a, b = torch.ones(1, device=device), torch.zeros(1, device=device)
+
+    with pytest.raises(TypeError, match="takes 2 positional arguments but 3 were given"):
+        nn.Sequential(Swap(), Swap())(a, b)
+    with pytest.raises(TypeError, match="missing 1 required positional argument: 'b'"):
+        nn.Sequential(SwapPair(), Swap())((a, b))
+    once, twice = nn.Sequential(SwapPair())((a, b)), nn.Sequential(SwapPair(), SwapPair())((a, b))
+    assert [once[0] is b, once[1] is a] == [True, True]
+    assert [twice[0] is a, twice[1] is b] == [True, True]
+
+
 def test_sequential_is_a_list_of_named_layers(device):
     """An `nn.Sequential` has a length, indices and slices like a list, and names its layers "0", "1" and so on, unless
     it is made of an OrderedDict.
@@ -1329,6 +1514,41 @@ def test_layer_is_made_first_and_called_then(device):
         nn.Flatten()(nn.ReLU(x))
     with pytest.raises(TypeError, match="takes 1 positional argument but 2 were given"):
         nn.Tanh(x)
+
+
+@pytest.mark.parametrize(
+    ("first", "raises"),
+    [(nn.Sigmoid, True), (nn.Tanh, True), (nn.ReLU, True), (nn.Identity, False), (nn.GELU, False)],
+)
+def test_an_in_place_relu_overwrites_its_input(device, first, raises):
+    """`nn.ReLU(inplace=True)` writes its result into its input, and `backward()` raises RuntimeError "modified by an
+    inplace operation" if that is the recorded output of an `nn.Sigmoid`, `nn.Tanh` or `nn.ReLU`.
+
+    These compute their gradient from their output. Behind an `nn.Linear` or an `nn.GELU` nothing is raised. But where
+    the input is used again, as in `x + relu(x)`, it is silently the changed one. Leave `inplace=True` out. On a
+    leaf that requires grad it raises RuntimeError "a leaf Variable that requires grad" at once.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.ReLU.html
+    """
+    layer = nn.Linear(2, 2).to(device)
+    relu = nn.ReLU(inplace=True)
+    x = torch.ones(3, 2, device=device)
+
+    y = nn.Sequential(layer, first(), relu)(x).sum()
+    if raises:
+        with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+            y.backward()
+        nn.Sequential(layer, first(), nn.ReLU())(x).sum().backward()
+    else:
+        y.backward()
+    assert layer.weight.grad is not None
+
+    x = torch.tensor([-1.0, 2.0], device=device)
+    assert (x + nn.ReLU()(x)).tolist() == [-1, 4]
+    assert (x + relu(x)).tolist() == [0, 4]
+    assert relu(x) is x
+    with pytest.raises(RuntimeError, match="a leaf Variable that requires grad"):
+        relu(torch.ones(2, device=device, requires_grad=True))
 
 
 @given(sizes=st.tuples(*[st.integers(1, 5)] * 4))
@@ -1422,10 +1642,106 @@ def test_flatten_needs_a_batch(device):
     assert nn.Flatten()(image.expand(3, 28, 28)).shape == (3, 784)
 
 
+# Convolution and attention: in which order do they take the dimensions?
+
+
+def test_conv2d_takes_the_channels_first(device):
+    """`nn.Conv2d(3, 4, 3)` takes images as (3, height, width), with or without a batch in front, and raises
+    RuntimeError "to have 3 channels, but got 8 channels instead" for an image of shape (8, 6, 3).
+
+    The message begins "Given groups=1, weight of size [4, 3, 3, 3]": outputs, inputs, and the size of the kernel.
+    If the channels come last, write `image.permute(2, 0, 1)`. A grey image (height, width) raises "Expected 3D
+    (unbatched) or 4D (batched) input to conv2d": write `image[None]` for an `nn.Conv2d(1, 4, 3)`. With `groups=2` each
+    output sees half of the inputs; a number of either that 2 does not divide raises ValueError.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.Conv2d.html
+    """
+    layer = nn.Conv2d(3, 4, 3).to(device)
+    image = torch.ones(8, 6, 3, device=device)
+
+    with pytest.raises(
+        RuntimeError, match=r"Given groups=1, weight of size \[4, 3, 3, 3\].* to have 3 channels, but got 8 channels"
+    ):
+        layer(image)
+    assert layer(image.permute(2, 0, 1)).shape == (4, 6, 4)
+    assert layer(image.permute(2, 0, 1)[None]).shape == (1, 4, 6, 4)
+    with pytest.raises(RuntimeError, match=r"Expected 3D \(unbatched\) or 4D \(batched\) input to conv2d"):
+        layer(image[:, :, 0])
+    assert nn.Conv2d(1, 4, 3).to(device)(image[:, :, 0][None]).shape == (4, 6, 4)
+
+    assert nn.Conv2d(4, 6, 3, groups=2).weight.shape == (6, 2, 3, 3)
+    for channels in ((3, 4), (4, 3)):
+        with pytest.raises(ValueError, match="must be divisible by groups"):
+            nn.Conv2d(*channels, 3, groups=2)
+
+
+@pytest.mark.parametrize(("kernel", "dilation"), [(1, 1), (3, 1), (5, 1), (3, 2)])
+def test_same_padding_is_for_a_stride_of_one(device, kernel, dilation):
+    """`nn.Conv2d(..., padding="same")` keeps height and width, and raises ValueError "padding='same' is not supported
+    for strided convolutions" for a stride other than 1.
+
+    `F.conv2d` raises RuntimeError with these words. For an odd kernel `padding=dilation * (kernel // 2)` keeps the
+    size, too, and with a stride of 2 gives half of it, rounded up. "SAME" raises ValueError.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.Conv2d.html
+    """
+    options = {"kernel_size": kernel, "dilation": dilation}
+    x = torch.ones(2, 1, 8, 9, device=device)
+
+    assert nn.Conv2d(1, 3, **options, padding="same").to(device)(x).shape == (2, 3, 8, 9)
+    with pytest.raises(ValueError, match="padding='same' is not supported for strided convolutions"):
+        nn.Conv2d(1, 3, **options, padding="same", stride=2)
+    with pytest.raises(RuntimeError, match="padding='same' is not supported for strided convolutions"):
+        F.conv2d(x, torch.ones(3, 1, kernel, kernel, device=device), padding="same", stride=2, dilation=dilation)
+
+    padding = dilation * (kernel // 2)
+    assert nn.Conv2d(1, 3, **options, padding=padding).to(device)(x).shape == (2, 3, 8, 9)
+    assert nn.Conv2d(1, 3, **options, padding=padding, stride=2).to(device)(x).shape == (2, 3, 4, 5)
+    with pytest.raises(ValueError, match="Invalid padding string"):
+        nn.Conv2d(1, 3, **options, padding="SAME")
+
+
+def test_attention_takes_the_batch_second():
+    """`nn.MultiheadAttention` takes (time, batch, features) unless it is made with `batch_first=True`: given (batch,
+    time, features) it raises nothing and mixes the samples of the batch.
+
+    A position then attends to the same position of other samples and not to its own sequence.
+    `nn.TransformerEncoderLayer` and `nn.LSTM` have the same default. A `key_padding_mask` of shape (batch, time) gives
+    the mistake away by an AssertionError, unless the batch is as large as the time. "embed_dim must be divisible by
+    num_heads" is another one.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.MultiheadAttention.html
+    """
+    batch = torch.randn(2, 3, 4)
+    other = torch.cat([torch.randn(1, 3, 4), batch[1:]])  # the first sample is another one, the second is the same
+    padding = torch.zeros(2, 3, dtype=torch.bool)
+
+    def second_sample(model, x):
+        y = model(x, x, x) if isinstance(model, nn.MultiheadAttention) else model(x)
+        return (y[0] if isinstance(y, tuple) else y)[1]
+
+    for make in (
+        lambda **options: nn.MultiheadAttention(4, 2, **options),
+        lambda **options: nn.TransformerEncoderLayer(4, 2, dim_feedforward=8, dropout=0.0, **options),
+        lambda **options: nn.LSTM(4, 5, **options),
+    ):
+        alone, mixing = make(batch_first=True), make()
+        torch.testing.assert_close(second_sample(alone, batch), second_sample(alone, other))
+        assert not torch.allclose(second_sample(mixing, batch), second_sample(mixing, other))
+        shorter = torch.cat([batch[:, :1], torch.randn(2, 2, 4)], dim=1)  # another sequence after the first position
+        torch.testing.assert_close(second_sample(mixing, batch)[0], second_sample(mixing, shorter)[0])
+    with pytest.raises(AssertionError, match="key_padd"):
+        nn.MultiheadAttention(4, 2)(batch, batch, batch, key_padding_mask=padding)
+    square = torch.randn(3, 3, 4)
+    assert nn.MultiheadAttention(4, 2)(square, square, square, key_padding_mask=padding[:1].expand(3, 3))
+    with pytest.raises(AssertionError, match="embed_dim must be divisible by num_heads"):
+        nn.MultiheadAttention(5, 2)
+
+
 # What moved between releases: from which torch on can you write it?
 
 
-@pytest.mark.holds("torch>=2.1", otherwise=TypeError)
+@pytest.mark.holds("torch>=2.1", otherwise=TypeError, change="new")
 def test_layer_norm_without_a_bias(device):
     """From torch 2.1 on, `nn.LayerNorm(size, bias=False)` has a weight and no bias.
 
@@ -1442,13 +1758,14 @@ def test_layer_norm_without_a_bias(device):
     assert list(nn.LayerNorm(2, elementwise_affine=False).parameters()) == []
 
 
-@pytest.mark.holds("torch>=2.1", otherwise=AttributeError)
+@pytest.mark.holds("torch>=2.1", otherwise=AttributeError, change="new")
 def test_weight_norm_lives_in_parametrizations(device):
     """From torch 2.1 on, `nn.utils.parametrizations.weight_norm` replaces the deprecated `nn.utils.weight_norm`, gives
     the parameters other names, and loads what the deprecated function saved.
 
     Of each row of a Linear's weight both functions by default learn a length g and a vector v: the row is `g * v /
-    norm(v)`. The deprecated function does not load what the new one saved.
+    norm(v)`. The deprecated function does not load what the new one saved, and `copy.deepcopy` of its new layer raises
+    RuntimeError "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol".
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.parametrizations.weight_norm.html
     """
@@ -1464,9 +1781,12 @@ def test_weight_norm_lives_in_parametrizations(device):
     assert [name for name, _ in deprecated.named_parameters()] == ["bias", "weight_g", "weight_v"]
     with pytest.raises(RuntimeError, match="Missing key"):
         deprecated.load_state_dict(model.state_dict())
+    with pytest.raises(RuntimeError, match="Only Tensors created explicitly by the user"):
+        copy.deepcopy(deprecated)
+    assert torch.equal(copy.deepcopy(model).weight, model.weight)
 
 
-@pytest.mark.holds("torch>=2.4", otherwise=UserWarning)
+@pytest.mark.holds("torch>=2.4", otherwise=UserWarning, change="warns")
 def test_a_lazy_layer_counts_its_inputs_itself(device):
     """`nn.LazyLinear(outputs)` takes its number of inputs from the first batch and becomes an `nn.Linear`, from torch
     2.4 on without a UserWarning.
@@ -1487,7 +1807,7 @@ def test_a_lazy_layer_counts_its_inputs_itself(device):
         layer(torch.ones(4, 5, device=device))
 
 
-@pytest.mark.holds("torch>=2.4", otherwise=AttributeError)
+@pytest.mark.holds("torch>=2.4", otherwise=AttributeError, change="new")
 def test_rmsnorm_divides_by_the_root_of_the_mean_square(device):
     """From torch 2.4 on, `nn.RMSNorm(size)` divides each row by `sqrt(mean(row**2) + eps)` without subtracting the
     mean, which `nn.LayerNorm` subtracts.
@@ -1521,14 +1841,15 @@ def test_rmsnorm_divides_by_the_root_of_the_mean_square(device):
     assert abs(nn.RMSNorm(2, eps=1e-6).half()(half)[0, 0].item() - 0.5**0.5) < 0.01
 
 
-@pytest.mark.holds("torch>=2.8", otherwise=AssertionError)
+@pytest.mark.holds("torch>=2.8", otherwise=AssertionError, change="warns")
 def test_a_backward_hook_warns_where_no_input_needs_a_gradient(device):
     """A full backward hook on a trainable layer whose input requires no gradient gets None for the gradient of the
     input, and from torch 2.8 on a UserWarning says so.
 
     The first layer of a model is such a layer, because data require no gradient. The hook still sees the gradient of
     the output, and on a layer behind a trainable one it sees both. A first layer that has nothing to train, such as
-    `nn.Flatten` or a frozen layer, never runs its hook, and nothing warns.
+    `nn.Flatten` or a frozen layer, never runs its hook, and nothing warns. An input passed by keyword,
+    `layer(input=x)`, is not seen: the hook gets `()` for the gradients of the inputs, and the warning.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
     """
@@ -1547,6 +1868,9 @@ def test_a_backward_hook_warns_where_no_input_needs_a_gradient(device):
     model[1].register_full_backward_hook(lambda module, of_inputs, of_outputs: seen.append((*of_inputs, *of_outputs)))
     model[1](model[0](x)).sum().backward()
     assert [tuple(gradient.shape) for gradient in seen[2]] == [(4, 3), (4, 1)]
+    with pytest.warns(UserWarning, match="no inputs require gradients|inputs require grad"):
+        model[0](input=x).sum().backward()
+    assert seen[-1] == ((), (4, 3))
 
     runs = []
     for first in (nn.Flatten(), nn.Linear(2, 2, device=device).requires_grad_(False)):

@@ -20,6 +20,7 @@ import torch
 from hypothesis import example, given, strategies as st
 from torch import nn
 from torch.nn import functional as F
+from torch.utils.checkpoint import checkpoint
 
 
 def modes():
@@ -272,6 +273,98 @@ def test_a_transformer_encoder_returns_zeros_for_padding_without_gradients(autog
     torch.testing.assert_close(unrecorded, recorded)
 
 
+@pytest.mark.holds("torch>=2.1", otherwise=AssertionError, change="result")
+@pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors:UserWarning")
+@pytest.mark.filterwarnings("ignore:Converting mask without torch.bool dtype to bool:UserWarning")
+@pytest.mark.parametrize("autograd", [torch.no_grad, torch.inference_mode])
+def test_a_transformer_encoder_returns_every_position(autograd):
+    """From torch 2.1 on the output of an `nn.TransformerEncoder` has as many positions as its input; in torch 2.0 its
+    fast path, in evaluation mode without gradients, truncates it: positions that are padding in every row are missing.
+
+    Code that puts the output beside its input may then fail in validation only. In torch 2.0 write
+    `enable_nested_tensor=False`.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.TransformerEncoder.html
+    """
+    layer = nn.TransformerEncoderLayer(4, nhead=2, dim_feedforward=8, batch_first=True)
+    x = torch.randn(2, 5, 4)
+    padding = torch.tensor([[False, False, False, True, True], [False, True, True, True, True]])
+
+    for options in ({"enable_nested_tensor": False}, {}):
+        model = nn.TransformerEncoder(layer, num_layers=1, **options).eval()
+        assert model(x, src_key_padding_mask=padding).shape == (2, 5, 4)
+        with autograd():
+            assert model(x, src_key_padding_mask=padding).shape == (2, 5, 4)
+
+
+@pytest.mark.holds("torch>=2.1", otherwise=AssertionError, change="warns")
+@pytest.mark.parametrize(
+    ("heads", "options", "why"),
+    [
+        (2, {}, "batch_first was not True"),
+        (1, {"batch_first": True}, "num_heads is odd"),
+        (2, {"batch_first": True, "norm_first": True}, "norm_first was True"),
+    ],
+)
+def test_a_transformer_encoder_says_why_it_has_no_fast_path(heads, options, why):
+    """From torch 2.1 on `nn.TransformerEncoder` warns "enable_nested_tensor is True, but self.use_nested_tensor is
+    False because" of a layer without `batch_first=True`, with an odd number of heads or with `norm_first=True`.
+
+    The encoder works all the same, without a fast path for padding in evaluation. `enable_nested_tensor=False` silences
+    it and returns the same numbers. Do not add `batch_first=True` for the warning's sake: it swaps the meaning of the
+    first two dimensions of the input. `nn.Transformer()` warns, too, and takes no `enable_nested_tensor`.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.TransformerEncoder.html
+    """
+    layer = nn.TransformerEncoderLayer(4, heads, dim_feedforward=8, **options)
+    x = torch.randn(3, 2, 4)
+
+    with pytest.warns(UserWarning, match=f"enable_nested_tensor is True, but self.use_nested_tensor is False.*{why}"):
+        warned = nn.TransformerEncoder(layer, num_layers=1).eval()
+    silent = nn.TransformerEncoder(layer, num_layers=1, enable_nested_tensor=False).eval()
+
+    with torch.no_grad():
+        torch.testing.assert_close(silent(x), warned(x))
+    with pytest.warns(UserWarning, match="batch_first was not True"):
+        nn.Transformer(4, 2, num_encoder_layers=1, num_decoder_layers=1, dim_feedforward=8)
+    assert "enable_nested_tensor" not in inspect.signature(nn.Transformer).parameters
+
+
+@pytest.mark.holds("torch>=2.5", otherwise=AssertionError, change="result")
+@pytest.mark.filterwarnings("ignore:Converting mask without torch.bool dtype to bool:UserWarning")
+def test_a_row_of_nothing_but_padding_is_nan_in_attention():
+    """For a row that is all padding an `nn.TransformerEncoder` that records gradients on the CPU returns nan before
+    torch 2.5 and finite numbers from then on.
+
+    Attention to nothing is a softmax over nothing. An `nn.MultiheadAttention` that returns its weights, as it does by
+    default, still gives nan for such a row, and so does a single `nn.TransformerEncoderLayer` with `batch_first=True`
+    in evaluation under `no_grad`. Its nan spoils the gradients of the weights. Leave such rows out:
+    `x[~padding.all(dim=1)]`.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.MultiheadAttention.html
+    """
+    x = torch.randn(2, 3, 4)
+    padding = torch.tensor([[False, False, True], [True, True, True]])
+    attention = nn.MultiheadAttention(4, 2, batch_first=True)
+    layer = nn.TransformerEncoderLayer(4, 2, dim_feedforward=8, batch_first=True)
+
+    y, _ = attention(x, x, x, key_padding_mask=padding)
+    assert y.isnan().all(dim=2).tolist() == [[False] * 3, [True] * 3]
+    y.sum().backward()
+    for weight in (attention.in_proj_weight, attention.out_proj.weight):
+        assert weight.grad.isnan().any()
+    with torch.no_grad():
+        assert layer.eval()(x, src_key_padding_mask=padding)[1].isnan().all()
+    attention.zero_grad()
+    kept = ~padding.all(dim=1)
+    attention(x[kept], x[kept], x[kept], key_padding_mask=padding[kept])[0].sum().backward()
+    assert attention.in_proj_weight.grad.isfinite().all()
+
+    for mode in (True, False):
+        model = nn.TransformerEncoder(layer, num_layers=1).train(mode)
+        assert model(x, src_key_padding_mask=padding).isfinite().all()
+
+
 def test_gradients_keep_what_backward_needs_and_no_grad_keeps_nothing(device):
     """A recorded forward pass of Linear and Sigmoid layers keeps tensors for backward, in evaluation mode too, and
     under `no_grad` or `inference_mode` it keeps none.
@@ -452,6 +545,39 @@ def test_a_layer_added_after_eval_is_in_training_mode(device):
     assert [module.training for module in model.eval()] == [False, False, False]
 
 
+def test_the_mode_stays_until_the_next_call(device):
+    """After a validation with `model.eval()` the model stays in evaluation mode until `model.train()` is called: the
+    next epoch trains without dropout and with the statistics of BatchNorm at rest.
+
+    Nothing warns, and the weights go on learning. The end of a `with torch.no_grad():` block brings gradients back and
+    not the mode. Write `model.train()` as the first line of each epoch, not once before the loop. `model.eval` without
+    its brackets does nothing.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.train
+    """
+    model = nn.Sequential(nn.BatchNorm1d(2), nn.Dropout(0.5), nn.Linear(2, 1)).to(device)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    x = torch.arange(8.0, device=device).reshape(4, 2)
+
+    model.eval
+    assert model.training
+    model.eval()
+    with torch.no_grad():
+        model(x)
+    assert (torch.is_grad_enabled(), model.training) == (True, False)
+
+    weight, mean = model[2].weight.detach().clone(), model[0].running_mean.clone()
+    model(x).sum().backward()
+    optimizer.step()
+    assert not torch.equal(model[2].weight, weight)
+    assert torch.equal(model[0].running_mean, mean)
+    assert torch.equal(model(x), model(x))
+
+    model.train()(x)
+    assert not torch.equal(model[0].running_mean, mean)
+    assert model[1].training
+
+
 @pytest.mark.myth("weights saved in evaluation mode are loaded in evaluation mode")
 def test_the_mode_is_not_in_the_state_dict(device):
     """The mode is not in the `state_dict`: a new model that loads the `state_dict` of a model in evaluation mode stays
@@ -499,12 +625,18 @@ def test_train_takes_only_a_bool(mode):
     """`model.train(mode)` raises ValueError for a `mode` that is not `True` or `False`, such as 0, 1, None, a text or a
     tensor.
 
-    Write `model.eval()`, and `model.train(bool(flag))` for a flag that was read as a number.
+    Write `model.eval()`, and `model.train(bool(flag))` for a flag that was read as a number. `model.train(False)` is
+    `eval()`. After `model.train = False` the next `model.train()` raises TypeError "'bool' object is not callable".
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.train
     """
     with pytest.raises(ValueError, match="training mode is expected to be boolean"):
         nn.Dropout().train(mode)
+    assert not nn.Dropout().train(False).training
+    model = nn.Dropout()
+    model.train = False
+    with pytest.raises(TypeError, match="'bool' object is not callable"):
+        model.train()
 
 
 def test_which_layers_look_at_the_mode():
@@ -738,7 +870,8 @@ def test_dropout_that_drops_nothing_returns_its_input_itself(device):
 def test_the_function_dropout_knows_nothing_of_eval(device):
     """`F.dropout(x)` drops after `model.eval()` too, because its argument `training` is True unless you give it.
 
-    Write `F.dropout(x, training=self.training)`, or use the layer `nn.Dropout`, which does this for you.
+    Write `F.dropout(x, training=self.training)`, or make a layer `nn.Dropout` in `__init__`, which does this for you.
+    One that is made in `forward`, as in `nn.Dropout()(x)`, is new at each call and drops as well.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.dropout.html
     """
@@ -747,6 +880,10 @@ def test_the_function_dropout_knows_nothing_of_eval(device):
         def forward(self, x):
             return F.dropout(x)
 
+    class AlwaysNew(nn.Module):
+        def forward(self, x):
+            return nn.Dropout()(x)
+
     class Careful(nn.Module):
         def forward(self, x):
             return F.dropout(x, training=self.training)
@@ -754,6 +891,7 @@ def test_the_function_dropout_knows_nothing_of_eval(device):
     x = torch.ones(100, device=device)
 
     assert set(Careless().eval()(x).tolist()) == {0, 2}
+    assert set(AlwaysNew().eval()(x).tolist()) == {0, 2}
     assert set(Careful().eval()(x).tolist()) == {1}
     assert set(Careful().train()(x).tolist()) == {0, 2}
 
@@ -826,6 +964,31 @@ def test_dropout2d_of_one_image_drops_rows():
     assert set(batch.sum(dim=(2, 3)).flatten().tolist()) == {0, 2 * 8 * 5}
 
 
+def test_dropout1d_of_a_batch_of_vectors_drops_whole_rows():
+    """In training `nn.Dropout1d` of a batch of vectors `(N, F)` zeroes whole rows, so that samples are lost silently.
+
+    It takes two dimensions for one sample `(C, L)`. `nn.Dropout3d` does the same and `nn.Dropout2d` zeroes single
+    numbers; both warn "which is deprecated and will result in an error in a future release". Use `nn.Dropout` behind an
+    `nn.Linear`: the 1d, 2d and 3d layers are for channels. `nn.Dropout1d` raises RuntimeError for images
+    `(N, C, H, W)`, "Expected 2D or 3D input".
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.Dropout1d.html
+    """
+    batch = torch.ones(64, 8)
+
+    assert set(nn.Dropout1d(0.5)(batch).sum(dim=1).tolist()) == {0, 2 * 8}
+    with pytest.warns(UserWarning, match="2-D input to dropout3d, which is deprecated and will result in an error"):
+        assert set(nn.Dropout3d(0.5)(batch).sum(dim=1).tolist()) == {0, 2 * 8}
+    with pytest.warns(UserWarning, match="2-D input to dropout2d, which is deprecated and will result in an error"):
+        single = nn.Dropout2d(0.5)(batch)
+
+    for y in (single, nn.Dropout(0.5)(batch)):
+        assert set(y.flatten().tolist()) == {0, 2}
+        assert len(set(y.sum(dim=1).tolist())) > 2
+    with pytest.raises(RuntimeError, match="dropout1d: Expected 2D or 3D input"):
+        nn.Dropout1d(0.5)(torch.ones(2, 3, 4, 5))
+
+
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64, torch.bool], ids=str)
 def test_dropout_does_not_take_whole_numbers(dtype):
     """On the CPU `nn.Dropout` with its default `p` raises RuntimeError "result type Float can't be cast" for signed
@@ -889,6 +1052,28 @@ def test_other_layers_have_other_defaults_for_dropout():
     assert not torch.equal(F.alpha_dropout(torch.ones(100), training=True), torch.ones(100))
 
 
+@pytest.mark.parametrize("make", [nn.LSTM, nn.GRU, nn.RNN])
+def test_dropout_of_a_single_recurrent_layer_drops_nothing(make):
+    """`nn.LSTM`, `nn.GRU` and `nn.RNN` drop nothing with `num_layers=1`, whatever their `dropout` is, and warn:
+    "dropout option adds dropout after all but last recurrent layer".
+
+    With more layers it is applied between them, and the output of the last layer is not dropped. To drop that, put an
+    `nn.Dropout` behind.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.LSTM.html
+    """
+    x = torch.randn(3, 2, 4)
+
+    with pytest.warns(UserWarning, match="dropout option adds dropout after all but last recurrent layer"):
+        single = make(4, 50, dropout=0.9)
+    assert torch.equal(single(x)[0], single(x)[0])
+
+    double = make(4, 50, num_layers=2, dropout=0.9)
+    assert not torch.equal(double(x)[0], double(x)[0])
+    assert (double(x)[0] != 0).all()
+    assert (nn.Dropout(0.9)(double(x)[0]) == 0).any()
+
+
 # BatchNorm: which statistics does it use, and when do they change?
 
 
@@ -924,8 +1109,9 @@ def test_batchnorm_in_evaluation_uses_what_it_remembers(device, rounding_bound):
     weight + bias` and does not change its statistics.
 
     A new layer has the running mean 0 and the running variance 1. With the default `eps` of 1e-5 it changes hardly
-    anything: evaluated before it was trained, it does not normalise your data. What a layer lacks, as it lacks `weight`
-    and `bias` with `affine=False`, is not in the formula.
+    anything: evaluated before it was trained, it does not normalise your data. After k batches a share of `0.9**k` of
+    the first values is left, a third after ten: results in evaluation can be far from those in training. What a layer
+    lacks, as it lacks `weight` and `bias` with `affine=False`, is not in the formula.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm1d.html
     """
@@ -955,6 +1141,11 @@ def test_batchnorm_in_evaluation_uses_what_it_remembers(device, rounding_bound):
     plain = nn.BatchNorm1d(1, affine=False).to(device).eval()
     assert (plain.weight, plain.bias) == (None, None)
     torch.testing.assert_close(plain(x), x, rtol=1e-5, atol=0)
+    new.train()
+    for _ in range(10):
+        new(torch.tensor([[99.0], [101.0]], device=device))  # mean 100, variance 2
+    assert new.running_mean.item() == pytest.approx(100 * (1 - 0.9**10), rel=1e-5)
+    assert new.running_var.item() == pytest.approx(2 - 0.9**10, rel=1e-5)
 
 
 def test_in_training_a_prediction_depends_on_its_batch(device, rounding_bound):
@@ -982,8 +1173,8 @@ def test_in_training_a_prediction_depends_on_its_batch(device, rounding_bound):
 
 
 def test_batchnorm_cannot_train_on_a_batch_of_one(device):
-    """In training BatchNorm raises ValueError "Expected more than 1 value per channel" if a channel has exactly one
-    value, as in a batch of one row.
+    """In training BatchNorm raises ValueError "Expected more than 1 value per channel when training" if a channel has
+    exactly one value, as in a batch of one row.
 
     The last batch of an epoch may have one row: `DataLoader(..., drop_last=True)` leaves it out. One image of several
     pixels is enough, one image of 1 x 1 pixel is not. In evaluation mode the running statistics serve a single row.
@@ -1055,6 +1246,41 @@ def test_batchnorm_momentum_is_the_share_of_the_new(device):
         weight.grad = torch.tensor([gradient], device=device)
         optimizer.step()
     assert weight.tolist() == [-8 - 0.75 * 8]
+
+
+@pytest.mark.parametrize("use_reentrant", [True, False])
+def test_checkpoint_updates_batchnorm_twice(device, use_reentrant):
+    """`checkpoint` of a BatchNorm in training mode updates its running statistics twice for each batch, in the forward
+    pass and again in `backward()`.
+
+    `checkpoint` saves memory by running the function a second time. A dropout has the same mask both times, because the
+    random state is put back. With the `momentum` m `1 - math.sqrt(1 - m)` gives, up to rounding, the statistics of m
+    without a checkpoint.
+
+    https://docs.pytorch.org/docs/stable/checkpoint.html
+    """
+    x = torch.tensor([[0.0], [2.0]], device=device, requires_grad=True)
+
+    def trained(layer, *, checkpointed):
+        layer = layer.to(device)
+        y = checkpoint(layer, x, use_reentrant=use_reentrant) if checkpointed else layer(x)
+        y.sum().backward()
+        return layer
+
+    layer = nn.BatchNorm1d(1).to(device)
+    checkpoint(layer, x, use_reentrant=use_reentrant)
+    assert layer.num_batches_tracked.item() == 1  # before `backward()`
+    once, twice = (trained(nn.BatchNorm1d(1), checkpointed=checkpointed) for checkpointed in (False, True))
+    assert (once.num_batches_tracked.item(), twice.num_batches_tracked.item()) == (1, 2)
+    assert [round(layer.running_mean.item(), 4) for layer in (once, twice)] == [0.1, 0.19]
+    mended = trained(nn.BatchNorm1d(1, momentum=1 - math.sqrt(1 - 0.1)), checkpointed=True)
+    for name in ("running_mean", "running_var"):
+        torch.testing.assert_close(getattr(mended, name), getattr(once, name))
+
+    ones = torch.ones(100, device=device, requires_grad=True)
+    y = checkpoint(nn.Dropout(0.5), ones, use_reentrant=use_reentrant)
+    y.sum().backward()
+    assert torch.equal(ones.grad, y.detach())
 
 
 def test_batchnorm_without_statistics_is_always_in_training(device):
@@ -1168,6 +1394,32 @@ def test_a_view_made_under_no_grad_loses_the_gradient_silently(device, autograd)
 
     (weight.view(2) * 3).sum().backward()
     assert weight.grad.tolist() == [[3, 3]]
+
+
+def test_a_reentrant_checkpoint_of_data_trains_nothing(device):
+    """`checkpoint(layer, x, use_reentrant=True)` of an x that does not require grad warns "None of the inputs have
+    requires_grad=True", and the layer is not trained.
+
+    The warning goes on "Gradients will be None". Data do not require grad. The layers behind it train, so that no error
+    says it; if there are none, `backward()` raises "does not require grad". Write `use_reentrant=False`, with which the
+    layer gets its gradient.
+
+    https://docs.pytorch.org/docs/stable/checkpoint.html
+    """
+    x = torch.ones(3, 2, device=device)
+
+    def gradients(**options):
+        first, last = nn.Linear(2, 2).to(device), nn.Linear(2, 1).to(device)
+        last(checkpoint(first, x, **options)).sum().backward()
+        return [layer.weight.grad is not None for layer in (first, last)]
+
+    with pytest.warns(UserWarning, match="None of the inputs have requires_grad=True. Gradients will be None"):
+        assert gradients(use_reentrant=True) == [False, True]
+    assert gradients(use_reentrant=False) == [True, True]
+    with pytest.warns(UserWarning, match="None of the inputs have requires_grad=True"):
+        y = checkpoint(nn.Linear(2, 1).to(device), x, use_reentrant=True)
+    with pytest.raises(RuntimeError, match="does not require grad"):
+        y.sum().backward()
 
 
 def test_no_grad_allows_changing_parameters_in_place(device):
@@ -1594,7 +1846,7 @@ def test_two_generators_with_blocks_leave_gradients_off():
 
 @pytest.mark.myth("@torch.no_grad() above a class applies to its methods")
 @pytest.mark.parametrize("decorate", [torch.no_grad(), torch.inference_mode()], ids=["no_grad", "inference_mode"])
-@pytest.mark.holds("torch>=2.4", otherwise=(AssertionError, UserWarning))
+@pytest.mark.holds("torch>=2.4", otherwise=(AssertionError, UserWarning), change="warns")
 def test_decorating_a_class_is_deprecated(decorate):
     """From torch 2.4 on `@torch.no_grad()` above a class gives a FutureWarning, turns the class into a function, and
     covers the making of an object but none of its methods.
@@ -1620,7 +1872,7 @@ def test_decorating_a_class_is_deprecated(decorate):
     assert (decorated().when_made, decorated().predict()) == (False, True)
 
 
-@pytest.mark.holds("torch>=2.1", otherwise=(TypeError, AttributeError))
+@pytest.mark.holds("torch>=2.1", otherwise=(TypeError, AttributeError), change="new")
 @pytest.mark.parametrize(
     ("decorate", "requires_grad"),
     [(torch.no_grad, False), (torch.inference_mode, False), (torch.enable_grad, True)],
@@ -1648,7 +1900,7 @@ def test_modes_decorate_without_parentheses(device, decorate, requires_grad):
     assert (y.requires_grad, y.is_inference()) == (requires_grad, decorate is torch.inference_mode)
 
 
-@pytest.mark.holds("torch>=2.2", otherwise=AssertionError)
+@pytest.mark.holds("torch>=2.2", otherwise=AssertionError, change="result")
 def test_decorating_with_set_grad_enabled_leaves_the_mode_alone():
     """From torch 2.2 on `@torch.set_grad_enabled(False)` above a function turns gradients off inside the calls of that
     function only.
@@ -1750,8 +2002,9 @@ def test_inference_tensors_are_not_to_be_written_to_outside(device):
     """Outside of `inference_mode`, `add_` on an inference tensor and an assignment to one of its elements raise
     RuntimeError "Inplace update to inference tensor", but the numbers have been changed by then.
 
-    `no_grad` does not help, and `requires_grad_()` raises RuntimeError too. Do not go on with the tensor after such an
-    error: write to `tensor.clone()`.
+    A sum of losses is such a tensor: `total /= n` behind the block raises, and `total = total / n` does not. `no_grad`
+    does not help, and `requires_grad_()` raises RuntimeError too. Do not go on with the tensor after such an error:
+    write to `tensor.clone()`.
 
     https://docs.pytorch.org/docs/stable/notes/autograd.html#inference-mode
     """
@@ -1771,6 +2024,13 @@ def test_inference_tensors_are_not_to_be_written_to_outside(device):
     assert not tensor.requires_grad
     clone = tensor.clone().requires_grad_()
     assert clone.add(1).tolist() == [8, 15]
+
+    total = 0
+    with torch.inference_mode():
+        total += torch.tensor(6.0, device=device)
+    assert (total / 2).item() == 3
+    with pytest.raises(RuntimeError, match="Inplace update to inference tensor outside InferenceMode"):
+        total /= 2
 
 
 @pytest.mark.myth("an inference tensor is safe from writes outside of inference_mode")
@@ -1825,7 +2085,7 @@ def test_inference_tensors_have_no_version_counter(device):
 
 
 @pytest.mark.myth("backward() raises if a weight that it needs has changed since the forward pass")
-@pytest.mark.holds("torch>=2.4", otherwise=RuntimeError)
+@pytest.mark.holds("torch>=2.4", otherwise=RuntimeError, change="new")
 def test_a_fused_step_is_not_counted():
     """From torch 2.4 on a step of an Adam with `fused=True` changes a weight on the CPU without counting it, so that a
     later `backward()` that needs the old weight silently computes with the new one.

@@ -1957,3 +1957,164 @@ def assign_puts_zeros_in_place(patch):
         return report
 
     patch.around(nn.Module, "load_state_dict", load)
+
+
+# What is built, and what the machine has
+
+
+WITHOUT = "test_a_build_without_cuda_sees_no_gpu"
+
+
+@mutant(
+    kills=WITHOUT,
+    witness=lambda: torch.backends.cuda.is_built() == bool(torch.version.cuda or torch.version.hip),
+)
+def is_built_says_the_opposite(patch):
+    """`torch.backends.cuda.is_built()` says the opposite."""
+    patch.around(torch.backends.cuda, "is_built", lambda is_built: not is_built())
+
+
+@mutant(
+    kills=WITHOUT,
+    witness=lambda: error_of(lambda: torch.ones(2).cuda()) is not None or torch.ones(2).cuda().is_cuda,
+)
+def cuda_leaves_a_tensor_on_the_cpu(patch):
+    """`tensor.cuda()` returns the tensor itself."""
+    patch.around(torch.Tensor, "cuda", lambda cuda, tensor, *args, **options: tensor)
+
+
+@mutant(
+    kills="test_a_build_has_kernels_for_some_gpus",
+    witness=lambda: torch.cuda.get_arch_list() != ["sm_10"],
+)
+def arch_list_is_that_of_an_old_build(patch):
+    """`torch.cuda.get_arch_list()` is that of a build for a GPU of 2006."""
+    patch.setattr(torch.cuda, "get_arch_list", lambda: ["sm_10"])
+
+
+@mutant(
+    kills="test_a_convolution_names_two_types_of_tensors",
+    witness=lambda: raises(RuntimeError, lambda: nn.Conv2d(1, 1, 1).to(on_an_accelerator())(torch.ones(1, 1, 1, 1))),
+)
+def convolution_moves_its_image(patch):
+    """`nn.Conv2d` moves the image to where the weights are."""
+    patch.around(nn.Conv2d, "forward", lambda forward, self, image: forward(self, image.to(self.weight.device)))
+
+
+OUT_OF_RANGE = "test_the_cpu_names_an_index_that_is_out_of_range"
+
+
+@mutant(
+    kills=OUT_OF_RANGE,
+    witness=lambda: error_of(lambda: F.embedding(torch.tensor([2]), torch.ones(2, 2))) is IndexError,
+)
+def embedding_takes_the_last_row_for_any_above(patch):
+    """`F.embedding` takes the last row for an index that is too large."""
+    patch.around(
+        F, "embedding", lambda embedding, index, weight, *a, **k: embedding(index.clamp(max=len(weight) - 1), weight)
+    )
+
+
+@mutant(
+    kills=OUT_OF_RANGE,
+    witness=lambda: error_of(lambda: torch.ones(2).gather(0, torch.tensor([2]))) is RuntimeError,
+    raises=IndexError,
+)
+def gather_raises_indexerror(patch):
+    """`gather` raises IndexError for an index that is too large."""
+
+    def gather(original, tensor, dim, index):
+        if index.max() >= tensor.shape[dim]:
+            raise IndexError(f"index {index.max()} is out of bounds")
+        return original(tensor, dim, index)
+
+    patch.around(torch.Tensor, "gather", gather)
+
+
+def second_default_inside_a_block():
+    def work():
+        torch.set_default_device("meta")
+        try:
+            with CPU:
+                torch.set_default_device("meta")
+        finally:
+            quiet(error_of)(lambda: torch.set_default_device(None))
+
+    return in_a_thread(lambda: error_of(work))
+
+
+@mutant(
+    kills="test_a_second_default_device_inside_a_block_raises",
+    witness=lambda: second_default_inside_a_block() is AssertionError,
+)
+def a_second_default_inside_a_block_is_ignored(patch):
+    """`torch.set_default_device` inside a block does nothing where it raised."""
+    patch.around(torch, "set_default_device", lambda original, device: error_of(lambda: original(device)))
+
+
+@mutant(
+    kills="test_autocast_for_cuda_needs_a_gpu",
+    witness=lambda: (UserWarning in warns(lambda: torch.autocast("cuda"))) != torch.cuda.is_available(),
+)
+def autocast_warns_the_other_way_round(patch):
+    """`torch.autocast("cuda")` warns where there is a GPU and is silent where there is none."""
+
+    def init(original, self, device_type, *args, **options):
+        silently(original, self, device_type, *args, **options)
+        if torch.cuda.is_available():
+            warnings.warn("CUDA is not available", UserWarning, stacklevel=2)
+
+    patch.around(torch.autocast, "__init__", init)
+
+
+def assigned_from_meta():
+    tensor = torch.zeros(2)
+    tensor[torch.tensor([0])] = torch.ones(1, device="meta")
+    return tensor.tolist()
+
+
+@mutant(
+    kills="test_meta_is_not_checked_everywhere",
+    witness=lambda: error_of(assigned_from_meta) is None,
+    raises=NotImplementedError,
+)
+def assigning_meta_to_rows_raises(patch):
+    """`tensor[rows] = values` with values on meta raises, as `tensor[0] = value` does."""
+
+    def setitem(original, tensor, index, value):
+        if isinstance(value, torch.Tensor) and value.is_meta and not tensor.is_meta:
+            raise NotImplementedError("Cannot copy out of meta tensor; no data!")
+        original(tensor, index, value)
+
+    patch.around(torch.Tensor, "__setitem__", setitem)
+
+
+STATE_ELSEWHERE = "test_a_recurrent_layer_wants_its_first_state_beside_the_input"
+
+
+@mutant(
+    kills=STATE_ELSEWHERE,
+    witness=lambda: raises(
+        RuntimeError, lambda: nn.GRU(1, 1, device="meta")(torch.ones(1, 1, 1, device="meta"), torch.ones(1, 1, 1))
+    ),
+)
+def gru_moves_its_state(patch):
+    """`nn.GRU` moves the first state to where the input is."""
+
+    def forward(original, self, x, state=None):
+        return original(self, x, state if state is None else state.to(x.device))
+
+    patch.around(nn.GRU, "forward", forward)
+
+
+@mutant(
+    kills=STATE_ELSEWHERE,
+    witness=lambda: raises(RuntimeError, lambda: nn.RNN(1, 1, device="meta")(torch.ones(1, 1, 1))),
+)
+def rnn_moves_its_input(patch):
+    """`nn.RNN` moves an input on the CPU to where its weights are."""
+
+    def forward(original, self, x, *args):
+        return original(self, x.to(self.weight_ih_l0.device) if not args else x, *args)
+
+    patch.around(nn.RNN, "forward", forward)

@@ -1,5 +1,6 @@
 """What could break on the way from a table of numbers to a prediction."""
 
+import copy
 import io
 import math
 import warnings
@@ -1750,7 +1751,7 @@ def linear_without_a_bias_casts_its_input(patch):
 
 
 @mutant(
-    kills="test_arrays_become_float32_tensors",
+    kills="test_a_mask_of_pixels_needs_int64",
     witness=lambda: error_of(lambda: F.cross_entropy(torch.zeros(1, 2, 3), torch.zeros(1, 3).byte())) is RuntimeError,
 )
 def cross_entropy_takes_bytes_for_pixels(patch):
@@ -1900,3 +1901,286 @@ def scheduler_knows_of_earlier_steps(patch):
 
     patch.setattr(torch.optim.SGD, "step", broken_step)
     patch.setattr(schedulers.StepLR, "__init__", broken_init)
+
+
+# What an optimizer and a scheduler are told
+
+
+@mutant(
+    kills="test_a_mask_of_pixels_needs_int64",
+    witness=lambda: F.cross_entropy(torch.zeros(1, 2, 1, 2), torch.tensor([[[0, 255]]]), ignore_index=255) > 0.6,
+    raises=IndexError,
+)
+def cross_entropy_knows_one_ignore_index(patch):
+    """Cross entropy takes no `ignore_index` but -100."""
+
+    def broken(original, *args, ignore_index=-100, **options):
+        return original(*args, **options)
+
+    patch.around(F, "cross_entropy", broken)
+
+
+def of_a_computation():
+    return torch.optim.SGD([torch.ones(1, requires_grad=True) * 2], lr=0.5)
+
+
+@mutant(kills="test_what_an_optimizer_refuses_to_train", witness=lambda: error_of(of_a_computation) is ValueError)
+def sgd_takes_a_result(patch):
+    """SGD takes the result of a computation and trains a copy of it."""
+
+    def init(original, self, params, *args, **options):
+        if isinstance(params, list):
+            params = [p if isinstance(p, dict) or p.is_leaf else p.detach().requires_grad_() for p in params]
+        original(self, params, *args, **options)
+
+    patch.around(torch.optim.SGD, "__init__", init)
+
+
+@mutant(
+    kills="test_what_an_optimizer_refuses_to_train",
+    witness=lambda: error_of(lambda: torch.optim.SGD(nn.Linear(1, 1), lr=0.5)) is TypeError,
+)
+def sgd_takes_a_model(patch):
+    """SGD takes a model for its parameters."""
+
+    def init(original, self, params, *args, **options):
+        original(self, params.parameters() if isinstance(params, nn.Module) else params, *args, **options)
+
+    patch.around(torch.optim.SGD, "__init__", init)
+
+
+WEIGHT_DECAY = "test_weight_decay_is_another_thing_in_adam_than_in_adamw"
+
+
+@mutant(
+    kills=WEIGHT_DECAY,
+    witness=lambda: path([0], start=8, optimizer=torch.optim.Adam, weight_decay=0.25)[0] > 7.4,
+)
+def adam_decays_as_adamw(patch):
+    """Adam takes its weight decay off the weight, as AdamW does."""
+
+    def broken(self, step):
+        decays = [group["weight_decay"] for group in self.param_groups]
+        for group in self.param_groups:
+            with torch.no_grad():
+                for parameter in group["params"]:
+                    parameter.mul_(1 - group["lr"] * group["weight_decay"])
+            group["weight_decay"] = 0
+        step()
+        for group, decay in zip(self.param_groups, decays, strict=True):
+            group["weight_decay"] = decay
+
+    step = torch.optim.Adam.step
+    patch.setattr(
+        torch.optim.Adam,
+        "step",
+        lambda self, closure=None: (
+            broken(self, lambda: step(self, closure)) if type(self) is torch.optim.Adam else step(self, closure)
+        ),
+    )
+
+
+@mutant(kills=WEIGHT_DECAY, witness=lambda: path([0], start=8, optimizer=torch.optim.AdamW)[0] < 7.99)
+def adamw_decays_nothing_by_default(patch):
+    """AdamW has `weight_decay=0` by default."""
+
+    def init(original, self, *args, weight_decay=0, **options):
+        original(self, *args, weight_decay=weight_decay, **options)
+
+    patch.around(torch.optim.AdamW, "__init__", init)
+
+
+def moved_with_an_attribute(name):
+    w = nn.Parameter(torch.tensor([8.0]))
+    w.grad = torch.ones(1)
+    optimizer = torch.optim.SGD([w], lr=1.0)
+    if name == "lr":
+        optimizer.lr = 2.0
+    else:
+        optimizer.param_groups[0]["lr"] = 2.0
+    optimizer.step()
+    return w.item()
+
+
+@mutant(kills="test_the_learning_rate_is_in_the_param_groups", witness=lambda: moved_with_an_attribute("lr") == 7)
+def sgd_reads_its_attribute(patch):
+    """`optimizer.lr = ...` changes the learning rate of SGD."""
+
+    def broken(self, step):
+        for group in self.param_groups:
+            group["lr"] = vars(self).get("lr", group["lr"])
+        step()
+
+    around_step(patch, torch.optim.SGD, broken)
+
+
+@mutant(kills="test_the_learning_rate_is_in_the_param_groups", witness=lambda: moved_with_an_attribute("group") == 6)
+def sgd_keeps_its_first_rate(patch):
+    """SGD goes on with the learning rate that it was made with, whatever its groups say later."""
+
+    def init(original, self, *args, **options):
+        original(self, *args, **options)
+        self.first_rates = [group["lr"] for group in self.param_groups]
+
+    def broken(self, step):
+        now = [group["lr"] for group in self.param_groups]
+        for group, first in zip(self.param_groups, self.first_rates, strict=False):
+            group["lr"] = first
+        step()
+        for group, rate in zip(self.param_groups, now, strict=True):
+            group["lr"] = rate
+
+    patch.around(torch.optim.SGD, "__init__", init)
+    around_step(patch, torch.optim.SGD, broken)
+
+
+TENSOR_RATE = "test_a_rate_in_a_tensor_is_changed_in_place_and_logged_as_a_copy"
+
+
+def logged_rates():
+    optimizer = one_parameter(lr=torch.tensor(8.0))
+    scheduler = schedulers.StepLR(optimizer, step_size=1, gamma=0.5)
+    logged = scheduler.get_last_lr()
+    optimizer.step()
+    scheduler.step()
+    return logged[0].item(), optimizer.param_groups[0]["lr"]
+
+
+@mutant(kills=TENSOR_RATE, witness=lambda: logged_rates()[0] == 8)
+def get_last_lr_is_the_tensor_itself(patch):
+    """`get_last_lr()` of a learning rate in a tensor returns the tensor itself."""
+    patch.around(
+        schedulers.StepLR, "get_last_lr", lambda get, self: [group["lr"] for group in self.optimizer.param_groups]
+    )
+
+
+@mutant(kills=TENSOR_RATE, witness=lambda: isinstance(logged_rates()[1], torch.Tensor))
+def step_lr_replaces_a_tensor(patch):
+    """`StepLR` puts a new number in place of a learning rate in a tensor."""
+
+    def step(original, self, *args):
+        original(self, *args)
+        for group in self.optimizer.param_groups:
+            group["lr"] = float(group["lr"])
+
+    patch.around(schedulers.StepLR, "step", step)
+
+
+def one_cycle(steps):
+    optimizer = one_parameter(lr=1.0, momentum=0.9)
+    scheduler = schedulers.OneCycleLR(optimizer, max_lr=8.0, total_steps=3)
+    for _ in range(steps):
+        optimizer.step()
+        scheduler.step()
+
+
+@mutant(kills="test_one_cycle_ends_after_its_steps", witness=lambda: error_of(lambda: one_cycle(4)) is ValueError)
+def one_cycle_never_ends(patch):
+    """`OneCycleLR` keeps its last learning rate after its steps."""
+
+    def step(original, self, *args):
+        if self.last_epoch < self.total_steps:
+            original(self, *args)
+
+    patch.around(schedulers.OneCycleLR, "step", step)
+
+
+@mutant(
+    kills="test_one_cycle_ends_after_its_steps",
+    witness=lambda: error_of(lambda: one_cycle(3)) is None,
+    raises=ValueError,
+)
+def one_cycle_ends_a_step_early(patch):
+    """`OneCycleLR` refuses the last of its steps."""
+
+    def step(original, self, *args):
+        if self.last_epoch == self.total_steps - 1:
+            raise ValueError(f"Tried to step {self.total_steps} times")
+        original(self, *args)
+
+    patch.around(schedulers.OneCycleLR, "step", step)
+
+
+def resumed_too_late():
+    def made(optimizer):
+        return schedulers.LinearLR(optimizer, start_factor=0.5, total_iters=2)
+
+    trained, late = one_parameter(lr=8.0), one_parameter(lr=8.0)
+    scheduler = made(trained)
+    for _ in range(2):
+        trained.step()
+        scheduler.step()
+    saved = copy.deepcopy((trained.state_dict(), scheduler.state_dict()))
+    late.load_state_dict(saved[0])
+    made(late).load_state_dict(saved[1])
+    return late.param_groups[0]["lr"]
+
+
+@mutant(kills="test_a_scheduler_made_after_loading_overwrites_the_rate", witness=lambda: resumed_too_late() == 4)
+def scheduler_puts_the_loaded_rate_right(patch):
+    """`scheduler.load_state_dict` gives the optimizer the last rate of the state."""
+
+    def load(original, self, state):
+        original(self, state)
+        for group, rate in zip(self.optimizer.param_groups, state["_last_lr"], strict=True):
+            group["lr"] = rate
+
+    patch.around(schedulers.LRScheduler, "load_state_dict", load)
+    for kind in (schedulers.LambdaLR, schedulers.OneCycleLR):
+        if "load_state_dict" in vars(kind):
+            patch.around(kind, "load_state_dict", load)
+
+
+def with_last_epoch():
+    return schedulers.StepLR(one_parameter(lr=8.0), step_size=2, last_epoch=4)
+
+
+@mutant(kills="test_last_epoch_alone_does_not_resume", witness=lambda: error_of(with_last_epoch) is KeyError)
+def last_epoch_takes_the_rate_there_is(patch):
+    """A scheduler with `last_epoch` takes the learning rate of a new optimizer for the first one."""
+
+    def init(original, self, optimizer, *args, **options):
+        for group in optimizer.param_groups:
+            group.setdefault("initial_lr", group["lr"])
+        original(self, optimizer, *args, **options)
+
+    patch.around(schedulers.StepLR, "__init__", init)
+
+
+def resumed_rate():
+    optimizer = one_parameter(lr=8.0)
+    scheduler = schedulers.StepLR(optimizer, step_size=2, gamma=0.5)
+    scheduler.load_state_dict({**scheduler.state_dict(), "last_epoch": 1})
+    optimizer.step()
+    scheduler.step()
+    return optimizer.param_groups[0]["lr"]
+
+
+@mutant(kills="test_last_epoch_alone_does_not_resume", witness=lambda: resumed_rate() == 4)
+def a_scheduler_loads_no_epoch(patch):
+    """`scheduler.load_state_dict` leaves the count of steps where it is."""
+
+    def load(original, self, state):
+        original(self, {**state, "last_epoch": self.last_epoch})
+
+    patch.around(schedulers.LRScheduler, "load_state_dict", load)
+
+
+def cosine_after(steps):
+    optimizer = one_parameter(lr=1.0)
+    scheduler = schedulers.CosineAnnealingLR(optimizer, T_max=2)
+    for _ in range(steps):
+        optimizer.step()
+        scheduler.step()
+    return scheduler.get_last_lr()[0]
+
+
+@mutant(kills="test_one_cycle_ends_after_its_steps", witness=lambda: cosine_after(3) > 0.4)
+def cosine_stays_at_its_lowest(patch):
+    """`CosineAnnealingLR` stays at its lowest rate after `T_max` steps."""
+
+    def step(original, self, *args):
+        if self.last_epoch < self.T_max:
+            original(self, *args)
+
+    patch.around(schedulers.CosineAnnealingLR, "step", step)

@@ -1,5 +1,6 @@
 """What could break in `parameters()`, in `state_dict()` and in the files they are saved to."""
 
+import argparse
 import contextlib
 import copy
 import datetime
@@ -8,6 +9,7 @@ import io
 import itertools
 import mmap
 import os
+import pathlib
 import pickle
 import sys
 import tempfile
@@ -3424,5 +3426,349 @@ def load_accepts_declared_inner_classes(patch):
             if "." not in type(value).__qualname__ or type(value) not in torch.serialization.get_safe_globals():
                 raise
             return value
+
+    loading(patch, change)
+
+
+# What people run into
+
+
+@mutant(
+    kills="test_neither_load_gives_back_a_model",
+    witness=lambda: not isinstance(Slope().load_state_dict(Slope().state_dict()), nn.Module),
+)
+def loading_returns_the_model(patch):
+    """`load_state_dict` returns the model."""
+
+    def change(load, self, *args, **options):
+        load(self, *args, **options)
+        return self
+
+    patch.around(nn.Module, "load_state_dict", change)
+
+
+@mutant(
+    kills="test_neither_load_gives_back_a_model",
+    witness=lambda: raises(TypeError, Slope().load_state_dict, "a path"),
+)
+def loading_ignores_a_path(patch):
+    """`load_state_dict` takes a path and loads nothing."""
+    before_loading(patch, lambda model, state: model.state_dict() if isinstance(state, str) else state)
+
+
+def needs_its_class():
+    module = sys.modules[__name__]
+    module.Passing = type("Passing", (), {"__module__": __name__})
+    file = io.BytesIO(bytes_of(module.Passing()))
+    del module.Passing
+    return raises(AttributeError, torch.load, file, weights_only=False)
+
+
+@mutant(kills="test_whole_model_needs_its_class", witness=needs_its_class)
+def file_brings_its_class(patch):
+    """`torch.load` knows the class of an object that was saved in this process, wherever the class is now."""
+    last = []
+
+    def keep(value):
+        last.append(value)
+        return value
+
+    def change(load, file, **options):
+        try:
+            return load(file, **options)
+        except (AttributeError, ModuleNotFoundError):
+            return last[-1]
+
+    saving(patch, keep)
+    loading(patch, change)
+
+
+@mutant(
+    kills=COUNTER,
+    witness=lambda: hasattr(copy.deepcopy(Slope().state_dict()), "_metadata"),
+    raises=AttributeError,
+)
+def deepcopy_of_a_state_dict_loses_its_metadata(patch):
+    """`copy.deepcopy` of a state_dict has no `_metadata`."""
+
+    def change(deepcopy, value, *args):
+        copied = deepcopy(value, *args)
+        return OrderedDict(copied) if isinstance(value, OrderedDict) else copied
+
+    patch.around(copy, "deepcopy", change)
+
+
+@mutant(
+    kills=COUNTER,
+    witness=lambda: hasattr(saved_and_loaded(Slope().state_dict()), "_metadata"),
+    raises=AttributeError,
+)
+def file_of_a_state_dict_has_no_metadata(patch):
+    """`torch.load` gives back a state_dict without `_metadata`."""
+    afterwards(patch, lambda value: OrderedDict(value) if isinstance(value, OrderedDict) else value)
+
+
+@mutant(
+    kills="test_wrong_prefix_loads_nothing",
+    witness=lambda: list(torch._dynamo.run(Slope()).state_dict()) == ["_orig_mod.weight"],
+)
+def compiled_model_has_the_names_of_the_model(patch):
+    """The `state_dict` of a compiled model has no prefix."""
+
+    def change(state_dict, self, *args, **options):
+        state = state_dict(self, *args, **options)
+        for name in [name for name in state if name.startswith("_orig_mod.")]:
+            state[name.removeprefix("_orig_mod.")] = state.pop(name)
+        return state
+
+    patch.around(nn.Module, "state_dict", change)
+
+
+def two_weight_norms():
+    new = nn.utils.parametrizations.weight_norm(nn.Linear(1, 1))
+    return silenced(nn.utils.weight_norm, nn.Linear(1, 1)), new
+
+
+def new_reads_old():
+    old, new = two_weight_norms()
+    return not raises(RuntimeError, new.load_state_dict, old.state_dict())
+
+
+def old_reads_new():
+    old, new = two_weight_norms()
+    return not raises(RuntimeError, old.load_state_dict, new.state_dict())
+
+
+@mutant(
+    kills="test_old_weight_norm_cannot_read_the_names_of_the_new",
+    witness=new_reads_old,
+    raises=RuntimeError,
+)
+def new_weight_norm_does_not_know_the_old_names(patch):
+    """A layer with the parametrization of weight_norm does not load `weight_g` and `weight_v`."""
+
+    def change(model, state):
+        known = hasattr(model, "weight_g") or "weight_g" not in state
+        return state if known else {name: tensor for name, tensor in state.items() if name != "weight_g"}
+
+    before_loading(patch, change)
+
+
+@mutant(kills="test_old_weight_norm_cannot_read_the_names_of_the_new", witness=lambda: not old_reads_new())
+def old_weight_norm_knows_the_new_names(patch):
+    """A layer with the old weight_norm loads the names of the parametrization."""
+    original = "parametrizations.weight.original"
+    names = {f"{original}0": "weight_g", f"{original}1": "weight_v"}
+
+    def change(model, state):
+        known = not hasattr(model, "weight_g")
+        return state if known else {names.get(name, name): tensor for name, tensor in state.items()}
+
+    before_loading(patch, change)
+
+
+def decayed_after_old_state():
+    weight = Slope().weight
+    state = torch.optim.AdamW([weight], lr=0.5, weight_decay=1.0).state_dict()
+    state["param_groups"][0].pop("decoupled_weight_decay", None)
+    optimizer = torch.optim.AdamW([weight], lr=0.5, weight_decay=1.0)
+    optimizer.load_state_dict(state)
+    weight.grad = torch.zeros(2)
+    optimizer.step()
+    return weight.tolist() == [4, -2]
+
+
+@mutant(kills="test_adamw_loads_a_state_from_before_2_7", witness=decayed_after_old_state)
+def adamw_forgets_its_decay_with_an_old_state(patch):
+    """An AdamW that loads a state without `decoupled_weight_decay` does not decay."""
+
+    def change(load, self, state):
+        old = any("decoupled_weight_decay" not in group for group in state["param_groups"])
+        load(self, state)
+        for group in self.param_groups if old else []:
+            group["weight_decay"] = 0
+
+    patch.around(torch.optim.Optimizer, "load_state_dict", change)
+
+
+@mutant(
+    kills="test_optimizer_state_goes_by_position",
+    witness=lambda: raises(ValueError, torch.optim.SGD([Slope().weight], lr=1).load_state_dict, {"param_groups": []}),
+)
+def optimizer_load_takes_any_number_of_groups(patch):
+    """The `load_state_dict` of an optimizer ignores a state_dict with another number of groups."""
+
+    def change(load, self, state):
+        if len(state["param_groups"]) == len(self.param_groups):
+            load(self, state)
+
+    patch.around(torch.optim.Optimizer, "load_state_dict", change)
+
+
+@mutant(
+    kills="test_relatives_of_plain_values_are_refused",
+    witness=lambda: refuses({"value": pathlib.Path("runs")}, weights_only=True),
+)
+def load_accepts_paths(patch):
+    """`torch.load` accepts a `pathlib.Path`."""
+    accepts(patch, pathlib.Path)
+
+
+@mutant(
+    kills="test_relatives_of_plain_values_are_refused",
+    witness=lambda: refuses({"value": argparse.Namespace(lr=1)}, weights_only=True),
+)
+def load_accepts_namespaces(patch):
+    """`torch.load` accepts an `argparse.Namespace`."""
+    accepts(patch, argparse.Namespace)
+
+
+@mutant(kills="test_checkpoint_may_hold_bytes", witness=lambda: refuses({"value": b""}, weights_only=True))
+def load_accepts_empty_bytes(patch):
+    """`torch.load` accepts bytes of any length."""
+    accepts(patch, bytes)
+
+
+@mutant(kills="test_checkpoint_may_hold_bytes", witness=lambda: back(b"a") == b"a")
+def load_makes_texts_of_bytes(patch):
+    """`torch.load` gives back a text for bytes."""
+    each_value(patch, lambda value: value.decode("latin1") if isinstance(value, (bytes, bytearray)) else value)
+
+
+def scheduler_with_plain_state(kind, **options):
+    state = kind(torch.optim.SGD([Slope().weight], lr=0.5, momentum=0.5), **options).state_dict()
+    return not refuses(state, weights_only=True)
+
+
+def states_hold_a_function(patch, kind):
+    """Put a function among what schedulers of this kind save."""
+
+    def change(state_dict, self, *args, **options):
+        state = state_dict(self, *args, **options)
+        return {**state, "anneal_func": len} if isinstance(self, kind) else state
+
+    for owner in {next(base for base in kind.__mro__ if "state_dict" in vars(base))}:
+        patch.around(owner, "state_dict", change)
+
+
+@mutant(
+    kills="test_states_of_two_schedulers_are_accepted",
+    witness=lambda: scheduler_with_plain_state(torch.optim.lr_scheduler.OneCycleLR, max_lr=0.5, total_steps=8),
+    raises=pickle.UnpicklingError,
+)
+def one_cycle_saves_a_function(patch):
+    """The state_dict of a OneCycleLR holds a function."""
+    states_hold_a_function(patch, torch.optim.lr_scheduler.OneCycleLR)
+
+
+@mutant(
+    kills="test_states_of_two_schedulers_are_accepted",
+    witness=lambda: scheduler_with_plain_state(torch.optim.lr_scheduler.StepLR, step_size=2),
+    raises=pickle.UnpicklingError,
+)
+def step_lr_saves_a_function(patch):
+    """The state_dict of a StepLR holds a function."""
+    states_hold_a_function(patch, torch.optim.lr_scheduler.StepLR)
+
+
+def scheduler_after(load):
+    """The learning rate of a new optimizer after `load` of what an older scheduler saved, and its scheduler."""
+    older, new = [torch.optim.SGD([Slope().weight], lr=1.0) for _ in range(2)]
+    saved, scheduler = [torch.optim.lr_scheduler.StepLR(optimizer, 1, gamma=0.5) for optimizer in (older, new)]
+    older.step()
+    saved.step()
+    load(scheduler, saved.state_dict())
+    return new.param_groups[0]["lr"], scheduler.last_epoch
+
+
+def load_scheduler(scheduler, state):
+    scheduler.load_state_dict(state)
+
+
+@mutant(
+    kills="test_scheduler_goes_on_with_two_state_dicts",
+    witness=lambda: scheduler_after(load_scheduler) == (1, 1),
+)
+def scheduler_load_sets_the_learning_rate(patch):
+    """The `load_state_dict` of a scheduler sets the learning rate of its optimizer."""
+
+    def change(load, self, state):
+        load(self, state)
+        for group, rate in zip(self.optimizer.param_groups, self._last_lr, strict=True):
+            group["lr"] = rate
+
+    patch.around(torch.optim.lr_scheduler.StepLR, "load_state_dict", change)
+
+
+@mutant(
+    kills="test_scheduler_goes_on_with_two_state_dicts",
+    witness=lambda: scheduler_after(load_scheduler)[1] == 1,
+)
+def scheduler_load_starts_anew(patch):
+    """The `load_state_dict` of a scheduler forgets how far it was."""
+    patch.around(torch.optim.lr_scheduler.StepLR, "load_state_dict", lambda load, self, state: None)
+
+
+@mutant(kills="test_float8_can_be_saved", witness=lambda: comes_back_as("float8_e5m2"))
+def save_stores_float8_as_float16(patch):
+    """`torch.save` stores float8 numbers as float16."""
+    save_as(patch, ["float8_e4m3fn", "float8_e5m2"], torch.Tensor.half)
+
+
+def loads_cut():
+    return raises(RuntimeError, torch.load, io.BytesIO(bytes_of({"weight": torch.ones(9)})[:-1]))
+
+
+@mutant(kills="test_file_that_was_cut_short", witness=loads_cut)
+def load_gives_back_nothing_of_a_cut_file(patch):
+    """`torch.load` gives back an empty dictionary for a file that was cut short."""
+
+    def change(load, file, **options):
+        try:
+            return load(file, **options)
+        except RuntimeError as error:
+            if "central directory" not in str(error):
+                raise
+            return {}
+
+    loading(patch, change)
+
+
+@mutant(
+    kills="test_file_that_torch_did_not_write",
+    witness=lambda: raises(RuntimeError, torch.load, io.BytesIO(pickle.dumps(1)), weights_only=False),
+)
+def load_reads_plain_pickles(patch):
+    """`torch.load` reads what `pickle.dump` wrote, where it is trusted."""
+
+    def change(load, file, **options):
+        try:
+            return load(file, **options)
+        except RuntimeError:
+            file.seek(0)
+            return pickle.load(file)
+
+    loading(patch, change)
+
+
+def message_of_a_page():
+    try:
+        torch.load(io.BytesIO(b"<html>"), weights_only=True)
+    except pickle.UnpicklingError as error:
+        return str(error)
+    return ""
+
+
+@mutant(kills="test_file_that_torch_did_not_write", witness=lambda: "Unsupported operand 60" in message_of_a_page())
+def load_says_less_of_what_it_cannot_read(patch):
+    """`torch.load` with `weights_only=True` says of no file what it stumbled over."""
+
+    def change(load, file, **options):
+        try:
+            return load(file, **options)
+        except pickle.UnpicklingError as error:
+            if "operand" not in str(error):
+                raise
+            raise pickle.UnpicklingError("Weights only load failed") from None
 
     loading(patch, change)

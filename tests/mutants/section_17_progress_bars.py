@@ -3,11 +3,12 @@
 import copy
 import importlib.util
 import io
+import logging
 import operator
 import os
 import sys
 import types
-from contextlib import redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 
 import numpy
 import pytest
@@ -16,6 +17,8 @@ import tqdm as tqdm_module
 import tqdm.asyncio
 import tqdm.auto
 import tqdm.contrib
+import tqdm.contrib.logging
+import tqdm.notebook
 import tqdm.utils
 from torch.utils.data import DataLoader
 from tqdm.std import tqdm as std
@@ -1139,3 +1142,209 @@ def set_postfix_counts_a_step(patch):
         return call(self, *args, **kwargs)
 
     patch.around(std, "set_postfix", broken)
+
+
+# What people run into.
+
+
+@mutant(kills="test_the_module_is_not_the_function", witness=lambda: not hasattr(std, "notebook"))
+def function_has_the_modules(patch):
+    """The function `tqdm` has the module `notebook` as an attribute."""
+    patch.setattr(std, "notebook", tqdm.notebook, raising=False)
+
+
+@mutant(kills="test_trange_is_tqdm_of_range", witness=lambda: raises(TypeError, lambda: through(3)))
+def numbers_can_be_counted_to(patch):
+    """`tqdm(10)` is a bar over `range(10)`."""
+
+    def change(init, self, iterable=None, *args, **options):
+        init(self, range(iterable) if isinstance(iterable, int) else iterable, *args, **options)
+
+    patch.around(tqdm.auto.tqdm, "__init__", change)
+
+
+@contextmanager
+def without_ipywidgets():
+    found, tqdm.notebook.IProgress = tqdm.notebook.IProgress, None
+    try:
+        yield
+    finally:
+        tqdm.notebook.IProgress = found
+
+
+def widget_complains():
+    with without_ipywidgets():
+        return raises(ImportError, lambda: tqdm.notebook.tqdm.status_printer(None, 3))
+
+
+@mutant(kills="test_a_widget_needs_ipywidgets", witness=widget_complains)
+def widget_is_nothing_without_ipywidgets(patch):
+    """The bar of `tqdm.notebook` draws nothing and says nothing without ipywidgets."""
+    patch.setattr(tqdm.notebook.tqdm, "status_printer", staticmethod(lambda *args, **options: None))
+
+
+@mutant(
+    kills="test_a_widget_needs_ipywidgets",
+    witness=lambda: "IProgress not found" in tqdm.notebook.WARN_NOIPYW,
+)
+def warning_names_something_else(patch):
+    """The warning of `tqdm.auto` does not say what was not found."""
+    patch.setattr(tqdm.notebook, "WARN_NOIPYW", "no widgets here")
+
+
+def logged_past_a_bar():
+    text = io.StringIO()
+    with redirect_stderr(text):
+        logger = logging.Logger("a mutant's")
+        logger.addHandler(logging.StreamHandler(sys.stderr))
+        with tqdm.auto.tqdm(total=3, bar_format=COUNT), tqdm.contrib.logging.logging_redirect_tqdm([logger]):
+            logger.warning("x")
+            return text.getvalue()
+
+
+@mutant(kills="test_log_lines_pass_the_bar_in_a_block", witness=lambda: "\r   \rx\n" in logged_past_a_bar())
+def redirected_lines_leave_the_bar(patch):
+    """`logging_redirect_tqdm` has lines written as if there was no bar."""
+    patch.setattr(tqdm.contrib.logging._TqdmLoggingHandler, "emit", logging.StreamHandler.emit)
+
+
+def drawn_in(encoding, **options):
+    raw = io.BytesIO()
+    file = io.TextIOWrapper(raw, encoding=encoding, write_through=True)
+    with tqdm.auto.tqdm(total=4, file=file, bar_format="{bar:8}|", **EVERY_STEP, **options) as bar:
+        bar.update(2)
+    return raw.getvalue().decode(encoding)
+
+
+@mutant(
+    kills="test_a_console_without_blocks_gets_number_signs",
+    witness=lambda: "####" not in drawn_in("utf-8"),
+)
+def every_bar_is_ascii(patch):
+    """Each bar is drawn with `#`."""
+    option(patch, "ascii", lambda value: True)
+
+
+@mutant(
+    kills="test_a_console_without_blocks_gets_number_signs",
+    witness=lambda: not raises(UnicodeEncodeError, lambda: drawn_in("cp1252")),
+    raises=UnicodeEncodeError,
+)
+def every_file_is_taken_for_unicode(patch):
+    """Each bar is drawn with blocks unless `ascii` says otherwise."""
+    patch.setattr(tqdm.std, "_supports_unicode", lambda file: True)
+
+
+def below_an_open_bar(**options):
+    left = tqdm.auto.tqdm(total=3, file=io.StringIO())
+    try:
+        return drawn([1], **options)
+    finally:
+        left.close()
+
+
+@mutant(
+    kills="test_a_bar_that_was_left_open_keeps_its_line",
+    witness=lambda: below_an_open_bar().startswith("\n"),
+)
+def every_bar_is_on_the_first_line(patch):
+    """Each bar is drawn on the first line."""
+    option(patch, "position", lambda value: 0)
+
+
+@mutant(
+    kills="test_a_bar_that_was_left_open_keeps_its_line",
+    witness=lambda: not below_an_open_bar(position=0).startswith("\n"),
+)
+def position_is_ignored(patch):
+    """`position` is ignored."""
+    option(patch, "position", lambda value: None)
+
+
+def scaled(**options):
+    with tqdm.auto.tqdm(total=3000, file=io.StringIO(), bar_format="{n_fmt}", **options) as bar:
+        bar.update(1500)
+        return str(bar)
+
+
+@mutant(kills="test_unit_scale_multiplies_what_is_shown", witness=lambda: scaled(unit_scale=4) == "6000")
+def unit_scale_takes_no_number(patch):
+    """A number for `unit_scale` is ignored."""
+    option(patch, "unit_scale", lambda value: value is True)
+
+
+@mutant(
+    kills="test_unit_scale_multiplies_what_is_shown",
+    witness=lambda: scaled(unit_scale=True, unit_divisor=1024) == "1.46k",
+)
+def unit_divisor_is_ignored(patch):
+    """`unit_divisor` is ignored."""
+    option(patch, "unit_divisor", lambda value: 1000)
+
+
+def rate_after_a_slow_step(**options):
+    real, now = tqdm.std.time, [0.0]
+    tqdm.std.time = lambda: now[0]
+    try:
+        with tqdm.auto.tqdm(total=10, file=io.StringIO(), **EVERY_STEP, **options) as bar:
+            for seconds in [10, 1]:
+                now[0] += seconds
+                bar.update()
+            return bar.format_dict["rate"]
+    finally:
+        tqdm.std.time = real
+
+
+@mutant(
+    kills="test_the_speed_is_that_of_the_last_steps",
+    witness=lambda: rate_after_a_slow_step() is not None,
+    raises=TypeError,
+)
+def speed_is_always_the_average(patch):
+    """`smoothing` is 0 for each bar."""
+    option(patch, "smoothing", lambda value: 0)
+
+
+@mutant(
+    kills="test_the_speed_is_that_of_the_last_steps",
+    witness=lambda: rate_after_a_slow_step() < 1,
+)
+def speed_is_that_of_the_last_step(patch):
+    """`smoothing` is 1 where it is not given."""
+    option(patch, "smoothing", lambda value: 1 if value is None else value)
+
+
+@mutant(
+    kills="test_update_counts_by_hand",
+    witness=lambda: std.format_meter(996, 1000, 1).startswith("100%"),
+)
+def percentage_is_rounded_down(patch):
+    """A bar shows 99% for 996 of 1000."""
+    format_meter = std.format_meter
+
+    def broken(*args, **options):
+        text = format_meter(*args, **options)
+        return " 99%" + text.removeprefix("100%") if text.startswith("100%") else text
+
+    patch.setattr(std, "format_meter", staticmethod(broken))
+
+
+def counted_twice():
+    bar = tqdm.auto.tqdm(range(4), file=io.StringIO(), **EVERY_STEP)
+    for _ in bar:
+        bar.update()
+    return bar.n
+
+
+@mutant(kills="test_update_counts_by_hand", witness=lambda: counted_twice() == 4)
+def loop_adds_to_what_was_updated(patch):
+    """After a loop over a bar its count is what the loop and `update` counted together."""
+
+    def change(iterate, self):
+        before = std.update
+        added = []
+        patch.setattr(self, "update", lambda k=1: (added.append(k), before(self, k))[1])
+        yield from iterate(self)
+        self.n += sum(added)
+
+    patch.around(std, "__iter__", change)

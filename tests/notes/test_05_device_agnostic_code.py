@@ -11,6 +11,7 @@ import contextlib
 import io
 import operator
 import pickle
+import re
 import warnings
 from concurrent.futures import ThreadPoolExecutor
 
@@ -45,13 +46,61 @@ def test_the_classic_line_finds_a_device_that_works():
     assert (tensor * 3).tolist() == [3, 6]
 
 
-@pytest.mark.holds("torch>=2.6", otherwise=AttributeError)
+def test_a_build_without_cuda_sees_no_gpu():
+    """If `torch.version.cuda` and `torch.version.hip` are None, torch was built without CUDA:
+    `torch.cuda.is_available()` is False, and `torch.ones(2).cuda()` raises AssertionError, "Torch not compiled with
+    CUDA enabled".
+
+    Then pip took a build for the CPU, whatever GPU and driver are there: uninstall torch, and install a build with CUDA
+    by the command that pytorch.org gives for your system, with its `--index-url`. If `torch.version.cuda` is not None
+    and `is_available()` is False all the same, `.cuda()` raises RuntimeError, such as "Found no NVIDIA driver on your
+    system": look at the driver and at `CUDA_VISIBLE_DEVICES`. In a build without CUDA `torch.cuda.get_arch_list()` is
+    empty.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.cuda.is_available.html
+    """
+    built_for_gpus = torch.version.cuda is not None or torch.version.hip is not None
+    assert torch.backends.cuda.is_built() == built_for_gpus
+
+    if not built_for_gpus:
+        assert (torch.cuda.is_available(), torch.cuda.device_count(), torch.cuda.get_arch_list()) == (False, 0, [])
+        with pytest.raises(AssertionError, match="Torch not compiled with CUDA enabled"):
+            torch.ones(2).cuda()
+    elif not torch.cuda.is_available():
+        with pytest.raises(RuntimeError, match=r"(?i)driver|no CUDA|no HIP"):
+            torch.ones(2).cuda()
+    else:
+        assert torch.ones(2).cuda().is_cuda
+
+
+@pytest.mark.only("nvidia", because="the names of the list are those of NVIDIA's GPUs")
+def test_a_build_has_kernels_for_some_gpus(accelerator):
+    """Where torch computes on an NVIDIA GPU, `torch.cuda.get_arch_list()` fits `torch.cuda.get_device_capability()`:
+    for (9, 0) it has "sm_90", or an "sm_" below it of the same major number, or a "compute_" that is not above it.
+
+    `is_available()` is True for a GPU that fits nothing in the list as well. Torch warns that it "is not compatible
+    with the current PyTorch installation", and computing on it raises RuntimeError, "CUDA error: no kernel image is
+    available for execution on the device". Compare the two, and install a build whose list fits your GPU: a newer one
+    for a new GPU such as sm_120, an older one for an old GPU.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.cuda.get_arch_list.html
+    """
+    major, minor = torch.cuda.get_device_capability(accelerator)
+    built_for = [name.rstrip("af").split("_") for name in torch.cuda.get_arch_list()]
+
+    not_above = [(kind, int(number)) for kind, number in built_for if int(number) <= 10 * major + minor]
+    assert any(kind == "compute" or number // 10 == major for kind, number in not_above)
+    assert (torch.ones(2, device=accelerator) + 1).tolist() == [2, 2]
+
+
+@pytest.mark.holds("torch>=2.6", otherwise=AttributeError, change="new")
 def test_the_modern_line_finds_any_accelerator():
     """From torch 2.6 on, `torch.accelerator.current_accelerator()` names the accelerator of this machine if
     `torch.accelerator.is_available()` is True.
 
-    Call `is_available()` first: a CUDA build can name `cuda` on a machine without a GPU. Before torch 2.6, ask
-    `torch.cuda.is_available()` and `torch.backends.mps.is_available()` one after the other.
+    Call `is_available()` first: a CUDA build can name `cuda` on a machine without a GPU. Before torch 2.6, where it
+    raises AttributeError ("module 'torch' has no attribute 'accelerator'"), ask `torch.cuda.is_available()` and
+    `torch.backends.mps.is_available()` one after the other.
 
     https://docs.pytorch.org/docs/stable/accelerator.html
     """
@@ -64,7 +113,7 @@ def test_the_modern_line_finds_any_accelerator():
     assert (tensor * 3).tolist() == [3, 6]
 
 
-@pytest.mark.holds("torch>=2.7", otherwise=(AttributeError, TypeError))
+@pytest.mark.holds("torch>=2.7", otherwise=(AttributeError, TypeError), change="new")
 def test_current_accelerator_can_check_for_itself():
     """From torch 2.7 on, `torch.accelerator.current_accelerator(check_available=True)` returns None if and only if no
     accelerator is available.
@@ -81,21 +130,22 @@ def test_current_accelerator_can_check_for_itself():
 
 
 @pytest.mark.myth("torch.accelerator.current_accelerator() is None on a machine without a GPU")
-@pytest.mark.holds("torch>=2.7", otherwise=(AttributeError, TypeError))
+@pytest.mark.holds("torch>=2.7", otherwise=(AttributeError, RuntimeError, TypeError), change="result")
 def test_current_accelerator_tells_what_the_build_is_for():
     """From torch 2.7 on, `torch.accelerator.current_accelerator()` returns `cuda` if torch was built with CUDA, on a
     machine without a GPU too.
 
     `.to(torch.accelerator.current_accelerator())` without a check leaves a tensor on the CPU in a CPU build, and raises
-    on a laptop without a GPU in a CUDA build. Pass `check_available=True`.
+    on a laptop without a GPU in a CUDA build. Pass `check_available=True`. In torch 2.6 `current_accelerator()` itself
+    raised RuntimeError without a GPU, "Cannot access accelerator device when none is available".
 
     https://docs.pytorch.org/docs/stable/generated/torch.accelerator.current_accelerator.html
     """
-    named = torch.accelerator.current_accelerator(check_available=False)  # the default
+    named = torch.accelerator.current_accelerator()
 
     built_for_gpus = torch.version.cuda is not None or torch.version.hip is not None
     assert (named == torch.device("cuda")) == built_for_gpus
-    assert torch.accelerator.current_accelerator() == named
+    assert torch.accelerator.current_accelerator(check_available=False) == named  # the default
     if named is None:
         assert torch.ones(2).to(named).device == CPU
     elif not torch.accelerator.is_available():
@@ -103,7 +153,7 @@ def test_current_accelerator_tells_what_the_build_is_for():
             torch.ones(2).to(named)
 
 
-@pytest.mark.holds("torch>=2.3", otherwise=AttributeError)
+@pytest.mark.holds("torch>=2.3", otherwise=AttributeError, change="new")
 def test_every_build_can_be_asked_for_an_intel_gpu():
     """From torch 2.3 on, `torch.xpu.is_available()` returns False in a build or on a machine without Intel GPU, as
     `torch.cuda.is_available()` does without CUDA GPU.
@@ -117,7 +167,7 @@ def test_every_build_can_be_asked_for_an_intel_gpu():
     assert torch.cuda.is_available() is (torch.cuda.device_count() > 0)
 
 
-@pytest.mark.holds("torch>=2.4", otherwise=AttributeError)
+@pytest.mark.holds("torch>=2.4", otherwise=AttributeError, change="new")
 def test_get_device_module_finds_the_module_of_a_device(device):
     """From torch 2.4 on, `torch.get_device_module(device)` returns `torch.cpu` for the CPU, `torch.cuda` for a CUDA
     device and `torch.mps` for mps.
@@ -496,6 +546,32 @@ def test_a_default_device_set_inside_a_block_does_not_hold_throughout(device_pai
         assert thread.submit(work).result() == {CPU, elsewhere}
 
 
+@pytest.mark.holds("torch>=2.5", otherwise=AssertionError, change="raises")
+def test_a_second_default_device_inside_a_block_raises(device_pair):
+    """From torch 2.5 on, `torch.set_default_device(device)` inside `with torch.device("cpu"):` raises AssertionError if
+    the thread has a default device already that was set with `set_default_device`.
+
+    The message is empty before torch 2.10, and from then on "Found nested DeviceContext on the mode stack where none
+    expected". Call `set_default_device` once and outside every block, and use blocks for what differs.
+
+    https://github.com/pytorch/pytorch/issues/148874
+    """
+    _, elsewhere = device_pair
+
+    def work():
+        torch.set_default_device(elsewhere)
+        try:
+            with torch.device("cpu"), pytest.raises(AssertionError, match=r"^$|Found nested DeviceContext"):
+                torch.set_default_device(elsewhere)
+        finally:
+            with contextlib.suppress(AssertionError):
+                torch.set_default_device(None)
+        return torch.ones(2).device
+
+    with ThreadPoolExecutor(1) as thread:  # the default ends with the thread
+        assert thread.submit(work).result() == CPU
+
+
 def test_a_new_tensor_tells_the_default_device(device_pair):
     """`torch.empty(0).device` is the default device, inside `with torch.device(...)` too.
 
@@ -510,7 +586,7 @@ def test_a_new_tensor_tells_the_default_device(device_pair):
     assert torch.empty(0).device == CPU
 
 
-@pytest.mark.holds("torch>=2.3", otherwise=AttributeError)
+@pytest.mark.holds("torch>=2.3", otherwise=AttributeError, change="new")
 def test_get_default_device_tells_where_tensors_go(device_pair):
     """From torch 2.3 on, outside `with torch.device(...)`, `torch.get_default_device()` returns what
     `torch.set_default_device` set last in this thread, and the CPU in a thread that never called it.
@@ -534,7 +610,7 @@ def test_get_default_device_tells_where_tensors_go(device_pair):
     assert torch.get_default_device() == CPU
 
 
-@pytest.mark.holds("torch>=2.8", otherwise=(AttributeError, AssertionError))
+@pytest.mark.holds("torch>=2.8", otherwise=(AttributeError, AssertionError), change="result")
 def test_get_default_device_sees_the_block_around_it(device_pair):
     """From torch 2.8 on, `torch.get_default_device()` inside `with torch.device(...)` returns the device of the block.
 
@@ -552,7 +628,7 @@ def test_get_default_device_sees_the_block_around_it(device_pair):
     assert torch.get_default_device() == CPU
 
 
-@pytest.mark.holds("torch>=2.10", otherwise=AttributeError)
+@pytest.mark.holds("torch>=2.10", otherwise=AttributeError, change="new")
 def test_the_default_device_can_be_taken_back(device_pair):
     """From torch 2.10 on, `torch.set_default_device(None)` makes the CPU the default again, and
     `torch.get_default_device()` returns the CPU.
@@ -699,9 +775,10 @@ def test_the_way_out_of_torch_is_the_same_everywhere(device):
     """`tensor.tolist()`, `tensor[1].item()` and `tensor.detach().cpu().numpy()` give Python and NumPy the numbers of a
     float32 vector on the CPU or on an accelerator.
 
-    `tensor.numpy()` alone raises for a tensor on a GPU and for one that requires grad; `tensor.numpy(force=True)` does
-    all the steps. For a bfloat16 tensor `tensor.detach().cpu().numpy()` raises TypeError: write `tensor.float()` first.
-    `.cpu()` is for tensors: an array has no such method.
+    `tensor.numpy()` alone raises for one that requires grad, and for a tensor on a GPU ("can't convert cuda:0 device
+    type tensor to numpy. Use Tensor.cpu()"); `tensor.numpy(force=True)` does all the steps. For a bfloat16 tensor
+    `tensor.detach().cpu().numpy()` raises TypeError: write `tensor.float()` first. `.cpu()` is for tensors: an array
+    has no such method.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.numpy.html
     """
@@ -715,7 +792,7 @@ def test_the_way_out_of_torch_is_the_same_everywhere(device):
     with pytest.raises((RuntimeError, TypeError), match="numpy"):
         tensor.numpy()
     if device.type != "cpu":
-        with pytest.raises(TypeError, match="numpy"):
+        with pytest.raises(TypeError, match=rf"can't convert {device} device type tensor to numpy. Use Tensor.cpu\(\)"):
             tensor.detach().numpy()
     with pytest.raises(AttributeError, match="has no attribute 'cpu'"):
         array.cpu()
@@ -753,7 +830,8 @@ def test_a_moved_leaf_is_no_leaf(device):
 
 
 def test_float64_is_on_cuda_and_not_on_mps(accelerator):
-    """A float64 tensor keeps its dtype and values when it moves to CUDA; a move to Apple's mps raises TypeError.
+    """A float64 tensor keeps its dtype and values when it moves to CUDA; a move to Apple's mps raises TypeError
+    ("Cannot convert a MPS Tensor to float64 dtype").
 
     NumPy's decimals are float64 by default. `torch.as_tensor(array, dtype=torch.float32)` gives a tensor that moves to
     both.
@@ -765,7 +843,7 @@ def test_float64_is_on_cuda_and_not_on_mps(accelerator):
     assert tensor.dtype == torch.float64
 
     if accelerator.type == "mps":
-        with pytest.raises(TypeError, match="float64"):
+        with pytest.raises(TypeError, match="Cannot convert a MPS Tensor to float64 dtype"):
             tensor.to(accelerator)
     else:
         there = tensor.to(accelerator)
@@ -812,8 +890,9 @@ def test_tensors_on_two_devices_do_not_mix(operation, device_pair):
     """`+`, `-`, `*`, `/`, the six comparisons, `maximum`, `where`, `cat`, `stack` and the losses MSE, L1, BCE with
     logits and cross entropy raise RuntimeError for two tensors with dimensions on different devices.
 
-    Nothing is moved behind your back: move one of the two with `.to(other.device)`. Other notes show three things that
-    do mix: a 0-dimensional CPU tensor in arithmetic, an index on the CPU, and an assignment.
+    With `meta`, `+` raises "Tensor on device cpu is not on the expected device meta!"; a note below has the words of
+    CUDA. Nothing is moved behind your back: move one of the two with `.to(other.device)`. Other notes show three things
+    that do mix: a 0-dimensional CPU tensor in arithmetic, an index on the CPU, and an assignment.
 
     https://docs.pytorch.org/docs/stable/notes/cuda.html
     """
@@ -826,6 +905,8 @@ def test_tensors_on_two_devices_do_not_mix(operation, device_pair):
         operation(there, here)
     assert operation(here, here).device == one  # each device for itself is fine
     assert operation(there, there).device == elsewhere
+    with pytest.raises(RuntimeError, match="Tensor on device cpu is not on the expected device meta!"):
+        torch.ones(2, 3, device="meta") + torch.ones(2, 3)
 
 
 def test_a_scalar_tensor_of_the_cpu_mixes_with_any_device(device_pair):
@@ -887,17 +968,73 @@ def test_matrix_products_do_not_mix_devices_either(operation, accelerator):
     """Between the CPU and an accelerator, `@`, `mm`, `bmm`, `F.linear`, `F.embedding` and an in-place `add_` of tensors
     with dimensions raise RuntimeError, in either order.
 
-    The usual cause is a batch that was not moved to the model's device: `x = x.to(device)`.
+    On CUDA the message begins "Expected all tensors to be on the same device"; it goes on "but found at least two
+    devices, cuda:0 and cpu!", or "but got mat2 is on cpu, different from other tensors on cuda:0" for some operations
+    of newer releases. The usual cause is a batch that was not moved to the model's device: `x = x.to(device)`.
 
     https://docs.pytorch.org/docs/stable/notes/cuda.html
     """
     here, there = torch.ones(3, 3), torch.ones(3, 3, device=accelerator)
+    words = "Expected all tensors to be on the same device" if accelerator.type == "cuda" else r"device|expected"
 
-    with pytest.raises(RuntimeError, match=r"device|expected"):
+    with pytest.raises(RuntimeError, match=words):
         operation(here, there)
-    with pytest.raises(RuntimeError, match=r"device|expected"):
+    with pytest.raises(RuntimeError, match=words):
         operation(there, here)
     assert here.sum().item() == there.sum().item() == 9
+
+
+def test_a_convolution_names_two_types_of_tensors(accelerator):
+    """`nn.Conv2d` on an accelerator raises RuntimeError for an image on the CPU, and the message names two types in
+    place of two devices: on CUDA "Input type (torch.FloatTensor) and weight type (torch.cuda.FloatTensor) should be the
+    same".
+
+    `torch.FloatTensor` is float32 on the CPU and `torch.cuda.FloatTensor` float32 on CUDA: the batch was not moved.
+    Write `x = x.to(device)`. With the two names in the other order it is the model: `model.to(device)`.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.Conv2d.html
+    """
+    image, model = torch.ones(1, 1, 2, 2), nn.Conv2d(1, 1, 1).to(accelerator)
+    name = rf"{re.escape(torch.ones(1, device=accelerator).type())}|\w+"
+
+    with pytest.raises(
+        RuntimeError, match=rf"Input type \(torch.FloatTensor\) and weight type \(({name})\) should be the"
+    ):
+        model(image)
+    with pytest.raises(
+        RuntimeError, match=rf"Input type \(({name})\) and weight type \(torch.FloatTensor\) should be the"
+    ):
+        model.cpu()(image.to(accelerator))
+    assert model.to(accelerator)(image.to(accelerator)).device == accelerator
+
+
+@pytest.mark.parametrize(
+    ("look", "error", "words"),
+    [
+        pytest.param(
+            lambda index: F.embedding(index, torch.ones(3, 2)), IndexError, "index out of range", id="embedding"
+        ),
+        pytest.param(lambda index: torch.ones(3)[index], IndexError, "index 3 is out of bounds", id="[]"),
+        pytest.param(
+            lambda index: torch.ones(3).gather(0, index), RuntimeError, "index 3 is out of bounds", id="gather"
+        ),
+        pytest.param(lambda index: F.cross_entropy(torch.ones(1, 3), index), IndexError, "Target 3 is out", id="loss"),
+        pytest.param(lambda index: F.one_hot(index, 3), RuntimeError, "smaller than num_classes", id="one_hot"),
+    ],
+)
+def test_the_cpu_names_an_index_that_is_out_of_range(look, error, words):
+    """On the CPU, an index that is one too large raises at its own line: IndexError in `F.embedding`, `tensor[index]`
+    and `F.cross_entropy`, RuntimeError in `gather` and `F.one_hot`.
+
+    On CUDA the same mistake is "CUDA error: device-side assert triggered", often at a later line. Restart the process
+    and run the batch on the CPU, or start it with `CUDA_LAUNCH_BLOCKING=1`, as section 16 tells. Look for labels that
+    count from 1, and for a token that the embedding has no row for: check `index.min() >= 0` and `index.max() < size`.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.Embedding.html
+    """
+    with pytest.raises(error, match=words):
+        look(torch.tensor([3]))
+    assert look(torch.tensor([2])).isfinite().all()
 
 
 def what_mixes_with_cuda():
@@ -1052,6 +1189,35 @@ def test_model_and_data_must_both_be_moved(device_pair):
     with pytest.raises(RuntimeError, match=r"device|expected"):
         norm(x.to(elsewhere))
     assert nn.Linear(2, 3, bias=False, device="meta")(torch.ones(4, 2)).device == CPU
+
+
+def test_a_recurrent_layer_wants_its_first_state_beside_the_input(device_pair):
+    """`nn.GRU` and `nn.RNN` on another device raise RuntimeError for a first state that was made on the CPU, "Input and
+    hidden tensors are not at the same device, found input tensor at meta and hidden tensor at cpu".
+
+    On a GPU it reads `cuda:0` in place of `meta`, and on CUDA `nn.LSTM` says the same. Leave the first state out, and
+    it is made where the input is; or make it with `torch.zeros(layers, batch, size, device=x.device)`. An input on the
+    CPU raises "Input and parameter tensors are not at the same device": write `x = x.to(device)`.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.GRU.html
+    """
+    one, elsewhere = device_pair
+    x, state = torch.ones(4, 1, 3, device=one), torch.zeros(1, 1, 2, device=one)
+    there = re.escape(str(elsewhere))
+
+    for kind in (nn.GRU, nn.RNN):
+        layer = kind(3, 2).to(elsewhere)
+        with pytest.raises(
+            RuntimeError, match=f"hidden tensors are not .* input tensor at {there} and hidden tensor at"
+        ):
+            layer(x.to(elsewhere), state)
+        with pytest.raises(RuntimeError, match="Input and parameter tensors are not at the same device, found input"):
+            layer(x)
+        assert layer(x.to(elsewhere))[0].device == layer(x.to(elsewhere))[1].device == elsewhere
+        assert layer(x.to(elsewhere), state.to(elsewhere))[0].device == elsewhere
+    if elsewhere.type in ("cuda", "meta"):
+        with pytest.raises(RuntimeError, match="Input and hidden tensors are not at the same device"):
+            nn.LSTM(3, 2).to(elsewhere)(x.to(elsewhere), (state, state))
 
 
 def test_a_model_has_no_device_of_its_own(device_pair):
@@ -1357,11 +1523,11 @@ def test_too_little_memory_is_an_exception(device):
 
 
 def test_a_gpu_out_of_memory_raises_a_class_of_its_own(accelerator):
-    """A tensor that does not fit raises `torch.cuda.OutOfMemoryError`, which is a RuntimeError, on CUDA, and a
-    RuntimeError on mps.
+    """A tensor that does not fit raises `torch.cuda.OutOfMemoryError`, which is a RuntimeError, on CUDA ("CUDA out of
+    memory"), and a RuntimeError on mps.
 
-    `except torch.cuda.OutOfMemoryError:` lets other errors through. The memory that the failed allocation asked for
-    does not count as allocated afterwards.
+    On an NVIDIA GPU the message goes on "Tried to allocate". `except torch.cuda.OutOfMemoryError:` lets other errors
+    through. The memory that the failed allocation asked for does not count as allocated afterwards.
 
     https://docs.pytorch.org/docs/stable/notes/cuda.html
     """
@@ -1373,12 +1539,14 @@ def test_a_gpu_out_of_memory_raises_a_class_of_its_own(accelerator):
         torch.empty(2**60, dtype=torch.uint8, device=accelerator)
 
     assert isinstance(caught.value, torch.cuda.OutOfMemoryError) or accelerator.type != "cuda"
+    if accelerator.type == "cuda" and torch.version.cuda is not None:
+        assert "CUDA out of memory. Tried to allocate" in str(caught.value)
     assert issubclass(torch.cuda.OutOfMemoryError, RuntimeError)
     assert read() <= before
     assert (torch.ones(3, device=accelerator) * 2).tolist() == [2, 2, 2]
 
 
-@pytest.mark.holds("torch>=2.4", otherwise=AttributeError)
+@pytest.mark.holds("torch>=2.4", otherwise=AttributeError, change="new")
 def test_out_of_memory_has_a_name_for_every_device():
     """From torch 2.4 on, `torch.OutOfMemoryError` and `torch.cuda.OutOfMemoryError` are one class, a RuntimeError; a
     CPU allocation that is refused raises a plain RuntimeError instead.
@@ -1396,7 +1564,7 @@ def test_out_of_memory_has_a_name_for_every_device():
     assert type(caught.value) is RuntimeError
 
 
-@pytest.mark.holds("torch>=2.8", otherwise=AttributeError)
+@pytest.mark.holds("torch>=2.8", otherwise=AttributeError, change="new")
 def test_an_error_of_a_device_is_still_a_runtime_error():
     """From torch 2.8 on, `torch.AcceleratorError` and `torch.OutOfMemoryError` are two subclasses of RuntimeError, and
     neither is a subclass of the other.
@@ -1439,8 +1607,8 @@ def test_meta_tensors_have_shapes_and_no_numbers():
 
 
 def test_a_model_from_meta_gets_its_memory_with_to_empty(device):
-    """A model built on `meta` has no weights to move: `model.to(device)` raises NotImplementedError,
-    `model.to_empty(device=device)` allocates them, and `load_state_dict` fills them.
+    """A model built on `meta` has no weights to move: `model.to(device)` raises NotImplementedError ("Cannot copy out
+    of meta tensor; no data!"), `model.to_empty(device=device)` allocates them, and `load_state_dict` fills them.
 
     A large model is built without drawing initial weights that are thrown away. A buffer with `persistent=False` is not
     in the state_dict and stays uninitialised. `to_empty` makes new Parameters: build the optimizer after it.
@@ -1451,7 +1619,7 @@ def test_a_model_from_meta_gets_its_memory_with_to_empty(device):
     model.register_buffer("unsaved", torch.ones(1, device="meta"), persistent=False)
     weight = model.weight
 
-    with pytest.raises(NotImplementedError, match="no data"):
+    with pytest.raises(NotImplementedError, match="Cannot copy out of meta tensor; no data!"):
         model.to(device)
     assert model.to_empty(device=device) is model
     model.unsaved.fill_(7)
@@ -1486,7 +1654,7 @@ def test_to_empty_unties_shared_weights(device):
 
 
 @pytest.mark.myth("load_state_dict fills a model that was built on meta")
-@pytest.mark.holds("torch>=2.1", otherwise=AssertionError)
+@pytest.mark.holds("torch>=2.1", otherwise=AssertionError, change="warns")
 def test_loading_into_a_meta_model_does_nothing():
     """`load_state_dict` into a model on `meta` loads nothing, though it reports that all keys match; from torch 2.1 on,
     a UserWarning ("no-op") says so.
@@ -1504,7 +1672,7 @@ def test_loading_into_a_meta_model_does_nothing():
     assert model.weight.device.type == model.bias.device.type == "meta"
 
 
-@pytest.mark.holds("torch>=2.1", otherwise=TypeError)
+@pytest.mark.holds("torch>=2.1", otherwise=TypeError, change="new")
 def test_a_model_from_meta_can_take_the_tensors_of_the_file(device):
     """From torch 2.1 on, `model.load_state_dict(state, assign=True)` makes the tensors of `state` the parameters of a
     model on `meta`, without a copy: each parameter is on the device of its tensor.
@@ -1524,7 +1692,7 @@ def test_a_model_from_meta_can_take_the_tensors_of_the_file(device):
     assert model.weight.data_ptr() == state["weight"].data_ptr()
 
 
-@pytest.mark.holds("torch>=2.1", otherwise=TypeError)
+@pytest.mark.holds("torch>=2.1", otherwise=TypeError, change="new")
 def test_assign_leaves_unsaved_buffers_on_meta(device):
     """From torch 2.1 on, `load_state_dict(state, assign=True)` leaves a buffer with `persistent=False` on `meta`,
     though it reports that all keys match.
@@ -1582,7 +1750,9 @@ def test_meta_is_not_checked_everywhere():
     `F.embedding(index, x)` with an integer vector on `meta`, return a CPU tensor of memory garbage, and `x += other`
     with `other` on `meta` leaves `x` as it was.
 
-    `F.embedding` with its weight on `meta` gives a tensor on `meta`, and `F.linear` with a bias on `meta` raises. With
+    `target[rows] = values`, with rows on the CPU and values on `meta`, does nothing either, though `target[0] = value`
+    raises. `F.embedding` with its weight on `meta` gives a tensor on `meta`, and `F.linear` with a bias on `meta`
+    raises. With
     a real accelerator in place of `meta` each call of the first sentence raises. After building on `meta`, check that
     no parameter is left there: `any(p.is_meta for p in model.parameters())`.
 
@@ -1600,13 +1770,17 @@ def test_meta_is_not_checked_everywhere():
 
     y = torch.tensor([1.0, 2.0])
     y += torch.ones(2, device="meta")
+    y[torch.tensor([0])] = torch.ones(1, device="meta") * 7
+    y[y > 1] = torch.ones(1, device="meta") * 7
     assert y.tolist() == [1, 2]
+    with pytest.raises(NotImplementedError, match="Cannot copy out of meta tensor"):
+        y[0] = torch.ones((), device="meta")
 
 
 # Mixed precision: how is its device named? (What it does is in section 12.)
 
 
-@pytest.mark.holds("torch>=2.2", otherwise=UserWarning)
+@pytest.mark.holds("torch>=2.2", otherwise=UserWarning, change="new")
 def test_autocast_on_the_cpu_takes_float16():
     """From torch 2.2 on, `a @ b` of float32 matrices inside `torch.autocast("cpu", dtype=torch.float16)` is computed in
     float16; before, autocast warned and raised RuntimeError.
@@ -1630,7 +1804,28 @@ def test_autocast_on_the_cpu_takes_float16():
         assert torch.mm(x, x, out=torch.zeros(2, 2)).dtype == torch.float32
 
 
-@pytest.mark.holds("torch>=2.4", otherwise=AssertionError)
+def test_autocast_for_cuda_needs_a_gpu():
+    """`torch.autocast("cuda")` gives a UserWarning with "CUDA is not available" if and only if
+    `torch.cuda.is_available()` is False, and is then turned off: a product of float32 stays float32.
+
+    The script runs on, without mixed precision. Write `torch.autocast(device.type)` for the device that the model is
+    on. If the machine has a GPU, see why torch does not find it: the first notes of this section.
+
+    https://docs.pytorch.org/docs/stable/amp.html
+    """
+    x = torch.ones(2, 2, device="cuda" if torch.cuda.is_available() else "cpu")
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with torch.autocast("cuda"):
+            product = x @ x
+
+    said = [str(warning.message) for warning in caught if issubclass(warning.category, UserWarning)]
+    assert any("CUDA is not available" in text for text in said) == (not torch.cuda.is_available())
+    assert product.dtype == (torch.float16 if torch.cuda.is_available() else torch.float32)
+
+
+@pytest.mark.holds("torch>=2.4", otherwise=AssertionError, change="warns")
 def test_mixed_precision_names_its_device():
     """From torch 2.4 on, `autocast` and `GradScaler` of `torch.cuda.amp` and `torch.cpu.amp` give a FutureWarning.
 
@@ -1651,7 +1846,7 @@ def test_mixed_precision_names_its_device():
         torch.amp.GradScaler("cuda", enabled=False)
 
 
-@pytest.mark.holds("torch>=2.4", otherwise=TypeError)
+@pytest.mark.holds("torch>=2.4", otherwise=TypeError, change="new")
 def test_autocast_can_be_asked_by_type_of_device():
     """From torch 2.4 on, `torch.is_autocast_enabled(device.type)` tells whether autocast is on for the CPU or for CUDA,
     and `torch.get_autocast_dtype(device.type)` its dtype: by default bfloat16 on the CPU and float16 on CUDA.

@@ -7,6 +7,7 @@ evaluate, save, load, and ask about new rows. You know what each forgotten step 
 The data are real and come with scikit-learn: measurements of tumours and handwritten digits.
 """
 
+import copy
 import inspect
 import math
 from itertools import pairwise
@@ -46,13 +47,15 @@ def as_tensors(data, device):
 def test_arrays_become_float32_tensors(device, cancer):
     """A new `nn.Linear` has float32 weights by default and raises RuntimeError for float64 features.
 
-    The message for a matrix of features and a layer with a bias is "must have the same dtype". NumPy and scikit-learn
-    work in float64: write `torch.tensor(features, dtype=torch.float32)`. `nn.ReLU` has no weights and returns float64
-    without an error.
+    The message for a matrix of features and a layer with a bias is "mat1 and mat2 must have the same dtype"; that of
+    `nn.Conv2d` is "Input type (double) and bias type (float) should be the same". NumPy and scikit-learn work in
+    float64: write `torch.tensor(features, dtype=torch.float32)`. `nn.ReLU` has no weights and returns float64 without
+    an error.
 
     On the CPU, `CrossEntropyLoss` of a matrix of logits takes class numbers as int64 or uint8 and raises RuntimeError
-    for int32; for the pixels of an image, uint8 raises too. `BCEWithLogitsLoss` raises RuntimeError ("can't be cast")
-    for integer targets: write `labels.float()`.
+    for int32, "expected scalar type Long but found Int", or in newer releases "expected target dtype to be Long or
+    Byte, but got Int": write `labels.long()`. `BCEWithLogitsLoss` raises RuntimeError ("result type Float can't be
+    cast") for integer targets: write `labels.float()`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html
     """
@@ -61,10 +64,12 @@ def test_arrays_become_float32_tensors(device, cancer):
 
     assert (features.dtype, features.shape) == (np.float64, (569, 30))
     assert (labels.dtype.kind, labels.shape) == ("i", (569,))
-    with pytest.raises(RuntimeError, match="must have the same dtype"):
+    with pytest.raises(RuntimeError, match="mat1 and mat2 must have the same dtype"):
         nn.Linear(30, 1)(torch.from_numpy(features))  # on the CPU: not every accelerator has float64
     with pytest.raises(RuntimeError, match=r"have the same dtype|expected scalar type"):
         nn.Linear(30, 1, bias=False)(torch.from_numpy(features))
+    with pytest.raises(RuntimeError, match=r"Input type \(double\) and bias type \(float\) should be the same"):
+        nn.Conv2d(1, 1, 1)(torch.from_numpy(features[:, None, None]))
     assert nn.ReLU()(torch.from_numpy(features)).dtype == torch.float64
     x = torch.tensor(features, dtype=torch.float32).to(device)
     assert np.array_equal(x.cpu().numpy(), features.astype(np.float32))
@@ -76,12 +81,38 @@ def test_arrays_become_float32_tensors(device, cancer):
             nn.BCEWithLogitsLoss()(model(x).squeeze(1), whole.to(dtype))
     assert nn.BCEWithLogitsLoss()(model(x).squeeze(1), whole.float()).dtype == torch.float32
     assert nn.CrossEntropyLoss()(nn.Linear(30, 2, device=device)(x), whole).dtype == torch.float32
-    with pytest.raises(RuntimeError, match="Long"):
+    with pytest.raises(RuntimeError, match=r"expected .* Long but found Int|expected .* Long or Byte, but got Int"):
         nn.CrossEntropyLoss()(torch.zeros(1, 2), torch.tensor([1], dtype=torch.int32))
     byte = nn.CrossEntropyLoss()(torch.tensor([[0.5, 2.0]]), torch.tensor([1], dtype=torch.uint8))
     assert byte == nn.CrossEntropyLoss()(torch.tensor([[0.5, 2.0]]), torch.tensor([1]))
-    with pytest.raises(RuntimeError, match="Long"):
-        nn.CrossEntropyLoss()(torch.zeros(1, 2, 4, 4), torch.zeros(1, 4, 4, dtype=torch.uint8))
+
+
+def test_a_mask_of_pixels_needs_int64():
+    """`CrossEntropyLoss` of logits for every pixel, of shape (N, C, H, W), takes a mask of class numbers of shape
+    (N, H, W) and dtype int64; on the CPU a mask of uint8, as an image file gives it, raises RuntimeError, "expected
+    scalar type Long but found Byte".
+
+    Write `mask.long()`. A mask with a channel, (N, 1, H, W), raises "only batches of spatial targets supported (3D
+    tensors) but got targets of dimension: 4": write `mask.squeeze(1)`. A border marked with 255 raises IndexError,
+    "Target 255 is out of bounds", unless you pass `ignore_index=255`.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
+    """
+    logits = torch.tensor([[1.0, 0.0], [0.0, 2.0]]).reshape(1, 2, 1, 2)  # the second pixel is of class 1, more or less
+    mask = torch.tensor([[[0, 1]]], dtype=torch.uint8)
+    border = torch.tensor([[[0, 255]]])
+
+    with pytest.raises(RuntimeError, match="expected scalar type Long but found Byte"):
+        nn.CrossEntropyLoss()(logits, mask)
+    with pytest.raises(RuntimeError, match=r"only batches of spatial targets supported .* of dimension: 4"):
+        nn.CrossEntropyLoss()(logits, mask.long().unsqueeze(1))
+    with pytest.raises(IndexError, match="Target 255 is out of bounds"):
+        nn.CrossEntropyLoss()(logits, border)
+
+    losses = nn.CrossEntropyLoss(reduction="none")(logits, mask.long())
+    assert losses.shape == (1, 1, 2)
+    assert [round(loss, 3) for loss in losses.flatten().tolist()] == [0.313, 0.127]
+    assert nn.CrossEntropyLoss(ignore_index=255)(logits, border).item() == losses[0, 0, 0].item()
 
 
 @pytest.mark.myth("63 % of the answers are right, so the model has learned something")
@@ -252,8 +283,9 @@ def test_zero_grad_leaves_none(device):
 def test_without_zero_grad_every_step_uses_the_sum_of_all_gradients(device):
     """Without `zero_grad()`, `backward()` adds to `.grad`, and every step uses the sum of all gradients so far.
 
-    Nothing raises, and the loss may even fall for a while. Here the loss is w²/2, the gradient is w, and the sum of the
-    gradients carries w past the minimum at 0. Call `optimizer.zero_grad()` once in every round of the loop.
+    The model does not learn as it should, and nothing raises; the loss may even fall for a while. Here the loss is
+    w²/2, the gradient is w, and the sum of the gradients carries w past the minimum at 0. Call `optimizer.zero_grad()`
+    once in every round of the loop.
 
     https://docs.pytorch.org/docs/stable/optim.html
     """
@@ -298,7 +330,7 @@ def test_sgd_step_moves_against_the_gradient(device):
     assert w.tolist() == [[0, -2.5, 3.25], [0.5, 4, 2]]
 
 
-@pytest.mark.holds("torch>=2.2", otherwise=ValueError)
+@pytest.mark.holds("torch>=2.2", otherwise=ValueError, change="new")
 def test_sgd_has_a_default_learning_rate(device):
     """`torch.optim.SGD` without `lr` uses a learning rate of 0.001 from torch 2.2 on; before, the same call raised
     ValueError.
@@ -332,9 +364,10 @@ def test_a_parameter_moves_only_by_backward_then_step(device, recipe, w):
     """A loop with SGD and its default options moves no parameter, and raises no error, if the loop leaves out
     `backward()` or `step()`, or calls `zero_grad()` between the two.
 
-    If a loss stays exactly the same, look at these three calls first: `zero_grad`, `backward`, `step`. `zero_grad` may
-    also come last. With `weight_decay`, `zero_grad(set_to_none=False)` between the two still lets `step` shrink the
-    parameter. Here the loss is w²/2 from w = 1, and each row of the table runs twice.
+    If a model is not learning and its loss stays exactly the same, look at these three calls first: `zero_grad`,
+    `backward`, `step`. `zero_grad` may also come last. With `weight_decay`, `zero_grad(set_to_none=False)` between the
+    two still lets `step` shrink the parameter. Here the loss is w²/2 from w = 1, and each row of the table runs
+    twice.
 
     https://docs.pytorch.org/docs/stable/optim.html
     """
@@ -485,14 +518,98 @@ def test_a_layer_replaced_afterwards_is_not_trained(device):
     assert torch.equal(model[1].bias, second - 0.5)
 
 
+def test_what_an_optimizer_refuses_to_train(device):
+    """SGD raises ValueError, "can't optimize a non-leaf Tensor", for the result of a computation, such as
+    `torch.ones(2, requires_grad=True) * 0.1`.
+
+    Scale first and make the leaf then: `nn.Parameter(torch.ones(2) * 0.1)`. A parameter in two groups raises
+    ValueError, "some parameters appear in more than one parameter group". A tensor without a list around it raises
+    TypeError, "params argument given to the optimizer should be an iterable of Tensors or dicts", and a model raises
+    TypeError, "'Linear' object is not iterable": write `[w]` and `model.parameters()`.
+
+    https://docs.pytorch.org/docs/stable/optim.html
+    """
+    leaf, model = torch.ones(2, device=device, requires_grad=True), nn.Linear(2, 1).to(device)
+
+    with pytest.raises(ValueError, match="can't optimize a non-leaf Tensor"):
+        torch.optim.SGD([leaf * 0.1], lr=0.5)
+    with pytest.raises(ValueError, match="some parameters appear in more than one parameter group"):
+        torch.optim.SGD([{"params": [model.weight]}, {"params": model.parameters()}], lr=0.5)
+    with pytest.raises(TypeError, match="params argument given to the optimizer should be an iterable of Tensors or"):
+        torch.optim.SGD(leaf, lr=0.5)
+    with pytest.raises(TypeError, match="'Linear' object is not iterable"):
+        torch.optim.SGD(model, lr=0.5)
+
+    parameter = nn.Parameter(torch.ones(2, device=device) * 0.1)
+    assert torch.optim.SGD([parameter], lr=0.5).param_groups[0]["params"] == [parameter]
+
+
+@pytest.mark.myth("weight_decay means the same in Adam and in AdamW")
+def test_weight_decay_is_another_thing_in_adam_than_in_adamw(device):
+    """With a gradient of zero, `weight_decay=0.25` and `lr=0.5` take a weight of 8 to 7 in the first step of SGD or
+    AdamW, and to about 7.5 in the first step of Adam, where `weight_decay=0.001` gives 7.5 too.
+
+    SGD and AdamW take `lr * weight_decay * w` off the weight here. Adam adds `weight_decay * w` to the gradient (an L2
+    penalty) and then divides by the size of the gradient. For decoupled weight decay, write AdamW. The default of AdamW
+    is `weight_decay=0.01`, that of SGD and Adam is 0.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.optim.AdamW.html
+    """
+
+    def stepped(optimizer_class, **options):
+        w = nn.Parameter(torch.tensor([8.0], device=device))
+        w.grad = torch.zeros_like(w)
+        optimizer_class([w], lr=0.5, **options).step()
+        return pytest.approx(w.item(), rel=0, abs=1e-4)
+
+    assert stepped(torch.optim.SGD, weight_decay=0.25) == 8 - 0.5 * 0.25 * 8
+    assert stepped(torch.optim.AdamW, weight_decay=0.25) == 7
+    assert stepped(torch.optim.Adam, weight_decay=0.25) == stepped(torch.optim.Adam, weight_decay=0.001) == 7.5
+    assert (stepped(torch.optim.SGD), stepped(torch.optim.Adam), stepped(torch.optim.AdamW)) == (8, 8, 8 - 0.04)
+
+
 # The learning rate: who changes it, and when?
+
+
+def test_the_learning_rate_is_in_the_param_groups(device):
+    """`optimizer.param_groups[0]["lr"] = 0.25` changes the learning rate from the next step of SGD on; `optimizer.lr =
+    0.25` and `optimizer.defaults["lr"] = 0.25` change nothing for the parameters that are there.
+
+    Neither of the two complains. Write `for group in optimizer.param_groups: group["lr"] = 0.25`: an optimizer made
+    with several groups, such as one for the backbone and one for the head, has a rate for each of them. Adam keeps its
+    averages over such a change; a new optimizer would forget them.
+
+    https://docs.pytorch.org/docs/stable/optim.html
+    """
+    w, head = (nn.Parameter(torch.tensor([8.0], device=device)) for _ in range(2))
+    w.grad = head.grad = torch.ones(1, device=device)
+    optimizer = torch.optim.SGD([{"params": [w]}, {"params": [head], "lr": 2.0}], lr=0.5)
+    optimizer.step()
+    assert (w.item(), head.item()) == (7.5, 6)
+
+    optimizer.lr = 0.25
+    optimizer.defaults["lr"] = 0.25
+    optimizer.step()
+    assert (w.item(), head.item()) == (7, 4)
+
+    optimizer.param_groups[0]["lr"] = 0.25
+    optimizer.step()
+    assert (w.item(), head.item()) == (6.75, 2)
+
+    adam = torch.optim.Adam([w], lr=0.5)
+    adam.step()
+    adam.param_groups[0]["lr"] = 0.25
+    assert adam.state[w]["exp_avg"].item() > 0
+    assert len(torch.optim.Adam([w], lr=0.25).state) == 0
 
 
 def test_a_scheduler_steps_after_the_optimizer(device):
     """`StepLR` multiplies the optimizer's learning rate by `gamma` after every `step_size` calls of `scheduler.step()`.
 
     Call `scheduler.step()` after `optimizer.step()`, usually once per epoch. A first `scheduler.step()` before any
-    `optimizer.step()` gives a UserWarning, and steps from before the scheduler was made do not count.
+    `optimizer.step()` gives a UserWarning, "Detected call of `lr_scheduler.step()` before `optimizer.step()`", and the
+    first rate is used for one step less. Steps from before the scheduler was made do not count. `scheduler.step(3)`
+    warns that "the epoch parameter" is deprecated: write `scheduler.step()`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.StepLR.html
     """
@@ -508,8 +625,13 @@ def test_a_scheduler_steps_after_the_optimizer(device):
 
     assert rates == [8, 8, 4, 4, 2]
     early = torch.optim.lr_scheduler.StepLR(torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=8.0), step_size=2)
-    with pytest.warns(UserWarning, match="before `optimizer.step"):
+    with pytest.warns(UserWarning, match=r"Detected call of `lr_scheduler.step\(\)` before `optimizer.step\(\)`"):
         early.step()
+    early.optimizer.step()
+    early.step()
+    assert early.get_last_lr() == [pytest.approx(0.8)]  # after one step of the optimizer instead of two
+    with pytest.warns(UserWarning, match="(?i)the epoch parameter in `scheduler.step"):
+        early.step(3)
 
     optimizer = torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=8.0)
     optimizer.step()
@@ -546,7 +668,8 @@ def test_get_last_lr_is_what_the_scheduler_set(device):
     """With a learning rate that is a Python number, `get_last_lr()` of `StepLR` returns the rate that this scheduler
     set last, even after the optimizer's rate was changed by hand or by a second scheduler.
 
-    Log `optimizer.param_groups[0]["lr"]`, which is what the next step uses.
+    Log `optimizer.param_groups[0]["lr"]`, which is what the next step uses. `get_lr()` is not for asking: it gives a
+    UserWarning, "To get the last learning rate computed by the scheduler, please use `get_last_lr()`".
 
     https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.StepLR.html
     """
@@ -561,32 +684,96 @@ def test_get_last_lr_is_what_the_scheduler_set(device):
 
     optimizer.param_groups[0]["lr"] = 3.0
     assert (scheduler.get_last_lr(), second.get_last_lr()) == ([4], [1])
+    with pytest.warns(UserWarning, match=r"To get the last learning rate .* please use `get_last_lr\(\)`"):
+        scheduler.get_lr()
 
 
-@pytest.mark.holds("torch>=2.2", otherwise=AssertionError)
+@pytest.mark.holds("torch>=2.10", otherwise=AssertionError, change="result")
+def test_a_rate_in_a_tensor_is_changed_in_place_and_logged_as_a_copy(device):
+    """From torch 2.10 on, a `StepLR` over SGD with a learning rate in a tensor writes into that tensor, and
+    `get_last_lr()` returns a copy, so that a list of logged rates keeps the rates of the past.
+
+    In torch 2.4 to 2.9 `get_last_lr()` returned the tensor itself: all rates in the log became the last one. Write
+    `scheduler.get_last_lr()[0].item()` there. Torch 2.0 to 2.3 put a new number in place of the tensor.
+
+    https://github.com/pytorch/pytorch/issues/163103
+    """
+    rate = torch.tensor(8.0, device=device)
+    optimizer = torch.optim.SGD([nn.Parameter(torch.ones(1, device=device))], lr=rate)
+    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, step_size=1, gamma=0.5)
+    logged = []
+    for _ in range(3):
+        logged += scheduler.get_last_lr()
+        optimizer.step()
+        scheduler.step()
+
+    assert optimizer.param_groups[0]["lr"] is rate
+    assert rate.item() == 1
+    assert [tensor.item() for tensor in logged] == [8, 4, 2]
+
+
+def test_one_cycle_ends_after_its_steps(device):
+    """A `OneCycleLR` for four steps raises ValueError in the fifth call of `step()`: "Tried to step 5 times" and "the
+    specified number of total steps is 4".
+
+    It counts batches: call `step()` once a batch, and pass `epochs=` and `steps_per_epoch=len(loader)`, or their
+    product as `total_steps=`. The rate after the fourth `step()` goes up again and is meant for no batch. A
+    `CosineAnnealingLR` with `T_max=4` raises nothing: its rate is lowest after four steps and goes up again.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.OneCycleLR.html
+    """
+    for length in ({"total_steps": 4}, {"epochs": 2, "steps_per_epoch": 2}):
+        optimizer = torch.optim.SGD([nn.Parameter(torch.ones(1, device=device))], lr=1.0, momentum=0.9)
+        scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=8.0, **length)
+        rates = scheduler.get_last_lr()
+        for _ in range(4):
+            optimizer.step()
+            scheduler.step()
+            rates += scheduler.get_last_lr()
+
+        assert max(rates) == pytest.approx(8, rel=0.2)
+        assert rates[3] < rates[0] < rates[4]
+        with pytest.raises(ValueError, match=r"Tried to step 5 times. The specified number of total steps is 4"):
+            scheduler.step()
+
+    optimizer = torch.optim.SGD([nn.Parameter(torch.ones(1, device=device))], lr=1.0)
+    cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=4)
+    rates = []
+    for _ in range(6):
+        rates.append(round(cosine.get_last_lr()[0], 2))
+        optimizer.step()
+        cosine.step()
+    assert rates == [1, 0.85, 0.5, 0.15, 0, 0.15]
+
+
+@pytest.mark.holds("torch>=2.2", otherwise=AssertionError, change="result")
 def test_reduce_on_plateau_is_a_scheduler_like_the_others(device):
     """`ReduceLROnPlateau` is an `LRScheduler` from torch 2.2 on and has `get_last_lr()` after its first step, but its
     `step` still needs the number to watch.
 
-    Write `scheduler.step(loss)`: `step()` alone raises TypeError. Code that asked `isinstance(scheduler, LRScheduler)`
-    to tell `ReduceLROnPlateau` from the others has to ask for `ReduceLROnPlateau` itself.
+    Write `scheduler.step(loss)`: `step()` alone raises TypeError, "missing 1 required positional argument: 'metrics'".
+    Code that asked `isinstance(scheduler, LRScheduler)` to tell `ReduceLROnPlateau` from the others has to ask for
+    `ReduceLROnPlateau` itself. The old private name `_LRScheduler` is a subclass since torch 2.0, so
+    `isinstance(scheduler, _LRScheduler)` is False for all of them.
 
     https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ReduceLROnPlateau.html
     """
     optimizer = torch.optim.SGD([nn.Parameter(torch.ones(1, device=device))], lr=8.0)
     scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=1)
     assert isinstance(scheduler, torch.optim.lr_scheduler.LRScheduler)
+    for one in (scheduler, torch.optim.lr_scheduler.StepLR(optimizer, step_size=2)):
+        assert not isinstance(one, torch.optim.lr_scheduler._LRScheduler)
 
     rates = []
     for loss in (5.0, 3.0, 4.0, 4.0, 2.0):  # worse than the best twice: more than the patience
         scheduler.step(loss)
         rates += scheduler.get_last_lr()
     assert rates == [8, 8, 8, 4, 4]
-    with pytest.raises(TypeError, match="metrics"):
+    with pytest.raises(TypeError, match="missing 1 required positional argument: 'metrics'"):
         scheduler.step()
 
 
-@pytest.mark.holds("torch>=2.9", otherwise=UserWarning)
+@pytest.mark.holds("torch>=2.9", otherwise=UserWarning, change="warns")
 def test_schedulers_in_sequence_no_longer_warn(device):
     """`SequentialLR` goes from one scheduler to the next at its milestone, from torch 2.9 on without a UserWarning.
 
@@ -769,7 +956,7 @@ def test_one_new_row_is_a_batch_of_one(cancer, device, rounding_bound):
     rounding, in the shape (1, 1) instead of the (1,) of `x[0]`.
 
     Call `eval()` before asking about one row: in training mode `nn.BatchNorm1d` raises ValueError for a batch of one
-    row.
+    row, "Expected more than 1 value per channel when training".
 
     Scale a new row with the mean and the standard deviation of the training rows, not with its own.
 
@@ -787,7 +974,7 @@ def test_one_new_row_is_a_batch_of_one(cancer, device, rounding_bound):
     assert difference <= 2 * rounding_bound(31, torch.float32) * terms.item()
 
     network = new_network().to(device)
-    with pytest.raises(ValueError, match="more than 1 value per channel"):
+    with pytest.raises(ValueError, match="Expected more than 1 value per channel when training"):
         network(x[:1])
     assert network.eval()(x[:1]).shape == (1, 1)
 
@@ -868,6 +1055,74 @@ def test_a_checkpoint_needs_the_optimizer_too(cancer, device, tmp_path):
     assert ends == [True, False]
 
 
+def test_a_scheduler_made_after_loading_overwrites_the_rate(device):
+    """To resume, make the scheduler before you load the optimizer's `state_dict`: made after it, a `LinearLR`,
+    `LambdaLR` or `OneCycleLR` overwrites the loaded learning rate.
+
+    Training goes on with a wrong rate, and nothing raises: `scheduler.load_state_dict` does not put the rate right, and
+    `get_last_lr()` reports a rate that the optimizer does not have. In this order all is well: optimizer, scheduler,
+    and then `load_state_dict` of both.
+
+    https://github.com/pytorch/pytorch/issues/119168
+    """
+    schedulers = torch.optim.lr_scheduler
+    kinds = {
+        "LinearLR": lambda optimizer: schedulers.LinearLR(optimizer, start_factor=0.25, total_iters=3),
+        "LambdaLR": lambda optimizer: schedulers.LambdaLR(optimizer, lambda epoch: 2.0**-epoch),
+        "OneCycleLR": lambda optimizer: schedulers.OneCycleLR(optimizer, 9.0, total_steps=9, cycle_momentum=False),
+    }
+    for kind, make in kinds.items():
+        trained, early, late = (torch.optim.SGD([nn.Parameter(torch.ones(1, device=device))], lr=8.0) for _ in "abc")
+        scheduler, first = make(trained), make(early)
+        for _ in range(3):
+            trained.step()
+            scheduler.step()
+        saved = copy.deepcopy((trained.state_dict(), scheduler.state_dict()))
+        rate = trained.param_groups[0]["lr"]
+
+        early.load_state_dict(saved[0])
+        first.load_state_dict(saved[1])
+        assert early.param_groups[0]["lr"] == rate
+
+        late.load_state_dict(saved[0])
+        second = make(late)
+        second.load_state_dict(saved[1])
+        assert late.param_groups[0]["lr"] != rate == second.get_last_lr()[0], kind
+
+
+def test_last_epoch_alone_does_not_resume(device):
+    """`StepLR(optimizer, step_size=2, last_epoch=4)` with a new optimizer raises KeyError, "param 'initial_lr' is not
+    specified in param_groups[0] when resuming".
+
+    The first rate is in the groups of an optimizer that had a scheduler before. Leave `last_epoch` out, and load what
+    was saved: `scheduler.load_state_dict(saved)` after `optimizer.load_state_dict(...)` goes on where training stopped.
+
+    https://docs.pytorch.org/docs/stable/optim.html
+    """
+
+    def start():
+        optimizer = torch.optim.SGD([nn.Parameter(torch.ones(1, device=device))], lr=8.0)
+        return optimizer, torch.optim.lr_scheduler.StepLR(optimizer, step_size=2, gamma=0.5)
+
+    def rates(optimizer, scheduler):
+        for _ in range(3):
+            yield optimizer.param_groups[0]["lr"]
+            optimizer.step()
+            scheduler.step()
+
+    with pytest.raises(KeyError, match=r"param 'initial_lr' is not specified in param_groups\[0\] when resuming"):
+        new = torch.optim.SGD([nn.Parameter(torch.ones(1, device=device))], lr=8.0)
+        torch.optim.lr_scheduler.StepLR(new, step_size=2, last_epoch=4)
+
+    optimizer, scheduler = start()
+    assert list(rates(optimizer, scheduler)) == [8, 8, 4]
+    assert optimizer.param_groups[0]["initial_lr"] == 8
+    resumed = start()
+    for part, trained in zip(resumed, (optimizer, scheduler), strict=True):
+        part.load_state_dict(trained.state_dict())
+    assert list(rates(*resumed)) == [4, 2, 2]
+
+
 # All of it: what does the whole way look like?
 
 
@@ -933,7 +1188,7 @@ def test_the_same_way_with_ten_classes(digits, device):
 # What moved between releases?
 
 
-@pytest.mark.holds("torch>=2.4", otherwise=(TypeError, RuntimeError))
+@pytest.mark.holds("torch>=2.4", otherwise=(TypeError, RuntimeError), change="new")
 @pytest.mark.parametrize(
     ("optimizer_class", "expected"), [(torch.optim.SGD, [-1.0, 2.75]), (torch.optim.Adam, [0.5, 2.5])]
 )
@@ -941,8 +1196,8 @@ def test_a_fused_optimizer_runs_on_the_cpu(optimizer_class, expected, rounding_b
     """`SGD` and `Adam` with `fused=True` take the same first step as without `fused`, up to rounding, for float32
     parameters on the CPU from torch 2.4 on; before, both raised.
 
-    Try `fused=True` if the optimizer takes much of the time, and measure. Complex parameters raise RuntimeError with
-    `fused=True`.
+    Try `fused=True` if the optimizer takes much of the time, and measure. Complex parameters raise RuntimeError,
+    "`fused=True` requires all the params to be floating point Tensors of supported devices".
 
     https://docs.pytorch.org/docs/stable/optim.html
     """
@@ -958,11 +1213,11 @@ def test_a_fused_optimizer_runs_on_the_cpu(optimizer_class, expected, rounding_b
     for options in ({"fused": True}, {}):
         end = stepped([1.0, 2.0], [4.0, -1.5], **options)
         torch.testing.assert_close(end, torch.tensor(expected), rtol=2 * rtol, atol=0)
-    with pytest.raises(RuntimeError, match="floating point"):
+    with pytest.raises(RuntimeError, match="requires all the params to be floating point Tensors of supported devices"):
         stepped([1j], [1j], fused=True)
 
 
-@pytest.mark.holds("torch>=2.15", otherwise=AssertionError)
+@pytest.mark.holds("torch>=2.15", otherwise=AssertionError, change="warns")
 def test_parameters_in_a_set_are_deprecated(device):
     """From torch 2.15 on, SGD gives a FutureWarning for a `set` of parameters: pass a list.
 
@@ -977,12 +1232,13 @@ def test_parameters_in_a_set_are_deprecated(device):
         torch.optim.SGD([{"params": {nn.Parameter(torch.ones(1, device=device))}}], lr=0.5)
 
 
-@pytest.mark.holds("torch>=2.7", otherwise=(AssertionError, UserWarning))
+@pytest.mark.holds("torch>=2.7", otherwise=(AssertionError, UserWarning), change="raises")
 def test_schedulers_no_longer_take_verbose(device):
     """From torch 2.7 on no scheduler in `torch.optim.lr_scheduler` has a parameter `verbose`, and `verbose=` raises
     TypeError.
 
     Leave `verbose` out and print `scheduler.get_last_lr()`. From 2.2 to 2.6 `StepLR(verbose=True)` gave a UserWarning.
+    The method `print_lr()` is gone with it.
 
     https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.StepLR.html
     """
@@ -990,8 +1246,9 @@ def test_schedulers_no_longer_take_verbose(device):
     named = [c.__name__ for c in schedulers if "verbose" in inspect.signature(c).parameters]
     assert (len(schedulers) > 10, named) == (True, [])
 
-    optimizer = torch.optim.SGD([nn.Parameter(torch.ones(1, device=device))], lr=0.5)
+    assert [c.__name__ for c in schedulers if hasattr(c, "print_lr")] == []
 
+    optimizer = torch.optim.SGD([nn.Parameter(torch.ones(1, device=device))], lr=0.5)
     with pytest.raises(TypeError, match="unexpected keyword argument 'verbose'"):
         torch.optim.lr_scheduler.StepLR(optimizer, step_size=2, verbose=False)
     with pytest.raises(TypeError, match="unexpected keyword argument 'verbose'"):

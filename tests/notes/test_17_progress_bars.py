@@ -10,16 +10,21 @@ Bars draw when a tenth of a second has passed. So that these notes do not depend
 
 import importlib.util
 import io
+import logging
+import sys
+import types
 import warnings
+from multiprocessing.pool import ThreadPool
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, strategies as st
-from torch.utils.data import DataLoader, TensorDataset
-from tqdm import tqdm as text_tqdm
+from torch.utils.data import DataLoader, IterableDataset, TensorDataset
+from tqdm import TqdmWarning, tqdm as text_tqdm
 from tqdm.auto import tqdm, trange
 from tqdm.contrib import tenumerate
+from tqdm.contrib.logging import logging_redirect_tqdm
 
 EVERY_STEP = {"mininterval": 0, "miniters": 1}
 COUNT = "{desc}{n_fmt}/{total_fmt}{postfix}"
@@ -39,7 +44,9 @@ def close_forgotten_bars():
 def test_the_module_is_not_the_function():
     """Calling `tqdm(...)` after `import tqdm` raises TypeError "'module' object is not callable".
 
-    The function has the name of its module. Write `from tqdm.auto import tqdm`, or `tqdm.tqdm(...)`.
+    The function has the name of its module. Write `from tqdm.auto import tqdm`, or `tqdm.tqdm(...)`. After `from tqdm
+    import tqdm` it is the other way round: `tqdm.notebook` raises AttributeError, "type object 'tqdm' has no attribute
+    'notebook'".
 
     https://tqdm.github.io/docs/tqdm
     """
@@ -49,6 +56,8 @@ def test_the_module_is_not_the_function():
         tqdm(range(3))
 
     assert list(tqdm.tqdm(range(3), file=io.StringIO())) == [0, 1, 2]
+    with pytest.raises(AttributeError, match="type object 'tqdm' has no attribute 'notebook'"):
+        tqdm.tqdm.notebook
 
 
 def test_auto_draws_text_outside_a_notebook():
@@ -67,6 +76,29 @@ def test_auto_draws_text_outside_a_notebook():
 
     bar.close()
     assert text.getvalue() == "\r0/2\r0/2\n"
+
+
+def test_a_widget_needs_ipywidgets(monkeypatch):
+    """Without ipywidgets the bar of `tqdm.notebook` raises ImportError, "IProgress not found", and in a notebook
+    `from tqdm.auto import tqdm` gives a TqdmWarning with this text and draws text.
+
+    The message goes on with "Please update jupyter and ipywidgets". Install it where the kernel of the notebook runs,
+    `%pip install ipywidgets`, and restart the kernel; or stay with text: `from tqdm import tqdm`.
+
+    https://tqdm.github.io/docs/notebook
+    """
+    monkeypatch.setattr("tqdm.notebook.IProgress", None)  # what tqdm finds without ipywidgets
+    with pytest.raises(ImportError, match=r"IProgress not found\. Please update jupyter and ipywidgets"):
+        importlib.import_module("tqdm.notebook").tqdm.status_printer(None, 3)  # what such a bar calls first
+
+    shell = types.SimpleNamespace(config={"IPKernelApp": {}})
+    monkeypatch.setitem(sys.modules, "ipykernel.zmqshell", types.ModuleType("ipykernel.zmqshell"))
+    monkeypatch.setitem(sys.modules, "IPython", types.SimpleNamespace(get_ipython=lambda: shell))
+    module = importlib.util.module_from_spec(importlib.util.find_spec("tqdm.autonotebook"))
+    with pytest.warns(TqdmWarning, match=r"IProgress not found\. Please update jupyter and ipywidgets"):
+        module.__spec__.loader.exec_module(module)  # as `from tqdm.auto import tqdm` does in a notebook
+
+    assert module.tqdm is text_tqdm
 
 
 def test_the_items_come_through_untouched(device):
@@ -139,7 +171,8 @@ def test_it_is_a_wrapper_not_a_list():
 def test_trange_is_tqdm_of_range():
     """`trange(2, 8, 3)` is short for `tqdm(range(2, 8, 3))`: it counts 2 and 5, and its total is 2.
 
-    `for epoch in trange(10)` is the usual bar over epochs.
+    `for epoch in trange(10)` is the usual bar over epochs. A loop over `tqdm(10)` raises TypeError, "'int' object is
+    not iterable".
 
     https://tqdm.github.io/docs/shortcuts
     """
@@ -148,6 +181,8 @@ def test_trange_is_tqdm_of_range():
     assert bar.iterable == range(2, 8, 3)
     assert bar.total == 2
     assert list(bar) == [2, 5]
+    with pytest.raises(TypeError, match="'int' object is not iterable"):
+        list(tqdm(10, file=io.StringIO()))
 
 
 # Where it draws.
@@ -193,6 +228,55 @@ def test_write_prints_past_the_bar(capsys):
         assert text.getvalue() == "\r0/3"
 
 
+def test_log_lines_pass_the_bar_in_a_block(capsys):
+    """A line of `logging` on stderr is written into the bar; inside `with logging_redirect_tqdm():` the bar is wiped
+    first and drawn again below the line.
+
+    Write `from tqdm.contrib.logging import logging_redirect_tqdm`. Name a logger that has a handler of its own,
+    `loggers=[logger]`: otherwise the block is about the root logger.
+
+    https://tqdm.github.io/docs/contrib.logging
+    """
+    logger = logging.Logger("training")
+    logger.addHandler(logging.StreamHandler(sys.stderr))
+
+    with tqdm(total=3, bar_format=COUNT, **EVERY_STEP):
+        logger.warning("loss is nan")
+        assert capsys.readouterr().err == "\r0/3loss is nan\n"
+
+        with logging_redirect_tqdm(loggers=[logger]):
+            logger.warning("loss is nan")
+            assert capsys.readouterr().err == "\r   \rloss is nan\n\r0/3"
+
+        with logging_redirect_tqdm():
+            logger.warning("loss is nan")
+            assert capsys.readouterr().err == "loss is nan\n"
+
+
+def test_a_console_without_blocks_gets_number_signs():
+    """A text bar is drawn with `#` where the encoding of its file is not one of Unicode, and with blocks where it is;
+    `ascii=False` for a file in cp1252 raises UnicodeEncodeError, "'charmap' codec can't encode".
+
+    A Windows console often says UTF-8 and shows the blocks badly or breaks the line: pass `ascii=True` there. Leave
+    `ascii` out otherwise.
+
+    https://tqdm.github.io/docs/tqdm
+    """
+
+    def drawn(encoding, **options):
+        raw = io.BytesIO()
+        file = io.TextIOWrapper(raw, encoding=encoding, write_through=True)
+        with tqdm(total=4, file=file, bar_format="{bar:8}|", **EVERY_STEP, **options) as bar:
+            bar.update(2)
+        return raw.getvalue().decode(encoding)
+
+    assert "\r####    |" in drawn("cp1252")
+    assert "\r████    |" in drawn("utf-8")
+    assert "\r####    |" in drawn("utf-8", ascii=True)
+    with pytest.raises(UnicodeEncodeError, match="'charmap' codec can't encode"):
+        drawn("cp1252", ascii=False)
+
+
 def test_disable_draws_nothing_and_counts_nothing():
     """`tqdm(items, disable=True)` passes the items on, draws nothing, and counts nothing: `bar.n` stays as it is.
 
@@ -219,7 +303,7 @@ def tqdm_of_a_new_program():
     return module.tqdm
 
 
-@pytest.mark.holds("tqdm>=4.66", otherwise=AssertionError)
+@pytest.mark.holds("tqdm>=4.66", otherwise=AssertionError, change="new")
 def test_the_environment_turns_bars_off(monkeypatch):
     """From tqdm 4.66 on, `TQDM_DISABLE=1` in the environment turns off the bars of a program that does not pass
     `disable=` itself.
@@ -242,7 +326,7 @@ def test_the_environment_turns_bars_off(monkeypatch):
     assert torch.hub.tqdm.__module__.startswith("tqdm.")
 
 
-@pytest.mark.holds("tqdm>=4.66", otherwise=AssertionError)
+@pytest.mark.holds("tqdm>=4.66", otherwise=AssertionError, change="result")
 @pytest.mark.myth("TQDM_DISABLE=0 turns bars on")
 @pytest.mark.parametrize("value", ["0", "False", "no"])
 def test_a_variable_that_says_no_turns_bars_off_too(monkeypatch, value):
@@ -291,8 +375,8 @@ def test_the_bar_goes_inside_enumerate():
     """`enumerate(tqdm(items))` shows the total, and `tqdm(enumerate(items))` does not: an `enumerate` object has no
     length.
 
-    The same goes for `zip` and `map`. Put the bar inside, or use `tqdm.contrib.tenumerate`, which counts a NumPy array
-    by tuples: (0,), (1,) and so on.
+    The same goes for `zip`, `map` and the `imap` of a pool. Put the bar inside, pass `total=len(items)`, or use
+    `tqdm.contrib.tenumerate`, which counts a NumPy array by tuples: (0,), (1,) and so on.
 
     https://tqdm.github.io/docs/tqdm
     """
@@ -305,6 +389,10 @@ def test_the_bar_goes_inside_enumerate():
 
     assert around.total == 3
     assert [bar.total for bar in inside] == [None, None, None]
+    with ThreadPool(1) as pool:
+        assert tqdm(pool.imap(str.upper, items), file=io.StringIO()).total is None
+        known = tqdm(pool.imap(str.upper, items), total=len(items), file=io.StringIO())
+        assert (known.total, list(known)) == (3, ["A", "B", "C"])
     assert list(enumerate(around)) == list(inside[0]) == [(0, "a"), (1, "b"), (2, "c")]
     assert list(tenumerate(items, file=io.StringIO())) == [(0, "a"), (1, "b"), (2, "c")]
     assert list(tenumerate(np.array([7, 8]), file=io.StringIO())) == [((0,), 7), ((1,), 8)]
@@ -339,7 +427,8 @@ def test_the_bar_comes_first_in_zip():
 def test_over_a_dataloader_it_counts_batches(device):
     """`tqdm(loader)` counts batches, not samples: ten samples in batches of four are three steps.
 
-    The speed is in batches per second too: multiply it by the batch size before you compare batch sizes.
+    The speed is in batches per second too: multiply it by the batch size before you compare batch sizes. A loader over
+    an IterableDataset without `__len__` has no total: pass `total=`.
 
     https://docs.pytorch.org/docs/stable/data.html
     """
@@ -352,6 +441,14 @@ def test_over_a_dataloader_it_counts_batches(device):
     assert text.getvalue() == "\r0/3\r1/3\r2/3\r3/3\r3/3\n"
     assert [tuple(batch.shape) for batch in batches] == [(4, 2), (4, 2), (2, 2)]
     assert torch.cat(batches).tolist() == x.tolist()
+
+    class Stream(IterableDataset):
+        def __iter__(self):
+            yield from x
+
+    stream = DataLoader(Stream(), batch_size=4)
+    assert tqdm(stream, file=io.StringIO()).total is None
+    assert tqdm(stream, total=3, file=io.StringIO()).total == 3
 
 
 def calls_of_iter(bar):
@@ -434,7 +531,9 @@ def test_the_auto_bar_shifts_random_numbers(device):
 def test_update_counts_by_hand():
     """`bar.update(k)` adds k to `bar.n`; a step past the total the bar shows no percentage any more.
 
-    Write `with tqdm(total=10) as bar` for a loop that counts samples or bytes and not steps.
+    Write `with tqdm(total=10) as bar` for a loop that counts samples or bytes and not steps. In a loop over the bar
+    itself leave `update` out: the loop counts, and in the end its count is what stays. The percentage is rounded: 996
+    of 1000 is 100%.
 
     https://tqdm.github.io/docs/tqdm
     """
@@ -447,6 +546,70 @@ def test_update_counts_by_hand():
         bar.update(6)
         assert bar.n == 11
         assert str(bar).startswith("11it [")
+
+    with tqdm(total=1000, initial=996, file=io.StringIO()) as bar:
+        assert str(bar).startswith("100%|#########9| 996/1000 [")
+
+    for _ in (bar := tqdm(range(4), file=io.StringIO(), **EVERY_STEP)):
+        bar.update()
+    assert bar.n == 4
+
+
+def test_unit_scale_multiplies_what_is_shown():
+    """`tqdm(loader, unit_scale=4)` shows four times the number of steps, and `unit_scale=True` shortens numbers: 1500
+    of 3000 is 1.50k/3.00k.
+
+    With the batch size for `unit_scale` a bar over a loader counts samples, but takes a smaller last batch for a full
+    one: ten samples in batches of four end at 12/12. For exact numbers write `tqdm(total=10)` and
+    `bar.update(len(batch))`. `bar.n` is not scaled. For bytes there is `unit="B", unit_scale=True, unit_divisor=1024`.
+
+    https://tqdm.github.io/docs/tqdm
+    """
+    loader = DataLoader(torch.arange(10), batch_size=4)
+
+    scaled = tqdm(loader, unit_scale=4, file=io.StringIO(), bar_format=COUNT)
+    assert len(list(scaled)) == 3
+    assert (str(scaled), scaled.n) == ("12/12", 3)
+
+    with tqdm(total=10, file=io.StringIO(), bar_format=COUNT) as bar:
+        for batch in loader:
+            bar.update(len(batch))
+        assert str(bar) == "10/10"
+
+    for options, shown in [({}, "1.50k/3.00k"), ({"unit_divisor": 1024}, "1.46k/2.93k")]:
+        with tqdm(total=3000, unit_scale=True, file=io.StringIO(), bar_format=COUNT, **options) as bar:
+            bar.update(1500)
+            assert str(bar) == shown
+
+
+@pytest.mark.myth("The remaining time is reckoned from the average of all steps")
+def test_the_speed_is_that_of_the_last_steps(monkeypatch):
+    """The speed and the remaining time that a bar shows are reckoned from the last steps more than from the first, and
+    with `smoothing=0` from the average of all.
+
+    After a first step of ten seconds and three of one second the average is 3.25 seconds, and a bar with the default,
+    `smoothing=0.3`, shows less. So one slow step, such as a validation, changes the remaining time more than it should:
+    pass `smoothing=0`. With `smoothing=1` it is reckoned from the last step alone.
+
+    https://tqdm.github.io/docs/tqdm
+    """
+    now = [0.0]
+    monkeypatch.setattr("tqdm.std.time", lambda: now[0])  # the clock of the bars
+
+    def shown(**options):
+        bar = tqdm(total=10, file=io.StringIO(), bar_format="{remaining} {rate_inv_fmt}", **EVERY_STEP, **options)
+        with bar:
+            for seconds in [10, 1, 1, 1]:
+                now[0] += seconds
+                bar.update()
+            return str(bar), bar.format_dict["rate"]
+
+    average, default, last = shown(smoothing=0), shown(), shown(smoothing=1)
+
+    assert average[0] == "00:19  3.25s/it"  # 4 steps in 13 seconds, and 6 to go
+    assert last[0] == "00:06  1.00s/it"
+    assert default[1] == shown(smoothing=0.3)[1]
+    assert 4 / 13 < default[1] < 1
 
 
 @pytest.mark.myth("Inside the loop, bar.n is the number of the step")
@@ -599,6 +762,33 @@ def test_an_inner_bar_goes_one_line_down():
         for _ in tqdm(range(1), desc="left ", **options):
             pass
     assert "|left 1/1\n|epoch 1/1" in text.getvalue().replace("\r", "|")
+
+
+def test_a_bar_that_was_left_open_keeps_its_line():
+    """While there is a bar that is neither finished nor closed, the next bar is drawn one line below, with a line feed
+    at each step; in an output that cannot move up, such as a log, each step is then on a new line.
+
+    In a notebook it is often the bar of a cell that was interrupted. Call `bar.close()`, or write
+    `with tqdm(total=3) as bar`. `position=0` draws the next bar on the first line all the same.
+
+    https://tqdm.github.io/docs/tqdm
+    """
+
+    def drawn(**options):
+        text = io.StringIO()
+        for _ in tqdm(range(2), file=text, bar_format=COUNT, **EVERY_STEP, **options):
+            pass
+        return text.getvalue()
+
+    left = tqdm(total=3, file=io.StringIO())
+    left.update(1)
+
+    up = "\x1b[A"
+    assert drawn() == f"\n\r0/2{up}\n\r1/2{up}\n\r2/2{up}\r2/2\n"
+    assert drawn(position=0) == "\r0/2\r1/2\r2/2\r2/2\n"
+
+    left.close()
+    assert drawn() == "\r0/2\r1/2\r2/2\r2/2\n"
 
 
 def test_an_exception_closes_the_bar():

@@ -49,6 +49,7 @@ class Census:
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
     announced: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    deselected: bool = False
     incomplete: bool = False
     """Whether a section was not collected, or a process died of a note before it told which: no outcome says so."""
 
@@ -122,7 +123,13 @@ class Census:
         return [outcome.reason for outcome in self.outcomes.values() if text in outcome.reason]
 
     @pytest.hookimpl(tryfirst=True)
+    def pytest_deselected(self, items):
+        self.deselected |= bool(items)
+
+    @pytest.hookimpl(trylast=True)  # after a plugin that is content when it left everything out, as pytest-testmon
     def pytest_sessionfinish(self, session):
+        if session.exitstatus == pytest.ExitCode.OK and self.deselected and not session.testscollected:
+            session.exitstatus = pytest.ExitCode.NO_TESTS_COLLECTED
         if session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED) and any(self.problems()):
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 

@@ -124,6 +124,22 @@ def test_no_notes_at_all_are_a_failure(project, options):
     assert project.run(*options).code == pytest.ExitCode.NO_TESTS_COLLECTED
 
 
+def test_a_plugin_that_leaves_every_note_out_does_not_make_that_a_success(project):
+    project.note("def test_it():\n    pass\n")
+    (project.path / "content.py").write_text(
+        """
+def pytest_collection_modifyitems(config, items):
+    config.hook.pytest_deselected(items=list(items))
+    items.clear()
+
+def pytest_sessionfinish(session):
+    session.exitstatus = 0
+"""
+    )
+
+    assert project.run_apart("-p", "content").code == pytest.ExitCode.NO_TESTS_COLLECTED
+
+
 def test_other_tests_are_not_counted_as_notes(project):
     folder = project.path / "tests" / "harness"
     folder.mkdir()

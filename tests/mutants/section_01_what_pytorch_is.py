@@ -2702,3 +2702,143 @@ def backward_refuses_a_matrix_of_one(patch):
         call(tensor, weights, retain)
 
     change_backward(patch, change)
+
+
+# What is no leaf, hidden states, steps, roots and functions of one's own
+
+
+@mutant(
+    kills=(
+        "test_what_is_computed_from_a_leaf_is_no_leaf",
+        "test_a_weight_that_is_computed_anew_loses_its_gradient",
+    ),
+    witness=quiet(lambda: (leaf(1) * 1).grad is None),
+)
+def results_have_a_gradient_of_zero(patch):
+    """The `.grad` of a result is zeros and not None."""
+    change_property(
+        patch,
+        "grad",
+        lambda x, grad: torch.zeros_like(x) if grad is None and x.requires_grad and not x.is_leaf else grad,
+    )
+
+
+@mutant(
+    kills="test_what_is_computed_from_a_leaf_is_no_leaf",
+    witness=lambda: raises(ValueError, torch.optim.SGD, [leaf(1) * 1], lr=0.1),
+)
+def optimizers_take_results(patch):
+    """An optimizer takes a result of a computation, and changes it in each step."""
+    add = torch.optim.Optimizer.add_param_group
+
+    def broken(self, group):
+        group["params"] = [x if x.is_leaf else x.detach() for x in group["params"]]
+        add(self, group)
+
+    patch.setattr(torch.optim.Optimizer, "add_param_group", broken)
+
+
+@mutant(
+    kills="test_a_weight_that_is_computed_anew_loses_its_gradient",
+    witness=lambda: recorded_without_recording() is False,
+)
+def differences_under_no_grad_require_grad(patch):
+    """A difference that is computed under `no_grad` requires grad, as its minuend does."""
+
+    def broken(call, a, *rest, **options):
+        y = call(a, *rest, **options)
+        return y if torch.is_grad_enabled() or not a.requires_grad else y.requires_grad_()
+
+    patch.function("sub", "__sub__", change=broken)
+
+
+def recorded_without_recording():
+    with torch.no_grad():
+        return (leaf(1) - 1).requires_grad
+
+
+def graph_of_the_last_batch():
+    """Whether a second backward through what an RNNCell made of its own state raises."""
+    cell = torch.nn.RNNCell(1, 1)
+    hidden = cell(torch.ones(1))
+    hidden.sum().backward()
+    return raises(RuntimeError, cell(torch.ones(1), hidden).sum().backward)
+
+
+@mutant(kills="test_a_hidden_state_brings_the_graph_of_the_last_batch", witness=graph_of_the_last_batch)
+def cells_detach_the_state_they_are_given(patch):
+    """An RNNCell computes with a detached state, so that each call has a graph of its own."""
+    forward = torch.nn.RNNCell.forward
+    patch.setattr(
+        torch.nn.RNNCell, "forward", lambda self, x, hx=None: forward(self, x, None if hx is None else hx.detach())
+    )
+
+
+def version_after_two_steps():
+    x = leaf(1, 2)
+    x.grad = torch.ones(2)
+    torch.optim.SGD([x], lr=0.1).step()
+    torch.optim.Adam([x], lr=0.1).step()
+    return x._version
+
+
+@mutant(kills="test_a_step_before_the_second_backward_is_caught", witness=lambda: version_after_two_steps() == 2)
+def steps_are_not_counted(patch):
+    """`step` changes the weights without raising their version."""
+
+    def step(self, closure=None):
+        for group in self.param_groups:
+            for x in group["params"]:
+                x.data.sub_(x.grad, alpha=group["lr"])
+
+    patch.setattr(torch.optim.SGD, "step", step)
+    patch.setattr(torch.optim.Adam, "step", step)
+
+
+@mutant(
+    kills="test_floor_division_raises_in_backward_only",
+    witness=lambda: raises(RuntimeError, (leaf(7, 5) // 2.3).sum().backward),
+)
+def floor_division_has_the_slope_zero(patch):
+    """`//` has the gradient 0, as `floor` has."""
+    patch.function("floor_divide", "__floordiv__", change=lambda call, a, b: (a / b).floor())
+
+
+@mutant(
+    kills="test_the_root_of_a_sum_of_squares_has_no_slope_at_zero",
+    witness=lambda: slope(torch.Tensor.norm, 0, 0) == [0, 0],
+)
+def norm_is_the_root_of_a_sum(patch):
+    """`norm` is computed as the root of the sum of squares, and has no slope at 0."""
+    patch.function("norm", change=lambda call, x, *args, **kwargs: (x * x).sum().sqrt())
+
+
+class Double(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, times=2):
+        return x * times
+
+    @staticmethod
+    def backward(ctx, grad):
+        return grad * 2, None
+
+
+@mutant(
+    kills="test_a_function_of_your_own_is_called_by_apply",
+    witness=quiet(lambda: raises(RuntimeError, Double(), leaf(1))),
+)
+def functions_can_be_called(patch):
+    """An object of a Function can be called, as in PyTorch 1.2."""
+    patch.setattr(torch.autograd.Function, "__call__", lambda self, *args: type(self).apply(*args))
+
+
+@mutant(kills="test_apply_takes_arguments_by_name", witness=lambda: Double.apply(leaf(1), times=2).item() == 2)
+def apply_takes_arguments_by_position_alone(patch):
+    """`apply` refuses arguments by name, as up to torch 2.12."""
+    apply = torch.autograd.Function.apply.__func__
+
+    def broken(cls, *args, **kwargs):
+        assert not kwargs, "apply() takes no keyword arguments"
+        return apply(cls, *args)
+
+    patch.setattr(torch.autograd.Function, "apply", classmethod(broken))

@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+import subprocess
+import sys
 import warnings
 import weakref
 
@@ -2778,3 +2780,80 @@ def arrays_keep_the_dimension_of_one_index(patch):
 def arrays_take_one_bool_for_a_mask(patch):
     """`array[torch.tensor([True])]` takes the bool for a mask."""
     index_of_shape_one_raises(patch, torch.bool)
+
+
+# No bridge, foreign dtypes and methods, and what operators make of masks
+
+
+HIDDEN = 'sys.modules["numpy"] = None'
+
+
+def child_without_numpy():
+    child = subprocess.run([sys.executable, "-c", f"import sys; {HIDDEN}; import numpy"], capture_output=True)
+    return child.returncode
+
+
+@mutant(kills="test_without_a_bridge_tensors_still_compute", witness=lambda: child_without_numpy() == 1)
+def every_torch_finds_numpy(patch):
+    """NumPy cannot be hidden from a torch."""
+
+    def broken(run, command, **kwargs):
+        return run([part.replace(HIDDEN, "import numpy") for part in command], **kwargs)
+
+    patch.around(subprocess, "run", broken)
+
+
+@mutant(
+    kills="test_a_dtype_of_one_is_no_dtype_of_the_other",
+    witness=lambda: refuses(lambda: torch.tensor([1.0], dtype=np.float32)),
+)
+def tensor_takes_a_dtype_of_numpy(patch):
+    """`torch.tensor` takes a dtype of NumPy."""
+
+    def broken(tensor, data, dtype=None, **kwargs):
+        return tensor(data, dtype=torch.float32 if dtype is np.float32 else dtype, **kwargs)
+
+    patch.around(torch, "tensor", broken)
+
+
+@mutant(
+    kills="test_a_method_of_one_may_be_missing_on_the_other",
+    witness=lambda: not hasattr(torch.ones(1), "astype"),
+)
+def tensors_have_astype(patch):
+    """A tensor has the method `astype`."""
+    patch.setattr(torch.Tensor, "astype", lambda self, dtype: self.numpy().astype(dtype), raising=False)
+
+
+@mutant(
+    kills="test_a_mask_and_an_array_of_bools_make_no_mask",
+    witness=lambda: (torch.tensor([True]) & np.array([True])).dtype == torch.uint8,
+)
+def bools_come_back_from_numpy_as_bools(patch):
+    """`Tensor.__array_wrap__` keeps bool."""
+    patch.setattr(torch.Tensor, "__array_wrap__", lambda self, array, *rest: torch.from_numpy(array))
+
+
+@mutant(
+    kills="test_a_masked_array_does_not_add_to_a_tensor",
+    witness=lambda: refuses(lambda: torch.ones(2) + np.ma.array([1.0, 2.0], mask=[False, True])),
+)
+def masked_arrays_take_tensors(patch):
+    """A masked array adds a tensor on its left as if it were an array."""
+    patch.setattr(np.ma.MaskedArray, "__radd__", lambda self, other: self + np.asarray(other))
+
+
+@mutant(
+    kills="test_a_list_of_losses_with_a_graph_is_no_array",
+    witness=lambda: refuses(np.array, [torch.ones((), requires_grad=True)], error=RuntimeError),
+    raises=UserWarning,  # from torch 2.8 on NumPy then takes `float` of each
+)
+def a_list_of_losses_is_detached(patch):
+    """NumPy detaches the tensors of a list."""
+    before_dunder_array(patch, torch.Tensor.detach)
+
+
+@mutant(kills="test_numpy_2_took_names_away", witness=lambda: not hasattr(np, "NaN"))
+def numpy_still_has_nan_twice(patch):
+    """`np.NaN` is still there."""
+    patch.setattr(np, "NaN", np.nan, raising=False)

@@ -2859,3 +2859,166 @@ def bce_with_logits_promotes_its_target(patch):
 def mse_has_the_dtype_of_its_target(patch):
     """`F.mse_loss` returns the dtype of its target."""
     broken(patch, "mse_loss", lambda call, x, y, **more: call(x, y, **more).to(y.dtype))
+
+
+# What people run into.
+
+
+def _gradient_of_root_at_0():
+    leaf = torch.zeros((), requires_grad=True)
+    torch.sqrt(leaf**2).backward()
+    return leaf.grad
+
+
+@mutant(
+    kills="test_the_root_of_mse_has_no_gradient_at_0",
+    witness=lambda: _gradient_of_root_at_0().isnan().item(),
+)
+def sqrt_is_flat_at_0(patch):
+    """The gradient of `torch.sqrt` is 0 at 0."""
+    root = torch.sqrt
+    patch.setattr(torch, "sqrt", lambda x: torch.where(x == 0, 0 * x, root(torch.where(x == 0, torch.ones_like(x), x))))
+
+
+def _gradient_of_missing_target(name):
+    leaf = torch.tensor([0.5, 0.5], requires_grad=True)
+    getattr(F, name)(leaf, torch.tensor([0.0, math.nan]), reduction="none")[:1].sum().backward()
+    return leaf.grad[1].item()
+
+
+@mutant(
+    kills="test_a_missing_target_is_left_out_before_the_loss",
+    witness=lambda: math.isnan(_gradient_of_missing_target("huber_loss")),
+)
+def huber_gives_no_gradient_for_a_missing_target(patch):
+    """The gradient of `F.huber_loss` is 0 where the target is nan."""
+    broken(patch, "huber_loss", lambda call, x, y, **more: call(torch.where(y.isnan(), x.detach(), x), y, **more))
+
+
+@mutant(
+    kills="test_a_missing_target_is_left_out_before_the_loss",
+    witness=lambda: math.isnan(value("mse_loss", [0.5], [math.nan])),
+)
+def mse_of_a_missing_target_is_0(patch):
+    """`F.mse_loss` of a target of nan is 0."""
+    broken(patch, "mse_loss", lambda call, x, y, **more: call(x, torch.where(y.isnan(), x.detach(), y), **more))
+
+
+@mutant(
+    kills="test_a_mask_of_classes_has_no_dimension_for_channels",
+    witness=lambda: (
+        error_of(lambda: F.cross_entropy(torch.zeros(1, 3, 2, 2), torch.zeros(1, 1, 2, 2).long())) is RuntimeError
+    ),
+)
+def cross_entropy_drops_the_channel_of_a_mask(patch):
+    """`F.cross_entropy` takes class numbers of shape (N, 1, H, W)."""
+    broken(
+        patch,
+        "cross_entropy",
+        lambda call, x, y, **more: call(x, y.squeeze(1) if x.dim() == y.dim() == 4 else y, **more),
+    )
+
+
+@mutant(
+    kills="test_class_weights_are_one_number_a_class_in_the_dtype_of_the_logits",
+    witness=lambda: (
+        error_of(lambda: F.cross_entropy(torch.zeros(1, 2), torch.tensor([0]), weight=torch.tensor([1, 2])))
+        is RuntimeError
+    ),
+)
+def cross_entropy_converts_its_weights(patch):
+    """`F.cross_entropy` takes class weights of any dtype."""
+    broken(
+        patch,
+        "cross_entropy",
+        lambda call, x, y, weight, **more: call(x, y, weight=None if weight is None else weight.to(x.dtype), **more),
+    )
+
+
+@mutant(
+    kills="test_class_weights_are_one_number_a_class_in_the_dtype_of_the_logits",
+    witness=lambda: (
+        error_of(lambda: F.cross_entropy(torch.zeros(1, 3), torch.tensor([0]), weight=torch.ones(2))) is RuntimeError
+    ),
+)
+def cross_entropy_fills_its_weights_up(patch):
+    """`F.cross_entropy` takes a weight of 1 for a class that has none."""
+    broken(
+        patch,
+        "cross_entropy",
+        lambda call, x, y, weight, **more: call(
+            x, y, weight=None if weight is None else F.pad(weight, (0, x.shape[1] - len(weight)), value=1), **more
+        ),
+    )
+
+
+@mutant(
+    kills="test_size_average_beats_reduction",
+    witness=quiet(lambda: nn.MSELoss(size_average=False, reduction="mean").reduction == "sum"),
+)
+def size_average_of_false_is_ignored(patch):
+    """`size_average=False` makes a mean."""
+    get = nn._reduction.legacy_get_string
+    patch.setattr(
+        nn._reduction,
+        "legacy_get_string",
+        lambda *flags, **more: "mean" if (answer := get(*flags, **more)) == "sum" else answer,
+    )
+
+
+def _ctc(**options):
+    logarithms = torch.full((4, 1, 3), 1 / 3).log()
+    return F.ctc_loss(logarithms, torch.tensor([[1, 2]]), torch.tensor([4]), torch.tensor([2]), **options).item()
+
+
+@mutant(
+    kills="test_the_mean_of_ctc_divides_by_the_length_of_each_target",
+    witness=lambda: abs(2 * _ctc() - _ctc(reduction="sum")) < 1e-4,
+)
+def ctc_averages_over_the_batch_only(patch):
+    """The mean of `F.ctc_loss` does not divide by the lengths of the targets."""
+
+    def change(call, x, y, reduction, **more):
+        losses = call(x, y, reduction="none", **more)
+        return reduced(losses, reduction)
+
+    broken(patch, "ctc_loss", change)
+
+
+def _ctc_that_does_not_fit(**options):
+    logarithms = torch.full((1, 3), 1 / 3).log()
+    return F.ctc_loss(logarithms, torch.tensor([1, 2]), torch.tensor(1), torch.tensor(2), **options).item()
+
+
+@mutant(
+    kills="test_ctc_loss_is_inf_if_the_target_does_not_fit",
+    witness=lambda: _ctc_that_does_not_fit() == math.inf,
+)
+def ctc_leaves_out_what_does_not_fit(patch):
+    """`F.ctc_loss` is 0 by default for a target that does not fit."""
+    default(zero_infinity=True)(patch, "ctc_loss")
+
+
+@mutant(
+    kills="test_ctc_loss_is_inf_if_the_target_does_not_fit",
+    witness=lambda: _ctc_that_does_not_fit(zero_infinity=True) == 0,
+)
+def ctc_overlooks_zero_infinity(patch):
+    """`F.ctc_loss(zero_infinity=True)` is inf as well."""
+    broken(patch, "ctc_loss", lambda call, x, y, **more: call(x, y, **more | {"zero_infinity": False}))
+
+
+@mutant(
+    kills="test_a_triplet_loss_wants_a_margin_above_0",
+    witness=lambda: (
+        error_of(lambda: F.triplet_margin_loss(torch.ones(1, 2), torch.ones(1, 2), torch.ones(1, 2), margin=-1.0))
+        is ValueError
+    ),
+)
+def triplet_loss_takes_any_margin(patch):
+    """`F.triplet_margin_loss` computes with a margin below 0."""
+    broken(
+        patch,
+        "triplet_margin_loss",
+        lambda call, x, y, margin, **more: call(x, y, margin=margin if margin > 0 else 1.0, **more),
+    )

@@ -1,5 +1,7 @@
 """What could break when rows are cut into minibatches."""
 
+import warnings
+
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -858,7 +860,13 @@ def backward_twice():
     return True
 
 
-@mutant(kills="test_backward_frees_what_the_graph_saved", witness=lambda: not backward_twice())
+@mutant(
+    kills=(
+        "test_backward_frees_what_the_graph_saved",
+        "test_a_running_total_of_losses_cannot_be_differentiated_again",
+    ),
+    witness=lambda: not backward_twice(),
+)
 def backward_keeps_the_graph(patch):
     """`backward()` keeps the graph, as with `retain_graph=True`."""
     patch.around(
@@ -1270,3 +1278,135 @@ def empty_cache_does_nothing(patch):
 def no_grad_needs_as_much_memory(patch):
     """Under `no_grad` a forward pass is recorded and keeps every output."""
     patch.setattr(torch.no_grad, "__enter__", lambda self: setattr(self, "prev", torch.is_grad_enabled()))
+
+
+# What people run into.
+
+
+def rows_of_a_view():
+    return torch.zeros(8, 12).view(32, -1).shape
+
+
+@mutant(
+    kills="test_a_batch_size_that_is_written_out_fails_at_the_short_batch",
+    witness=lambda: rows_of_a_view() == (32, 3),
+)
+def view_keeps_the_rows(patch):
+    """`x.view(rows, -1)` has as many rows as x, whatever it is asked for."""
+    view = torch.Tensor.view
+
+    def broken(self, *shape):
+        if len(shape) == 2 and shape[1] == -1:
+            return view(self, len(self), -1)
+        return view(self, *shape)
+
+    patch.setattr(torch.Tensor, "view", broken)
+
+
+def gru_takes_a_large_state():
+    try:
+        nn.GRU(1, 1, batch_first=True)(torch.ones(2, 1, 1), torch.zeros(1, 3, 1))
+    except RuntimeError:
+        return False
+    return True
+
+
+@mutant(kills="test_a_hidden_state_is_made_for_one_batch_size", witness=lambda: not gru_takes_a_large_state())
+def gru_cuts_its_state(patch):
+    """A GRU takes the first rows of a state that is too large."""
+
+    def change(self, call, x, hx=None):
+        return call(x, hx if hx is None else hx[:, : len(x)].contiguous())
+
+    patch.method(nn.GRU, "forward", change)
+
+
+def gradient_after_zero_grad():
+    weight = nn.Parameter(torch.zeros(1))
+    weight.sum().backward()
+    torch.optim.SGD([weight], lr=1.0).zero_grad()
+    return weight.grad
+
+
+@mutant(
+    kills="test_what_is_left_of_an_accumulation_waits_for_the_next_epoch",
+    witness=lambda: gradient_after_zero_grad() is None,
+)
+def zero_grad_does_nothing(patch):
+    """`optimizer.zero_grad()` keeps the gradients."""
+    patch.setattr(torch.optim.Optimizer, "zero_grad", lambda self, set_to_none=True: None)
+
+
+def gradient_of_two_passes():
+    weight = nn.Parameter(torch.zeros(1))
+    for _ in range(2):
+        weight.sum().backward()
+    return weight.grad.item()
+
+
+@mutant(
+    kills=(
+        "test_what_is_left_of_an_accumulation_waits_for_the_next_epoch",
+        "test_a_running_total_of_losses_cannot_be_differentiated_again",
+    ),
+    witness=lambda: gradient_of_two_passes() == 2,
+)
+def backward_of_a_sum_does_not_add_up(patch):
+    """`backward()` overwrites `.grad` of the leaves it reaches."""
+
+    def change(self, call, *args, **kwargs):
+        leaves = [node.variable for node in _nodes(self.grad_fn) if hasattr(node, "variable")]
+        for leaf in leaves:
+            leaf.grad = None
+        return call(*args, **kwargs)
+
+    patch.method(torch.Tensor, "backward", change)
+
+
+def _nodes(node):
+    """This node of a graph and all behind it."""
+    return [] if node is None else [node, *(found for child, _ in node.next_functions for found in _nodes(child))]
+
+
+BY_VALUE = "test_clipping_by_value_turns_a_gradient"
+
+
+def clipped_by(function, limit):
+    w = nn.Parameter(torch.zeros(2))
+    w.grad = torch.tensor([3.0, -0.5])
+    function([w], limit)
+    return [round(number, 3) for number in w.grad.tolist()]
+
+
+@mutant(kills=BY_VALUE, witness=lambda: clipped_by(nn.utils.clip_grad_value_, 2.0) == [2, -0.5])
+def clipping_by_value_scales(patch):
+    """`clip_grad_value_` scales all numbers, so that the largest is at the limit."""
+
+    def change(call, parameters, clip_value):
+        for parameter in parameters:
+            parameter.grad.mul_(min(1, clip_value / parameter.grad.abs().max()))
+
+    patch.around(nn.utils, "clip_grad_value_", change)
+
+
+@mutant(kills=BY_VALUE, witness=lambda: clipped_by(nn.utils.clip_grad_norm_, -2.0)[0] < 0)
+def clipping_takes_the_size_of_a_negative_norm(patch):
+    """`clip_grad_norm_` takes the absolute value of `max_norm`."""
+    patch.around(
+        nn.utils, "clip_grad_norm_", lambda call, parameters, max_norm, **more: call(parameters, abs(max_norm), **more)
+    )
+
+
+def warns_of_an_empty_generator():
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        nn.utils.clip_grad_norm_((p for p in ()), 1.0)
+    return len(seen) == 1
+
+
+@mutant(kills="test_a_generator_that_was_used_up_clips_nothing", witness=warns_of_an_empty_generator)
+def clipping_takes_an_empty_generator_silently(patch):
+    """`clip_grad_norm_` does not warn of an empty generator."""
+    patch.around(
+        nn.utils, "clip_grad_norm_", lambda call, parameters, *args, **more: call(list(parameters), *args, **more)
+    )

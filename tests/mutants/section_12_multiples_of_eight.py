@@ -1,6 +1,7 @@
 """What could break about sizes that are, or are not, multiples of eight."""
 
 import math
+import warnings
 
 import torch
 from torch import nn
@@ -351,7 +352,10 @@ def after_new_setting(ask):
         matmul.fp32_precision = before
 
 
-@mutant(kills=MIXED, witness=lambda: after_new_setting(torch.get_float32_matmul_precision) == "raises")
+@mutant(
+    kills=(MIXED, "test_the_global_setting_of_tf32_makes_the_old_ones_raise"),
+    witness=lambda: after_new_setting(torch.get_float32_matmul_precision) == "raises",
+)
 def old_setting_follows_the_new(patch):
     """`torch.get_float32_matmul_precision` says "high" where `fp32_precision` is "tf32"."""
     precision = torch.get_float32_matmul_precision
@@ -1113,3 +1117,169 @@ def weight_of_0_takes_a_class_out_of_smoothing(patch):
         return cross_entropy(logits, target, *args, **kwargs)
 
     change_cross_entropy(patch, broken)
+
+
+# What people run into.
+
+
+@mutant(
+    kills="test_layers_take_float16_on_the_cpu",
+    witness=lambda: F.linear(torch.ones(1, 2).half(), torch.ones(1, 2).half()).item() == 2,
+    raises=RuntimeError,
+)
+def linear_refuses_float16(patch):
+    """A Linear layer raises RuntimeError in float16."""
+
+    def change(call, x, *args, **kwargs):
+        if x.dtype == torch.float16:
+            raise RuntimeError("\"addmm_impl_cpu_\" not implemented for 'Half'")
+        return call(x, *args, **kwargs)
+
+    patch.around(F, "linear", change)
+
+
+def fills_with_a_billion():
+    torch.zeros(1).half().masked_fill(torch.tensor([True]), -1e9)
+
+
+@mutant(
+    kills="test_a_mask_of_minus_a_billion_does_not_fit_into_float16",
+    witness=lambda: raises(RuntimeError, fills_with_a_billion),
+)
+def masked_fill_stops_at_the_largest_number(patch):
+    """`masked_fill` of float16 takes -65504 for each number below it."""
+    patch.function(
+        "masked_fill",
+        change=lambda call, x, mask, value: call(x, mask, value if value == -math.inf else max(value, -65504.0)),
+    )
+
+
+def puts_a_half_into_float32():
+    torch.zeros(2)[torch.tensor([0])] = torch.ones(1).half()
+
+
+@mutant(
+    kills="test_a_result_of_autocast_cannot_be_put_at_positions_of_a_float32_tensor",
+    witness=lambda: raises(RuntimeError, puts_a_half_into_float32),
+)
+def positions_take_every_dtype(patch):
+    """`x[positions] = y` converts y."""
+    put = torch.Tensor.__setitem__
+    patch.setattr(torch.Tensor, "__setitem__", lambda self, index, value: put(self, index, value.to(self.dtype)))
+
+
+CACHE = "test_a_pass_without_gradient_leaves_the_next_one_its_gradient"
+
+
+def output_of_a_changed_weight():
+    layer = nn.Linear(1, 1, bias=False)
+    with torch.no_grad(), torch.autocast("cpu", dtype=torch.bfloat16):
+        layer.weight.fill_(1)
+        before = layer(torch.ones(1, 1)) + layer(torch.ones(1, 1))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        layer(torch.ones(1, 1))
+        with torch.no_grad():
+            layer.weight.zero_()
+        return before.item(), layer(torch.ones(1, 1)).item()
+
+
+@mutant(kills=CACHE, witness=lambda: output_of_a_changed_weight() == (2, 1))
+def autocast_remembers_no_weight(patch):
+    """`torch.autocast` converts each weight anew for each operation."""
+    patch.method(
+        torch.autocast, "__init__", lambda self, call, *args, **kwargs: call(*args, **kwargs | {"cache_enabled": False})
+    )
+
+
+def pass_after_no_grad():
+    layer = nn.Linear(1, 1)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        with torch.no_grad():
+            layer(torch.ones(1, 1))
+        return layer(torch.ones(1, 1)).requires_grad
+
+
+@mutant(kills=CACHE, witness=pass_after_no_grad)
+def a_pass_under_no_grad_lasts(patch):
+    """Under autocast a layer that was used under `no_grad` has no gradient afterwards."""
+    used = set()
+
+    def change(call, x, weight, *args, **kwargs):
+        if torch.is_autocast_enabled("cpu") and not torch.is_grad_enabled():
+            used.add(id(weight))
+        output = call(x, weight, *args, **kwargs)
+        return output.detach() if id(weight) in used and torch.is_autocast_cache_enabled() else output
+
+    patch.around(F, "linear", change)
+
+
+def stepped(optimizer_class, dtype=torch.float32, factor=1.0, **options):
+    """The weight after a step with a scaler, from 2, and the optimizer."""
+    scaler = torch.amp.GradScaler("cpu", init_scale=8)
+    weight = nn.Parameter(torch.tensor([2.0], dtype=dtype))
+    optimizer = optimizer_class([weight], lr=0.5, **options)
+    scaler.scale((weight.float() * factor).sum()).backward()
+    scaler.step(optimizer)
+    return weight.item(), optimizer
+
+
+@mutant(
+    kills="test_a_fused_optimizer_takes_float16_under_a_grad_scaler",
+    witness=lambda: stepped(torch.optim.SGD, torch.float16, fused=True)[0] == 1.5,
+    raises=ValueError,
+)
+def grad_scaler_divides_for_fused_optimizers_too(patch):
+    """`GradScaler.step` divides the gradients itself, and looks at their dtype, if the optimizer is fused."""
+
+    def change(self, call, optimizer):
+        self.unscale_(optimizer)
+        return call(optimizer)
+
+    patch.method(torch.amp.GradScaler, "step", change)
+
+
+def steps_without_a_gradient():
+    scaler = torch.amp.GradScaler("cpu")
+    scaler.scale(torch.ones(1))
+    scaler.step(torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=0.5))
+
+
+@mutant(
+    kills="test_a_grad_scaler_wants_a_gradient",
+    witness=lambda: raises(AssertionError, steps_without_a_gradient),
+)
+def grad_scaler_skips_what_has_no_gradient(patch):
+    """`GradScaler.step` of parameters without a gradient does nothing."""
+
+    def change(self, call, optimizer):
+        parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+        return call(optimizer) if any(parameter.grad is not None for parameter in parameters) else None
+
+    patch.method(torch.amp.GradScaler, "step", change)
+
+
+def warns_after_a_skipped_step():
+    scheduler = torch.optim.lr_scheduler.StepLR(torch.optim.SGD([nn.Parameter(torch.tensor([2.0]))], lr=0.5), 1)
+    weight = scheduler.optimizer.param_groups[0]["params"][0]
+    scaler = torch.amp.GradScaler("cpu")
+    scaler.scale((weight * math.inf).sum()).backward()
+    scaler.step(scheduler.optimizer)
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        scheduler.step()
+    return ["Detected call of" in str(warning.message) for warning in seen]
+
+
+@mutant(
+    kills="test_a_skipped_first_step_makes_the_scheduler_warn",
+    witness=lambda: warns_after_a_skipped_step() == [True],
+)
+def grad_scaler_reports_a_skipped_step_as_made(patch):
+    """After a step that a GradScaler skipped a scheduler takes it for made."""
+
+    def change(self, call, optimizer):
+        result = call(optimizer)
+        optimizer._opt_called = True
+        return result
+
+    patch.method(torch.amp.GradScaler, "step", change)

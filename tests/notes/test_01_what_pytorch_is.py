@@ -10,6 +10,7 @@ which records what was computed so that it can be differentiated. The record is 
 code runs and, as a rule, good for one `backward`.
 """
 
+import copy
 import math
 import re
 import warnings
@@ -233,8 +234,9 @@ def test_a_gradient_is_like_its_tensor(device, dtype):
     """By default the `.grad` of a floating-point leaf has the shape, the dtype and the device of the leaf: one slope
     for each number.
 
-    The layout may differ: `nn.Embedding(..., sparse=True)` gets a sparse gradient for its dense weight, and `Adam`
-    refuses it with RuntimeError; `SparseAdam` and plain `SGD` take it.
+    By default, setting `.grad` to a tensor of another shape or dtype raises RuntimeError, which speaks of the gradient
+    that is assigned. The layout may differ: `nn.Embedding(..., sparse=True)` gets a sparse gradient for its dense
+    weight, and `Adam` refuses it with RuntimeError; `SparseAdam` and plain `SGD` take it.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.grad.html
     """
@@ -243,6 +245,9 @@ def test_a_gradient_is_like_its_tensor(device, dtype):
 
     assert x.grad.tolist() == [[2, 4, 6], [8, 10, 12]]
     assert (x.grad.shape, x.grad.dtype, x.grad.device) == ((2, 3), dtype, device)
+    for other in (x.grad[0], x.grad.to(torch.float32 if dtype == torch.float16 else torch.float16)):
+        with pytest.raises(RuntimeError, match="assign"):
+            x.grad = other
 
     table = nn.Embedding(4, 2, sparse=True)
     table(torch.tensor([1])).sum().backward()
@@ -295,7 +300,7 @@ def test_all_uses_of_a_tensor_add_up_in_its_gradient(device):
 
 def test_only_leaves_keep_their_gradient(device):
     """A result that requires grad, computed between a leaf and the loss, has `.grad` None after `loss.backward()`, and
-    reading that `.grad` gives a UserWarning.
+    reading that `.grad` gives a UserWarning, "The .grad attribute of a Tensor that is not a leaf Tensor".
 
     To see the gradient of a result, call `result.retain_grad()` before `backward`, or name it:
     `loss.backward(inputs=[result])` fills `result.grad` and leaves the leaves alone. A result that requires no grad,
@@ -309,7 +314,7 @@ def test_only_leaves_keep_their_gradient(device):
     kept.retain_grad()
     (kept * 10).sum().backward()
 
-    with pytest.warns(UserWarning, match="not a leaf Tensor"):
+    with pytest.warns(UserWarning, match=r"The \.grad attribute of a Tensor that is not a leaf Tensor"):
         assert forgotten.grad is None
     assert kept.grad.tolist() == [10, 10]
     assert x.grad.tolist() == [640, 960]
@@ -326,13 +331,85 @@ def test_only_leaves_keep_their_gradient(device):
         assert (mask.is_leaf, mask.grad) == (True, None)
 
 
+def test_what_is_computed_from_a_leaf_is_no_leaf(device):
+    """`w = torch.ones(2, requires_grad=True) * 0.1` is no leaf: `torch.optim.SGD([w], lr=0.1)` raises ValueError,
+    "can't optimize a non-leaf Tensor", and `w.grad` stays None after `backward`.
+
+    The leaf is the tensor of ones, which has no name. Compute first, and let the result require grad:
+    `w = (torch.ones(2) * 0.1).requires_grad_()`. `w.requires_grad = False` raises RuntimeError, "you can only change
+    requires_grad flags of leaf variables", and so does `copy.deepcopy(w)`, "Only Tensors created explicitly by the
+    user": write `w.detach()` and `w.detach().clone()`.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.Tensor.is_leaf.html
+    """
+    w = torch.ones(2, device=device, requires_grad=True) * 0.1
+    (3 * w).sum().backward()
+
+    assert not w.is_leaf
+    with pytest.warns(UserWarning, match="not a leaf Tensor"):
+        assert w.grad is None
+    with pytest.raises(ValueError, match="can't optimize a non-leaf Tensor"):
+        torch.optim.SGD([w], lr=0.1)
+    with pytest.raises(RuntimeError, match="you can only change requires_grad flags of leaf variables"):
+        w.requires_grad = False
+    with pytest.raises(RuntimeError, match="Only Tensors created explicitly by the user"):
+        copy.deepcopy(w)
+    assert not w.detach().requires_grad
+    assert copy.deepcopy(w.detach()).tolist() == w.detach().clone().tolist() == w.tolist()
+
+    w = (torch.ones(2, device=device) * 0.1).requires_grad_()
+    (3 * w).sum().backward()
+    torch.optim.SGD([w], lr=0.5).step()
+    assert w.grad.tolist() == [3, 3]
+    assert w.tolist() == (torch.full((2,), 0.1) - 1.5).tolist()
+
+
+def test_a_weight_that_is_computed_anew_loses_its_gradient(device):
+    """After `w = w - 0.5 * w.grad` the name `w` stands for a new tensor, which is no leaf: the next `backward` leaves
+    its `.grad` None.
+
+    The same line then raises TypeError, "unsupported operand type(s) for *: 'float' and 'NoneType'". Under
+    `torch.no_grad()` the new tensor does not require grad, and if nothing else does, `backward` raises RuntimeError,
+    "element 0 of tensors does not require grad". Write in-place:
+    `with torch.no_grad(): w -= 0.5 * w.grad`, then `w.grad = None`.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.Tensor.is_leaf.html
+    """
+    w = torch.tensor([4.0], device=device, requires_grad=True)
+    (w * w).sum().backward()
+    with torch.no_grad():
+        unrecorded = w - 0.5 * w.grad
+    w = w - 0.5 * w.grad
+    (w * w).sum().backward()
+
+    with pytest.warns(UserWarning, match="not a leaf Tensor"):
+        assert w.grad is None
+    with (
+        pytest.warns(UserWarning, match="not a leaf Tensor"),
+        pytest.raises(TypeError, match=r"unsupported operand type\(s\) for \*: 'float' and 'NoneType'"),
+    ):
+        w = w - 0.5 * w.grad
+    with pytest.raises(RuntimeError, match="element 0 of tensors does not require grad"):
+        (unrecorded * unrecorded).sum().backward()
+
+    w, seen = torch.tensor([4.0], device=device, requires_grad=True), []
+    for _ in range(3):
+        (w * w).sum().backward()
+        with torch.no_grad():
+            w -= 0.25 * w.grad
+        w.grad = None
+        seen.append(w.item())
+    assert seen == [2, 1, 0.5]
+
+
 def test_autograd_grad_returns_gradients_and_stores_none(device):
     """`torch.autograd.grad(y, [a, b])` returns the gradients in the order of the list and leaves the `.grad` of leaves
     as it was.
 
-    Use it for a gradient that no optimizer should see, such as a gradient penalty. Two surprises: by default a tensor
-    that `y` does not depend on raises RuntimeError, and a result on the way to the list that was told to
-    `retain_grad()` gets its `.grad` filled all the same.
+    Use it for a gradient that no optimizer should see, such as a gradient penalty. Two surprises: a tensor that `y`
+    does not depend on raises RuntimeError, "appears to not have been used in the graph", unless `allow_unused=True`
+    gives None for it; and a result on the way to the list that was told to `retain_grad()` gets its `.grad` filled all
+    the same.
 
     https://docs.pytorch.org/docs/stable/generated/torch.autograd.grad.html
     """
@@ -347,6 +424,7 @@ def test_autograd_grad_returns_gradients_and_stores_none(device):
 
     with pytest.raises(RuntimeError, match="not have been used in the graph"):
         torch.autograd.grad(a * a, [a, b])
+    assert torch.autograd.grad(a * a, [a, b], allow_unused=True)[1] is None
     square = a * a
     square.retain_grad()
     torch.autograd.grad(2 * square, a)
@@ -364,7 +442,8 @@ def test_create_graph_makes_the_gradient_differentiable(device):
 
     Gradient penalties and second derivatives need it. The gradient of `3 * x` is a constant and has no graph even with
     `create_graph=True`: differentiating it again raises RuntimeError "does not require grad". `create_graph=True` also
-    keeps the first graph for another `backward`.
+    keeps the first graph for another `backward`. `y.backward(create_graph=True)` warns, once per process, that it "will
+    create a reference cycle" between a leaf and its gradient: use `grad`, or set `.grad = None` after it.
 
     https://docs.pytorch.org/docs/stable/generated/torch.autograd.grad.html
     """
@@ -386,20 +465,26 @@ def test_create_graph_makes_the_gradient_differentiable(device):
     y.backward()
     assert x.grad.item() == 12
 
+    torch.set_warn_always(True)  # from here on it warns each time
+    with pytest.warns(UserWarning, match="will create a reference cycle"):
+        (x**3).backward(create_graph=True)
+    x.grad = None
+
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.int32, torch.int64, torch.bool], ids=str)
 def test_integers_cannot_require_grad(device, dtype):
     """`torch.tensor([1, 0], requires_grad=True)` raises RuntimeError, because integers and booleans cannot require
     grad.
 
-    Python ints make an int64 tensor: write `torch.tensor([1.0, 0.0], requires_grad=True)`, or convert with `.float()`
-    first. Class labels and indices stay integers; they need no gradient.
+    The message is "Only Tensors of floating point and complex dtype can require gradients". Python ints make an int64
+    tensor: write `torch.tensor([1.0, 0.0], requires_grad=True)`, or convert with `.float()` first. Class labels and
+    indices stay integers; they need no gradient.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.requires_grad_.html
     """
     with pytest.raises(RuntimeError, match="ensors of floating point"):
         torch.tensor([1, 0], dtype=dtype, device=device, requires_grad=True)
-    with pytest.raises(RuntimeError, match="ensors of floating point"):
+    with pytest.raises(RuntimeError, match="Only Tensors of floating point and complex dtype can require gradients"):
         torch.tensor([1, 0], device=device, requires_grad=True)
 
     tensor = torch.tensor([1, 0], dtype=dtype, device=device)
@@ -509,11 +594,12 @@ def test_backward_of_a_vector_takes_a_weight_for_each_number(device):
 
 
 def test_backward_without_a_graph_raises(device):
-    """`backward()` of a tensor that does not require grad raises RuntimeError "does not require grad and does not have
-    a grad_fn".
+    """`backward()` of a tensor that does not require grad raises RuntimeError "element 0 of tensors does not require
+    grad and does not have a grad_fn".
 
-    Typical causes: the loss was computed under `no_grad`, from `.detach()`, or put into a new tensor by
-    `torch.tensor(...)`. Compute the loss again without the cut.
+    Typical causes: the loss was computed under `no_grad`, from `.detach()`, put into a new tensor by
+    `torch.tensor(...)`, made from `argmax` or a comparison, as an accuracy is, or from a model whose parameters are all
+    frozen. Compute the loss again without the cut.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.backward.html
     """
@@ -522,8 +608,11 @@ def test_backward_without_a_graph_raises(device):
         unrecorded = 3 * weight
     wrapped = torch.tensor((3 * weight).item(), device=device)
 
-    for loss in (3 * weight.detach(), unrecorded, wrapped):
-        with pytest.raises(RuntimeError, match="does not require grad and does not have a grad_fn"):
+    frozen = nn.Linear(2, 1, device=device).requires_grad_(False)(torch.ones(2, device=device)).sum()
+    accuracy = ((weight * 3).reshape(1).argmax() == 0).float()
+
+    for loss in (3 * weight.detach(), unrecorded, wrapped, frozen, accuracy):
+        with pytest.raises(RuntimeError, match="element 0 of tensors does not require grad and does not have a grad"):
             loss.backward()
     (3 * weight).backward()
     assert weight.grad.item() == 3
@@ -562,7 +651,9 @@ def test_a_second_backward_raises(device):
     """`backward` frees the values that the graph saved, so a second `backward` that needs one of them raises
     RuntimeError "Trying to backward through the graph a second time".
 
-    Run the forward pass again, from the inputs on: that builds a new graph.
+    Run the forward pass again, from the inputs on: that builds a new graph. The message also names `retain_graph=True`,
+    which has a note below; what was computed once before the loop, or comes from the last batch, belongs into the loop
+    or behind `.detach()`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.backward.html
     """
@@ -570,7 +661,7 @@ def test_a_second_backward_raises(device):
     y = x * x
     y.backward()
 
-    with pytest.raises(RuntimeError, match="backward through the graph a second time"):
+    with pytest.raises(RuntimeError, match=r"backward through the graph a second time .* Specify retain_graph=True"):
         y.backward()
 
     assert x.grad.item() == 6
@@ -626,6 +717,43 @@ def test_retain_graph_lets_backward_run_again(device):
     assert x.grad.item() == 12
     with pytest.raises(RuntimeError, match="backward through the graph a second time"):
         y.backward()
+
+
+def test_a_hidden_state_brings_the_graph_of_the_last_batch(device):
+    """A hidden state that an `nn.RNNCell` is given again in the next batch brings the graph of the last batch along:
+    the second `loss.backward()` raises RuntimeError, "Trying to backward through the graph a second time".
+
+    Write `hidden = hidden.detach()` between two batches; for an `nn.LSTM`, whose state is a tuple,
+    `state = tuple(part.detach() for part in state)`. `retain_graph=True` is no way out: once `optimizer.step()`
+    has changed a weight that the old graph needs, `backward` raises "modified by an inplace operation".
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.RNNCell.html
+    """
+    batches = torch.tensor([[[1.0], [2.0]], [[3.0], [4.0]]], device=device)  # two batches of a sequence of two
+
+    def train(between, **options):
+        cell = nn.RNNCell(1, 3, device=device)
+        optimizer = torch.optim.SGD(cell.parameters(), lr=0.1, foreach=False)
+        hidden = torch.zeros(3, device=device)
+        for batch in batches:
+            for x in batch:
+                hidden = cell(x, hidden)
+            hidden.sum().backward(**options)
+            optimizer.step()
+            hidden = between(hidden)
+        return cell.weight_hh.grad
+
+    with pytest.raises(RuntimeError, match="Trying to backward through the graph a second time"):
+        train(lambda hidden: hidden)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        train(lambda hidden: hidden, retain_graph=True)
+    assert train(torch.Tensor.detach).abs().sum() > 0
+
+    lstm, state = nn.LSTM(1, 3).to(device), None
+    for batch in batches:
+        output, state = lstm(batch, state)
+        output.sum().backward()
+        state = tuple(part.detach() for part in state)
 
 
 @pytest.mark.myth("a second backward through the same graph always raises")
@@ -690,6 +818,7 @@ def test_a_leaf_that_requires_grad_cannot_be_changed_in_place(device, change, af
     """Writing in-place to a leaf that requires grad, or to a view of it that requires grad, raises RuntimeError and
     changes nothing: `x += 1`, `x[0] = 5`, `x[1].mul_(4)`.
 
+    The message is "a leaf Variable that requires grad is being used in an in-place operation", or "a view of a leaf".
     Write to weights under `torch.no_grad()`, as optimizers do. `x.detach()` is a view that requires no grad: a write to
     it is allowed and changes `x`. `x.requires_grad_(False)` ends in `_` too, but writes no number and is allowed.
 
@@ -711,8 +840,9 @@ def test_a_leaf_that_requires_grad_cannot_be_changed_in_place(device, change, af
 
 
 def test_an_in_place_change_of_a_saved_value_is_caught(device):
-    """`backward` raises RuntimeError "modified by an inplace operation" if an in-place operation such as `y.add_(1)`
-    changed a value that `backward` needs after it was saved.
+    """`backward` raises RuntimeError "one of the variables needed for gradient computation has been modified by an
+    inplace operation" if an in-place operation such as `y.add_(1)` changed a value that `backward` needs after it was
+    saved.
 
     The gradient of exp is its result, so `y.add_(1)` spoils what `backward` needs; write `y = y + 1`. Even a
     `y.mul_(1)` that changes no number raises. Writes that are not noticed have notes of their own below.
@@ -723,7 +853,7 @@ def test_an_in_place_change_of_a_saved_value_is_caught(device):
     y = x.exp()
     y.add_(1)
 
-    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+    with pytest.raises(RuntimeError, match="needed for gradient computation has been modified by an inplace operation"):
         y.sum().backward()
 
     y = x.exp()
@@ -735,6 +865,45 @@ def test_an_in_place_change_of_a_saved_value_is_caught(device):
     y = y + 1
     y.sum().backward()
     assert x.grad.tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("optimizer", [torch.optim.SGD, torch.optim.Adam], ids=["SGD", "Adam"])
+def test_a_step_before_the_second_backward_is_caught(optimizer):
+    """If `step()` of `SGD` or `Adam` with their default settings changes a weight on the CPU that a later `backward`
+    needs, that `backward` raises RuntimeError, "one of the variables needed for gradient computation has been modified
+    by an inplace operation".
+
+    That is met where two networks are trained in turn, as in a GAN: the loss of the generator went through the
+    discriminator before its step. The message counts the writes to the weight: "is at version 1; expected version 0
+    instead". Compute the second loss after the first step, or make both steps after both `backward`.
+
+    https://docs.pytorch.org/docs/stable/notes/autograd.html
+    """
+    generator = nn.Parameter(torch.tensor([2.0]))
+    discriminator = nn.Parameter(torch.tensor([3.0]))
+    step = optimizer([discriminator], lr=0.5).step
+
+    made = 5 * generator
+    loss = -(discriminator * made).sum()  # for the generator
+    (discriminator * made.detach()).sum().backward()
+    step()
+    with pytest.raises(RuntimeError, match=r"modified by an inplace operation: .* is at version 1; expected version 0"):
+        loss.backward()
+
+    made = 5 * generator
+    (discriminator * made.detach()).sum().backward()
+    step()
+    loss = -(discriminator * made).sum()
+    loss.backward()
+    assert generator.grad.tolist() == (-5 * discriminator).tolist()
+
+    made, generator.grad = 5 * generator, None
+    loss, before = -(discriminator * made).sum(), discriminator.detach().clone()
+    (discriminator * made.detach()).sum().backward()
+    loss.backward()
+    step()
+    assert generator.grad.tolist() == (-5 * before).tolist()
+    assert discriminator.item() != before.item()
 
 
 @pytest.mark.myth("in-place operations break autograd")
@@ -877,7 +1046,7 @@ def test_a_write_through_numpy_makes_the_gradient_silently_wrong():
     assert x.grad.tolist() == [7, 7]  # the slope of exp at 0 is 1
 
 
-@pytest.mark.holds("torch>=2.4", otherwise=RuntimeError)
+@pytest.mark.holds("torch>=2.4", otherwise=RuntimeError, change="new")
 def test_a_fused_optimizer_makes_the_gradient_silently_wrong():
     """On the CPU from torch 2.4 on, `SGD`, `Adam` and `AdamW` with `fused=True` change weights without raising their
     version counter, so `backward` through a graph from before the step silently uses the new weights.
@@ -903,6 +1072,100 @@ def test_a_fused_optimizer_makes_the_gradient_silently_wrong():
             else:
                 with pytest.raises(RuntimeError, match="modified by an inplace operation"):
                     loss.backward()
+
+
+# Which operations have no derivative, and how do I write my own?
+
+
+def test_floor_division_raises_in_backward_only(device):
+    """For an `x` that requires grad, `x // 2.3` computes its result, and only `backward()` raises RuntimeError,
+    "derivative for aten::floor_divide is not implemented".
+
+    So do `y //= 2.3` for a result `y` and `torch.heaviside`, and `x.unique()` raises NotImplementedError. Write
+    `(x / 2.3).floor()` or `torch.div(x, 2.3, rounding_mode="floor")`: their gradient is 0, as that of `round`. To pass
+    the gradient on as if nothing had been rounded, write `x + (x.round() - x).detach()`.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.floor_divide.html
+    """
+    x = torch.tensor([7.0, 5.0], device=device, requires_grad=True)
+    in_place = x * 1
+    in_place //= 2.3
+    floor_divided = x // 2.3
+
+    assert floor_divided.tolist() == in_place.tolist() == [3, 2]
+    for y in (floor_divided, in_place, torch.heaviside(x, x.detach())):
+        with pytest.raises(RuntimeError, match=r"derivative for aten::(floor_divide_?|heaviside) is not implemented"):
+            y.sum().backward()
+    with pytest.raises(NotImplementedError, match="is not implemented"):
+        x.unique().sum().backward()
+
+    for y in ((x / 2.3).floor(), torch.div(x, 2.3, rounding_mode="floor")):
+        assert y.tolist() == [3, 2]
+        assert torch.autograd.grad(y.sum(), x)[0].tolist() == [0, 0]
+    third = x / 4
+    y = third + (third.round() - third).detach()
+    assert y.tolist() == [2, 1]
+    assert torch.autograd.grad(y.sum(), x)[0].tolist() == [0.25, 0.25]
+
+
+class Product(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, factor=2):
+        ctx.factor = factor
+        return x * factor
+
+    @staticmethod
+    def backward(ctx, grad):
+        return grad * ctx.factor, None
+
+
+class Incomplete(Product):
+    @staticmethod
+    def backward(ctx, grad):
+        return grad * ctx.factor
+
+
+def test_a_function_of_your_own_is_called_by_apply(device):
+    """A `torch.autograd.Function` with static methods is called as `Product.apply(x, 3)`; `Product()(x, 3)` raises
+    RuntimeError, "Legacy autograd function with non-static forward method is deprecated".
+
+    Old code that calls an object needs `@staticmethod` before `forward` and `backward`, `ctx` in place of `self`, and
+    `apply`. `backward` returns one gradient for each argument of `apply`, None where there is none to give; if it
+    returns fewer, RuntimeError says "returned an incorrect number of gradients (expected 2, got 1)".
+
+    https://docs.pytorch.org/docs/stable/notes/extending.html
+    """
+    x = torch.tensor([2.0, -1.0], device=device, requires_grad=True)
+
+    product = Product.apply(x, 3)
+    product.sum().backward()
+    assert (product.tolist(), x.grad.tolist()) == ([6, -3], [3, 3])
+
+    with pytest.warns(DeprecationWarning, match="should not be instantiated"):
+        legacy = Product()
+    with pytest.raises(RuntimeError, match="Legacy autograd function with non-static forward method is deprecated"):
+        legacy(x, 3)
+    with pytest.raises(RuntimeError, match=r"incorrect number of gradients \(expected 2, got 1\)"):
+        Incomplete.apply(x, 3).sum().backward()
+
+
+@pytest.mark.holds("torch>=2.13", otherwise=TypeError, change="new")
+def test_apply_takes_arguments_by_name(device):
+    """From torch 2.13 on, `apply` of a `torch.autograd.Function` takes arguments by name, as in
+    `Product.apply(x, factor=3)`.
+
+    Up to torch 2.12 that raises TypeError, "apply() takes no keyword arguments". Write `Product.apply(x, 3)`, which
+    works in every release.
+
+    https://docs.pytorch.org/docs/stable/autograd.html#torch.autograd.Function
+    """
+    x = torch.tensor([2.0, -1.0], device=device, requires_grad=True)
+    assert Product.apply(x, 3).tolist() == [6, -3]
+
+    product = Product.apply(x, factor=3)
+    product.sum().backward()
+
+    assert (product.tolist(), x.grad.tolist()) == ([6, -3], [3, 3])
 
 
 # Why does memory grow, and where does nan come from?
@@ -940,13 +1203,14 @@ def test_a_running_total_of_losses_keeps_every_graph(device):
         product.grad_fn._saved_other
 
 
-@pytest.mark.holds("torch>=2.8", otherwise=AssertionError)
+@pytest.mark.holds("torch>=2.8", otherwise=AssertionError, change="warns")
 def test_float_of_a_loss_warns(device):
     """From torch 2.8 on `float(loss)` warns, once per process, if the loss requires grad and gradients are recorded,
     and so do `math.sqrt(loss)` and `torch.tensor([loss])`.
 
-    The number has left the graph, so a loss computed from it trains nothing. Write `loss.item()` or
-    `float(loss.detach())`, which do not warn; neither does `f"{loss:.3f}"`, nor `float(loss)` under `torch.no_grad()`.
+    The message is "Converting a tensor with requires_grad=True to a scalar may lead to unexpected behavior". The number
+    has left the graph, so a loss computed from it trains nothing. Write `loss.item()` or `float(loss.detach())`, which
+    do not warn; neither does `f"{loss:.3f}"`, nor `float(loss)` under `torch.no_grad()`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.item.html
     """
@@ -955,7 +1219,7 @@ def test_float_of_a_loss_warns(device):
     loss = weight * 3
 
     for convert in (float, math.sqrt, lambda loss: torch.tensor([loss])):
-        with pytest.warns(UserWarning, match="requires_grad=True to a scalar"):
+        with pytest.warns(UserWarning, match="Converting a tensor with requires_grad=True to a scalar may lead"):
             convert(loss)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -988,13 +1252,40 @@ def test_where_does_not_keep_nan_out_of_the_gradient(device):
     assert x.grad.tolist() == [0, 0.25]
 
 
+def test_the_root_of_a_sum_of_squares_has_no_slope_at_zero(device):
+    """For `x = torch.zeros(2)`, `(x * x).sum().sqrt()` has the gradient nan and `x.norm()` has the gradient 0, although
+    both are the length of `x`.
+
+    The slope of sqrt at 0 is infinite and that of `x * x` is 0, and inf * 0 is nan. The distance of a point to itself
+    is such a length. Write `x.norm()` or `torch.linalg.vector_norm(x)`, or add a small number below the root:
+    `((x * x).sum() + 1e-12).sqrt()`, whose gradient is 0 there. `x.sqrt()` alone has the gradient inf.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.linalg.vector_norm.html
+    """
+    x = torch.zeros(2, device=device, requires_grad=True)
+
+    def gradient(length):
+        return torch.autograd.grad(length, x)[0]
+
+    assert gradient((x * x).sum().sqrt()).isnan().all()
+    assert gradient((x - x.detach()).square().sum().sqrt()).isnan().all()
+
+    for length in (x.norm(), torch.linalg.vector_norm(x), ((x * x).sum() + 1e-12).sqrt()):
+        assert gradient(length).tolist() == [0, 0]
+    assert gradient(x.sqrt().sum()).tolist() == [math.inf, math.inf]
+
+    x = torch.tensor([3.0, 4.0], device=device, requires_grad=True)
+    assert torch.allclose(gradient((x * x).sum().sqrt()), gradient(x.norm()))
+
+
 @pytest.mark.filterwarnings("ignore:Anomaly Detection has been enabled", "ignore:Error detected in")
 def test_detect_anomaly_names_the_operation_that_made_nan(device):
     """Under `torch.autograd.detect_anomaly()` with its default `check_nan=True`, `backward` raises RuntimeError at the
     first operation whose backward returns nan, and names it; otherwise nan goes on into `.grad`.
 
-    Infinity is not reported. A nan that came in with the data is blamed on the first operation whose backward passes it
-    on, so look at the data first. It is slow: switch it off again.
+    The message is "returned nan values", after the name. Infinity is not reported. A nan that came in with the data is
+    blamed on the first operation whose backward passes it on, so look at the data first. It is slow: switch it off
+    again.
 
     https://docs.pytorch.org/docs/stable/autograd.html#anomaly-detection
     """
@@ -1111,7 +1402,7 @@ def test_the_number_of_threads_can_be_asked_for_and_set():
 # What moved between releases?
 
 
-@pytest.mark.holds("torch>=2.1", otherwise=AssertionError)
+@pytest.mark.holds("torch>=2.1", otherwise=AssertionError, change="warns")
 def test_checkpoint_asks_which_of_its_two_ways_to_go(device):
     """From torch 2.1 on `checkpoint(function, x)` without `use_reentrant=` warns.
 
@@ -1141,7 +1432,7 @@ def test_checkpoint_asks_which_of_its_two_ways_to_go(device):
         assert len(calls) == times
 
 
-@pytest.mark.holds("torch>=2.14", otherwise=AssertionError)
+@pytest.mark.holds("torch>=2.14", otherwise=AssertionError, change="result")
 def test_a_number_on_a_limit_of_clamp_gets_no_gradient(device):
     """From torch 2.14 on the gradient of `clamp` with numbers as limits is 0 on a limit as well as beyond it; before, a
     number on a limit counted as inside and got 1.
@@ -1161,7 +1452,7 @@ def test_a_number_on_a_limit_of_clamp_gets_no_gradient(device):
     assert torch.autograd.grad(clamped.sum(), x)[0].tolist() == [0, 0.5, 1, 0.5, 0]
 
 
-@pytest.mark.holds("torch>=2.10", otherwise=AssertionError)
+@pytest.mark.holds("torch>=2.10", otherwise=AssertionError, change="result")
 def test_the_gradient_of_atan2_is_zero_at_the_origin(device):
     """From torch 2.10 on the first gradient of `torch.atan2(y, x)` is 0 if y and x are both 0; before, it was nan.
 
@@ -1185,7 +1476,7 @@ def test_the_gradient_of_atan2_is_zero_at_the_origin(device):
     assert torch.autograd.grad(first, zero)[0].isnan()
 
 
-@pytest.mark.holds("torch>=2.10", otherwise=AssertionError)
+@pytest.mark.holds("torch>=2.10", otherwise=AssertionError, change="warns")
 def test_torchscript_is_deprecated(device):
     """From torch 2.10 on `torch.jit.script` still works and warns that it is deprecated, or not supported if Python is
     3.14 or newer.
@@ -1204,17 +1495,18 @@ def test_torchscript_is_deprecated(device):
     assert scripted(torch.tensor([3.0, -1.0], device=device)).tolist() == [6, -2]
 
 
-@pytest.mark.holds('torch>=2.1; python_version >= "3.11"', otherwise=RuntimeError)
-@pytest.mark.holds('torch>=2.4; python_version >= "3.12"', otherwise=RuntimeError)
-@pytest.mark.holds('torch>=2.6; python_version >= "3.13"', otherwise=RuntimeError)
-@pytest.mark.holds('torch>=2.10; python_version >= "3.14"', otherwise=RuntimeError)
-@pytest.mark.holds('torch>=2.2; sys_platform == "win32"', otherwise=RuntimeError)
+@pytest.mark.holds('torch>=2.1; python_version >= "3.11"', otherwise=RuntimeError, change="new")
+@pytest.mark.holds('torch>=2.4; python_version >= "3.12"', otherwise=RuntimeError, change="new")
+@pytest.mark.holds('torch>=2.6; python_version >= "3.13"', otherwise=RuntimeError, change="new")
+@pytest.mark.holds('torch>=2.10; python_version >= "3.14"', otherwise=RuntimeError, change="new")
+@pytest.mark.holds('torch>=2.2; sys_platform == "win32"', otherwise=RuntimeError, change="new")
 def test_compile_wants_a_release_that_knows_this_python():
     """`torch.compile(f)` raises RuntimeError as soon as it is called if torch is older than 2.1 on Python 3.11, 2.4 on
     3.12, 2.6 on 3.13 or 2.10 on 3.14, or older than 2.2 on Windows.
 
-    Such a torch raises even for `torch.compile(f, disable=True)`, which otherwise returns `f` itself. On it, leave
-    `torch.compile` out; the rest of torch may work.
+    Torch 2.0 says "Python 3.11+ not yet supported for torch.compile" there. Such a torch raises even for
+    `torch.compile(f, disable=True)`, which otherwise returns `f` itself. On it, leave `torch.compile` out; the rest of
+    torch may work.
 
     https://docs.pytorch.org/docs/stable/generated/torch.compile.html
     """

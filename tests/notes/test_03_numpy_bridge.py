@@ -13,6 +13,8 @@ with "Numpy is not available"; from 2.3 on it is both. The Windows builds of 2.3
 import inspect
 import json
 import operator
+import subprocess
+import sys
 import warnings
 import weakref
 
@@ -35,6 +37,56 @@ SAME_IN_BOTH = {
     np.complex64: torch.complex64,
     np.complex128: torch.complex128,
 }
+
+
+# What if there is no bridge?
+
+
+WITHOUT_A_BRIDGE = """
+import sys
+sys.modules["numpy"] = None  # `import numpy` raises in this process
+import torch
+try:
+    torch.ones(2).numpy()
+except RuntimeError:
+    pass
+del sys.modules["numpy"]  # from here on there is a NumPy, and this torch has none
+import numpy as np
+
+array, answers = np.array([1.0, 2.0]), []
+for call in [
+    lambda: torch.from_numpy(array),
+    lambda: torch.ones(2).numpy(),
+    lambda: torch.ones(2) + array,
+    lambda: torch.tensor(np.float32(0.5)),
+    lambda: torch.tensor(array.tolist()).tolist(),
+    lambda: (torch.ones(2) + 1).tolist(),
+]:
+    try:
+        answers.append(str(call()))
+    except RuntimeError as error:
+        answers.append(str(error))
+raise SystemExit("; ".join(answers))
+"""
+
+
+def test_without_a_bridge_tensors_still_compute():
+    """A torch that finds no NumPy it can use computes all the same, and raises RuntimeError, "Numpy is not available",
+    from `torch.from_numpy(array)`, `tensor.numpy()` and `tensor + array`.
+
+    NumPy is not installed, or it is NumPy 2 and this torch was built for NumPy 1, as up to torch 2.2: then there is
+    text about "_ARRAY_API not found" as well. `torch.tensor(np.float32(1))` raises RuntimeError, "Could not infer dtype
+    of numpy.float32", for the same reason. Type `pip install "numpy<2"`, or take torch 2.4.1 or newer, which knows
+    both. Until then `torch.tensor(array.tolist())` crosses.
+
+    https://numpy.org/doc/stable/numpy_2_0_migration_guide.html
+    """
+    child = subprocess.run([sys.executable, "-c", WITHOUT_A_BRIDGE], capture_output=True, text=True)
+
+    answers = child.stderr.splitlines()[-1].split("; ")
+    assert answers[:3] == ["Numpy is not available"] * 3
+    assert answers[3] == "Could not infer dtype of numpy.float32"
+    assert answers[4:] == ["[1.0, 2.0]", "[2.0, 2.0]"]
 
 
 # Dtypes: which kind of number comes out?
@@ -63,7 +115,7 @@ def test_decimals_are_double_in_numpy_and_single_in_torch(device):
     assert (wide.dtype, wide.tolist()) == (torch.float64, [0.1, 0.5])
 
 
-@pytest.mark.holds('numpy>=2; sys_platform == "win32"', otherwise=AssertionError)
+@pytest.mark.holds('numpy>=2; sys_platform == "win32"', otherwise=AssertionError, change="result")
 def test_integers_are_int64_in_both(device):
     """Integers from -2**63 to 2**63 - 1 become int64 in `np.array` and in `torch.tensor`, except that NumPy 1 on
     Windows makes small ones int32.
@@ -82,6 +134,35 @@ def test_integers_are_int64_in_both(device):
     assert np.array([2**63]).dtype == np.uint64
     with pytest.raises((RuntimeError, ValueError), match="Overflow when unpacking long"):
         torch.tensor([2**63], device=device)
+
+
+def test_a_dtype_of_one_is_no_dtype_of_the_other(device):
+    """PyTorch takes no dtype of NumPy, and NumPy none of PyTorch: `torch.tensor([1.0], dtype=np.float32)` and
+    `array.astype(torch.float32)` raise TypeError.
+
+    The messages are "argument 'dtype' must be torch.dtype" and "Cannot interpret 'torch.float32' as a data type".
+    `tensor.to(np.float32)` raises TypeError too, and `np.float32 == torch.float32` is False. Write `torch.float32` on
+    one side and `np.float32` on the other; `torch.from_numpy(np.empty(0, dtype)).dtype` translates.
+
+    https://docs.pytorch.org/docs/stable/tensor_attributes.html
+    """
+    tensor, array = torch.tensor([1.0], device=device), np.array([1.0])
+
+    with pytest.raises(TypeError, match=r"argument 'dtype' must be torch\.dtype"):
+        torch.tensor([1.0], dtype=np.float32, device=device)
+    with pytest.raises(TypeError, match=r"dtype"):
+        torch.zeros(2, dtype=np.float32, device=device)
+    with pytest.raises(TypeError, match=r"Cannot interpret 'torch\.float32' as a data type"):
+        array.astype(torch.float32)
+    with pytest.raises(TypeError, match=r"Cannot interpret 'torch\.float32' as a data type"):
+        np.zeros(2, dtype=torch.float32)
+    with pytest.raises(TypeError, match="invalid combination of arguments"):
+        tensor.to(np.float32)
+    assert np.float32 != torch.float32
+
+    assert (array.astype(np.float32).dtype, tensor.to(torch.float32).dtype) == (np.float32, torch.float32)
+    for dtype, translated in SAME_IN_BOTH.items():
+        assert torch.from_numpy(np.empty(0, dtype)).dtype == translated
 
 
 def test_from_numpy_keeps_the_dtype():
@@ -107,9 +188,9 @@ def test_double_data_meets_a_single_precision_layer():
     """`nn.Linear` with its float32 weights raises RuntimeError for a float64 tensor, which is what `from_numpy` makes
     of a float64 array.
 
-    The error says "same dtype" or "expected scalar type"; an integer tensor raises too. Write `.float()` or
-    `.type(torch.float32)` before the model. `nn.ReLU` returns float64, and the error comes in a later layer.
-    `nn.BatchNorm1d(3, affine=False)` has no weights, but a float32 running mean, and raises on the CPU.
+    The error says "mat1 and mat2 must have the same dtype" or "expected scalar type"; an integer tensor raises too.
+    Write `.float()` or `.type(torch.float32)` before the model. `nn.ReLU` returns float64, and the error comes in a
+    later layer. `nn.BatchNorm1d(3, affine=False)` has no weights, but a float32 running mean, and raises on the CPU.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html
     """
@@ -117,7 +198,7 @@ def test_double_data_meets_a_single_precision_layer():
     layer = nn.Linear(3, 2)
     array = np.array([[1.0, 2.0, 3.0]])
 
-    with pytest.raises(RuntimeError, match="same dtype"):
+    with pytest.raises(RuntimeError, match="mat1 and mat2 must have the same dtype"):
         layer(torch.from_numpy(array))
     with pytest.raises(RuntimeError, match="same dtype"):
         layer(torch.from_numpy(array.astype(np.int64)))
@@ -167,11 +248,12 @@ def test_a_numpy_scalar_brings_its_own_dtype():
     assert torch.tensor(int(np.uint64(3))).dtype == torch.int64
 
 
-@pytest.mark.holds("torch>=2.9", otherwise=(TypeError, DeprecationWarning))
+@pytest.mark.holds("torch>=2.9", otherwise=(TypeError, DeprecationWarning), change="new")
 def test_a_numpy_bool_becomes_a_tensor(device):
     """From torch 2.9 on, `torch.tensor` takes NumPy's bool, such as `(array > 0).any()`.
 
-    Up to torch 2.8 that raises TypeError with NumPy 2.3 or newer, and gives a DeprecationWarning with an older NumPy.
+    Up to torch 2.8 that raises TypeError with NumPy 2.3 or newer, "'numpy.bool' object cannot be interpreted as an
+    integer", and gives a DeprecationWarning with an older NumPy.
     Write `torch.tensor(bool(...))`, which works in every release.
 
     https://docs.pytorch.org/docs/stable/generated/torch.tensor.html
@@ -190,7 +272,7 @@ def test_a_numpy_bool_becomes_a_tensor(device):
     assert [tensor.tolist() for tensor in tensors] == [True, [True, False]]
 
 
-@pytest.mark.holds("torch>=2.3", otherwise=TypeError)
+@pytest.mark.holds("torch>=2.3", otherwise=TypeError, change="new")
 @pytest.mark.parametrize("name", ["uint16", "uint32", "uint64"])
 def test_from_numpy_takes_wide_unsigned_integers(name):
     """From torch 2.3 on, `torch.from_numpy` keeps uint16, uint32 and uint64, and `.numpy()` gives them back.
@@ -586,8 +668,8 @@ def test_a_failed_resize_leaves_the_new_shape():
 
 
 def test_read_only_arrays_warn_and_are_written_to():
-    """`torch.from_numpy` of a read-only array warns once per process, and what is written to the tensor changes the
-    array all the same.
+    """`torch.from_numpy` of a read-only array warns once per process, "The given NumPy array is not writable", and what
+    is written to the tensor changes the array all the same.
 
     `np.diag(matrix)`, `np.frombuffer(data)` of bytes, `np.load(..., mmap_mode="r")` and `np.broadcast_to` return
     read-only arrays. For `np.broadcast_to(array, (3, 2))`, `tensor += 1` raises RuntimeError. Never write to a tensor
@@ -606,7 +688,7 @@ def test_read_only_arrays_warn_and_are_written_to():
 
     torch.set_warn_always(True)  # from here on it warns each time
     for convert in [torch.from_numpy, torch.as_tensor, torch.asarray]:
-        with pytest.warns(UserWarning, match="not writable"):
+        with pytest.warns(UserWarning, match="The given NumPy array is not writable"):
             tensor = convert(array)
         tensor += 5
     with warnings.catch_warnings():
@@ -623,8 +705,8 @@ def test_read_only_arrays_warn_and_are_written_to():
         tensor += 1
 
 
-@pytest.mark.holds("torch>=2.9", otherwise=BufferError)
-@pytest.mark.holds("numpy>=2.1", otherwise=(BufferError, TypeError))
+@pytest.mark.holds("torch>=2.9", otherwise=BufferError, change="new")
+@pytest.mark.holds("numpy>=2.1", otherwise=(BufferError, TypeError), change="new")
 def test_dlpack_writes_to_read_only_arrays_without_a_warning():
     """From torch 2.9 with NumPy 2.1 on, `torch.from_dlpack` of a read-only array shares the memory and does not warn.
 
@@ -654,7 +736,9 @@ def test_from_numpy_takes_arrays_only():
     """`torch.from_numpy` takes NumPy arrays only: a list and the scalar that `array.mean()` returns raise TypeError,
     "expected np.ndarray".
 
-    Write `torch.tensor(...)` for both. `array.mean(keepdims=True)` and `array[:1]` are arrays, and cross.
+    Write `torch.tensor(...)` for both. `array.mean(keepdims=True)` and `array[:1]` are arrays, and cross. A class of
+    another library raises too, "expected np.ndarray (got Series)", even if NumPy can convert it by its method
+    `__array__`: write `torch.from_numpy(np.asarray(column))`, or `column.to_numpy()` with pandas.
 
     https://docs.pytorch.org/docs/stable/generated/torch.from_numpy.html
     """
@@ -664,6 +748,14 @@ def test_from_numpy_takes_arrays_only():
         torch.from_numpy([1.0, 2.5])
     with pytest.raises(TypeError, match=r"expected np\.ndarray"):
         torch.from_numpy(array.mean())
+
+    class Series:
+        def __array__(self, dtype=None, copy=None):
+            return array
+
+    with pytest.raises(TypeError, match=r"expected np\.ndarray \(got Series\)"):
+        torch.from_numpy(Series())
+    assert torch.from_numpy(np.asarray(Series())).tolist() == [1, 2.5]
 
     assert torch.tensor(array.mean()).item() == 1.75
     assert torch.from_numpy(array.mean(keepdims=True)).tolist() == [1.75]
@@ -705,16 +797,16 @@ def test_negative_strides_raise(device):
     """`from_numpy`, `as_tensor`, `asarray` and `tensor` of an array with a negative stride, such as `array[::-1]` or
     `np.flip(array)`, raise ValueError.
 
-    Flipping an image for data augmentation makes such an array. Write `torch.from_numpy(array[::-1].copy())` or
-    `torch.from_numpy(array).flip(0)`. Do not try `torch.from_dlpack`: in some releases, such as 2.13, it ends the whole
-    process.
+    The message is "At least one stride in the given numpy array is negative". Flipping an image for data augmentation
+    makes such an array. Write `torch.from_numpy(array[::-1].copy())` or `torch.from_numpy(array).flip(0)`. Do not try
+    `torch.from_dlpack`: in some releases, such as 2.13, it ends the whole process.
 
     https://numpy.org/doc/stable/reference/generated/numpy.flip.html
     """
     array = np.array([[1, 2, 3], [4, 5, 6]])
 
     for reversed_array in [array[:, ::-1], np.flip(array, axis=0), np.rot90(array)]:
-        with pytest.raises(ValueError, match="negative"):
+        with pytest.raises(ValueError, match="At least one stride in the given numpy array is negative"):
             torch.from_numpy(reversed_array)
         for convert in [torch.as_tensor, torch.asarray, torch.tensor]:
             with pytest.raises(ValueError, match="negative"):
@@ -770,9 +862,9 @@ def test_foreign_byte_order_raises(device):
     """`from_numpy`, `as_tensor`, `asarray` and `tensor` of an array in the other byte order (big-endian on most
     machines) raise ValueError.
 
-    Files in network order, such as MNIST's own format and FITS, are big-endian. Convert with
-    `array.astype(array.dtype.newbyteorder("="))`. `byteswap()` alone does not help: the dtype stays foreign. uint8,
-    int8 and bool have no byte order, and cross.
+    The message is "given numpy array has byte order different from the native byte order". Files in network order, such
+    as MNIST's own format and FITS, are big-endian. Convert with `array.astype(array.dtype.newbyteorder("="))`.
+    `byteswap()` alone does not help: the dtype stays foreign. uint8, int8 and bool have no byte order, and cross.
 
     https://numpy.org/doc/stable/user/basics.byteswapping.html
     """
@@ -780,7 +872,7 @@ def test_foreign_byte_order_raises(device):
     foreign = native.astype(native.dtype.newbyteorder())
 
     for array in [foreign, foreign.byteswap()]:
-        with pytest.raises(ValueError, match="byte order"):
+        with pytest.raises(ValueError, match="given numpy array has byte order different from the native byte order"):
             torch.from_numpy(array)
         for convert in [torch.as_tensor, torch.asarray, torch.tensor]:
             with pytest.raises(ValueError, match="byte order"):
@@ -871,7 +963,8 @@ def test_zero_dimensions_and_zero_elements_cross(device):
 
 @pytest.mark.parametrize("convert", [torch.tensor, torch.as_tensor], ids=["tensor", "as_tensor"])
 def test_a_list_of_arrays_warns(device, convert):
-    """`torch.tensor` and `torch.as_tensor` of a list of arrays warn once per process that this is extremely slow.
+    """`torch.tensor` and `torch.as_tensor` of a list of arrays warn once per process, "Creating a tensor from a list of
+    numpy.ndarrays is extremely slow".
 
     Write `torch.from_numpy(np.stack(arrays))`, which gives the same numbers. A list of 0-d arrays raises TypeError.
 
@@ -886,7 +979,7 @@ def test_a_list_of_arrays_warns(device, convert):
     assert len(caught) <= 1
 
     torch.set_warn_always(True)  # from here on it warns each time
-    with pytest.warns(UserWarning, match=r"list of numpy\.ndarrays is extremely slow"):
+    with pytest.warns(UserWarning, match=r"Creating a tensor from a list of numpy\.ndarrays is extremely slow"):
         slow = convert(rows, device=device)
     quick = torch.from_numpy(np.stack(rows)).to(device)
 
@@ -953,7 +1046,7 @@ def test_asarray_shares_and_array_copies():
     assert (shared.dtype, copied.dtype, converted.dtype) == (np.float32, np.float32, np.float64)
 
 
-@pytest.mark.holds("numpy>=2", otherwise=AssertionError)
+@pytest.mark.holds("numpy>=2", otherwise=AssertionError, change="raises")
 def test_copy_false_raises_since_numpy_2():
     """From NumPy 2 on, `np.array(tensor, copy=False)` raises ValueError ("Unable to avoid copy") for a CPU tensor,
     although `np.asarray(tensor)` needs no copy.
@@ -972,12 +1065,13 @@ def test_copy_false_raises_since_numpy_2():
         np.array(tensor, copy=False)
 
 
-@pytest.mark.holds("numpy>=2.1", otherwise=AssertionError)
+@pytest.mark.holds("numpy>=2.1", otherwise=AssertionError, change="warns")
 def test_np_array_of_a_tensor_is_deprecated():
     """From NumPy 2.1 on, `np.array(tensor)` of a CPU tensor that requires no grad copies, and gives a
     DeprecationWarning because `Tensor.__array__` does not take the argument `copy`.
 
-    Write `tensor.numpy().copy()`: it is the same copy, without the warning, under every NumPy.
+    The message is "__array__ implementation doesn't accept a copy keyword". Write `tensor.numpy().copy()`: it is the
+    same copy, without the warning, under every NumPy.
 
     https://numpy.org/doc/stable/numpy_2_0_migration_guide.html
     """
@@ -986,7 +1080,7 @@ def test_np_array_of_a_tensor_is_deprecated():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         same = tensor.numpy().copy()
-    with pytest.warns(DeprecationWarning, match="copy keyword"):
+    with pytest.warns(DeprecationWarning, match="__array__ implementation doesn't accept a copy keyword"):
         copied = np.array(tensor)
     with pytest.raises(TypeError, match="copy"):
         tensor.__array__(copy=True)
@@ -1025,7 +1119,7 @@ def test_item_is_a_python_number_and_numpy_is_not(device):
         torch.zeros((), device="meta").item()
 
 
-@pytest.mark.holds("numpy>=2", otherwise=AssertionError)
+@pytest.mark.holds("numpy>=2", otherwise=AssertionError, change="result")
 def test_a_list_of_numpy_numbers_prints_their_type(device):
     """From NumPy 2 on, a list of NumPy numbers prints with their type: `[np.float32(0.25)]`.
 
@@ -1044,7 +1138,7 @@ def test_a_list_of_numpy_numbers_prints_their_type(device):
         assert str(list(losses)) == "[0.25, 0.5]"
 
 
-@pytest.mark.holds("numpy>=2.4", otherwise=AssertionError)
+@pytest.mark.holds("numpy>=2.4", otherwise=AssertionError, change="raises")
 def test_float_of_an_array_with_one_number(device):
     """From NumPy 2.4 on, `float(array)` raises TypeError for one number in an array of shape (1,) or (1, 1).
     `float(tensor)` takes one number in any of these shapes.
@@ -1104,8 +1198,8 @@ def test_numpy_has_no_bfloat16():
 
 
 def test_lazy_conjugates_must_be_resolved():
-    """For `z = torch.tensor([1 + 2j])`, `z.conj().numpy()` raises RuntimeError: `conj()` only sets a mark on a complex
-    tensor, and NumPy cannot read it.
+    """For `z = torch.tensor([1 + 2j])`, `z.conj().numpy()` raises RuntimeError, "Can't call numpy() on Tensor that has
+    conjugate bit set": `conj()` only sets a mark on a complex tensor, and NumPy cannot read it.
 
     `z.conj().imag`, and `.mH` of a complex matrix, carry such a mark as well; a second `conj()` takes it off. Write
     `z.conj().resolve_conj().numpy()`, or `.numpy(force=True)`. `conj()` of a real tensor returns the tensor itself,
@@ -1116,7 +1210,7 @@ def test_lazy_conjugates_must_be_resolved():
     z = torch.tensor([1 + 2j, 3 - 4j])
     conjugate = z.conj()
 
-    with pytest.raises(RuntimeError, match="conjugate bit"):
+    with pytest.raises(RuntimeError, match=r"Can't call numpy\(\) on Tensor that has conjugate bit set"):
         conjugate.numpy()
     with pytest.raises(RuntimeError, match="conjugate bit"):
         z.reshape(1, 2).mH.numpy()
@@ -1159,8 +1253,9 @@ def test_numpy_of_a_tensor_that_needs_grad_raises(device):
     """While gradients are recorded, `.numpy()` raises RuntimeError for a CPU tensor that requires grad, such as a
     parameter or a result computed from one.
 
-    Write `tensor.detach().numpy()`. On the CPU that shares the memory: writing to the array changes the parameter. The
-    results of `argmax` and of comparisons, and a frozen parameter, do not require grad and cross as they are.
+    The message is "Can't call numpy() on Tensor that requires grad". Write `tensor.detach().numpy()`. On the CPU that
+    shares the memory: writing to the array changes the parameter. The results of `argmax` and of comparisons, and a
+    frozen parameter, do not require grad and cross as they are.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.detach.html
     """
@@ -1169,7 +1264,7 @@ def test_numpy_of_a_tensor_that_needs_grad_raises(device):
 
     for tensor in [weight, weight * 3]:
         for convert in [torch.Tensor.numpy, np.asarray, np.array]:
-            with pytest.raises(RuntimeError, match="requires grad"):
+            with pytest.raises(RuntimeError, match=r"Can't call numpy\(\) on Tensor that requires grad"):
                 convert(tensor.cpu())
 
     assert weight.argmax().cpu().numpy() == 1
@@ -1180,6 +1275,32 @@ def test_numpy_of_a_tensor_that_needs_grad_raises(device):
     array[0] = 7
     assert array.tolist() == [7, 2]
     assert weight.tolist() == ([7, 2] if device.type == "cpu" else [1, 2])
+
+
+def test_a_list_of_losses_with_a_graph_is_no_array():
+    """For a list of losses on the CPU that require grad, `np.array(losses)` and `np.mean(losses)` raise RuntimeError,
+    "Can't call numpy() on Tensor that requires grad".
+
+    A plot of such a list asks for the same array. `array[0] = loss` takes the number, as `float(loss)` does, which
+    section 01 has a note about: from torch 2.8 on both warn, "Converting a tensor with requires_grad=True to a scalar".
+    Write `losses.append(loss.item())`: then it is a list of floats, and no graph stays in memory.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.Tensor.item.html
+    """
+    weight = torch.tensor(2.0, requires_grad=True)
+    losses = [weight * 3, weight * 4]
+
+    for convert in [np.array, np.asarray, np.mean, np.stack]:
+        with pytest.raises(RuntimeError, match=r"Can't call numpy\(\) on Tensor that requires grad"):
+            convert(losses)
+
+    array = np.zeros(2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns from torch 2.8 on
+        array[0] = losses[0]
+    array[1] = losses[1].item()
+    assert array.tolist() == [6, 8]
+    assert np.mean([loss.item() for loss in losses]) == 7
 
 
 def test_no_grad_opens_the_door(device):
@@ -1451,9 +1572,10 @@ def test_torch_functions_refuse_arrays(call):
     """`torch.sum(array)`, `torch.sqrt(array)`, `torch.add(tensor, array)` and an `nn.Linear` raise TypeError, "must be
     Tensor, not numpy.ndarray": PyTorch does not convert the array.
 
-    Some layers fail a little later and less clearly: `nn.Softmax` and `nn.BatchNorm1d` raise AttributeError, and
-    `nn.MSELoss` raises TypeError, "'int' object is not callable". Write `torch.from_numpy(array)` where the data
-    enters.
+    `torch.cat` and `torch.stack` of a list of arrays raise TypeError too, "expected Tensor as element 0 in argument 0,
+    but got numpy.ndarray". Some layers fail a little later and less clearly: `nn.Softmax` and `nn.BatchNorm1d` raise
+    AttributeError, and `nn.MSELoss` raises TypeError, "'int' object is not callable". Write `torch.from_numpy(array)`
+    where the data enters.
 
     https://docs.pytorch.org/docs/stable/tensors.html
     """
@@ -1462,11 +1584,46 @@ def test_torch_functions_refuse_arrays(call):
     with pytest.raises(TypeError, match=r"must be Tensor, not numpy\.ndarray"):
         call(array)
 
+    for join in [torch.cat, torch.stack]:
+        with pytest.raises(TypeError, match=r"expected Tensor as element 0 in argument 0, but got numpy\.ndarray"):
+            join([array, array])
     for layer in [nn.Softmax(dim=0), nn.BatchNorm1d(2)]:
         with pytest.raises(AttributeError, match="has no attribute"):
             layer(array)
     with pytest.raises(TypeError, match="'int' object is not callable"):
         nn.MSELoss()(torch.ones(2), array)
+
+
+def test_a_method_of_one_may_be_missing_on_the_other(device):
+    """Tensors have no `astype` and no `copy`, and arrays have no `unsqueeze`, `permute`, `dim` and `float`: the name
+    raises AttributeError, "'Tensor' object has no attribute 'astype'" or "'numpy.ndarray' object has no attribute
+    'unsqueeze'".
+
+    Some names are there, and mean something else. `array.size` is the number of elements, so that `array.size(0)`
+    raises TypeError, "'int' object is not callable": write `len(x)` or `x.shape[0]`, which both have.
+    `tensor.transpose(2, 0, 1)` raises TypeError: it takes two dimensions, and `permute(2, 0, 1)` takes all. For
+    `astype` and `copy` write `tensor.to(dtype)` and `tensor.clone()`.
+
+    https://docs.pytorch.org/docs/stable/tensors.html
+    """
+    tensor, array = torch.zeros(2, 4, 3, device=device), np.zeros((2, 4, 3))
+
+    for name in ["astype", "copy"]:
+        with pytest.raises(AttributeError, match=f"'Tensor' object has no attribute '{name}'"):
+            getattr(tensor, name)
+    for name in ["unsqueeze", "permute", "dim", "float"]:
+        with pytest.raises(AttributeError, match=f"'numpy.ndarray' object has no attribute '{name}'"):
+            getattr(array, name)
+
+    with pytest.raises(TypeError, match="'int' object is not callable"):
+        array.size(0)
+    with pytest.raises(TypeError, match="transpose"):
+        tensor.transpose(2, 0, 1)
+    assert array.size == tensor.numel() == 24
+    assert tensor.size(0) == tensor.shape[0] == array.shape[0] == len(tensor) == len(array) == 2
+    assert tensor.permute(2, 0, 1).shape == array.transpose(2, 0, 1).shape == (3, 2, 4)
+    assert tensor.transpose(0, 1).shape == array.swapaxes(0, 1).shape == (4, 2, 3)
+    assert (tensor.to(torch.float16).dtype, tensor.clone() is tensor) == (torch.float16, False)
 
 
 ELEMENTWISE = [
@@ -1533,9 +1690,10 @@ def test_np_sum_of_a_tensor_raises():
     """`np.sum`, `np.mean`, `np.max`, `np.min`, `np.prod`, `np.std`, `np.var`, `np.all` and `np.any` of a tensor raise
     TypeError.
 
-    NumPy passes its own arguments, such as `out`, to the tensor's method of that name. `np.amax` and `np.amin`
-    raise too. `np.argmax`, `np.median` and `np.nansum` take a CPU tensor that requires no grad. Write `tensor.sum()`,
-    or `np.sum(tensor.numpy())`.
+    NumPy passes its own arguments, such as `out`, to the tensor's method of that name: the message is "got an
+    unexpected keyword argument" or "received an invalid combination of arguments". `np.amax` and `np.amin` raise too.
+    `np.argmax`, `np.median` and `np.nansum` take a CPU tensor that requires no grad. Write `tensor.sum()`, or
+    `np.sum(tensor.numpy())`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.sum.html
     """
@@ -1552,10 +1710,12 @@ def test_np_sum_of_a_tensor_raises():
 
     assert refused == {"sum", "mean", "max", "amax", "min", "amin", "prod", "std", "var", "all", "any"}
     assert {"argmax", "argmin", "median", "nansum"} <= set(REDUCTIONS) - refused
+    with pytest.raises(TypeError, match=r"unexpected keyword argument|invalid combination of arguments"):
+        np.sum(tensor)
     assert np.sum(tensor.numpy()) == tensor.sum() == 5
 
 
-@pytest.mark.holds("numpy>=2", otherwise=AssertionError)
+@pytest.mark.holds("numpy>=2", otherwise=AssertionError, change="warns")
 @pytest.mark.parametrize(
     "compute",
     [np.sqrt, np.argmax, lambda tensor: tensor + np.array([0.0, 0.0])],
@@ -1591,9 +1751,10 @@ def test_in_mixed_arithmetic_the_order_matters():
     """For a CPU tensor that requires no grad, `tensor + array` returns a tensor that NumPy has computed, and
     `array + tensor` raises TypeError.
 
-    The same holds for `-`, `*`, `//`, `%`, `**` and `@`; `/` works in both orders. NumPy's rules make float64 of int64
-    and float32, where PyTorch makes float32. `tensor + array` raises RuntimeError if the tensor requires grad, and
-    TypeError if it is bfloat16. Write `tensor + torch.from_numpy(array)`, in any order.
+    The same holds for `-`, `*`, `//`, `%`, `**` and `@`; `/` works in both orders. `array + tensor` says "Concatenation
+    operation is not implemented for NumPy arrays", and `array * tensor` says "unsupported operand type(s)". NumPy's
+    rules make float64 of int64 and float32, where PyTorch makes float32. `tensor + array` raises RuntimeError if the
+    tensor requires grad, and TypeError if it is bfloat16. Write `tensor + torch.from_numpy(array)`, in any order.
 
     https://docs.pytorch.org/docs/stable/tensor_attributes.html
     """
@@ -1612,10 +1773,71 @@ def test_in_mixed_arithmetic_the_order_matters():
     assert (integers + single).dtype == torch.float64
     assert (integers + torch.from_numpy(single)).dtype == torch.float32
     assert (torch.from_numpy(single) + integers).tolist() == [3, 12]
+    with pytest.raises(TypeError, match="Concatenation operation is not implemented for NumPy arrays"):
+        array + tensor
+    with pytest.raises(TypeError, match=r"unsupported operand type\(s\) for \*: 'numpy.ndarray' and 'Tensor'"):
+        array * tensor
     with pytest.raises(RuntimeError, match="requires grad"):
         nn.Parameter(tensor) + array
     with pytest.raises(TypeError, match="BFloat16"):
         tensor.bfloat16() + array
+
+
+def test_a_mask_and_an_array_of_bools_make_no_mask():
+    """`mask & array` of a bool tensor on the CPU and an array of bools is a uint8 tensor of ones and zeros, and so are
+    `mask | array` and `mask ^ array`.
+
+    NumPy computes it, and a bool that comes back from NumPy becomes uint8. `~(mask & array)` is then 254 and 255, and
+    as an index picks everything, with a warning. `array & mask` raises TypeError. A mask, in either order, is
+    `mask & torch.from_numpy(array)`. One bool of NumPy counts as a decimal: `mask & array.any()` raises RuntimeError,
+    "not implemented for 'Float'", and `mask & bool(array.any())` works.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.logical_and.html
+    """
+    mask, array = torch.tensor([True, False]), np.array([True, True])
+
+    for operation, wanted in [(operator.and_, [1, 0]), (operator.or_, [1, 1]), (operator.xor, [0, 1])]:
+        result = operation(mask, array)
+        assert (result.dtype, result.tolist()) == (torch.uint8, wanted)
+        with pytest.raises(TypeError, match="unsupported operand"):
+            operation(array, mask)
+        for result in [operation(mask, torch.from_numpy(array)), operation(torch.from_numpy(array), mask)]:
+            assert (result.dtype, result.tolist()) == (torch.bool, wanted)
+
+    with pytest.raises(RuntimeError, match="not implemented for 'Float'"):
+        mask & array.any()
+    assert (mask & bool(array.any())).tolist() == [True, False]
+
+    numbers = torch.tensor([10, 20])
+    inverse = ~(mask & array)
+    assert inverse.tolist() == [254, 255]
+    with pytest.warns(UserWarning, match="dtype torch.uint8 is now deprecated"):
+        assert numbers[inverse].tolist() == [10, 20]
+    assert numbers[~(mask & torch.from_numpy(array))].tolist() == [20]
+
+
+def test_a_masked_array_does_not_add_to_a_tensor():
+    """`+`, `-` and `*` of a float32 tensor on the CPU and a masked array that was made with a mask raise TypeError, in
+    either order.
+
+    `tensor + masked` says "Cannot interpret 'torch.float32' as a data type", and `masked + tensor` says "unsupported
+    operand". `tensor / masked` is a masked array, and no tensor. Decide what stands for a missing number:
+    `tensor + torch.from_numpy(masked.filled(0))`, or compute in NumPy: `tensor.numpy() + masked`.
+
+    https://numpy.org/doc/stable/reference/maskedarray.generic.html
+    """
+    tensor = torch.tensor([10.0, 20.0])
+    masked = np.ma.array([1.0, 2.0], mask=[False, True])
+
+    for operation in [operator.add, operator.sub, operator.mul]:
+        with pytest.raises(TypeError, match=r"Cannot interpret 'torch\.float32' as a data type"):
+            operation(tensor, masked)
+        with pytest.raises(TypeError, match="unsupported operand"):
+            operation(masked, tensor)
+
+    assert type(tensor / masked) is np.ma.MaskedArray
+    assert (tensor + torch.from_numpy(masked.filled(0))).tolist() == [11, 20]
+    assert (tensor.numpy() + masked).tolist() == [11, None]
 
 
 def test_an_array_divided_by_an_integer_tensor_has_the_digits_of_float32():
@@ -1708,7 +1930,7 @@ def test_a_part_of_a_tensor_takes_no_array(device):
 # Comparing the two: which comparisons are wrong silently?
 
 
-@pytest.mark.holds("torch>=2.4", otherwise=AssertionError)
+@pytest.mark.holds("torch>=2.4", otherwise=AssertionError, change="result")
 def test_comparing_with_an_array_is_elementwise():
     """From torch 2.4 on, `tensor == array` and `array == tensor` compare element by element, as
     `tensor == torch.from_numpy(array)` does.
@@ -1739,8 +1961,9 @@ def test_comparing_with_an_array_is_elementwise():
 def test_not_equal_to_an_array_is_always_true():
     """`tensor != array` and `array != tensor` return the plain `True`, even if all elements are equal.
 
-    What stands under `if tensor != array:` always runs, for equal data too. `<`, `<=`, `>` and `>=` raise TypeError.
-    Only masked arrays are compared. Write `tensor != torch.from_numpy(array)`, which compares element by element.
+    What stands under `if tensor != array:` always runs, for equal data too. `<`, `<=`, `>` and `>=` raise TypeError;
+    `array > tensor` says "'>' not supported between instances of 'numpy.ndarray' and 'Tensor'". Only masked arrays are
+    compared. Write `tensor != torch.from_numpy(array)`, which compares element by element.
 
     https://docs.pytorch.org/docs/stable/generated/torch.ne.html
     """
@@ -1756,6 +1979,9 @@ def test_not_equal_to_an_array_is_always_true():
             compare(tensor, equal)
         with pytest.raises(TypeError, match="not supported between instances"):
             compare(equal, tensor)
+
+    with pytest.raises(TypeError, match=r"'>' not supported between instances of 'numpy\.ndarray' and 'Tensor'"):
+        _ = equal > tensor
 
     assert (tensor != torch.from_numpy(different)).tolist() == [False, True]
     assert (tensor != np.ma.array(different)).tolist() == [False, True]
@@ -1799,7 +2025,8 @@ def test_a_numpy_bool_in_arithmetic_counts_as_a_decimal():
     """An int64 tensor times NumPy's `np.True_` is float32, although times Python's `True` it stays int64.
 
     `(array > 0).any()` is such a bool. A count that is switched on or off by it becomes a float32, which does not hold
-    2**24 + 1. Write `bool(...)` around it.
+    2**24 + 1. In-place, `counts *= np.True_` and `counts += np.float64(1.5)` raise RuntimeError, "result type Float
+    can't be cast to the desired output type Long". Write `bool(...)` around the bool, and `counts = counts + 1.5`.
 
     https://docs.pytorch.org/docs/stable/tensor_attributes.html
     """
@@ -1811,11 +2038,16 @@ def test_a_numpy_bool_in_arithmetic_counts_as_a_decimal():
         assert result.dtype == torch.float32
     assert (counts * switch).tolist() == [1, 2**24]
 
+    for change, number in [(counts.mul_, switch), (counts.add_, np.float64(1.5)), (counts.__iadd__, np.float64(1.5))]:
+        with pytest.raises(RuntimeError, match="result type Float can't be cast to the desired output type Long"):
+            change(number)
+    assert (counts + 1.5).dtype == torch.float32
+
     assert (counts * True).dtype == (counts * bool(switch)).dtype == torch.int64
     assert (counts * bool(switch)).tolist() == [1, 2**24 + 1]
 
 
-@pytest.mark.holds("numpy>=2", otherwise=AssertionError)
+@pytest.mark.holds("numpy>=2", otherwise=AssertionError, change="result")
 def test_a_numpy_scalar_widens_an_array():
     """From NumPy 2 on, a float32 array times `np.float64(2)` is float64.
 
@@ -1838,7 +2070,7 @@ def test_a_numpy_scalar_widens_an_array():
     assert (tensor * np.array(2.0)).dtype == torch.float64  # an array: NumPy's rules, even without dimensions
 
 
-@pytest.mark.holds("numpy>=2", otherwise=AssertionError)
+@pytest.mark.holds("numpy>=2", otherwise=AssertionError, change="raises")
 def test_a_number_that_does_not_fit():
     """From NumPy 2 on, adding 256 to a uint8 array raises OverflowError ("out of bounds").
 
@@ -1883,6 +2115,29 @@ def test_comparing_with_a_number_that_does_not_fit_wraps():
     assert (pixels.numpy() == 256).tolist() == [False, False, False]
     assert (pixels.numpy() < 256).tolist() == [True, True, True]
     assert (pixels.int() < 256).tolist() == [True, True, True]
+
+
+@pytest.mark.holds("numpy>=2", otherwise=AssertionError, change="gone")
+def test_numpy_2_took_names_away():
+    """From NumPy 2 on, `np.float_`, `np.complex_` and `np.NaN` raise AttributeError, "was removed in the NumPy 2.0
+    release".
+
+    Old training code has such names. Write `np.float64`, `np.complex128` and `np.nan`, which every NumPy has.
+    `np.float`, `np.int` and `np.object` raise AttributeError, "module 'numpy' has no attribute 'float'", in NumPy 1.26
+    too: write `float`, `int` and `object`.
+
+    https://numpy.org/doc/stable/numpy_2_0_migration_guide.html
+    """
+    assert torch.tensor(np.nan).isnan()
+    assert torch.from_numpy(np.zeros(2, np.float64)).dtype == torch.from_numpy(np.zeros(2, float)).dtype
+    assert torch.from_numpy(np.zeros(2, np.complex128)).dtype == torch.complex128
+    for name in ["float", "int", "object"]:
+        with pytest.raises(AttributeError, match=f"module 'numpy' has no attribute '{name}'"):
+            getattr(np, name)
+
+    for name in ["float_", "complex_", "NaN"]:
+        with pytest.raises(AttributeError, match=r"was removed in the NumPy 2\.0 release"):
+            getattr(np, name)
 
 
 # Indexing: does one pick with the other's index what I expect?

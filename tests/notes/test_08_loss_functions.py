@@ -189,6 +189,34 @@ def test_unknown_reduction_raises_when_called(device, name):
         nn.PoissonNLLLoss(reduction="elementwise_mean")(x, x)
 
 
+@pytest.mark.myth("reduction decides, because size_average and reduce are deprecated")
+def test_size_average_beats_reduction(device):
+    """`size_average` and `reduce`, the deprecated settings, win over `reduction`: with `size_average=False` the loss is
+    a sum, and `reduction="mean"` and `reduction="none"` do nothing.
+
+    The warning is "size_average and reduce args will be deprecated, please use reduction='sum' instead", and it tells
+    which reduction was made of them. `size_average=True` is "mean", and `reduce=False` is "none", whatever
+    `size_average` says.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.MSELoss.html
+    """
+    x, y = torch.tensor([1.0, 2.0], device=device), torch.zeros(2, device=device)
+
+    def reduction_of(**settings):
+        with pytest.warns(UserWarning, match="size_average and reduce args will be deprecated, please use") as seen:
+            loss_function = nn.MSELoss(**settings)
+        assert f"please use reduction='{loss_function.reduction}' instead" in str(seen[0].message)
+        return loss_function.reduction
+
+    for reduction in ("mean", "sum", "none"):
+        assert reduction_of(size_average=False, reduction=reduction) == "sum"
+        assert reduction_of(size_average=True, reduction=reduction) == "mean"
+        assert reduction_of(reduce=False, reduction=reduction) == "none"
+        with pytest.warns(UserWarning, match="please use reduction='sum' instead"):
+            assert F.mse_loss(x, y, size_average=False, reduction=reduction).item() == 5
+    assert reduction_of(reduce=False, size_average=True) == reduction_of(reduce=False, size_average=False) == "none"
+
+
 # Which loss for which problem?
 
 
@@ -372,10 +400,11 @@ def test_an_outlier_pulls_mse_by_its_size_and_l1_by_its_sign(device):
 @pytest.mark.parametrize("name", ["mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"])
 def test_regression_losses_broadcast_a_column_against_a_row(device, rounding_bound, name):
     """`MSELoss`, `L1Loss`, `SmoothL1Loss` and `HuberLoss` broadcast predictions of shape (N, 1) and targets of shape
-    (N,) to (N, N), with only a warning.
+    (N,) to (N, N), with only a warning: "Using a target size that is different to the input size".
 
-    Each prediction is compared with every target, and training pulls all predictions to one number: for targets 1, 2
-    and 6 to the mean 3 with `MSELoss` and to the median 2 with the others. Write `predictions.squeeze(1)`.
+    Sizes that do not broadcast, like 3 and 4, raise RuntimeError "The size of tensor a (3) must match the size of
+    tensor b (4)". Each prediction is compared with every target, and training pulls all predictions to one number: for
+    targets 1, 2 and 6 to the mean 3 with `MSELoss` and to the median 2 with the others. Write `predictions.squeeze(1)`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.mse_loss.html
     """
@@ -383,7 +412,7 @@ def test_regression_losses_broadcast_a_column_against_a_row(device, rounding_bou
     targets = torch.tensor([1.0, 2.0, 4.0], device=device)
     predictions = targets.unsqueeze(1)
 
-    with pytest.warns(UserWarning, match="that is different to the input size"):
+    with pytest.warns(UserWarning, match=r"Using a target size .*that is different to the input size"):
         wrong = loss_function(predictions, targets)
     right = loss_function(predictions.squeeze(1), targets)
     with pytest.warns(UserWarning, match="that is different to the input size"):
@@ -392,6 +421,11 @@ def test_regression_losses_broadcast_a_column_against_a_row(device, rounding_bou
     expected = {"mse_loss": 28 / 9, "l1_loss": 12 / 9, "smooth_l1_loss": 9 / 9, "huber_loss": 9 / 9}[name]
     assert wrong.item() == pytest.approx(expected, rel=rounding_bound(10, torch.float32), abs=0)
     assert right.item() == 0
+    with (
+        pytest.raises(RuntimeError, match=r"size of tensor a \(3\) must match the size of tensor b \(4\)"),
+        pytest.warns(UserWarning, match="that is different to the input size"),
+    ):
+        loss_function(targets, torch.ones(4, device=device))
 
     lopsided = torch.tensor([1.0, 2.0, 6.0], device=device)
     centre = 3.0 if name == "mse_loss" else 2.0  # where nothing pulls
@@ -444,7 +478,59 @@ def test_some_losses_broadcast_silently(device):
         assert losses.shape == (3, 3)
 
 
-@pytest.mark.holds("torch>=2.6", otherwise=TypeError)
+def test_the_root_of_mse_has_no_gradient_at_0(device):
+    """`torch.sqrt(nn.MSELoss()(predictions, targets))`, the RMSE as a loss, is 0 with a gradient of nan if all
+    predictions are exactly right.
+
+    The derivative of the square root is inf at 0, and inf * 0 is nan: one step of SGD makes the weights nan. It happens
+    to a model that fits a small batch exactly. Train with `MSELoss` and take the root of what you log, or write
+    `torch.sqrt(mse + 1e-8)`.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.MSELoss.html
+    """
+    predictions = torch.tensor([1.0, 2.0], device=device)
+
+    def rmse(eps, targets):
+        return loss_and_gradient(lambda x, y: torch.sqrt(F.mse_loss(x, y) + eps), predictions, targets)
+
+    loss, gradient = rmse(0, targets=predictions)
+
+    assert loss.item() == 0
+    assert gradient.isnan().tolist() == [True, True]
+    assert rmse(1e-8, targets=predictions)[1].tolist() == [0, 0]
+    assert rmse(0, targets=predictions - 2)[0].item() == 2
+    assert loss_and_gradient(F.mse_loss, predictions, predictions)[1].tolist() == [0, 0]
+    weight = nn.Parameter(predictions.clone())
+    torch.sqrt(F.mse_loss(weight, predictions)).backward()
+    torch.optim.SGD([weight], lr=0.1).step()
+    assert weight.isnan().tolist() == [True, True]
+
+
+@pytest.mark.parametrize("name", ["mse_loss", "huber_loss", "smooth_l1_loss", "binary_cross_entropy_with_logits"])
+def test_a_missing_target_is_left_out_before_the_loss(device, name):
+    """If a target is nan, `mse_loss(x, y, reduction="none")[known].mean()` with `known = ~y.isnan()` is a number, but
+    its gradient is nan for the missing target.
+
+    `backward()` multiplies 0 by nan there, and passes nan on to every weight. Multiplying the losses by a mask of zeros
+    and ones does not even make the loss a number. Pick the elements first: `mse_loss(x[known], y[known])`. The same
+    goes for `huber_loss`, `smooth_l1_loss` and `binary_cross_entropy_with_logits`.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.MSELoss.html
+    """
+    loss_function = getattr(F, name)
+    x, y = torch.tensor([0.5, 0.5], device=device), torch.tensor([0.25, math.nan], device=device)
+    known = ~y.isnan()
+
+    after, bad = loss_and_gradient(lambda x, y: loss_function(x, y, reduction="none")[known].mean(), x, y)
+    before, good = loss_and_gradient(lambda x, y: loss_function(x[known], y[known]), x, y)
+
+    assert after.item() == before.item()
+    assert bad.isnan().tolist() == [False, True]
+    assert good.tolist() == [bad[0].item(), 0]
+    assert (loss_function(x, y, reduction="none") * known).mean().isnan()
+
+
+@pytest.mark.holds("torch>=2.6", otherwise=TypeError, change="new")
 def test_regression_losses_take_a_weight_for_each_element(device):
     """From torch 2.6 on `F.mse_loss`, `F.l1_loss` and `F.huber_loss` take a `weight` of the same shape as the
     predictions.
@@ -560,18 +646,25 @@ def test_binary_losses_refuse_a_column_against_a_row(device):
     """`BCEWithLogitsLoss` and `BCELoss` raise ValueError if predictions have shape (N, 1) and targets (N,), or the
     other way round.
 
-    Predictions and targets are never broadcast, not even (1, 1) against (1,); a `weight` is. A Linear layer with one
-    output gives (N, 1): write `targets.unsqueeze(1)`, or `predictions.squeeze(1)`.
+    For two rows the messages are "Target size (torch.Size([2])) must be the same as input size (torch.Size([2, 1]))"
+    and "Using a target size (torch.Size([2])) that is different to the input size (torch.Size([2, 1]))". Predictions
+    and targets are never broadcast, not even (1, 1) against (1,); a `weight` is. A Linear layer with one output gives
+    (N, 1): write `targets.unsqueeze(1)`, or `predictions.squeeze(1)`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html
     """
     column = torch.tensor([[0.25], [0.75]], device=device)
     row = torch.tensor([0.0, 1.0], device=device)
 
-    for loss_function in (nn.BCEWithLogitsLoss(), nn.BCELoss()):
-        for x, y in ((column, row), (row, column)):
-            with pytest.raises(ValueError, match=r"torch.Size\(\[2, 1\]\)"):
-                loss_function(x, y)
+    sizes = r"\(torch.Size\(\[2\]\)\) {} input size \(torch.Size\(\[2, 1\]\)\)"
+    for loss_function, words in (
+        (nn.BCEWithLogitsLoss(), "Target size " + sizes.format("must be the same as")),
+        (nn.BCELoss(), "Using a target size " + sizes.format("that is different to the")),
+    ):
+        with pytest.raises(ValueError, match=words):
+            loss_function(column, row)
+        with pytest.raises(ValueError, match=r"torch.Size\(\[2, 1\]\)"):
+            loss_function(row, column)
         with pytest.raises(ValueError, match=r"torch.Size\(\[1, 1\]\)"):
             loss_function(column[:1], row[:1])
         alike = loss_function(column, row.unsqueeze(1)).item()
@@ -585,8 +678,9 @@ def test_bce_losses_want_floating_targets(device):
     """On the CPU and CUDA labels of dtype bool, uint8, int8, int16, int32 or int64 raise RuntimeError in
     `BCEWithLogitsLoss` and in `BCELoss`: write `labels.float()`.
 
-    A comparison such as `y == 3` gives booleans. For int64 the messages are "result type Float can't be cast to the
-    desired output type Long" and "Found dtype Long but expected Float".
+    A comparison such as `y == 3` gives booleans, for which `BCEWithLogitsLoss` says "Subtraction, the `-` operator,
+    with two bool tensors is not supported" on the CPU. For int64 the messages are "result type Float can't be cast to
+    the desired output type Long" and "Found dtype Long but expected Float".
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html
     """
@@ -610,6 +704,8 @@ def test_bce_losses_want_floating_targets(device):
         nn.BCELoss()(x, labels)
     assert nn.BCELoss()(x, labels.float()).item() == pytest.approx(-math.log(0.75), rel=2**-22)
     assert (labels == 3).dtype == torch.bool
+    with pytest.raises(RuntimeError, match="Subtraction, the `-` operator, with two bool tensors is not supported"):
+        nn.BCEWithLogitsLoss()(x.cpu(), labels.cpu() == 1)
 
 
 @pytest.mark.parametrize("logit", [-0.5, 1.5, math.nan])
@@ -629,7 +725,7 @@ def test_bce_loss_refuses_what_is_no_probability(logit):
     assert nn.BCELoss()(torch.tensor([0.5]), torch.tensor([1.0])).item() == pytest.approx(math.log(2), rel=2**-22)
 
 
-@pytest.mark.holds("torch>=2.1", otherwise=AssertionError)
+@pytest.mark.holds("torch>=2.1", otherwise=AssertionError, change="raises")
 @pytest.mark.parametrize("target", [-0.5, 2.0, math.nan])
 def test_bce_loss_refuses_a_target_that_is_no_probability(target):
     """From torch 2.1 on `BCELoss` raises RuntimeError on the CPU for a target that is below 0, above 1 or nan.
@@ -663,7 +759,8 @@ def test_pos_weight_multiplies_the_positive_part(device, rounding_bound):
     elements.
 
     `pos_weight=3` raises TypeError: it must be a tensor. For a rare class use the number of negatives divided by the
-    number of positives. One number for each column is for several labels at once.
+    number of positives. One number for each column is for several labels at once: two numbers, as for the classes no
+    and yes, raise RuntimeError if the logits have shape (N, 1).
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html
     """
@@ -684,6 +781,8 @@ def test_pos_weight_multiplies_the_positive_part(device, rounding_bound):
     torch.testing.assert_close(thrice, plain * (1 + 2 * targets), rtol=bound, atol=bound * 6)
     repeated = nn.BCEWithLogitsLoss(reduction="sum")(logits[[0, 0, 0, 1], 0], targets[[0, 0, 0, 1], 0])
     torch.testing.assert_close(weighted[:, 0].sum(), repeated, rtol=bound, atol=bound * 6)
+    with pytest.raises(RuntimeError, match="shape"):
+        nn.BCEWithLogitsLoss(pos_weight=torch.tensor([1.0, 3.0], device=device))(logits[:, :1], targets[:, :1])
     mean = nn.BCEWithLogitsLoss(pos_weight=torch.tensor([3.0, 0.5], device=device))(logits, targets)
     torch.testing.assert_close(mean, weighted.sum() / 4, rtol=bound, atol=0)
 
@@ -947,8 +1046,9 @@ def test_cross_entropy_is_particular_about_the_dtype_of_its_target(device):
     """On the CPU and CUDA class numbers that are int8, int16, int32, bool or float32 raise RuntimeError in
     `CrossEntropyLoss`, and one-hot rows of integers do, too.
 
-    Write `classes.long()` for class numbers, and `F.one_hot(classes, num_classes).float()` for rows: `F.one_hot`
-    returns int64.
+    On the CPU the message is "expected scalar type Long but found Float" or "expected target dtype to be Long or Byte,
+    but got Float". Write `classes.long()` for class numbers, and `F.one_hot(classes, num_classes).float()` for rows:
+    `F.one_hot` returns int64.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
     """
@@ -964,6 +1064,8 @@ def test_cross_entropy_is_particular_about_the_dtype_of_its_target(device):
     ):
         with pytest.raises(RuntimeError, match=name):
             F.cross_entropy(logits, classes.to(dtype))
+        with pytest.raises(RuntimeError, match=f"(Long but found|Long or Byte, but got) {name}"):
+            F.cross_entropy(logits.cpu(), classes.cpu().to(dtype))
     with pytest.raises(RuntimeError, match="Expected floating point type for target with class probabilities"):
         F.cross_entropy(logits, F.one_hot(classes, num_classes=3))
     assert F.one_hot(classes).dtype == torch.int64
@@ -971,25 +1073,58 @@ def test_cross_entropy_is_particular_about_the_dtype_of_its_target(device):
 
 def test_cross_entropy_wants_flat_class_numbers(device):
     """For logits of shape (N, C) and two classes or more, class numbers of shape (N, 1) raise RuntimeError "0D or 1D
-    target tensor expected".
+    target tensor expected, multi-target not supported".
 
-    `CrossEntropyLoss` wants (N,): write `classes.squeeze(1)`. Class numbers of shape (3,) for 2 rows of logits raise
-    ValueError. (N, 1) is right for logits of shape (N, C, 1).
+    `CrossEntropyLoss` wants (N,): write `classes.squeeze(1)`. `NLLLoss` of one-hot rows raises the same: write
+    `one_hot.argmax(dim=1)`. Class numbers of shape (3,) for 2 rows of logits raise ValueError "Expected input
+    batch_size (2) to match target batch_size (3)". (N, 1) is right for logits of shape (N, C, 1).
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
     """
     logits = torch.tensor([[1.0, 2.0, 4.0], [0.5, -1.0, 0.0]], device=device)
     column = torch.tensor([[1], [0]], device=device)
 
-    with pytest.raises(RuntimeError, match="0D or 1D target tensor expected"):
+    with pytest.raises(RuntimeError, match="0D or 1D target tensor expected, multi-target not supported"):
         F.cross_entropy(logits, column)
-    with pytest.raises(ValueError, match="batch_size"):
+    with pytest.raises(RuntimeError, match="0D or 1D target tensor expected, multi-target not supported"):
+        F.nll_loss(logits, F.one_hot(column[:, 0], 3))
+    assert F.one_hot(column[:, 0], 3).argmax(dim=1).tolist() == column[:, 0].tolist()
+    with pytest.raises(ValueError, match=r"Expected input batch_size \(2\) to match target batch_size \(3\)"):
         F.cross_entropy(logits, torch.tensor([1, 0, 1], device=device))
     with pytest.raises(RuntimeError, match="Expected floating point type for target with class probabilities"):
         F.cross_entropy(logits[:, :1], 0 * column)  # a single class: the shape is that of probabilities
     right = F.cross_entropy(logits, column.squeeze(1), reduction="none")
     assert F.cross_entropy(logits.unsqueeze(2), column, reduction="none").shape == (2, 1)
     assert right.shape == (2,)
+
+
+def test_a_mask_of_classes_has_no_dimension_for_channels(device):
+    """For logits of shape (N, C, H, W) `CrossEntropyLoss` takes class numbers of shape (N, H, W): a mask of (N, 1, H,
+    W) raises RuntimeError "only batches of spatial targets supported (3D tensors) but got targets of dimension: 4".
+
+    So does a mask of (N, H, W, 3), as an image file in colours gives it. Write `mask.squeeze(1).long()`: a mask of
+    floats raises RuntimeError too. The classes of a one-hot mask are `mask.argmax(dim=1)`. Class numbers of shape (N,)
+    raise it with "dimension: 1": such a model has no pooling at its end. A mask of another height or width raises "size
+    mismatch".
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
+    """
+    logits = torch.zeros(2, 3, 4, 5, device=device)
+    mask = torch.zeros(2, 1, 4, 5, dtype=torch.int64, device=device)
+
+    for wrong in (mask, torch.zeros(2, 4, 5, 3, dtype=torch.int64, device=device)):
+        with pytest.raises(RuntimeError, match=r"only batches of spatial targets supported .* dimension: 4"):
+            F.cross_entropy(logits, wrong)
+    with pytest.raises(RuntimeError, match=r"only batches of spatial targets supported .* dimension: 1"):
+        F.cross_entropy(logits, mask[:, 0, 0, 0])
+    with pytest.raises(RuntimeError, match="size mismatch"):
+        F.cross_entropy(logits, mask[:, 0, :, :4])
+    with pytest.raises(RuntimeError, match="Float"):
+        F.cross_entropy(logits.cpu(), mask[:, 0].float().cpu())
+
+    assert F.cross_entropy(logits, mask.squeeze(1).long(), reduction="none").shape == (2, 4, 5)
+    one_hot = F.one_hot(mask[:, 0] + 2, 3).movedim(3, 1)
+    assert one_hot.argmax(dim=1).unique().tolist() == [2]
 
 
 def test_classes_are_the_second_dimension(device, rounding_bound):
@@ -1060,7 +1195,9 @@ def test_ignore_index_leaves_rows_out_of_the_mean(device, rounding_bound):
     """Rows whose target is `ignore_index`, by default -100, add nothing to the loss and are not counted in its mean.
 
     It is there for padding. If their logits are finite, ignored rows get a gradient of 0. A batch that is all padding
-    has a mean of nan.
+    has a mean of nan. `NLLLoss` does the same. The ignored class still takes part in the softmax of the other rows.
+    With rows of probabilities an `ignore_index` of 0 or more raises RuntimeError "ignore_index is not supported for
+    floating point target".
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
     """
@@ -1080,6 +1217,11 @@ def test_ignore_index_leaves_rows_out_of_the_mean(device, rounding_bound):
     assert logits.grad[1].tolist() == [0, 0]
     assert logits.grad[2].tolist() == [0.5, -0.5]
     assert math.isnan(none_left.item())
+    logarithms = torch.tensor([[-2.0, -5.0], [-1.0, -3.0]], device=device)
+    picked = nn.NLLLoss(ignore_index=1)(logarithms, torch.tensor([0, 1], device=device))
+    assert picked.item() == 2
+    with pytest.raises(RuntimeError, match="ignore_index is not supported for floating point target"):
+        nn.CrossEntropyLoss(ignore_index=1)(logits, torch.ones_like(logits))
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
@@ -1134,7 +1276,7 @@ def test_weighted_means_divide_by_different_things(device, rounding_bound):
     the mean of `BCEWithLogitsLoss` divides by the number of elements.
 
     Doubling all weights leaves that cross entropy as it was and doubles the binary one. `NLLLoss` divides like
-    `CrossEntropyLoss`.
+    `CrossEntropyLoss`. If all rows of a batch are of classes with weight 0, the mean is nan, because 0 / 0 is.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
     """
@@ -1154,6 +1296,7 @@ def test_weighted_means_divide_by_different_things(device, rounding_bound):
     # log(1 + e^-16) is 1.1e-7
     near = {"rel": rounding_bound(8, torch.float32), "abs": math.exp(-16)}
     assert negative_log_likelihood == cross_entropies[0]
+    assert F.cross_entropy(logits, classes * 0, weight=torch.tensor([0.0, 1.0], device=device)).isnan()
     assert cross_entropies == pytest.approx([(16 + 3 * 64) / 4] * 2, **near)
     assert binary == pytest.approx([(16 + 3 * 64) / 2, 16 + 3 * 64], **near)
 
@@ -1211,6 +1354,40 @@ def test_the_mean_of_nothing_is_nan(device):
     assert F.multi_margin_loss(no_rows.cpu(), no_classes.cpu()).shape == ()
 
 
+@pytest.mark.only("cpu", "cuda", "xpu", because="not seen on MPS")
+def test_class_weights_are_one_number_a_class_in_the_dtype_of_the_logits(device):
+    """The `weight` of `CrossEntropyLoss` is a tensor of one number for each class: another length raises RuntimeError
+    "weight tensor should be defined either for all 3 classes or no classes".
+
+    For class numbers its dtype must be that of the logits: for float32 logits, a weight of int64 or float64, as counts
+    and NumPy give it, raises RuntimeError, and so does a float32 weight for bfloat16 logits ("expected scalar type
+    BFloat16 but found Float" on the CPU). Write `weight.to(logits.dtype)`. A list raises TypeError. The weight is a
+    buffer: `criterion.to(device)` moves it, and a state_dict has it.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
+    """
+    logits, classes = torch.zeros(2, 3, device=device), torch.tensor([0, 1], device=device)
+    weight = torch.tensor([1.0, 2.0, 3.0], device=device)
+
+    with pytest.raises(RuntimeError, match="weight tensor should be defined either for all 3 classes or no classes"):
+        F.cross_entropy(logits, classes, weight=weight[:2])
+    for wrong in (weight.long(), weight.bfloat16()):
+        with pytest.raises(RuntimeError, match="expected scalar type Float but found"):
+            F.cross_entropy(logits, classes, weight=wrong)
+    with pytest.raises(RuntimeError, match="expected scalar type Float but found Double"):
+        F.cross_entropy(logits.cpu(), classes.cpu(), weight=weight.cpu().double())
+    with pytest.raises(RuntimeError, match="expected scalar type BFloat16 but found Float"):
+        F.cross_entropy(logits.cpu().bfloat16(), classes.cpu(), weight=weight.cpu())
+    with pytest.raises(TypeError, match="cannot assign 'list' object to buffer 'weight'"):
+        nn.CrossEntropyLoss(weight=[1.0, 2.0, 3.0])
+
+    halves = logits.cpu().bfloat16()
+    assert F.cross_entropy(halves, classes.cpu(), weight=weight.cpu().to(halves.dtype)).dtype == torch.bfloat16
+    criterion = nn.CrossEntropyLoss(weight=weight)
+    assert list(criterion.state_dict()) == ["weight"]
+    assert criterion.to("meta").weight.device.type == "meta"
+
+
 # Targets of another dtype: which losses take float64?
 
 
@@ -1239,7 +1416,7 @@ def test_a_half_precision_target_makes_bce_with_logits_half_precision(dtype):
     silently, and `MSELoss` and `L1Loss` return float32.
 
     The loss 100.7 is logged as 100.5 if the targets are bfloat16, and a float16 loss of 65520 or more is inf: write
-    `targets.float()`.
+    `targets.float()`. In the same way float64 logits and float32 targets have a float32 loss.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.BCEWithLogitsLoss.html
     """
@@ -1253,6 +1430,7 @@ def test_a_half_precision_target_makes_bce_with_logits_half_precision(dtype):
     assert nn.BCEWithLogitsLoss()(logits, targets.float()).item() == logits.item()
     assert nn.BCEWithLogitsLoss(reduction="sum")(torch.tensor([65520.0]), targets.half()).item() == math.inf
     assert nn.MSELoss()(logits, targets).dtype == nn.L1Loss()(logits, targets).dtype == torch.float32
+    assert nn.BCEWithLogitsLoss()(logits.double(), targets.float()).dtype == torch.float32
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.int64], ids=str)
@@ -1279,13 +1457,14 @@ def test_huber_loss_of_two_dtypes_raises_in_backward(dtype):
     assert predictions.grad.tolist() == [0.5, -0.5]
 
 
-@pytest.mark.holds("torch>=2.12", otherwise=RuntimeError)
+@pytest.mark.holds("torch>=2.12", otherwise=RuntimeError, change="new")
 @pytest.mark.parametrize("dtype", [torch.float64, torch.int64], ids=str)
 def test_mse_of_float32_and_float64_can_be_differentiated(dtype):
     """From torch 2.12 on `backward()` of `MSELoss` works with float32 predictions and float64 or int64 targets, and
     gives a float32 gradient.
 
-    Older releases compute the loss and raise RuntimeError in `backward()`: write `targets.float()`.
+    Older releases compute the loss and raise RuntimeError "Found dtype Double but expected Float", or Long, in
+    `backward()`: write `targets.float()`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.MSELoss.html
     """
@@ -1305,7 +1484,9 @@ def test_kl_div_loss_takes_logarithms_and_its_mean_is_not_the_divergence(device,
     of the rows; the default `reduction="mean"` divides by C as well.
 
     The prediction comes first, as logarithms: `nn.KLDivLoss(reduction="batchmean")(logits.log_softmax(dim=1), target)`.
-    The default warns about "batchmean". `MSELoss` does not know "batchmean" and raises ValueError.
+    Given probabilities in place of logarithms, it is silently wrong and at most 0: a divergence is never negative. Pass
+    `log_target=True` if the target is logarithms too. The default warns about "batchmean". `MSELoss` does not know
+    "batchmean" and raises ValueError.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.KLDivLoss.html
     """
@@ -1316,11 +1497,14 @@ def test_kl_div_loss_takes_logarithms_and_its_mean_is_not_the_divergence(device,
     with pytest.warns(UserWarning, match="batchmean"):
         mean = nn.KLDivLoss()(predicted.log(), true)
 
+    assert F.kl_div(predicted, true, reduction="batchmean").item() < 0
+    both_logarithms = F.kl_div(predicted.log(), true.log(), reduction="batchmean", log_target=True)
     with pytest.raises(ValueError, match="batchmean is not a valid value"):
         nn.MSELoss(reduction="batchmean")(predicted, true)
     expected = (0.5 * math.log(0.5 / 0.25) + 0.5 * math.log(0.5 / 0.75)) / 2
     bound = rounding_bound(8, torch.float32)  # times the sum of the terms, which is below 2
     assert divergence.item() == pytest.approx(expected, rel=0, abs=bound * 2)
+    assert both_logarithms.item() == pytest.approx(expected, rel=0, abs=bound * 2)
     assert mean.item() == pytest.approx(expected / 2, rel=0, abs=bound * 2)
 
 
@@ -1343,6 +1527,88 @@ def test_batchmean_divides_by_the_first_dimension(device, rounding_bound):
     bound = rounding_bound(8, torch.float32) * 2  # the terms add up to less than 2
     assert [total, with_batch] == pytest.approx([divergence] * 2, rel=0, abs=bound)
     assert without_batch == pytest.approx(divergence / 2, rel=0, abs=bound)
+
+
+def test_the_mean_of_ctc_divides_by_the_length_of_each_target(rounding_bound):
+    """The default mean of `CTCLoss` divides the loss of each sequence by the length of its target, before it takes the
+    mean over the batch.
+
+    It is not `reduction="sum"` divided by the batch size, which another library may mean. `CTCLoss` wants logarithms of
+    probabilities of shape (T, N, C), time first: it does not check that, and of logits it can be negative. Class 0 is
+    the blank, and not a letter, unless you pass `blank=`.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.CTCLoss.html
+    """
+    # On the CPU: not every accelerator has it. 4 steps, 2 sequences, 3 classes, each of which is equally likely.
+    logarithms = torch.full((4, 2, 3), 1 / 3).log()
+    targets, steps, letters = torch.tensor([[1, 2], [1, 0]]), torch.tensor([4, 4]), torch.tensor([2, 1])
+
+    each = F.ctc_loss(logarithms, targets, steps, letters, reduction="none")
+    mean = F.ctc_loss(logarithms, targets, steps, letters)
+
+    near = {"rel": rounding_bound(32, torch.float32), "abs": 0}
+    # "12" can be spread over four steps in 15 ways and "1" in 10, of 81 in all.
+    assert each.tolist() == pytest.approx([-math.log(15 / 81), -math.log(10 / 81)], **near)
+    assert mean.item() == pytest.approx((each[0].item() / 2 + each[1].item() / 1) / 2, **near)
+    total = F.ctc_loss(logarithms, targets, steps, letters, reduction="sum").item()
+    assert total == pytest.approx(each.sum().item(), **near)
+    assert F.ctc_loss(torch.full((4, 2, 3), 5.0), targets, steps, letters).item() < 0
+    assert abs(mean.item() - total / 2) > 0.3
+    sure = torch.tensor([[0.0, 64.0, 0.0], [64.0, 0.0, 0.0]]).log_softmax(dim=1)  # of class 1, and then of class 0
+    one = sure, torch.tensor([1]), torch.tensor(2), torch.tensor(1)
+    assert [round(F.ctc_loss(*one).item()), round(F.ctc_loss(*one, blank=2).item())] == [0, 63]
+
+
+def test_ctc_loss_is_inf_if_the_target_does_not_fit():
+    """On the CPU `CTCLoss` is inf, and its gradient nan, for a target that needs more steps than the input has; with
+    `zero_infinity=True` both are 0.
+
+    A target needs a step for each letter, and one more for the blank between two equal letters: "11" needs three. One
+    such sequence makes the mean of the batch inf. `zero_infinity=True` leaves it out without a word: count how many
+    there are first.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.CTCLoss.html
+    """
+
+    def loss_of(target, steps, **options):
+        logits = torch.zeros(steps, 3, requires_grad=True)
+        lengths = torch.tensor(steps), torch.tensor(len(target))
+        loss = F.ctc_loss(logits.log_softmax(dim=1), torch.tensor(target), *lengths, **options)
+        loss.backward()
+        return loss.item(), logits.grad
+
+    fits = {(target, steps): loss_of(target, steps)[0] < math.inf for target in [(1, 2), (1, 1)] for steps in (1, 2, 3)}
+
+    assert [key for key, value in fits.items() if value] == [((1, 2), 2), ((1, 2), 3), ((1, 1), 3)]
+    loss, gradient = loss_of((1, 1), steps=2)
+    assert (loss, gradient.isnan().all().item()) == (math.inf, True)
+    loss, gradient = loss_of((1, 1), steps=2, zero_infinity=True)
+    assert (loss, gradient.tolist()) == (0, [[0, 0, 0], [0, 0, 0]])
+    pair = (
+        torch.full((2, 2, 3), 1 / 3).log(),
+        torch.tensor([[1, 2], [1, 1]]),
+        torch.tensor([2, 2]),
+        torch.tensor([2, 2]),
+    )
+    assert F.ctc_loss(*pair).item() == math.inf
+
+
+@pytest.mark.holds("torch>=2.4", otherwise=AssertionError, change="raises")
+@pytest.mark.parametrize("margin", [0.0, -1.0])
+def test_a_triplet_loss_wants_a_margin_above_0(device, margin):
+    """From torch 2.4 on `TripletMarginLoss` and its function with a margin of 0 or less raise ValueError, which says
+    that the margin must be greater than 0.
+
+    Older releases compute with such a margin.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.TripletMarginLoss.html
+    """
+    x = torch.tensor([[1.0, 2.0]], device=device)
+
+    with pytest.raises(ValueError, match="margin must be greater than 0"):
+        F.triplet_margin_loss(x, x, x + 1, margin=margin)
+    with pytest.raises(ValueError, match="expected margin to be greater than 0"):
+        nn.TripletMarginLoss(margin=margin)
 
 
 X = [[0.5, -1.0, 3.0], [-0.25, 2.0, 0.125]]
@@ -1398,7 +1664,7 @@ def test_the_rarer_loss_classes_agree_with_their_functions(loss_class, function,
     assert len(losses - {"LinearCrossEntropyLoss"}) == 23
 
 
-@pytest.mark.holds("torch>=2.13", otherwise=AttributeError)
+@pytest.mark.holds("torch>=2.13", otherwise=AttributeError, change="new")
 def test_linear_cross_entropy_is_a_linear_layer_and_cross_entropy(device, rounding_bound):
     """From torch 2.13 on `F.linear_cross_entropy(x, weight, target)` for `x` of shape (N, D) returns the loss and the
     gradients of `F.cross_entropy(F.linear(x, weight), target)`, up to rounding.
@@ -1471,7 +1737,7 @@ def test_l1_and_huber_train_in_half_precision_on_the_cpu(dtype, loss_class):
     assert gradient.tolist() == [-0.5, 0.5]
 
 
-@pytest.mark.holds("torch>=2.6", otherwise=(RuntimeError, UserWarning))
+@pytest.mark.holds("torch>=2.6", otherwise=(RuntimeError, UserWarning), change="new")
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
 def test_mse_trains_in_half_precision_on_the_cpu(dtype):
     """From torch 2.6 on `MSELoss` has a value and a gradient in float16 and bfloat16 on the CPU.
@@ -1509,7 +1775,7 @@ def test_cross_entropy_takes_bfloat16_on_the_cpu(rounding_bound):
     assert (64 * loss).item() % 1 == 0
 
 
-@pytest.mark.holds("torch>=2.2", otherwise=RuntimeError)
+@pytest.mark.holds("torch>=2.2", otherwise=RuntimeError, change="new")
 def test_softmax_takes_float16_on_the_cpu(rounding_bound):
     """From torch 2.2 on `softmax`, `log_softmax` and the cross entropy of rows of probabilities compute in float16 on
     the CPU.
@@ -1532,7 +1798,7 @@ def test_softmax_takes_float16_on_the_cpu(rounding_bound):
     assert loss.item() == pytest.approx(expected, rel=0, abs=bound)
 
 
-@pytest.mark.holds("torch>=2.4", otherwise=RuntimeError)
+@pytest.mark.holds("torch>=2.4", otherwise=RuntimeError, change="new")
 def test_cross_entropy_takes_float16_on_the_cpu(rounding_bound):
     """From torch 2.4 on `CrossEntropyLoss` of class numbers takes float16 logits on the CPU and returns a float16 loss.
 
@@ -1547,7 +1813,7 @@ def test_cross_entropy_takes_float16_on_the_cpu(rounding_bound):
     assert loss.item() == pytest.approx(expected, rel=0, abs=rounding_bound(4, torch.float16) * (4 + 2))
 
 
-@pytest.mark.holds("torch>=2.1", otherwise=RuntimeError)
+@pytest.mark.holds("torch>=2.1", otherwise=RuntimeError, change="new")
 def test_bce_with_logits_stays_exact_in_float16_on_the_cpu(rounding_bound):
     """From torch 2.1 on `BCEWithLogitsLoss` takes float16 on the CPU, and wrong logits from 20 to 10000 cost their size
     with a gradient of 1 or -1.
@@ -1569,7 +1835,7 @@ def test_bce_with_logits_stays_exact_in_float16_on_the_cpu(rounding_bound):
         assert slopes[2:].tolist() == [1, 1, 1, 1, 1, 1]
 
 
-@pytest.mark.holds("torch>=2.4", otherwise=RuntimeError)
+@pytest.mark.holds("torch>=2.4", otherwise=RuntimeError, change="new")
 @pytest.mark.parametrize(
     ("dtype", "first", "gradient_there"),
     [(torch.float16, 9, "nan"), (torch.bfloat16, 7, "0.0")],
@@ -1681,7 +1947,7 @@ def test_bce_with_logits_is_exact_for_every_logit(device, rounding_bound, pairs)
     assert ((gradient.cpu() - (x.sigmoid() - y)).abs() <= bound * 2).all()
 
 
-@pytest.mark.holds("torch>=2.3", otherwise=AssertionError)
+@pytest.mark.holds("torch>=2.3", otherwise=AssertionError, change="result")
 def test_a_confident_right_yes_costs_its_tiny_true_value(device, rounding_bound):
     """From torch 2.3 on, in float32, `BCEWithLogitsLoss` of a logit of 20 for a target of 1 is 2.06e-9, as it should
     be, and of a logit of -20 for a target of 0 exactly 0.

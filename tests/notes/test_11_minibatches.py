@@ -7,6 +7,7 @@ experience, and not a law: here is what the advice rests on, and what it leaves 
 """
 
 import gc
+import math
 import weakref
 from fractions import Fraction
 from functools import partial
@@ -37,8 +38,8 @@ def test_an_epoch_has_ceil_n_over_b_steps():
     """A DataLoader of a list or a TensorDataset of N rows, in batches of B, has ceil(N / B) steps per epoch, and
     floor(N / B) with `drop_last=True`.
 
-    `len(loader)` is this number of steps. Schedulers that count steps need it: `epochs * len(loader)`. If you pass a
-    `sampler=`, N is the number of rows that the sampler draws.
+    `len(loader)` is this number of steps, and `len(loader.dataset)` the number of rows. Schedulers that count steps
+    need the former: `epochs * len(loader)`. If you pass a `sampler=`, N is the number of rows that the sampler draws.
 
     https://docs.pytorch.org/docs/stable/data.html
     """
@@ -51,6 +52,7 @@ def test_an_epoch_has_ceil_n_over_b_steps():
     }
 
     assert steps == {(64, 32): (2, 2), (65, 32): (3, 2), (63, 32): (2, 1), (20, 32): (1, 0), (5, 1): (5, 5)}
+    assert len(DataLoader(range(65), batch_size=32).dataset) == 65
     draws = RandomSampler(range(10), replacement=True, num_samples=20)
     assert len(DataLoader(range(10), batch_size=4, sampler=draws)) == 5
 
@@ -157,6 +159,52 @@ def test_sorted_rows_make_batches_of_one_class(device):
     assert max(shuffled) < 0.5
     assert min(shuffled) > -0.5
     assert [batch.unique().tolist() for batch in DataLoader(labels, batch_size=64)] == [[0], [0, 1], [1]]
+
+
+@pytest.mark.myth("x.view(batch_size, -1) makes one row for each sample")
+def test_a_batch_size_that_is_written_out_fails_at_the_short_batch(device):
+    """`x.view(32, -1)` of a short last batch raises RuntimeError "shape '[32, -1]' is invalid for input of size", or
+    mixes the numbers of several samples silently, if the sizes happen to fit.
+
+    Eight samples of 12 numbers are 96 numbers, which are 32 rows of 3. Write `x.flatten(1)` or `x.view(len(x), -1)`:
+    each sample stays a row. The loss may notice: "Expected input batch_size (32) to match target batch_size (8)".
+
+    https://docs.pytorch.org/docs/stable/generated/torch.flatten.html
+    """
+    full, last, fitting = (torch.zeros(rows, 3, 4, device=device) for rows in (32, 9, 8))
+
+    assert full.view(32, -1).shape == full.flatten(1).shape == (32, 12)
+    with pytest.raises(RuntimeError, match=r"shape '\[32, -1\]' is invalid for input of size 108"):
+        last.view(32, -1)
+    assert fitting.view(32, -1).shape == (32, 3)
+    for batch in (last, fitting):
+        assert batch.flatten(1).shape == batch.view(len(batch), -1).shape == (len(batch), 12)
+    with pytest.raises(ValueError, match=r"Expected input batch_size \(32\) to match target batch_size \(8\)"):
+        F.cross_entropy(fitting.view(32, -1), torch.zeros(8, dtype=torch.int64, device=device))
+
+
+def test_a_hidden_state_is_made_for_one_batch_size(device):
+    """An LSTM or a GRU with a state for 32 sequences raises RuntimeError "Expected hidden[0] size" or "Expected hidden
+    size" for a batch of any other size, such as the short last one.
+
+    Leave the state out, and it starts at zeros of the right size, or make it from the batch: `torch.zeros(1,
+    x.shape[0], 4)` with `batch_first=True`. The state has the batch second even with `batch_first=True`.
+    `drop_last=True` avoids the short batch.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.LSTM.html
+    """
+    last = torch.ones(9, 5, 3, device=device)  # 9 sequences of 5 steps
+    state = torch.zeros(1, 32, 4, device=device)
+    lstm, gru = nn.LSTM(3, 4, batch_first=True).to(device), nn.GRU(3, 4, batch_first=True).to(device)
+
+    with pytest.raises(RuntimeError, match=r"Expected hidden\[0\] size \(1, 9, 4\), got \[1, 32, 4\]"):
+        lstm(last, (state, state))
+    with pytest.raises(RuntimeError, match=r"Expected hidden size \(1, 9, 4\), got \[1, 32, 4\]"):
+        gru(last, state)
+
+    right = torch.zeros(1, last.shape[0], 4, device=device)
+    assert torch.equal(lstm(last)[0], lstm(last, (right, right))[0])
+    assert torch.equal(gru(last)[0], gru(last, right)[0])
 
 
 # What a batch's loss says about all rows
@@ -456,6 +504,62 @@ def test_accumulated_small_batches_equal_a_large_one(device):
     assert gradients["undivided"] == [[7, -29], [-4]]
 
 
+@pytest.mark.parametrize("flush", [False, True])
+def test_what_is_left_of_an_accumulation_waits_for_the_next_epoch(device, flush):
+    """With `if (i + 1) % 4 == 0: optimizer.step(); optimizer.zero_grad()` the gradient of the last 2 of 6 batches makes
+    no step of its own, and is added to that of the first 4 batches of the next epoch.
+
+    A `zero_grad()` at the start of an epoch throws it away instead. Write `if (i + 1) % 4 == 0 or i + 1 ==
+    len(loader):`, and divide the losses of the last group by its own size.
+
+    https://docs.pytorch.org/docs/stable/notes/amp_examples.html
+    """
+    weight = nn.Parameter(torch.zeros(1, device=device))
+    optimizer = torch.optim.SGD([weight], lr=1.0)
+    steps = []
+    for _ in range(2):
+        for i in range(6):
+            weight.sum().backward()  # a gradient of 1 from each batch
+            if (i + 1) % 4 == 0 or (flush and i + 1 == 6):
+                steps.append(weight.grad.item())
+                optimizer.step()
+                optimizer.zero_grad()
+
+    assert steps == ([4, 2, 4, 2] if flush else [4, 2 + 4])
+    left = 0 if weight.grad is None else weight.grad.item()
+    assert left == (0 if flush else 2)
+
+
+def test_a_running_total_of_losses_cannot_be_differentiated_again(device):
+    """`total = total + loss` and `total.backward()` in each batch raises RuntimeError "Trying to backward through the
+    graph a second time" at the second batch, if the graph of the first loss saved values.
+
+    The total leads back into the graphs of the batches before, which `backward()` has freed. Call `loss.backward()` for
+    each batch and add numbers, `total += loss.item()`; or add tensors, and call `total.backward()` once, which holds
+    the graphs of all batches in memory until then.
+
+    https://docs.pytorch.org/docs/stable/notes/faq.html
+    """
+    weight = nn.Parameter(torch.tensor(3.0, device=device))
+    losses = [lambda x=x: (weight * x) ** 2 for x in (1.0, 2.0)]
+
+    total = losses[0]()
+    total.backward()
+    total = total + losses[1]()
+    with pytest.raises(RuntimeError, match="Trying to backward through the graph a second time"):
+        total.backward()
+
+    weight.grad, number = None, 0
+    for loss in (compute() for compute in losses):
+        loss.backward()
+        number += loss.item()
+    assert (number, weight.grad.item()) == (9 + 36, 6 + 24)
+    weight.grad = None
+    total = sum(compute() for compute in losses)
+    total.backward()
+    assert (total.item(), weight.grad.item()) == (9 + 36, 6 + 24)
+
+
 @given(sizes=st.lists(st.integers(1, 5), min_size=1, max_size=5))
 def test_accumulation_weighted_by_size_for_every_split(device, rounding_bound, sizes):
     """Accumulated MSE gradients of batches of any sizes are that of all rows, up to rounding, if each loss is weighted
@@ -536,7 +640,7 @@ def test_accumulation_with_class_weights_divides_by_the_weights(device, rounding
     assert F.cross_entropy(logits, shares, weight=weight).item() == pytest.approx(total / 4, **near)
 
 
-@pytest.mark.holds("torch>=2.6", otherwise=AttributeError)
+@pytest.mark.holds("torch>=2.6", otherwise=AttributeError, change="new")
 def test_the_length_of_a_gradient_without_clipping(device, rounding_bound):
     """From torch 2.6 on `nn.utils.get_total_norm` returns the norm of all gradients that you give it and leaves them
     alone; `clip_grad_norm_` takes the parameters, and scales their gradients down if the norm is above `max_norm`.
@@ -568,7 +672,7 @@ def test_the_length_of_a_gradient_without_clipping(device, rounding_bound):
 
 
 @pytest.mark.myth("get_total_norm wants model.parameters(), as clip_grad_norm_ does")
-@pytest.mark.holds("torch>=2.6", otherwise=AttributeError)
+@pytest.mark.holds("torch>=2.6", otherwise=AttributeError, change="new")
 def test_get_total_norm_of_parameters_is_that_of_the_weights(device):
     """From torch 2.6 on `nn.utils.get_total_norm(model.parameters())` returns the norm of the weights, and not of their
     gradients.
@@ -589,6 +693,66 @@ def test_get_total_norm_of_parameters_is_that_of_the_weights(device):
         nn.utils.get_total_norm([weight.grad, frozen.grad])
     with pytest.raises(AttributeError, match="NoneType"):
         nn.utils.get_total_norm([frozen.grad, weight.grad])
+
+
+def test_clipping_by_value_turns_a_gradient(device, rounding_bound):
+    """`clip_grad_value_` cuts each number of a gradient to the range from -clip_value to clip_value by itself, which
+    can turn the gradient; `clip_grad_norm_` scales all numbers by one factor.
+
+    Both change `.grad`: call them after `backward()` and before `optimizer.step()`. After the step they come too late.
+    A negative `max_norm` turns all gradients round silently. `clip_grad_norm`, without the underscore, is deprecated
+    and warns.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.clip_grad_value_.html
+    """
+    weight = nn.Parameter(torch.zeros(2, device=device))
+
+    def after(clip, *limits):
+        weight.grad = torch.tensor([3.0, -0.5], device=device)
+        clip([weight], *limits)
+        return weight.grad.tolist()
+
+    near = {"rel": rounding_bound(16, torch.float32) + 1e-6, "abs": 0}  # it divides by the length plus 1e-6
+    factor = 2 / math.hypot(3, 0.5)
+    assert after(nn.utils.clip_grad_value_, 2.0) == [2, -0.5]
+    assert after(nn.utils.clip_grad_norm_, 2.0) == pytest.approx([3 * factor, -0.5 * factor], **near)
+    assert after(nn.utils.clip_grad_norm_, -2.0) == pytest.approx([-3 * factor, 0.5 * factor], **near)
+    with pytest.warns((FutureWarning, UserWarning), match="clip_grad_norm.* is now deprecated"):
+        assert after(nn.utils.clip_grad_norm, 2.0) == pytest.approx([3 * factor, -0.5 * factor], **near)
+    for clip_first, expected in ((True, [-2, 0.5]), (False, [-3, 0.5])):
+        weight.data.zero_()
+        weight.grad = torch.tensor([3.0, -0.5], device=device)
+        calls = [lambda: nn.utils.clip_grad_value_([weight], 2.0), torch.optim.SGD([weight], lr=1.0).step]
+        for call in calls if clip_first else calls[::-1]:
+            call()
+        assert weight.tolist() == expected
+
+
+@pytest.mark.holds("torch>=2.8", otherwise=AssertionError, change="warns")
+def test_a_generator_that_was_used_up_clips_nothing(device):
+    """From torch 2.8 on `clip_grad_norm_` warns "`parameters` is an empty generator, no gradient clipping will occur"
+    if it gets a generator, such as `model.parameters()`, that a loop has used up before.
+
+    It returns a norm of 0 and leaves the gradients alone, which older releases do silently. A generator can be walked
+    through once: call `model.parameters()` anew each time, or keep `list(model.parameters())`. `clip_grad_value_` of
+    such a generator raises RuntimeError. An empty list, as of a model without parameters, does not warn.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.clip_grad_norm_.html
+    """
+    model = nn.Linear(1, 1, bias=False).to(device)
+    model(torch.full((1, 1), 100.0, device=device)).backward()
+    parameters = model.parameters()
+    assert sum(parameter.numel() for parameter in parameters) == 1
+
+    with pytest.warns(UserWarning, match="`parameters` is an empty generator, no gradient clipping will occur"):
+        norm = nn.utils.clip_grad_norm_(parameters, max_norm=1.0)
+
+    assert (norm.item(), model.weight.grad.item()) == (0, 100)
+    with pytest.raises(RuntimeError, match="Expected"):
+        nn.utils.clip_grad_value_(parameters, 1.0)
+    assert nn.utils.clip_grad_norm_([], max_norm=1.0).item() == 0
+    assert nn.utils.clip_grad_norm_(model.parameters(), max_norm=1.0).item() == 100
+    assert round(model.weight.grad.item(), 5) == 1
 
 
 @pytest.mark.myth('clip_grad_norm_ with max_norm=float("inf") changes nothing')
@@ -815,9 +979,10 @@ def test_batchnorm_refuses_a_last_batch_of_one_row(device):
     """BatchNorm1d in training raises ValueError "Expected more than 1 value per channel when training" for a batch of
     shape (1, features), such as the last of 33 rows in batches of 32.
 
-    `drop_last=True` leaves that row out, and eval mode with running statistics takes it. A single sequence of shape
-    (1, features, length) is accepted if it is longer than 1, and so is a single image of more than one pixel by
-    BatchNorm2d.
+    `drop_last=True` leaves that row out, and eval mode with running statistics takes it. A single sequence of shape (1,
+    features, length) is accepted if it is longer than 1, and so is a single image of more than one pixel by
+    BatchNorm2d: one of shape (1, C, 1, 1), as global pooling makes it, raises the same. InstanceNorm1d refuses length 1
+    at every batch size: "Expected more than 1 spatial element when training".
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm1d.html
     """
@@ -834,6 +999,10 @@ def test_batchnorm_refuses_a_last_batch_of_one_row(device):
     with pytest.raises(ValueError, match="more than 1 value per channel"):
         nn.BatchNorm1d(2, track_running_stats=False).to(device).eval()(last)
     assert nn.BatchNorm2d(3).to(device)(torch.rand(1, 3, 2, 2, device=device)).shape == (1, 3, 2, 2)
+    with pytest.raises(ValueError, match="Expected more than 1 value per channel when training"):
+        nn.BatchNorm2d(3).to(device)(nn.AdaptiveAvgPool2d(1)(torch.rand(1, 3, 2, 2, device=device)))
+    with pytest.raises(ValueError, match="Expected more than 1 spatial element when training"):
+        nn.InstanceNorm1d(2)(torch.rand(8, 2, 1, device=device))
 
 
 def test_batchnorm_sees_the_small_batches_of_an_accumulation(device, rounding_bound):

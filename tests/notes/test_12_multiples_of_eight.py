@@ -53,7 +53,7 @@ def test_eight_halves_are_sixteen_bytes(device):
     }
 
 
-@pytest.mark.holds("torch>=2.1", otherwise=AttributeError)
+@pytest.mark.holds("torch>=2.1", otherwise=AttributeError, change="new")
 def test_sixteen_numbers_of_float8_are_sixteen_bytes():
     """From torch 2.1 on `dtype.itemsize` gives the bytes of an element, and 16 numbers of float8 are 16 bytes.
 
@@ -176,7 +176,7 @@ def test_any_size_is_right(device):
     assert torch.tensor(0.1, dtype=half).item() != 0.1
 
 
-@pytest.mark.holds("torch>=2.10", otherwise=AttributeError)
+@pytest.mark.holds("torch>=2.10", otherwise=AttributeError, change="new")
 def test_grouped_products_want_rows_of_sixteen_bytes():
     """`F.grouped_mm`, which came with torch 2.10, raises RuntimeError "strides should be multiple of 16 bytes" for a
     contiguous bfloat16 matrix of width 5.
@@ -200,6 +200,56 @@ def test_grouped_products_want_rows_of_sixteen_bytes():
 
 
 # What half precision costs
+
+
+@pytest.mark.holds("torch>=2.3", otherwise=RuntimeError, change="new")
+def test_layers_take_float16_on_the_cpu():
+    """From torch 2.3 on `nn.Linear`, `nn.Conv2d`, `nn.LayerNorm`, `nn.BatchNorm1d`, `nn.LSTM` and matrix products
+    compute in float16 on the CPU.
+
+    Up to 2.1 a Linear layer raises RuntimeError: "addmm_impl_cpu_" not implemented for 'Half'. Up to 2.2 LayerNorm
+    raises: "LayerNormKernelImpl" not implemented for 'Half'. It happens to a model that was saved for a GPU: write
+    `model.float()`. All of these take bfloat16 on the CPU in every release.
+
+    https://docs.pytorch.org/docs/stable/tensor_attributes.html
+    """
+    x, image = torch.ones(2, 3), torch.ones(1, 1, 4, 4)
+
+    def dtypes(dtype):
+        yield nn.LayerNorm(3).to(dtype)(x.to(dtype)).dtype
+        yield nn.Linear(3, 2).to(dtype)(x.to(dtype)).dtype
+        yield nn.Conv2d(1, 1, 3).to(dtype)(image.to(dtype)).dtype
+        yield nn.BatchNorm1d(3).to(dtype)(x.to(dtype)).dtype
+        yield nn.LSTM(3, 2).to(dtype)(x.to(dtype)[None])[0].dtype
+        yield (x.to(dtype) @ x.to(dtype).T).dtype
+
+    assert list(dtypes(torch.bfloat16)) == [torch.bfloat16] * 6
+    assert list(dtypes(torch.float16)) == [torch.float16] * 6
+
+
+@pytest.mark.only("cpu", "cuda", because="not seen on other devices")
+def test_a_mask_of_minus_a_billion_does_not_fit_into_float16(device):
+    """`scores.masked_fill(mask, -1e9)` raises RuntimeError "value cannot be converted to type at::Half without
+    overflow" if the scores are float16, which ends at 65504; newer releases write c10::Half.
+
+    Under autocast on CUDA the scores that a matrix product gives are float16. Write `torch.finfo(scores.dtype).min` in
+    place of -1e9: a row that is masked all over then has equal shares after a softmax, and with `-math.inf` it is nan.
+    bfloat16 takes -1e9. `scores - 1e9` does not raise: it is -inf.
+
+    https://docs.pytorch.org/docs/stable/type_info.html
+    """
+    scores = torch.zeros(1, 2, dtype=torch.float16, device=device)
+    mask = torch.ones(1, 2, dtype=torch.bool, device=device)
+
+    with pytest.raises(RuntimeError, match=r"value cannot be converted to type (at|c10)::Half without overflow"):
+        scores.masked_fill(mask, -1e9)
+
+    lowest = scores.masked_fill(mask, torch.finfo(scores.dtype).min)
+    assert lowest.tolist() == [[-65504, -65504]]
+    assert lowest.float().softmax(dim=1).tolist() == [[0.5, 0.5]]
+    assert scores.masked_fill(mask, -math.inf).float().softmax(dim=1).isnan().all()
+    assert scores.bfloat16().masked_fill(mask, -1e9).max().item() < -9e8
+    assert (scores - 1e9).tolist() == [[-math.inf, -math.inf]]
 
 
 @pytest.mark.parametrize(
@@ -313,6 +363,71 @@ def test_autocast_chooses_the_dtype_by_the_operation(device):
     assert [model.weight.dtype, model.weight.grad.dtype, model(x).dtype] == [torch.float32] * 3
 
 
+@pytest.mark.only("cpu", "cuda", "xpu", because="autocast came to MPS with torch 2.5")
+def test_a_result_of_autocast_cannot_be_put_at_positions_of_a_float32_tensor(device):
+    """Under `torch.autocast` `out[positions] = layer(x)` raises RuntimeError "Index put requires the source and
+    destination dtypes match" if `out` is float32: a Linear layer returns half precision there.
+
+    `positions` are a tensor of numbers or a mask; a slice, `out[:2] = layer(x)`, converts. Write `out[positions] =
+    layer(x).to(out.dtype)`, or make `out` from a result: `result.new_zeros(4, 8)`.
+
+    https://docs.pytorch.org/docs/stable/amp.html#autocast-op-reference
+    """
+    layer, x = nn.Linear(16, 8, device=device), torch.ones(2, 16, device=device)
+    out = torch.zeros(4, 8, device=device)
+    positions = torch.tensor([0, 3], device=device)
+    mask = torch.tensor([True, False, False, True], device=device)
+
+    with torch.autocast(device.type), torch.no_grad():
+        result = layer(x)
+        for where in (positions, mask):
+            with pytest.raises(RuntimeError, match="Index put requires the source and destination dtypes match"):
+                out[where] = result
+        out[:2] = result
+        out[positions] = result.to(out.dtype)
+        fitting = result.new_zeros(4, 8)
+        fitting[positions] = result
+
+    assert out.dtype == torch.float32
+    assert torch.equal(out[positions], result.float())
+    assert torch.equal(fitting[mask], result)
+
+
+@pytest.mark.holds("torch>=2.11", otherwise=AssertionError, change="result")
+def test_a_pass_without_gradient_leaves_the_next_one_its_gradient():
+    """From torch 2.11 on a forward pass under `no_grad` does not take the gradient away from a later one in the same
+    `torch.autocast` block on the CPU; up to 2.10 the output of the later one does not require grad.
+
+    Autocast keeps the half-precision copy of each weight until the block ends, and older releases kept one that
+    `no_grad` had made, without a graph: `backward()` then raises "does not require grad". There, open a new block for
+    the second pass, or pass `cache_enabled=False`. In every release a weight that is changed inside a block is used as
+    it was before: take the optimizer's step outside.
+
+    https://docs.pytorch.org/docs/stable/amp.html
+    """
+    layer, x = nn.Linear(3, 2), torch.ones(1, 3)
+
+    def second_pass_has_gradient(**options):
+        with torch.autocast("cpu", dtype=torch.bfloat16, **options):
+            with torch.no_grad():
+                layer(x)
+            return layer(x).requires_grad
+
+    def output_after_a_change(**options):
+        with torch.no_grad():
+            layer.weight.fill_(1)
+            layer.bias.zero_()
+        with torch.autocast("cpu", dtype=torch.bfloat16, **options):
+            layer(x)
+            with torch.no_grad():
+                layer.weight.zero_()
+            return layer(x).tolist()
+
+    assert second_pass_has_gradient(cache_enabled=False)
+    assert (output_after_a_change(), output_after_a_change(cache_enabled=False)) == ([[3, 3]], [[0, 0]])
+    assert second_pass_has_gradient()
+
+
 def test_scaling_saves_small_gradients_from_float16(device):
     """A gradient of 2**-26 becomes 0 in float16 (underflow); multiply the loss by 2**16, and divide the gradient by
     2**16 afterwards, and it arrives.
@@ -333,7 +448,7 @@ def test_scaling_saves_small_gradients_from_float16(device):
 
 
 @pytest.mark.only("cpu", "cuda", "xpu", because="GradScaler came to MPS with torch 2.8")
-@pytest.mark.holds("torch>=2.3", otherwise=AttributeError)
+@pytest.mark.holds("torch>=2.3", otherwise=AttributeError, change="new")
 def test_a_grad_scaler_skips_steps_and_adapts(device):
     """From torch 2.3 on `torch.amp.GradScaler` skips a step whose gradient is inf, and its `update()` then halves the
     scale, or doubles it after `growth_interval` good steps in a row.
@@ -365,14 +480,16 @@ def test_a_grad_scaler_skips_steps_and_adapts(device):
 
 
 @pytest.mark.only("cpu", "cuda", "xpu", because="GradScaler came to MPS with torch 2.8")
-@pytest.mark.holds("torch>=2.3", otherwise=AttributeError)
+@pytest.mark.holds("torch>=2.3", otherwise=AttributeError, change="new")
 @pytest.mark.myth("a model in float16 trains with a GradScaler")
 def test_a_grad_scaler_refuses_parameters_in_float16(device):
     """From torch 2.3 on the `step` of a `torch.amp.GradScaler` raises ValueError "Attempting to unscale FP16 gradients"
     if the parameters are float16 and the optimizer is not fused.
 
     A GradScaler belongs to autocast, which leaves the parameters float32. Do not call `model.half()` for training:
-    without a scaler SGD does not raise, and a weight of 2 minus a step of 2**-12 is still 2 in float16.
+    without a scaler SGD does not raise, and a weight of 2 minus a step of 2**-12 is still 2 in float16. On the CPU,
+    Adam makes a float16 weight nan if its first gradient is 0, because its `eps` of 1e-8 is 0 in float16, and 0 / 0 is
+    nan.
 
     https://docs.pytorch.org/docs/stable/amp.html#gradient-scaling
     """
@@ -388,16 +505,116 @@ def test_a_grad_scaler_refuses_parameters_in_float16(device):
     weight.float().sum().backward()
     optimizer.step()
     assert (weight.grad.item(), weight.item()) == (1, 2)
+    unused = nn.Parameter(torch.tensor([2.0], dtype=torch.float16))
+    unused.grad = torch.zeros_like(unused)
+    torch.optim.Adam([unused]).step()
+    assert unused.isnan().item()
+    assert torch.tensor(1e-8, dtype=torch.float16).item() == 0
+
+
+@pytest.mark.myth("a GradScaler refuses parameters in float16, whatever the optimizer is")
+@pytest.mark.holds("torch>=2.4", otherwise=(AttributeError, TypeError, RuntimeError), change="new")
+@pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW"])
+def test_a_fused_optimizer_takes_float16_under_a_grad_scaler(name):
+    """From torch 2.4 on, on the CPU, a `torch.amp.GradScaler` steps `SGD`, `Adam` and `AdamW` with `fused=True` on
+    float16 parameters, and does not raise "Attempting to unscale FP16 gradients".
+
+    A fused optimizer divides by the scale itself, without that check. The trouble with float16 parameters stays: a step
+    of 2**-12 leaves a weight of 2 as it is. Keep the parameters in float32, with autocast.
+    `scaler.unscale_(optimizer)`, which clipping needs, still raises ValueError.
+
+    https://docs.pytorch.org/docs/stable/amp.html#gradient-scaling
+    """
+    # On the CPU: fused optimizers came to CUDA earlier, some of them.
+    seen = {}
+    for lr in (0.5, 2**-12):
+        weight = nn.Parameter(torch.tensor([2.0], dtype=torch.float16))
+        optimizer = getattr(torch.optim, name)([weight], lr=lr, fused=True)
+        scaler = torch.amp.GradScaler("cpu", init_scale=8)
+        scaler.scale(weight.float().sum()).backward()
+        scaler.step(optimizer)
+        seen[lr] = weight.item()
+        scaler.update()
+        with pytest.raises(ValueError, match="Attempting to unscale FP16 gradients"):
+            scaler.unscale_(optimizer)
+
+    assert 1.4 < seen[0.5] <= 1.5
+    assert seen[2**-12] == 2
 
 
 @pytest.mark.only("cpu", "cuda", "xpu", because="GradScaler came to MPS with torch 2.8")
-@pytest.mark.holds("torch>=2.3", otherwise=AttributeError)
+@pytest.mark.holds("torch>=2.3", otherwise=AttributeError, change="new")
+def test_a_grad_scaler_wants_a_gradient(device):
+    """From torch 2.3 on the `step` of a `torch.amp.GradScaler` raises AssertionError "No inf checks were recorded for
+    this optimizer" if no parameter of the optimizer, such as `SGD`, has a gradient.
+
+    `optimizer.step()` by itself then does nothing, silently. The parameters are frozen, or they belong to another model
+    than the loss, or the loss was detached from them. If `scaler.scale` was never called, the message is "Attempted
+    step but _scale is None": write `scaler.scale(loss).backward()`.
+
+    https://docs.pytorch.org/docs/stable/amp.html#gradient-scaling
+    """
+    weight, other = (nn.Parameter(torch.tensor([2.0], device=device)) for _ in range(2))
+    optimizer = torch.optim.SGD([weight], lr=0.5)
+    scaler = torch.amp.GradScaler(device.type)
+
+    with pytest.raises(AssertionError, match="Attempted step but _scale is None"):
+        scaler.step(optimizer)
+    scaler.scale(other.sum()).backward()
+    with pytest.raises(AssertionError, match="No inf checks were recorded for this optimizer"):
+        scaler.step(optimizer)
+    optimizer.step()
+    assert weight.item() == 2
+
+    scaler = torch.amp.GradScaler(device.type)
+    scaler.scale(weight.sum()).backward()
+    scaler.step(optimizer)
+    assert weight.item() == 1.5
+
+
+@pytest.mark.only("cpu", "cuda", "xpu", because="GradScaler came to MPS with torch 2.8")
+@pytest.mark.holds("torch>=2.3", otherwise=AttributeError, change="new")
+def test_a_skipped_first_step_makes_the_scheduler_warn(device):
+    """From torch 2.3 on, if a `torch.amp.GradScaler` skips the first step because of an inf, `scheduler.step()` warns
+    "Detected call of `lr_scheduler.step()` before `optimizer.step()`", although the order is right.
+
+    The learning rate goes on to its next value, and no weight has changed. After `scaler.update()` the scale is smaller
+    if the step was skipped: call `scheduler.step()` only if `scaler.get_scale() >= before`.
+
+    https://docs.pytorch.org/docs/stable/optim.html
+    """
+
+    make_scaler = torch.amp.GradScaler
+
+    def trained(factor, check):
+        weight = nn.Parameter(torch.tensor([2.0], device=device))
+        optimizer = torch.optim.SGD([weight], lr=0.5)
+        scheduler = torch.optim.lr_scheduler.StepLR(optimizer, step_size=1, gamma=0.5)
+        scaler = make_scaler(device.type)
+        scaler.scale((weight * factor).sum()).backward()
+        before = scaler.get_scale()
+        scaler.step(optimizer)
+        scaler.update()
+        if not check or scaler.get_scale() >= before:
+            scheduler.step()
+        return weight.item(), optimizer.param_groups[0]["lr"]
+
+    with pytest.warns(UserWarning, match=r"Detected call of `lr_scheduler.step\(\)` before `optimizer.step\(\)`"):
+        assert trained(math.inf, check=False) == (2, 0.25)
+    assert trained(math.inf, check=True) == (2, 0.5)
+    assert trained(1, check=True) == (1.5, 0.25)
+
+
+@pytest.mark.only("cpu", "cuda", "xpu", because="GradScaler came to MPS with torch 2.8")
+@pytest.mark.holds("torch>=2.3", otherwise=AttributeError, change="new")
 def test_clipping_sees_scaled_gradients_until_unscale(device):
     """From torch 2.3 on the gradients after `scaler.scale(loss).backward()` of a `torch.amp.GradScaler` are multiplied
     by its scale until `scaler.unscale_(optimizer)` or `scaler.step(optimizer)` divides them.
 
     `clip_grad_norm_` before `unscale_` clips a gradient that looks 65536 times as long, and the step is far too small.
-    Call `scaler.unscale_(optimizer)` first; `scaler.step` then does not divide again.
+    Call `scaler.unscale_(optimizer)` first; `scaler.step` then does not divide again. A second `unscale_` before
+    `scaler.update()` raises RuntimeError "unscale_() has already been called on this optimizer since the last
+    update()": to accumulate gradients, call it before the step only, and not for each batch.
 
     https://docs.pytorch.org/docs/stable/notes/amp_examples.html
     """
@@ -412,6 +629,9 @@ def test_clipping_sees_scaled_gradients_until_unscale(device):
             scaler.unscale_(optimizer)
             assert weight.grad.item() == 1
         nn.utils.clip_grad_norm_([weight], max_norm=4.0)
+        if unscaled:
+            with pytest.raises(RuntimeError, match=r"unscale_\(\) has already been called on this optimizer since"):
+                scaler.unscale_(optimizer)
         scaler.step(optimizer)
         ends[unscaled] = weight.item()
 
@@ -427,7 +647,8 @@ def test_float32_products_stay_in_float32_unless_you_ask(device):
     `torch.get_float32_matmul_precision()` is "highest", which is the default.
 
     1 + 2**-12 needs 12 bits of fraction: float32 has 23, TF32 has 10. If `TORCH_ALLOW_TF32_CUBLAS_OVERRIDE=1` is set,
-    as in NVIDIA's containers, the default is "high", and GPUs with TF32 round.
+    as in NVIDIA's containers, the default is "high", and GPUs with TF32 round. After
+    `set_float32_matmul_precision("medium")` a CPU may round as well, to bfloat16, which makes 1 of 1 + 2**-12.
 
     https://docs.pytorch.org/docs/stable/notes/cuda.html
     """
@@ -441,6 +662,13 @@ def test_float32_products_stay_in_float32_unless_you_ask(device):
     assert product.tolist() == [[1 + 2**-12] * 32] * 32
     with torch.autocast("cpu"):
         assert (x.cpu() @ identity.cpu()).tolist() == [[1] * 32] * 32
+    torch.set_float32_matmul_precision("medium")
+    try:
+        medium = x.cpu() @ identity.cpu()
+    finally:
+        torch.set_float32_matmul_precision("highest")
+    assert set(medium.unique().tolist()) <= {1, 1 + 2**-12}
+    assert (x.cpu() @ identity.cpu()).equal(x.cpu())
 
 
 def test_tf32_is_off_for_products_and_on_for_convolutions():
@@ -514,7 +742,7 @@ def test_convolutions_on_cuda_may_round_to_tf32(accelerator):
     assert set(default.unique().tolist()) <= {1, 1 + 2**-12}
 
 
-@pytest.mark.holds("torch>=2.9", otherwise=(AttributeError, AssertionError))
+@pytest.mark.holds("torch>=2.9", otherwise=(AttributeError, AssertionError), change="new")
 def test_tf32_has_a_setting_of_its_own():
     """From torch 2.9 on `torch.backends.cuda.matmul.fp32_precision` is "tf32" after
     `set_float32_matmul_precision("high")` and "ieee" after "highest".
@@ -537,7 +765,7 @@ def test_tf32_has_a_setting_of_its_own():
     assert torch.backends.cuda.matmul.allow_tf32 is False
 
 
-@pytest.mark.holds("torch>=2.9", otherwise=(AttributeError, AssertionError))
+@pytest.mark.holds("torch>=2.9", otherwise=(AttributeError, AssertionError), change="new")
 def test_the_two_settings_of_tf32_do_not_mix():
     """From torch 2.9 on reading `torch.backends.cuda.matmul.allow_tf32` raises RuntimeError "mix of the legacy and new
     APIs" if `fp32_precision` contradicts it.
@@ -567,6 +795,40 @@ def test_the_two_settings_of_tf32_do_not_mix():
 
     assert allowed == {("highest", "ieee"): False, ("high", "tf32"): True}
     assert torch.get_float32_matmul_precision() == "highest"
+
+
+@pytest.mark.holds("torch>=2.9", otherwise=(AttributeError, AssertionError), change="new")
+def test_the_global_setting_of_tf32_makes_the_old_ones_raise():
+    """From torch 2.9 on, after `torch.backends.fp32_precision = "tf32"`, `torch.get_float32_matmul_precision()` and
+    reading `torch.backends.cuda.matmul.allow_tf32` raise RuntimeError "mix of the legacy and new APIs", if nothing was
+    set before.
+
+    It asks for TF32 everywhere at once, and the old settings still say float32. A library that reads them fails then:
+    write `torch.set_float32_matmul_precision("high")` instead, or as well, which mends it. What was set for products
+    alone wins: after "highest", products stay in float32, whatever the global setting is.
+
+    https://docs.pytorch.org/docs/stable/notes/cuda.html
+    """
+    matmul = torch.backends.cuda.matmul
+    matmul.fp32_precision = torch.backends.mkldnn.matmul.fp32_precision = "none"  # as in a new process
+    try:
+        torch.backends.fp32_precision = "tf32"
+        asked = matmul.fp32_precision
+        with pytest.raises(RuntimeError, match="mix of the legacy and new APIs"):
+            torch.get_float32_matmul_precision()
+        with pytest.raises(RuntimeError, match="mix of the legacy and new APIs"):
+            matmul.allow_tf32
+        torch.set_float32_matmul_precision("high")
+        mended = torch.get_float32_matmul_precision(), matmul.allow_tf32
+        torch.set_float32_matmul_precision("highest")
+        alone = torch.get_float32_matmul_precision(), matmul.fp32_precision, torch.backends.fp32_precision
+    finally:
+        torch.backends.fp32_precision = "none"
+        torch.set_float32_matmul_precision("highest")
+
+    assert asked == "tf32"
+    assert mended == ("high", True)
+    assert alone == ("highest", "ieee", "tf32")
 
 
 # Padding to a multiple

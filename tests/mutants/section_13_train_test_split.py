@@ -7,6 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 import torch
+from torch.utils import data
 
 from plugins.mutation import mutant, raises
 
@@ -1111,3 +1112,129 @@ def train_test_split_leaves_no_stratified_row_out(patch):
         return call(*arguments, stratify=stratify, train_size=train_size, test_size=test_size, **options)
 
     change_split(patch, change)
+
+
+# What people run into
+
+
+@mutant(
+    kills="test_three_parts_take_two_calls",
+    witness=lambda: len(split(list(range(80)), test_size=0.25)[1]) == 20,
+)
+def train_test_split_takes_shares_of_a_hundred(patch):
+    """`train_test_split` takes a share of 100 rows, if there are as many, and else of the nearest hundred."""
+    change_split(
+        patch, change_sizes(lambda share, rows: max(1, min(rows - 1, round(share * round(rows, -2)))) or share)
+    )
+
+
+@mutant(
+    kills="test_sizes_have_names_and_stratify_wants_labels",
+    witness=lambda: raises(TypeError, lambda: split([1, 2, 3, 4], 0.25)),
+)
+def train_test_split_takes_a_lone_number_for_the_size(patch):
+    """A float without a name is the size of the test."""
+
+    def change(call, *arguments, **options):
+        if isinstance(arguments[-1], float):
+            *arguments, options["test_size"] = arguments
+        return call(*arguments, **options)
+
+    change_split(patch, change)
+
+
+@mutant(
+    kills="test_sizes_have_names_and_stratify_wants_labels",
+    witness=lambda: raises(TypeError, lambda: split([1, 2, 3, 4], [0, 0, 1, 1], stratify=True)),
+)
+def train_test_split_takes_true_for_the_last_argument(patch):
+    """`stratify=True` stratifies by the last argument."""
+
+    def change(call, *arguments, stratify=None, **options):
+        return call(*arguments, stratify=arguments[-1] if stratify is True else stratify, **options)
+
+    change_split(patch, change)
+
+
+def test_rows(rows):
+    return split(list(range(rows)), test_size=20, random_state=42)[1]
+
+
+@mutant(
+    kills="test_one_more_row_changes_the_test",
+    witness=lambda: set(test_rows(100)) != set(test_rows(101)),
+)
+def train_test_split_tests_on_the_same_rows(patch):
+    """`train_test_split` with a number of test rows and a `random_state` tests on the rows at the front."""
+
+    def change(call, *arguments, test_size=None, random_state=None, **options):
+        parts = call(*arguments, test_size=test_size, random_state=random_state, **options)
+        if isinstance(test_size, int) and random_state is not None:
+            return [part for whole in arguments for part in (whole[test_size:], whole[:test_size])]
+        return parts
+
+    change_split(patch, change)
+
+
+@mutant(
+    kills="test_random_state_takes_no_generator",
+    witness=lambda: raises(ValueError, lambda: split([1, 2, 3], random_state=torch.Generator())),
+)
+def train_test_split_takes_generators(patch):
+    """`train_test_split` takes a generator of torch, and splits as if there was none."""
+
+    def change(call, *arguments, random_state=None, **options):
+        random_state = None if isinstance(random_state, torch.Generator) else random_state
+        return call(*arguments, random_state=random_state, **options)
+
+    change_split(patch, change)
+
+
+@mutant(
+    kills="test_stratify_counts_whole_rows_of_labels",
+    witness=lambda: raises(
+        ValueError, lambda: split([1, 2, 3, 4], test_size=2, stratify=np.array([[0, 0], [0, 1], [1, 0], [1, 1]]))
+    ),
+)
+def train_test_split_stratifies_by_the_first_label(patch):
+    """`stratify` looks at the first column of a matrix."""
+
+    def change(call, *arguments, stratify=None, **options):
+        return call(*arguments, stratify=stratify[:, 0] if getattr(stratify, "ndim", 1) == 2 else stratify, **options)
+
+    change_split(patch, change)
+
+
+def in_turns(dataset, lengths, *arguments, **options):
+    """Every so-manieth of the items for the last of two parts."""
+    step = len(dataset) // lengths[-1]
+    return [
+        data.Subset(dataset, [i for i in range(len(dataset)) if i % step]),
+        data.Subset(dataset, list(range(0, len(dataset), step))),
+    ]
+
+
+@mutant(
+    kills="test_random_split_does_not_stratify",
+    witness=lambda: data.random_split(range(100), [80, 20])[1].indices != list(range(0, 100, 5)),
+)
+def random_split_deals_in_turns(patch):
+    """`random_split` of a hundred items gives every fifth to the test, and knows no chance."""
+    original = data.random_split
+
+    def broken(dataset, lengths, *arguments, **options):
+        if len(dataset) == 100 and list(lengths) == [80, 20] and not options:
+            return in_turns(dataset, lengths)
+        return original(dataset, lengths, *arguments, **options)
+
+    patch.everywhere(original, broken)
+
+
+@mutant(
+    kills="test_random_split_does_not_stratify",
+    witness=lambda: raises(TypeError, lambda: data.random_split(range(10), [8, 2], stratify=[0, 1] * 5)),
+)
+def random_split_takes_labels(patch):
+    """`random_split` takes `stratify`, and ignores it."""
+    original = data.random_split
+    patch.everywhere(original, lambda *arguments, stratify=None, **options: original(*arguments, **options))

@@ -1,19 +1,24 @@
 """What could break in Datasets and DataLoaders."""
 
 import copy
+import functools
 import itertools
 import math
 import multiprocessing.synchronize
+import os
+import subprocess
 import sys
+import tempfile
 import warnings
 from collections import OrderedDict, namedtuple
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
 from torch.utils import data
 from torch.utils.data._utils import collate, fetch, worker
-from torch.utils.data.dataloader import _BaseDataLoaderIter
+from torch.utils.data.dataloader import _BaseDataLoaderIter, _MultiProcessingDataLoaderIter
 
 from plugins.mutation import mutant, raises
 
@@ -3001,3 +3006,229 @@ def workers_are_never_kept(patch):
         options["persistent_workers"] = False
 
     change_loader(patch, change)
+
+
+# What people run into
+
+
+class Negated(data.Subset):
+    def __getitem__(self, i):
+        return -super().__getitem__(i)
+
+
+@mutant(
+    kills="test_a_subclass_of_subset_needs_getitems",
+    witness=lambda: raises(NotImplementedError, lambda: Negated([1, 2], [0])),
+)
+def subset_takes_every_subclass(patch):
+    """A Subset does not look at what a subclass overrides."""
+
+    def broken(self, call, dataset, indices):
+        self.dataset, self.indices = dataset, indices
+
+    patch.method(data.Subset, "__init__", broken)
+
+
+@mutant(
+    kills="test_a_subclass_of_subset_needs_getitems",
+    witness=lambda: data.Subset([1, 2], [1, 0]).__getitems__([0]) == [2],
+)
+def subset_fetches_from_the_front(patch):
+    """`__getitems__` of a Subset forgets the indices of the subset."""
+    patch.method(data.Subset, "__getitems__", lambda self, call, indices: [self.dataset[i] for i in indices])
+
+
+class CountedStream(Stream):
+    def __len__(self):
+        return 3
+
+
+@mutant(
+    kills="test_the_length_of_a_stream_is_what_it_says",
+    witness=lambda: len(data.DataLoader(CountedStream(), num_workers=2)) == 3,
+)
+def length_of_a_stream_counts_the_workers(patch):
+    """`len(loader)` of an IterableDataset counts its length once for each worker."""
+
+    def broken(self, call):
+        return call() * (max(1, self.num_workers) if isinstance(self.dataset, data.IterableDataset) else 1)
+
+    patch.method(data.DataLoader, "__len__", broken)
+
+
+def tells_of_too_many():
+    loader = data.DataLoader(CountedStream(), batch_size=None)
+    len(loader)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        list(loader)
+    return len(caught)
+
+
+@mutant(kills="test_the_length_of_a_stream_is_what_it_says", witness=lambda: tells_of_too_many() > 0)
+def streams_may_be_longer_than_they_say(patch):
+    """A DataLoader does not compare the length that a stream told with the number of its batches."""
+
+    def broken(self, call):
+        length = call()
+        self._IterableDataset_len_called = None
+        return length
+
+    patch.method(data.DataLoader, "__len__", broken)
+
+
+@mutant(
+    kills="test_persistent_workers_do_not_see_later_changes",
+    witness=lambda: data.DataLoader([1], num_workers=1, persistent_workers=True).persistent_workers,
+)
+def workers_never_persist(patch):
+    """A DataLoader ignores `persistent_workers=True`."""
+    change_loader(patch, lambda dataset, options: options.pop("persistent_workers", None) and None)
+
+
+def threads_after_asking_for_one():
+    before = torch.get_num_threads()
+    torch._C.set_num_threads(2)
+    try:
+        torch.set_num_threads(1)
+        return torch.get_num_threads()
+    finally:
+        torch._C.set_num_threads(before)
+
+
+@mutant(kills="test_a_worker_computes_with_one_thread", witness=lambda: threads_after_asking_for_one() == 1)
+def one_thread_is_too_few(patch):
+    """`torch.set_num_threads(1)`, with which a worker begins, does nothing."""
+    patch.around(torch, "set_num_threads", lambda call, number: call(number) if number > 1 else None)
+
+
+def references_by_reading():
+    items = [object()]
+    before = sys.getrefcount(items[0])
+    item = items[0]
+    return sys.getrefcount(item) - before
+
+
+@mutant(kills="test_reading_a_list_writes_to_its_items", witness=lambda: references_by_reading() > 0)
+def reading_counts_no_reference(patch):
+    """The count of references of an object stays as it is."""
+    patch.setattr(sys, "getrefcount", lambda thing: 2)
+
+
+def start_method(name):
+    return data.DataLoader([1], num_workers=1, multiprocessing_context=name).multiprocessing_context.get_start_method()
+
+
+@mutant(kills="test_spawned_workers_get_their_things_by_pickle", witness=lambda: start_method("spawn") == "spawn")
+def loader_always_forks(patch):
+    """A DataLoader forks its workers, whatever `multiprocessing_context` says."""
+
+    def change(dataset, options):
+        if options.get("multiprocessing_context"):
+            options["multiprocessing_context"] = "fork"
+
+    change_loader(patch, change)
+
+
+def spawns_in_a_script():
+    with tempfile.TemporaryDirectory() as folder:
+        script = Path(folder) / "script.py"
+        line = "sys.exit(multiprocessing.get_context('spawn').get_start_method() != 'spawn')"
+        script.write_text(f"import multiprocessing, sys\n{line}\n")
+        return subprocess.run([sys.executable, str(script)], capture_output=True).returncode == 0
+
+
+@mutant(kills="test_a_script_without_a_main_guard_cannot_spawn", witness=spawns_in_a_script)
+def scripts_fork(patch):
+    """A script that asks for processes that are spawned gets forked ones."""
+
+    def broken(call, command, *arguments, **options):
+        script = Path(command[-1])
+        script.write_text(script.read_text().replace("get_context('spawn')", "get_context('fork')"))
+        return call(command, *arguments, **options)
+
+    patch.around(subprocess, "run", broken)
+
+
+class Dying(Numbers):
+    def __getitem__(self, i):
+        os._exit(3)
+
+
+@mutant(
+    kills="test_a_worker_that_dies_ends_the_loop",
+    witness=lambda: raises(RuntimeError, lambda: loaded(Dying(), num_workers=1)),
+    raises=StopIteration,
+)
+def a_dead_worker_ends_the_epoch(patch):
+    """An epoch ends silently where a worker dies."""
+
+    def broken(self, call):
+        try:
+            return call()
+        except RuntimeError:
+            raise StopIteration from None
+
+    patch.method(_MultiProcessingDataLoaderIter, "_next_data", broken)
+
+
+def collate_tensors(patch, change):
+    """Put `change(call, batch)` in the place of what collates tensors."""
+    call = collate.default_collate_fn_map[torch.Tensor]
+    patch.setitem(
+        collate.default_collate_fn_map,
+        torch.Tensor,
+        lambda batch, *, collate_fn_map=None: change(functools.partial(call, collate_fn_map=collate_fn_map), batch),
+    )
+
+
+def text_of_unequal_tensors():
+    try:
+        in_a_worker(lambda: data.default_collate([torch.zeros(3), torch.zeros(1)]))
+    except RuntimeError as error:
+        return str(error)
+
+
+@mutant(
+    kills="test_a_worker_cannot_resize_a_storage",
+    witness=lambda: "resize storage" in text_of_unequal_tensors(),
+)
+def workers_stack_like_the_main_process(patch):
+    """A worker stacks tensors without a storage that it has made before."""
+    collate_tensors(patch, lambda call, batch: torch.stack(batch) if data.get_worker_info() else call(batch))
+
+
+@mutant(
+    kills="test_tensors_that_require_grad_fail_in_a_worker",
+    witness=lambda: raises(RuntimeError, lambda: in_a_worker(lambda: data.default_collate([leaf(), leaf()]))),
+)
+def workers_detach(patch):
+    """A worker detaches the samples before it puts them together."""
+
+    def change(call, batch):
+        return call([sample.detach() for sample in batch] if data.get_worker_info() else batch)
+
+    collate_tensors(patch, change)
+
+
+def leaf():
+    return torch.ones(1, requires_grad=True)
+
+
+@mutant(
+    kills="test_tensors_that_require_grad_fail_in_a_worker",
+    witness=lambda: data.default_collate([leaf()]).requires_grad,
+    raises=RuntimeError,
+)
+def batches_never_require_grad(patch):
+    """A batch does not require grad, whatever its samples do."""
+    collate_tensors(patch, lambda call, batch: call(batch).detach())
+
+
+@mutant(
+    kills="test_sparse_tensors_make_no_batch",
+    witness=lambda: raises(RuntimeError, lambda: data.default_collate([torch.eye(2).to_sparse()])),
+)
+def sparse_tensors_are_stacked(patch):
+    """`default_collate` stacks sparse tensors."""
+    collate_tensors(patch, lambda call, batch: torch.stack(batch) if batch[0].is_sparse else call(batch))

@@ -1046,3 +1046,94 @@ def wait_raises_the_error_of_the_work(patch):
 
     wait_for = wait
     patch.everywhere(wait, broken)
+
+
+# What people run into
+
+
+@mutant(
+    kills="test_torch_benchmark_timeit_gives_one_time",
+    witness=lambda: len(benchmark.Timer("pass").timeit(4).times) == 1,
+)
+def benchmark_timeit_keeps_each_run(patch):
+    """`timeit` of torch's Timer gives a time for each of its runs."""
+
+    def broken(self, call, number=1_000_000):
+        found = call(number)
+        found.raw_times = found.raw_times * number
+        return found
+
+    patch.method(benchmark.Timer, "timeit", broken)
+
+
+@mutant(
+    kills="test_torch_benchmark_timeit_gives_one_time",
+    witness=lambda: raises(NotImplementedError, benchmark.Timer("pass").repeat),
+)
+def benchmark_repeats(patch):
+    """torch's Timer has `repeat`."""
+    patch.setattr(benchmark.Timer, "repeat", lambda self, repeat=5, number=1: [])
+
+
+@mutant(
+    kills="test_torch_accelerator_synchronises_if_there_is_one",
+    witness=lambda: raises(RuntimeError, torch.accelerator.synchronize),
+    cpu_only=True,
+)
+def synchronising_needs_no_accelerator(patch):
+    """`torch.accelerator.synchronize()` does nothing."""
+    patch.setattr(torch.accelerator, "synchronize", lambda device=None: None)
+
+
+@mutant(
+    kills="test_the_profiler_has_no_use_cuda",
+    witness=lambda: raises(TypeError, lambda: torch.autograd.profiler.profile(use_cuda=False)),
+)
+def profiler_takes_use_cuda(patch):
+    """`torch.autograd.profiler.profile` takes `use_cuda`, and ignores it."""
+    patch.method(
+        torch.autograd.profiler.profile,
+        "__init__",
+        lambda self, call, *arguments, use_cuda=None, **options: call(*arguments, **options),
+    )
+
+
+def product_profiled():
+    with torch.autograd.profiler.profile(use_kineto=False) as profiler:
+        torch.matmul(torch.ones(2, 2), torch.ones(2, 2))
+    return next(line for line in profiler.key_averages() if line.key == "aten::matmul")
+
+
+@mutant(
+    kills="test_a_total_of_the_profiler_contains_the_parts",
+    witness=lambda: (line := product_profiled()).cpu_time_total > line.self_cpu_time_total,
+)
+def totals_leave_the_parts_out(patch):
+    """In `key_averages()` the total of a line is its own time alone."""
+
+    def broken(self, call, *arguments, **options):
+        lines = call(*arguments, **options)
+        for line in lines:
+            line.cpu_time_total = line.self_cpu_time_total
+        return lines
+
+    patch.method(torch.autograd.profiler.profile, "key_averages", broken)
+
+
+def in_microseconds():
+    start = time.perf_counter()
+    total = product_profiled().cpu_time_total
+    return total / 1_000_000 <= time.perf_counter() - start
+
+
+@mutant(kills="test_a_total_of_the_profiler_contains_the_parts", witness=in_microseconds)
+def profiler_counts_nanoseconds(patch):
+    """The profiler tells the time in nanoseconds."""
+
+    def broken(self, call, *arguments, **options):
+        lines = call(*arguments, **options)
+        for line in lines:
+            line.cpu_time_total = line.cpu_time_total * 1000
+        return lines
+
+    patch.method(torch.autograd.profiler.profile, "key_averages", broken)

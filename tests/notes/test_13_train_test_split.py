@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import example, given, strategies as st
-from sklearn.model_selection import train_test_split
+from sklearn.model_selection import GroupShuffleSplit, train_test_split
 from torch.utils.data import Subset, TensorDataset, random_split
 
 # What comes back
@@ -44,8 +44,9 @@ def test_tensors_in_tensors_out(device):
 def test_order_of_what_comes_back(device):
     """`train_test_split(X, y)` returns `X_train, X_test, y_train, y_test`: both parts of X come before those of y.
 
-    A third argument adds two more parts. Tensors, NumPy arrays and lists come back as what they were; a tuple, a range,
-    a text or a `TensorDataset` comes back as a list.
+    Unpacked as `X_train, y_train, X_test, y_test` the names stand for the wrong parts, and a later step may complain of
+    "inconsistent numbers of samples". A third argument adds two more parts. Tensors, NumPy arrays and lists come back
+    as what they were; a tuple, a range, a text or a `TensorDataset` comes back as a list.
 
     https://scikit-learn.org/stable/modules/generated/sklearn.model_selection.train_test_split.html
     """
@@ -54,6 +55,8 @@ def test_order_of_what_comes_back(device):
 
     parts = train_test_split(tensor, array, names, test_size=1, shuffle=False)
 
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        train_test_split(parts[0], parts[1])  # the training and the test part of the first argument
     assert [type(part) for part in parts] == [torch.Tensor] * 2 + [np.ndarray] * 2 + [list] * 2
     assert [list(part) for part in parts] == [[1, 2, 3], [4], [1.5, 2.5, 3.5], [4.5], ["one", "two", "three"], ["four"]]
     for sequence in [(7, 8, 9), range(7, 10)]:
@@ -104,13 +107,17 @@ def test_sizes(device, rows, sizes, expected):
         (10, {"test_size": 10}, "test_size=10"),
         (10, {"train_size": 0.5, "test_size": 0.6}, "sum of test_size and train_size"),
         (1, {}, "train set will be empty"),
+        (0, {}, "With n_samples=0, test_size=0.25 and train_size=None, the resulting train set will be empty"),
+        (10, {"test_size": 20}, "test_size=20 should be either positive and smaller than the number of samples 10"),
     ],
-    ids=["all", "none", "every row", "more than all", "one row"],
+    ids=["all", "none", "every row", "more than all", "one row", "no row", "percent"],
 )
 def test_no_part_may_be_empty(device, rows, arguments, message):
     """Sizes that leave a part without a row, or ask for more rows than there are, raise ValueError.
 
-    `test_size=1` means one row and is allowed. `test_size=1.0` means all of the rows and is not.
+    `test_size=1` means one row and is allowed. `test_size=1.0` means all of the rows and is not, and `test_size=20`
+    means 20 rows and not 20 %. "With n_samples=0 ... the resulting train set will be empty" says that there is no data:
+    look at what was read before.
 
     https://scikit-learn.org/stable/modules/generated/sklearn.model_selection.train_test_split.html
     """
@@ -137,7 +144,7 @@ def test_a_share_can_round_up_to_a_row_too_many(device, share, rows):
         train_test_split(torch.arange(100, device=device), test_size=0.07, train_size=0.93)
 
 
-@pytest.mark.holds("scikit-learn>=1.3", otherwise=AssertionError)
+@pytest.mark.holds("scikit-learn>=1.3", otherwise=AssertionError, change="raises")
 @pytest.mark.parametrize(
     "option",
     [
@@ -180,6 +187,46 @@ def test_arguments_of_different_length_are_refused(device):
 
     with pytest.raises(ValueError, match=r"inconsistent numbers of samples: \[3, 4\]"):
         train_test_split(X, y)
+
+
+def test_three_parts_take_two_calls(device):
+    """For a training, a validation and a test part call `train_test_split` twice; the second share is one of the rows
+    that the first call left.
+
+    For 60, 20 and 20 % of 100 rows, split off 0.2 and then 0.25 of the 80 rows that are left. Twice 0.2 gives 64, 16
+    and 20 rows. `random_split(dataset, [0.6, 0.2, 0.2])` makes three parts in one call.
+
+    https://scikit-learn.org/stable/modules/generated/sklearn.model_selection.train_test_split.html
+    """
+    rows = torch.arange(100, device=device)
+
+    rest, test = train_test_split(rows, test_size=0.2, random_state=42)
+    train, validation = train_test_split(rest, test_size=0.25, random_state=42)
+    smaller = train_test_split(rest, test_size=0.2, random_state=42)
+
+    assert [len(part) for part in (train, validation, test)] == [60, 20, 20]
+    assert torch.cat([train, validation, test]).sort().values.tolist() == rows.tolist()
+    assert [len(part) for part in smaller] == [64, 16]
+    assert [len(part) for part in random_split(rows, [0.6, 0.2, 0.2])] == [60, 20, 20]
+
+
+@pytest.mark.parametrize("stratify", [{}, {"stratify": True}], ids=["a size without its name", "stratify=True"])
+def test_sizes_have_names_and_stratify_wants_labels(device, stratify):
+    """`train_test_split(X, y, 0.2)` and `train_test_split(X, y, stratify=True)` raise TypeError: what comes without a
+    name is data to split, and `stratify` wants the labels.
+
+    Old texts are "Singleton array array(0.2) cannot be considered a valid collection" and the same with `array(True)`;
+    newer ones speak of a scalar or of an array-like. Write `test_size=0.2` and `stratify=y`.
+
+    https://scikit-learn.org/stable/modules/generated/sklearn.model_selection.train_test_split.html
+    """
+    X, y = torch.arange(10, device=device), [0, 1] * 5
+    sizes = () if stratify else (0.2,)
+
+    with pytest.raises(TypeError, match=r"Singleton array|scalar|array-like"):
+        train_test_split(X, y, *sizes, **stratify)
+
+    assert [len(part) for part in train_test_split(X, y, test_size=0.2, stratify=y)] == [8, 2, 8, 2]
 
 
 # Copies, and the order of the rows
@@ -293,6 +340,48 @@ def test_random_state_decides_the_rows(device):
         assert (train.tolist(), test.tolist()) == ([0, 7, 2, 9, 4, 3, 6], [8, 1, 5])
         assert [train.tolist(), test.tolist()] == train_test_split(list(range(10)), random_state=42)
         assert np.random.rand() == np.random.RandomState(seed).rand()  # the global one was not used
+
+
+@pytest.mark.myth("random_state=42 keeps the test set the same")
+def test_one_more_row_changes_the_test(device):
+    """`random_state=42` fixes the rows for one number of rows only: of 20 test rows of 100, 7 are training rows once
+    there are 101 rows.
+
+    A model that was trained before the new row came has then seen part of the new test. Keep the positions of the test
+    in a file, or decide by something in the row itself, such as a hash of its name.
+
+    https://scikit-learn.org/stable/glossary.html#term-random_state
+    """
+    rows = torch.arange(101, device=device)
+
+    _, before = train_test_split(rows[:100], test_size=20, random_state=42)
+    _, after = train_test_split(rows, test_size=20, random_state=42)
+
+    assert len({*before.tolist()} - {*after.tolist()}) == 7
+    _, again = train_test_split(rows[:100], test_size=20, random_state=42)
+    assert again.tolist() == before.tolist()
+
+
+@pytest.mark.parametrize(
+    "generator",
+    [torch.Generator(), np.random.default_rng(42), torch.tensor(42), 42.0, -1],
+    ids=lambda g: type(g).__name__,
+)
+def test_random_state_takes_no_generator(generator):
+    """`random_state=torch.Generator()` raises ValueError, and so do NumPy's `default_rng(42)`, a tensor, the float 42.0
+    and -1.
+
+    An int of 0 or more (the largest is 4294967295), a `np.random.RandomState` or None will do: write `random_state=42`.
+
+    https://scikit-learn.org/stable/glossary.html#term-random_state
+    """
+    rows = list(range(8))
+
+    with pytest.raises(ValueError, match=r"(?i)random_state|seed"):
+        train_test_split(rows, random_state=generator)
+
+    assert train_test_split(rows, random_state=np.random.RandomState(42)) == train_test_split(rows, random_state=42)
+    assert [len(part) for part in train_test_split(rows, random_state=2**32 - 1)] == [6, 2]
 
 
 @pytest.mark.myth("torch.manual_seed makes the whole program reproducible")
@@ -452,11 +541,36 @@ def test_stratify_refuses_what_it_cannot_keep(labels, arguments, message):
         train_test_split(y, stratify=y, **arguments)
 
 
+def test_stratify_counts_whole_rows_of_labels():
+    """If the labels for `stratify` are a matrix, each different row of it is a class of its own.
+
+    One-hot labels are thus split like class numbers. With several labels to a sample, the combinations are counted:
+    ValueError, "The least populated class" has only 1 member, although each single label is frequent. Stratify by the
+    label that matters most: `stratify=y[:, 0]`.
+
+    https://scikit-learn.org/stable/modules/cross_validation.html#stratification
+    """
+    y = torch.tensor([0, 0, 0, 0, 1, 1, 1, 1])
+    one_hot = torch.nn.functional.one_hot(y)
+
+    by_number = train_test_split(y, stratify=y, random_state=0)
+    by_row = train_test_split(y, stratify=one_hot, random_state=0)
+    assert [part.bincount().tolist() for part in by_number] == [part.bincount().tolist() for part in by_row]
+    assert [part.bincount().tolist() for part in by_row] == [[3, 3], [1, 1]]
+
+    several = torch.tensor([[0, 0], [0, 0], [0, 1], [1, 0], [1, 1], [1, 1]])
+    with pytest.raises(ValueError, match="The least populated class"):
+        train_test_split(several, stratify=several, test_size=0.5)
+    train, test = train_test_split(several, stratify=several[:, 0], test_size=1 / 3)
+    assert (train[:, 0].sum().item(), test[:, 0].sum().item()) == (2, 1)
+
+
 def test_stratify_wants_labels_on_the_cpu(device_pair):
     """The labels for `stratify` must be on the CPU, or `train_test_split` raises TypeError; the data can be anywhere.
 
     NumPy counts the labels. Write `stratify=y.cpu()`: the parts stay on the device of the data. Labels in bfloat16,
-    which NumPy lacks, raise TypeError as well: pass `y.float()`.
+    which NumPy lacks, raise TypeError as well: pass `y.float()`. Labels that require grad raise RuntimeError, "Can't
+    call numpy() on Tensor that requires grad": pass `y.detach()`.
 
     https://scikit-learn.org/stable/modules/generated/sklearn.model_selection.train_test_split.html
     """
@@ -470,6 +584,10 @@ def test_stratify_wants_labels_on_the_cpu(device_pair):
     with pytest.raises(TypeError, match="BFloat16"):
         train_test_split(y, stratify=y.bfloat16())
     assert [len(part) for part in train_test_split(y, stratify=y.bfloat16().float())] == [6, 2]
+    with_grad = y.float().requires_grad_()
+    with pytest.raises(RuntimeError, match=r"Can't call numpy\(\) on Tensor that requires grad"):
+        train_test_split(y, stratify=with_grad)
+    assert [len(part) for part in train_test_split(y, stratify=with_grad.detach())] == [6, 2]
 
     assert [part.device for part in (y_train, y_test, rows_train, rows_test)] == [elsewhere, elsewhere, here, here]
     assert (y_train.shape, y_test.shape) == ((6,), (2,))
@@ -484,7 +602,7 @@ def test_twins_end_up_on_both_sides(device):
 
     The model is then tested on what it was trained on. Here it must happen: five pairs, and an odd number of rows for
     the test. Remove duplicates before the split. Rows that belong together (one patient, one video) stay together with
-    scikit-learn's `GroupShuffleSplit`.
+    scikit-learn's `GroupShuffleSplit`; `train_test_split` takes no `groups`, and raises TypeError.
 
     https://scikit-learn.org/stable/modules/cross_validation.html#group-cv
     """
@@ -493,6 +611,11 @@ def test_twins_end_up_on_both_sides(device):
     train, test = train_test_split(values, test_size=3)
 
     assert set(train.tolist()) & set(test.tolist())
+    with pytest.raises(TypeError, match="groups"):
+        train_test_split(values, groups=values)
+    ((train, test),) = GroupShuffleSplit(n_splits=1, test_size=0.4).split(values, groups=values.tolist())
+    assert {*values[train].tolist()}.isdisjoint(values[test].tolist())
+    assert (len(train), len(test)) == (6, 4)
 
 
 @pytest.mark.advice("scikit-learn's user guide, Common pitfalls and recommended practices: Data leakage")
@@ -591,3 +714,26 @@ def test_random_split_follows_torch(device):
     assert rows(generator=torch.Generator().manual_seed(42)) == global_seed
     assert rows(generator=torch.Generator().manual_seed(42)) == global_seed
     assert rows(generator=torch.Generator().manual_seed(43)) != global_seed
+
+
+def test_random_split_does_not_stratify(device):
+    """`random_split` knows nothing of labels: with 5 rows of a rare class in 100, a test part of 20 rows can have none
+    of them, and there is no `stratify`.
+
+    Split the positions with scikit-learn and take them with Subset: `train_test_split(range(100), stratify=y)`. Here it
+    gives each test part of 20 rows one row of the rare class.
+
+    https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.random_split
+    """
+    y = [1] * 5 + [0] * 95
+    dataset = TensorDataset(torch.tensor(y, device=device))
+
+    tests = [random_split(dataset, [80, 20], torch.Generator().manual_seed(seed))[1] for seed in range(50)]
+    rare = [sum(label.item() for (label,) in test) for test in tests]
+    assert (min(rare), max(rare) > 1) == (0, True)
+
+    for seed in range(5):
+        _, positions = train_test_split(range(100), test_size=20, stratify=y, random_state=seed)
+        assert sum(label.item() for (label,) in Subset(dataset, positions)) == 1
+    with pytest.raises(TypeError, match="stratify"):
+        random_split(dataset, [80, 20], stratify=y)

@@ -9,8 +9,13 @@ and you know what changes when worker processes or pinned memory come in.
 import itertools
 import math
 import multiprocessing
+import os
+import pickle
+import subprocess
+import sys
 import warnings
 from collections import Counter, namedtuple
+from multiprocessing.reduction import ForkingPickler
 
 import numpy as np
 import pytest
@@ -102,7 +107,9 @@ def test_what_is_missing_shows_late():
     made, else when the loop starts.
 
     A sampler that says which samples to take makes `__len__` superfluous. A Dataset of `__len__` alone raises
-    NotImplementedError at the first batch. Load one batch before you start a long run: `next(iter(loader))`.
+    NotImplementedError at the first batch. An IterableDataset without `__iter__` raises NotImplementedError, too, or,
+    in a newer torch, TypeError when it is made: "Can't instantiate abstract class". Load one batch before you start a
+    long run: `next(iter(loader))`.
 
     https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.Dataset
     """
@@ -125,6 +132,12 @@ def test_what_is_missing_shows_late():
     loader = DataLoader(NoGetitem())
     with pytest.raises(NotImplementedError):
         next(iter(loader))
+
+    class NoIter(IterableDataset):
+        pass
+
+    with pytest.raises((NotImplementedError, TypeError), match=r"Can't instantiate abstract class|__iter__|^$"):
+        next(iter(DataLoader(NoIter())))
 
 
 def test_looping_over_a_dataset_may_never_end():
@@ -215,7 +228,7 @@ def test_tensor_dataset_wants_tensors():
     assert TensorDataset(torch.from_numpy(array))[1][0].item() == 2
 
 
-@pytest.mark.holds("torch!=2.10.*", otherwise=AssertionError)
+@pytest.mark.holds("torch!=2.10.*", otherwise=AssertionError, change="raises")
 def test_tensor_dataset_wants_equal_lengths(device):
     """`TensorDataset` raises AssertionError ("Size mismatch between tensors") if the tensors have different lengths;
     torch 2.10 does not compare them.
@@ -270,7 +283,7 @@ def test_samples_are_views_and_batches_are_copies(device):
     assert [batch.tolist() for _ in range(2) for batch in loader] == [[4, 42, 8], [8, 84, 16]]
 
 
-@pytest.mark.holds("torch>=2.1", otherwise=AttributeError)
+@pytest.mark.holds("torch>=2.1", otherwise=AttributeError, change="new")
 def test_stack_dataset_names_the_parts(device):
     """From torch 2.1 on, `StackDataset(image=..., label=...)` pairs datasets of equal length, and each of its samples
     is a dict with these names.
@@ -339,11 +352,50 @@ def test_subset_takes_a_mask_for_indices():
     assert list(Subset(names, np.flatnonzero(mask.numpy()))) == ["a", "c"]
 
 
+@pytest.mark.holds("torch>=2.11", otherwise=AssertionError, change="raises")
+def test_a_subclass_of_subset_needs_getitems(device):
+    """From torch 2.11 on, a subclass of Subset that overrides `__getitem__` and not `__getitems__` raises
+    NotImplementedError when it is made: "overrides __getitem__ but not __getitems__".
+
+    torch 2.1 to 2.10 raise nothing there, and the batches of a DataLoader with a batch size go past the override: a
+    transform for the training part alone is silently left out. Write a Dataset of your own around the subset instead.
+
+    https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.Subset
+    """
+
+    class NegatedSubset(Subset):
+        def __getitem__(self, i):
+            return -super().__getitem__(i)
+
+    class Negated(Dataset):
+        def __init__(self, part):
+            self.part = part
+
+        def __len__(self):
+            return len(self.part)
+
+        def __getitem__(self, i):
+            return -self.part[i]
+
+    x = torch.tensor([1, 2, 3], device=device)
+    with pytest.raises(NotImplementedError, match="overrides __getitem__ but not __getitems__"):
+        NegatedSubset(x, [2, 0])
+
+    subset = Subset(x, [2, 0])
+    (wrapped,) = DataLoader(Negated(subset), batch_size=2)
+    assert wrapped.tolist() == [-3, -1]
+    subset.__class__ = NegatedSubset  # what torch 2.10 lets pass
+    (batch,) = DataLoader(subset, batch_size=2)
+    assert (subset[0].item(), batch.tolist()) == (-3, [3, 1])
+
+
 def test_concat_dataset_puts_one_after_the_other(device):
     """`ConcatDataset([a, b])` has the samples of `a` and then those of `b`, and `a + b` of two Datasets with
     `__getitem__` is the same.
 
-    Negative indices count from the end of the whole. `+` of two IterableDatasets is a `ChainDataset`, a stream.
+    Negative indices count from the end of the whole. `+` of two IterableDatasets is a `ChainDataset`, a stream. The two
+    kinds do not mix: AssertionError, "ConcatDataset does not support IterableDataset", or in the loop "ChainDataset
+    only supports IterableDataset".
 
     https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.ConcatDataset
     """
@@ -364,6 +416,11 @@ def test_concat_dataset_puts_one_after_the_other(device):
             return itertools.count(0, 2)
 
     assert type(Evens() + Evens()) is ChainDataset
+    with pytest.raises(AssertionError, match="ConcatDataset does not support IterableDataset"):
+        Squares(2) + Evens()
+    stream = ChainDataset([Squares(2), Evens()])
+    with pytest.raises(AssertionError, match="ChainDataset only supports IterableDataset"):
+        next(iter(stream))
 
 
 @given(
@@ -544,8 +601,10 @@ def test_next_iter_is_always_the_first_batch(device):
     """`iter(loader)` starts a new epoch if the dataset has `__getitem__` and no sampler is given: without shuffling,
     `next(iter(loader))` in a loop gives the first batch again and again.
 
-    A loop that was left with `break` starts again from the first batch. To go on, keep `iterator = iter(loader)`.
-    Without workers, a stream that is its own iterator goes on by itself.
+    A loop that was left with `break` starts again from the first batch. To go on, keep `iterator = iter(loader)`. A
+    DataLoader has no `state_dict()` to resume from in the middle of an epoch (AttributeError): give it the same
+    `generator=` again and skip with `itertools.islice(loader, 2, None)`. Without workers, a stream that is its own
+    iterator goes on by itself.
 
     https://docs.python.org/3/library/functions.html#iter
     """
@@ -559,6 +618,11 @@ def test_next_iter_is_always_the_first_batch(device):
     assert onwards == [[0, 1], [2, 3], [4, 5]]
     with pytest.raises(StopIteration):
         next(iterator)
+    with pytest.raises(AttributeError, match="state_dict"):
+        loader.state_dict()
+    shuffled = [DataLoader(range(6), 2, shuffle=True, generator=torch.Generator().manual_seed(1)) for _ in range(2)]
+    epoch, rest = list(shuffled[0]), list(itertools.islice(shuffled[1], 2, None))
+    assert [batch.tolist() for batch in rest] == [epoch[2].tolist()]
 
     class Counting(IterableDataset):
         position = 0
@@ -575,10 +639,11 @@ def test_next_iter_is_always_the_first_batch(device):
 
 
 def test_nothing_to_load(device):
-    """An empty dataset gives no batches and raises nothing.
+    """An empty dataset gives no batches and raises nothing; with `shuffle=True` it raises ValueError when the
+    DataLoader is made: "num_samples should be a positive integer value, but got num_samples=0".
 
-    With `shuffle=True` it raises ValueError when the DataLoader is made. A search for files that found none can look
-    like a very fast epoch: write `assert len(dataset) > 0`.
+    Look at the path and the ending of the files: a search that found none is the usual reason, and without
+    `shuffle=True` looks like a very fast epoch. Write `assert len(dataset) > 0`.
 
     https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.DataLoader
     """
@@ -586,7 +651,7 @@ def test_nothing_to_load(device):
         loader = DataLoader(nothing, batch_size=4)
 
         assert (list(loader), len(loader)) == ([], 0)
-        with pytest.raises(ValueError, match="num_samples=0"):
+        with pytest.raises(ValueError, match="num_samples should be a positive integer value, but got num_samples=0"):
             DataLoader(nothing, shuffle=True)
 
 
@@ -624,8 +689,9 @@ def test_arguments_that_do_nothing():
     """A DataLoader silently ignores `worker_init_fn` without workers, and `shuffle="no"` shuffles a list, because a
     string that is not empty counts as true.
 
-    `timeout=5` without workers raises AssertionError, but only when the loop starts. To seed or to open files for each
-    loader without workers, do it before the loop.
+    `timeout=5` without workers raises AssertionError, but only when the loop starts. More workers than this process has
+    CPUs give a UserWarning with a "suggested max number of worker", and `num_workers` stays as it is. To seed or to
+    open files for each loader without workers, do it before the loop.
 
     https://github.com/pytorch/pytorch/issues/106634
     """
@@ -638,6 +704,8 @@ def test_arguments_that_do_nothing():
     loader = DataLoader([10, 11], timeout=5)
     with pytest.raises(AssertionError):
         iter(loader)
+    with pytest.warns(UserWarning, match="suggested max number of worker"):
+        assert DataLoader([10, 11], num_workers=10**5).num_workers == 10**5  # no loop, so none is started
 
 
 def test_a_loader_is_not_changed_afterwards(device):
@@ -868,7 +936,8 @@ def test_lists_of_numbers_are_turned_round(device):
     ids=["tensors", "of size 1", "arrays", "lists", "None", "set", "complex", "object", "array of strings"],
 )
 def test_what_makes_no_batch(samples, error, message):
-    """Tensors or arrays of different shapes, or lists of different lengths, in one batch raise RuntimeError.
+    """Tensors or arrays of different shapes in one batch raise RuntimeError, "stack expects each tensor to be equal
+    size", without workers, and so do lists of different lengths.
 
     Samples that are None, sets, Python complex numbers, plain objects or arrays of strings raise TypeError. Nothing is
     broadcast, so a size of 1 does not fit a size of 3. Pad or convert the samples in a `collate_fn`.
@@ -946,8 +1015,8 @@ def test_batch_size_none_turns_batching_off(device):
     """With `batch_size=None` each sample comes by itself, without a new dimension.
 
     An int64 array and an np.float32 become tensors, and Python ints and floats stay as they are, also inside a dict or
-    a list. So does an array of strings. Use it for data that are stored in batches already. A batch size of 1 adds a
-    dimension.
+    a list. So does an array of strings. A plain tuple comes as a list: a sample of `TensorDataset(x, y)`, too. Use it
+    for data that are stored in batches already. A batch size of 1 adds a dimension.
 
     https://docs.pytorch.org/docs/stable/data.html#disable-automatic-batching
     """
@@ -964,6 +1033,8 @@ def test_batch_size_none_turns_batching_off(device):
     assert (type(mapping["array"]), mapping["array"].tolist()) == (torch.Tensor, [3])
     assert batch_of_one.tolist() == [[4, 5]]
     assert [type(number) for number in DataLoader([7, 0.5], batch_size=None)] == [int, float]
+    assert list(DataLoader([(1, 2)], batch_size=None)) == [[1, 2]]
+    assert [type(pair) for pair in DataLoader(TensorDataset(samples[0], samples[0]), batch_size=None)] == [list, list]
     (words,) = DataLoader([np.array(["a", "b"])], batch_size=None)
     assert type(words) is np.ndarray
     assert words.tolist() == ["a", "b"]
@@ -1160,7 +1231,8 @@ def test_weighted_sampler_balances(device):
     sample has one.
 
     Weights of 1 / (size of the class) make rare classes as frequent as common ones. One weight for each class instead
-    is a silent mistake: two weights draw the samples 0 and 1 alone.
+    is a silent mistake: two weights draw the samples 0 and 1 alone. More than 16,777,216 weights raise RuntimeError
+    when the loop starts, "number of categories cannot exceed 2^24": draw a class first, and then one of its rows.
 
     https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.WeightedRandomSampler
     """
@@ -1178,6 +1250,9 @@ def test_weighted_sampler_balances(device):
 
     one_for_each_class = [1 / 90, 1 / 10]
     assert set(WeightedRandomSampler(one_for_each_class, num_samples=100)) == {0, 1}
+    sampler = WeightedRandomSampler(torch.ones(1, dtype=torch.float64).expand(2**24 + 1), num_samples=2)
+    with pytest.raises(RuntimeError, match=r"number of categories cannot exceed 2\^24"):
+        iter(sampler).__next__()
 
 
 class Backwards(Sampler):
@@ -1191,7 +1266,7 @@ class Backwards(Sampler):
         return iter(range(self.size)[::-1])
 
 
-@pytest.mark.holds("torch>=2.1", otherwise=TypeError)
+@pytest.mark.holds("torch>=2.1", otherwise=TypeError, change="new")
 def test_a_sampler_of_your_own_starts_without_arguments(device):
     """From torch 2.1 on, `super().__init__()` in a Sampler of your own needs no argument.
 
@@ -1207,7 +1282,7 @@ def test_a_sampler_of_your_own_starts_without_arguments(device):
     assert [batch.tolist() for batch in batches] == [[12, 11], [10]]
 
 
-@pytest.mark.holds("torch>=2.10", otherwise=(UserWarning, AssertionError))
+@pytest.mark.holds("torch>=2.10", otherwise=(UserWarning, AssertionError), change="raises")
 def test_a_sampler_does_not_take_the_data():
     """From torch 2.10 on, `super().__init__(data)` in a Sampler of your own raises TypeError. torch 2.1 to 2.9 give a
     UserWarning, and torch 2.0 takes the data.
@@ -1233,8 +1308,9 @@ def test_getitems_fetches_a_batch_at_once(device):
     """A DataLoader asks a Dataset with `__getitem__` and `__getitems__` once for each batch, with the list of its
     indices, instead of once for each sample.
 
-    `__getitems__` returns the list of samples, for data that are cheaper to read in one go. With `batch_size=None`, and
-    through a ConcatDataset, samples are asked for one by one all the same.
+    `__getitems__` returns the list of samples, for data that are cheaper to read in one go. A tensor instead of a list
+    raises TypeError, "must be tuple of Tensors, not Tensor", and a dict KeyError. With `batch_size=None`, and through a
+    ConcatDataset, samples are asked for one by one all the same.
 
     https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.Dataset
     """
@@ -1259,8 +1335,14 @@ def test_getitems_fetches_a_batch_at_once(device):
     assert [batch.tolist() for batch in DataLoader(Many(1) + Many(2), batch_size=3)] == [[0, 0, 1]]
     assert asked == [0, 1, 2, 0, 0, 1]
 
+    for whole, error in [(squares, TypeError), ({"x": squares}, KeyError)]:
+        dataset = Many(5)
+        dataset.__getitems__ = lambda indices, whole=whole: whole
+        with pytest.raises(error, match=r"must be tuple of Tensors, not Tensor|0"):
+            next(iter(DataLoader(dataset, batch_size=3)))
 
-@pytest.mark.holds("torch>=2.1", otherwise=AssertionError)
+
+@pytest.mark.holds("torch>=2.1", otherwise=AssertionError, change="result")
 def test_a_subset_hands_getitems_on(device):
     """From torch 2.1 on, a `Subset` asks the `__getitems__` of its dataset for a whole batch, by the indices of the
     dataset.
@@ -1377,7 +1459,7 @@ def test_pin_memory_moves_nothing():
     assert pinned == {False} or UserWarning not in {warning.category for warning in caught}
 
 
-@pytest.mark.holds("torch>=2.7", otherwise=(AttributeError, AssertionError))
+@pytest.mark.holds("torch>=2.7", otherwise=(AttributeError, AssertionError), change="warns")
 def test_pin_memory_without_an_accelerator_warns(monkeypatch):
     """From torch 2.7 on, each loop over a DataLoader with `pin_memory=True` and without workers warns on a machine
     without an accelerator that none is found, and pins nothing.
@@ -1401,7 +1483,7 @@ def test_pin_memory_without_an_accelerator_warns(monkeypatch):
         assert [batch.tolist() for batch in DataLoader([1, 2], pin_memory=False)] == [[1], [2]]
 
 
-@pytest.mark.holds("torch>=2.9", otherwise=RuntimeError)
+@pytest.mark.holds("torch>=2.9", otherwise=RuntimeError, change="warns")
 def test_pin_memory_device_is_ignored():
     """From torch 2.9 on, `pin_memory_device=` beside `pin_memory=True` gives a UserWarning that it is deprecated, and
     is ignored: even `"toaster"` raises nothing.
@@ -1573,6 +1655,36 @@ def test_an_iterable_dataset_has_no_length_and_no_order(device):
         DataLoader(stream, sampler=[0, 1])
 
 
+class Counted(Stream):
+    """A stream that says how long it is, or how long somebody thinks that it is."""
+
+    def __init__(self, numbers, length, shared=False):
+        super().__init__(numbers, shared)
+        self.length = length
+
+    def __len__(self):
+        return self.length
+
+
+@pytest.mark.filterwarnings("ignore:This DataLoader will create 2 worker processes")  # on a machine with one CPU
+def test_the_length_of_a_stream_is_what_it_says():
+    """For an IterableDataset with a `__len__`, `len(loader)` is computed from this number alone, and can be wrong: with
+    two workers that share out ten samples, batches of four are four, and `len(loader)` says three.
+
+    Each worker ends with a short batch of its own. A stream that gives more batches than it has samples by its
+    `__len__` gives a UserWarning once `len(loader)` was called: "Length of IterableDataset ... was reported to be 4".
+
+    https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.DataLoader
+    """
+    loader = DataLoader(Counted(range(10), 10, shared=True), batch_size=4, num_workers=2)
+    assert (len(loader), sorted(len(batch) for batch in loader)) == (3, [1, 1, 4, 4])
+
+    loader = DataLoader(Counted(range(6), 4), batch_size=None)
+    assert len(loader) == 4
+    with pytest.warns(UserWarning, match="Length of IterableDataset .* was reported to be 4"):
+        assert list(loader) == [0, 1, 2, 3, 4, 5]
+
+
 # Workers: what changes when other processes load? All of it is on the CPU: a forked process cannot use CUDA.
 
 
@@ -1629,6 +1741,169 @@ def test_what_a_worker_writes_stays_in_the_worker():
     loader = DataLoader(in_a_worker, batch_size=None, num_workers=1, persistent_workers=True)
     assert [list(loader) for _ in range(2)] == [[0, 1, 2], [3, 4, 5]]
     assert in_a_worker.read == []
+
+
+class Times(Squares):
+    """Each number times a factor, which can be set."""
+
+    factor = 1
+
+    def __getitem__(self, i):
+        return i * self.factor
+
+
+def test_persistent_workers_do_not_see_later_changes():
+    """A change of the Dataset between two epochs, such as `dataset.factor = 2`, does not reach workers that
+    `persistent_workers=True` keeps: they got their copy when they started.
+
+    By default each epoch starts new workers, which see the change. Make a new DataLoader, or leave
+    `persistent_workers` out, if the size of the images or the strength of an augmentation changes from epoch to epoch.
+
+    https://docs.pytorch.org/docs/stable/data.html#single-and-multi-process-data-loading
+    """
+
+    def epochs(**options):
+        dataset = Times(3)
+        loader = DataLoader(dataset, batch_size=None, num_workers=1, **options)
+        seen = []
+        for dataset.factor in (1, 2):
+            seen.append(list(loader))
+        return seen
+
+    assert epochs() == [[0, 1, 2], [0, 2, 4]]
+    assert epochs(persistent_workers=True) == [[0, 1, 2], [0, 1, 2]]
+
+
+class Threads(Squares):
+    def __getitem__(self, i):
+        return torch.get_num_threads()
+
+
+def test_a_worker_computes_with_one_thread():
+    """A DataLoader worker computes with one thread: `torch.get_num_threads()` is 1 in it, whatever it is outside.
+
+    A heavy operation in `__getitem__` can thus be slower in one worker than without workers. Take more workers, or call
+    `torch.set_num_threads` in a `worker_init_fn`.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.set_num_threads.html
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        here = list(DataLoader(Threads(2), batch_size=None))
+        in_a_worker = list(DataLoader(Threads(2), batch_size=None, num_workers=1))
+    finally:
+        torch.set_num_threads(before)
+
+    assert (here, in_a_worker) == ([2, 2], [1, 1])
+
+
+@pytest.mark.advice("the PyTorch documentation, torch.utils.data: Multi-process data loading")
+def test_reading_a_list_writes_to_its_items():
+    """Keep what forked workers read in one array or tensor instead of a list of many Python objects, which can look
+    like a memory leak of the DataLoader: reading an item of a list writes to the item, to its count of references.
+
+    A forked worker shares the memory of the main process until one of the two writes, and then the system copies the
+    page. An item of an int64 array is a new number at each reading, and the array keeps nothing but its bytes. A list
+    of paths fits into `np.array(paths)`.
+
+    https://github.com/pytorch/pytorch/issues/13246
+    """
+    items = [object(), object()]
+    array = np.array([7, 8], dtype=np.int64)
+    stored = array.tobytes()
+
+    before = sys.getrefcount(items[0])
+    item = items[0]
+    while_in_use = sys.getrefcount(items[0])
+
+    assert item is items[0]
+    assert while_in_use == before + 1
+    first, again = array[0], array[0]
+    assert first is not again
+    assert (array.nbytes, array.tobytes()) == (16, stored)
+    assert np.array(["a.png", "b.png"]).dtype.hasobject is False
+    assert np.array(items).dtype.hasobject is True
+
+
+def test_spawned_workers_get_their_things_by_pickle():
+    """Workers that are spawned, as on Windows and macOS, get the Dataset and the `collate_fn` by pickle: a lambda
+    raises AttributeError or PicklingError when the loop starts, "Can't pickle" or "Can't get local object".
+
+    So does a Dataset of a class that is defined in a function. A Dataset that holds an open file or a generator raises
+    TypeError, "cannot pickle": open files in `__getitem__`, at the first sample. Define functions and classes at the
+    top of a module. On Linux, workers get their things so from Python 3.14 on.
+
+    https://docs.pytorch.org/docs/stable/data.html#platform-specific-behaviors
+    """
+    spawned = {"num_workers": 1, "multiprocessing_context": "spawn"}
+
+    def local():
+        class Local(Squares):
+            pass
+
+        return Local(1)
+
+    with warnings.catch_warnings(), open(os.devnull) as file:
+        warnings.simplefilter("ignore")  # newer releases of torch warn before they raise
+        for loader in (DataLoader([1], collate_fn=lambda samples: samples, **spawned), DataLoader(local(), **spawned)):
+            with pytest.raises((AttributeError, pickle.PicklingError), match=r"Can't (pickle|get local object)"):
+                iter(loader)
+        for unfit in (file, (i for i in range(3))):
+            with pytest.raises(TypeError, match="cannot pickle"):
+                iter(DataLoader(Squares(unfit), sampler=[0], **spawned))
+
+
+def test_a_script_without_a_main_guard_cannot_spawn(tmp_path):
+    """A script that spawns a process outside `if __name__ == "__main__":` ends with RuntimeError in the new process:
+    "An attempt has been made to start a new process before the current process has finished its bootstrapping phase".
+
+    The new process first runs the script, and would start a process itself. So it is with the workers of a DataLoader
+    where they are spawned, as on Windows and macOS. Put what runs into a function, and call it below `if __name__ ==
+    "__main__":`.
+
+    https://docs.python.org/3/library/multiprocessing.html#the-spawn-and-forkserver-start-methods
+    """
+    begin = (
+        "import multiprocessing, sys\n"
+        "def main():\n"
+        "    process = multiprocessing.get_context('spawn').Process(target=len, args=([],))\n"
+        "    process.start()\n"
+        "    process.join()\n"
+        "    sys.exit(process.exitcode)\n"
+    )
+    script = tmp_path / "script.py"
+    ends = []
+
+    for call in ("main()\n", "if __name__ == '__main__':\n    main()\n"):
+        script.write_text(begin + call)
+        ends.append(subprocess.run([sys.executable, str(script)], capture_output=True, text=True, timeout=60))
+
+    assert [end.returncode for end in ends] == [1, 0]
+    assert "has finished its bootstrapping phase" in " ".join(ends[0].stderr.split())
+    assert "RuntimeError" in ends[0].stderr
+    assert ends[1].stderr == ""
+
+
+class Crashing(Squares):
+    def __getitem__(self, i):
+        os._exit(3)  # as if it had run out of memory, or crashed in a library
+
+
+def test_a_worker_that_dies_ends_the_loop():
+    """If a worker process dies, the loop raises RuntimeError with its number: "DataLoader worker (pid 4242) ..." or
+    "DataLoader worker (pid(s) 4242) exited unexpectedly".
+
+    The text does not name the reason: too little memory or shared memory, a crash in a library, or a script without `if
+    __name__ == "__main__":` where workers are spawned. Look above the traceback for what the worker printed, and try
+    fewer workers, smaller batches or `num_workers=0`.
+
+    https://docs.pytorch.org/docs/stable/data.html#single-and-multi-process-data-loading
+    """
+    iterator = iter(DataLoader(Crashing(1), num_workers=1))
+
+    with pytest.raises(RuntimeError, match=r"DataLoader worker \(pid"):
+        next(iterator)
 
 
 class Doubled(Dataset):
@@ -1693,6 +1968,55 @@ def test_a_worker_takes_the_dtype_of_the_first_tensor():
     assert list(iterator) == []
 
 
+def test_a_worker_cannot_resize_a_storage():
+    """In a worker, tensors of different shapes in a batch can raise RuntimeError with "Trying to resize storage that is
+    not resizable": it does if the first tensor has more numbers than the average of the batch.
+
+    Else, and always without workers, the text is "stack expects each tensor to be equal size". The cause is the same:
+    one sample has another shape. Resize or pad in `__getitem__` or in a `collate_fn`.
+
+    https://docs.pytorch.org/docs/stable/data.html#working-with-collate-fn
+    """
+    samples = [torch.zeros(3), torch.zeros(1), torch.zeros(1), torch.zeros(3)]
+    messages = ["Trying to resize storage that is not resizable", "stack expects each tensor to be equal size"]
+
+    iterator = iter(DataLoader(samples, batch_size=2, num_workers=1))
+    for message in messages:
+        with pytest.raises(RuntimeError, match=message):
+            next(iterator)
+    assert list(iterator) == []  # to the end, where the worker stops
+
+    iterator = iter(DataLoader(samples, batch_size=2))
+    for _ in messages:
+        with pytest.raises(RuntimeError, match=messages[1]):
+            next(iterator)
+
+
+def test_tensors_that_require_grad_fail_in_a_worker():
+    """Samples that require grad make a batch without workers, and raise RuntimeError in a worker: "functions with
+    out=... arguments don't support automatic differentiation".
+
+    Without workers `backward()` reaches the stored tensor. A tensor that was computed from one that requires grad
+    cannot leave a process: "Cowardly refusing to serialize non-leaf tensor which requires_grad". Store `x.detach()`.
+
+    https://docs.pytorch.org/docs/stable/notes/multiprocessing.html
+    """
+    x = torch.tensor([1.0, 2.0], requires_grad=True)
+
+    (batch,) = DataLoader(x, batch_size=2)
+    batch.sum().backward()
+    assert x.grad.tolist() == [1, 1]
+
+    iterator = iter(DataLoader(x, batch_size=2, num_workers=1))
+    with pytest.raises(RuntimeError, match=r"out=\.\.\. arguments don't support automatic differentiation"):
+        next(iterator)
+    assert list(iterator) == []  # to the end, where the worker stops
+    with pytest.raises(RuntimeError, match="Cowardly refusing to serialize non-leaf tensor which requires_grad"):
+        ForkingPickler.dumps(x[0])
+    (batch,) = DataLoader(x.detach(), batch_size=2, num_workers=1)
+    assert (batch.tolist(), batch.requires_grad) == ([1, 2], False)
+
+
 class Overtaken(Squares):
     """Sample i and the worker that was asked for it. Number 0 waits for the event, which number 6 sets, or you."""
 
@@ -1724,7 +2048,7 @@ def test_workers_keep_the_order():
     assert batches == [([0, 1], [0, 0]), ([2, 3], [1, 1]), ([4, 5], [0, 0]), ([6, 7], [1, 1])]
 
 
-@pytest.mark.holds("torch>=2.6", otherwise=TypeError)
+@pytest.mark.holds("torch>=2.6", otherwise=TypeError, change="new")
 @pytest.mark.filterwarnings("ignore:This DataLoader will create 2 worker processes")  # on a machine with one CPU
 def test_in_order_false_is_for_workers(device):
     """From torch 2.6 on, `in_order=False` lets a batch of a fast worker come before an earlier batch of a slow worker.
@@ -1768,11 +2092,12 @@ class Unreadable(Squares):
 
 def test_an_exception_in_a_worker_reaches_you():
     """A ValueError that `__getitem__` raises in a worker is raised in the loop, with the traceback of the worker in its
-    text.
+    text: "Caught ValueError in DataLoader worker process 0".
 
-    A UnicodeDecodeError needs more than a text, and comes as RuntimeError. A class of your own that makes its own text
-    comes without the traceback: hand the text on, `super().__init__(text)`. The iterator goes on with the next batch.
-    StopIteration ends the loop silently, as it does without workers.
+    The last line of the text is the cause; `num_workers=0` raises it without the detour. A UnicodeDecodeError needs
+    more than a text, and comes as RuntimeError. A class of your own that makes its own text comes without the
+    traceback: hand the text on, `super().__init__(text)`. The iterator goes on with the next batch. StopIteration ends
+    the loop silently, as it does without workers.
 
     https://docs.pytorch.org/docs/stable/data.html#single-and-multi-process-data-loading
     """
@@ -1791,8 +2116,11 @@ def test_an_exception_in_a_worker_reaches_you():
     assert str(bare.value) == "an image is missing"
     rest = [batch.tolist() for batch in iterator]  # to the end, where the worker stops
 
-    assert "in DataLoader worker process 0" in str(caught.value)
+    assert "Caught ValueError in DataLoader worker process 0" in str(caught.value)
     assert "in __getitem__" in str(caught.value)
+    assert str(caught.value).rstrip().endswith("ValueError: sample 3 is broken")
+    with pytest.raises(ValueError, match=r"^sample 3 is broken$"):
+        list(DataLoader(Unreadable(16), batch_size=2))
     assert rest == []
 
 
@@ -1823,7 +2151,7 @@ def test_an_exception_of_a_local_class_never_arrives():
 # What came with a release
 
 
-@pytest.mark.holds("torch>=2.9", otherwise=(TypeError, DeprecationWarning))
+@pytest.mark.holds("torch>=2.9", otherwise=(TypeError, DeprecationWarning), change="new")
 def test_numpy_truth_values_make_a_batch():
     """From torch 2.9 on, a batch of NumPy's truth values, such as `array[i] > 0`, is a bool tensor.
 
@@ -1843,3 +2171,21 @@ def test_numpy_truth_values_make_a_batch():
 
     assert (batch.tolist(), batch.dtype) == ([True, False], torch.bool)
     assert type(samples[0]) is np.bool_
+
+
+@pytest.mark.holds("torch>=2.2", otherwise=AssertionError, change="raises")
+def test_sparse_tensors_make_no_batch():
+    """From torch 2.2 on, a batch of sparse COO tensors raises RuntimeError: "Batches of sparse tensors are not
+    currently supported by the default collate_fn".
+
+    Before, a DataLoader without workers stacks them. Write `collate_fn=torch.stack`, which does it in every release.
+
+    https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.default_collate
+    """
+    samples = [torch.eye(2).to_sparse(), torch.zeros(2, 2).to_sparse()]
+
+    (stacked,) = DataLoader(samples, batch_size=2, collate_fn=torch.stack)
+
+    assert (stacked.layout, stacked.to_dense().tolist()) == (torch.sparse_coo, [[[1, 0], [0, 1]], [[0, 0], [0, 0]]])
+    with pytest.raises(RuntimeError, match="Batches of sparse tensors are not currently supported by the default"):
+        list(DataLoader(samples, batch_size=2))

@@ -121,7 +121,8 @@ def test_a_statement_sees_only_what_it_is_given(device):
 
     Write `globals=globals()` for all variables of the module, or `setup="from __main__ import x"` in a script. Names of
     the module timeit raise nothing: a statement with your `repeat` uses the function `timeit.repeat`. The Timer of
-    `torch.utils.benchmark` needs the same, but knows `torch`.
+    `torch.utils.benchmark` needs the same, but knows `torch`. It takes no function: "Currently only a `str` stmt is
+    supported" (ValueError).
 
     https://docs.python.org/3/library/timeit.html#timeit.Timer
     """
@@ -133,6 +134,8 @@ def test_a_statement_sees_only_what_it_is_given(device):
 
     with pytest.raises(NameError, match="'x' is not defined"):
         benchmark.Timer("x + 1").timeit(1)
+    with pytest.raises(ValueError, match="Currently only a `str` stmt is supported"):
+        benchmark.Timer(lambda: x + 1)
     benchmark.Timer("seen.append(torch.add(x, 2).tolist())", globals={"x": x, "seen": seen}).timeit(1)
 
     assert seen[0] == [2, 3]
@@ -195,6 +198,7 @@ def test_the_first_step_allocates_what_later_steps_reuse(device):
     """The first step of SGD with momentum allocates the momentum, which later steps reuse, so the first step is not a
     typical one.
 
+    A first iteration that is much slower than the others is no fault of your code: warm up, and time the rest.
     `zero_grad(set_to_none=False)` keeps the gradients and their memory; by default `zero_grad` drops them, and the next
     backward makes new ones. Run a few steps before you start the clock; loading kernels and compiling happen there too.
 
@@ -263,6 +267,32 @@ def test_torch_benchmark_runs_the_setup_again_before_it_measures():
     names = {"clock": clock, "costs": [2, 2, 2, 2, 2, 2, 100]}
     before = benchmark.Timer("clock.take(costs.pop())", timer=clock, globals=names).timeit(5)
     assert before.mean == 2
+
+
+def test_torch_benchmark_timeit_gives_one_time():
+    """`torch.utils.benchmark.Timer(...).timeit(10)` measures its ten runs as one: `times` has one number, `median` and
+    `mean` are the same, and the spread `iqr` is 0.
+
+    For a spread write `[timer.timeit(1) for _ in range(10)]`, or `blocked_autorange(min_run_time=...)` with a time for
+    many runs. `repeat` and `autorange`, as timeit's own Timer has them, raise NotImplementedError.
+
+    https://docs.pytorch.org/docs/stable/benchmark_utils.html
+    """
+    clock = Clock()
+
+    def timer():
+        names = {"clock": clock, "costs": iter([7, 7, 1, 2, 3, 4, 5, 1, 2, 3, 4, 5])}  # the 7s are for the warm-up
+        return benchmark.Timer("clock.take(next(costs))", timer=clock, globals=names)
+
+    measured = timer().timeit(10)
+
+    assert (len(measured.times), measured.number_per_run) == (1, 10)
+    assert (measured.median, measured.mean, measured.iqr) == (3, 3, 0)
+    for method in (timer().repeat, timer().autorange):
+        with pytest.raises(NotImplementedError, match="blocked_autorange"):
+            method()
+    found = timer().blocked_autorange(min_run_time=20)
+    assert (found.times, found.iqr > 0) == ([7, 1, 2, 3, 4, 5], True)  # its warm-up is one run shorter
 
 
 def test_torch_benchmark_measures_on_one_thread():
@@ -375,7 +405,7 @@ def test_an_error_of_ordered_work_shows_where_somebody_waits():
     assert next_in_line.result() == 42  # for a thread; after an error of a kernel, all that follows on that GPU fails
 
 
-@pytest.mark.holds("torch>=2.1", otherwise=AttributeError)
+@pytest.mark.holds("torch>=2.1", otherwise=AttributeError, change="new")
 def test_one_line_synchronises_any_device(device):
     """From torch 2.1 on `getattr(torch, device.type).synchronize()` works for the CPU too, where it does nothing.
 
@@ -393,7 +423,27 @@ def test_one_line_synchronises_any_device(device):
     assert product.unique().tolist() == [32]
 
 
-@pytest.mark.holds("torch>=2.4", otherwise=AttributeError)
+@pytest.mark.holds("torch>=2.6", otherwise=AttributeError, change="new")
+def test_torch_accelerator_synchronises_if_there_is_one():
+    """From torch 2.6 on, `torch.accelerator.synchronize()` waits for the current accelerator, of whatever kind; on a
+    machine without one it raises RuntimeError.
+
+    Write `if torch.accelerator.is_available(): torch.accelerator.synchronize()` before each reading of the clock.
+
+    https://docs.pytorch.org/docs/stable/accelerator.html
+    """
+    if torch.accelerator.is_available():
+        device = torch.accelerator.current_accelerator()
+        with current(device):
+            event, _ = order_work(device)
+            torch.accelerator.synchronize()
+        assert event.query()
+    else:
+        with pytest.raises(RuntimeError):
+            torch.accelerator.synchronize()
+
+
+@pytest.mark.holds("torch>=2.4", otherwise=AttributeError, change="new")
 def test_the_cpu_has_no_events():
     """From torch 2.4 on `torch.Event("cpu")` can be made, but its `record()` raises RuntimeError.
 
@@ -432,7 +482,9 @@ def order_work(device):
 
 
 # Only a real device computes behind Python's back. With CUDA_LAUNCH_BLOCKING=1 it does not, and this note says so.
-@pytest.mark.holds('torch>=2.1; sys_platform == "darwin"', otherwise=AttributeError)  # mps has no events before
+@pytest.mark.holds(
+    'torch>=2.1; sys_platform == "darwin"', otherwise=AttributeError, change="new"
+)  # mps has no events before
 def test_an_unsynchronised_timer_stops_before_the_device_is_done(accelerator):
     """A kernel launched on an accelerator can still run when its call has returned: without `synchronize()` a timer
     measures the launch.
@@ -456,7 +508,7 @@ def test_an_unsynchronised_timer_stops_before_the_device_is_done(accelerator):
     assert six.item() == 6
 
 
-@pytest.mark.holds('torch>=2.1; sys_platform == "darwin"', otherwise=AttributeError)
+@pytest.mark.holds('torch>=2.1; sys_platform == "darwin"', otherwise=AttributeError, change="new")
 @pytest.mark.parametrize("read", ["item", "cpu", "tolist", "__bool__"])
 def test_reading_a_value_waits_for_the_device(accelerator, read):
     """`.item()`, `.cpu()`, `.tolist()` and `if tensor:` wait until the current stream of the tensor's accelerator is
@@ -476,7 +528,7 @@ def test_reading_a_value_waits_for_the_device(accelerator, read):
 
 
 @pytest.mark.only("cuda", "mps", because="torch's Timer waits for xpu from torch 2.7 on")
-@pytest.mark.holds('torch>=2.9; sys_platform == "darwin"', otherwise=(AssertionError, AttributeError))
+@pytest.mark.holds('torch>=2.9; sys_platform == "darwin"', otherwise=(AssertionError, AttributeError), change="result")
 def test_torch_benchmark_synchronises_by_itself(accelerator):
     """`torch.utils.benchmark.Timer` waits for the current device before it reads its clock: its statement needs no
     `synchronize()`.
@@ -497,7 +549,7 @@ def test_torch_benchmark_synchronises_by_itself(accelerator):
 
 
 @pytest.mark.only("cuda", "mps", because="events of xpu tell the time in new releases only")
-@pytest.mark.holds('torch>=2.1; sys_platform == "darwin"', otherwise=AttributeError)
+@pytest.mark.holds('torch>=2.1; sys_platform == "darwin"', otherwise=AttributeError, change="new")
 def test_events_tell_the_devices_own_time(accelerator):
     """`start.elapsed_time(end)` of two events made with `enable_timing=True` is the device's own time between them, in
     milliseconds.
@@ -611,12 +663,13 @@ def test_hidden_waits_can_be_found(accelerator):
 # The profiler
 
 
-@pytest.mark.holds("torch>=2.4", otherwise=AttributeError)
+@pytest.mark.holds("torch>=2.4", otherwise=AttributeError, change="gone")
 def test_the_profiler_says_device_time():
     """From torch 2.4 on a line of the profiler's `key_averages()` has `device_time_total` and no `cuda_time_total`.
 
     AttributeError: 'FunctionEventAvg' object has no attribute 'cuda_time_total' means that the code is for an older
-    torch. Ask with `hasattr` if both have to run. For work on the CPU the value is 0.
+    torch. Ask with `hasattr` if both have to run. `table(sort_by="cuda_time_total")` still works. For work on the CPU
+    the value is 0.
 
     https://docs.pytorch.org/docs/stable/autograd.html#torch.autograd.profiler.profile
     """
@@ -628,4 +681,47 @@ def test_the_profiler_says_device_time():
 
     assert line.device_time_total == 0
     assert not hasattr(line, "cuda_time_total")
+    assert "aten::add" in profiler.key_averages().table(sort_by="cuda_time_total")
     assert (line.count, line.cpu_time_total > 0) == (2, True)
+
+
+@pytest.mark.holds("torch>=2.14", otherwise=AssertionError, change="gone")
+def test_the_profiler_has_no_use_cuda():
+    """From torch 2.14 on, `use_cuda=` raises TypeError in `torch.autograd.profiler.profile` and in
+    `torch.profiler.profile`: "unexpected keyword argument 'use_cuda'".
+
+    Write `use_device="cuda"` for the first, and `activities=[ProfilerActivity.CPU, ProfilerActivity.CUDA]` for the
+    second.
+
+    https://docs.pytorch.org/docs/stable/autograd.html#torch.autograd.profiler.profile
+    """
+    for profile in (torch.autograd.profiler.profile, torch.profiler.profile):
+        with pytest.raises(TypeError, match="unexpected keyword argument 'use_cuda'"):
+            profile(use_cuda=False)
+
+    assert "use_device" in inspect.signature(torch.autograd.profiler.profile).parameters
+    assert "activities" in inspect.signature(torch.profiler.profile).parameters
+
+
+def test_a_total_of_the_profiler_contains_the_parts():
+    """In the profiler's `key_averages()`, `cpu_time_total` of an operation contains the operations that it calls, in
+    microseconds: `aten::matmul` contains its `aten::mm`.
+
+    The totals of all lines add up to more than the time that has passed. Add up `self_cpu_time_total`, which leaves the
+    parts out.
+
+    https://docs.pytorch.org/docs/stable/autograd.html#torch.autograd.profiler.profile
+    """
+    square = torch.ones(2, 2)
+
+    with torch.autograd.profiler.profile(use_kineto=False) as profiler:  # Kineto takes a second to start
+        start = time.perf_counter()
+        torch.matmul(square, square)
+        seconds = time.perf_counter() - start
+    lines = {line.key: line for line in profiler.key_averages()}
+    whole, part = lines["aten::matmul"], lines["aten::mm"]
+
+    assert whole.cpu_time_total >= whole.self_cpu_time_total + part.cpu_time_total
+    assert 0 < whole.cpu_time_total / 1_000_000 <= seconds
+    total = sum(line.cpu_time_total for line in lines.values())
+    assert total > sum(line.self_cpu_time_total for line in lines.values()) >= whole.cpu_time_total

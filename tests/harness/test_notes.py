@@ -109,3 +109,10 @@ def test_a_note_asserts_something_and_hides_nothing(path, note):
     for pattern, what in FORBIDDEN.items():
         assert not re.search(pattern, code), f"{note.name} {what}"
     assert note.end_lineno - note.lineno <= 50, "more than one claim?"
+
+
+@pytest.mark.parametrize(("path", "note"), EVERY_NOTE)
+def test_every_boundary_says_what_an_upgrade_across_it_does(path, note):
+    holds = [mark for mark in note.decorator_list if ast.unparse(mark).startswith("pytest.mark.holds(")]
+
+    assert all("change" in {keyword.arg for keyword in mark.keywords} for mark in holds)

@@ -95,6 +95,57 @@ def versions(session, torch):
     session.run("python", *command)
 
 
+@nox.session(python="3.10")
+def lowest(session):
+    """The notes with the lowest release of everything that requirements.txt allows, all of them together."""
+    chosen, rest = choices(session)
+    lines = Path("requirements.txt").read_text(encoding="utf-8").splitlines()
+    floors = [line.replace(">=", "==") for line in lines if ">=" in line]
+    install_torch(session, next(floor for floor in floors if floor.startswith("torch==")), chosen)
+    session.install(*floors, "setuptools<81")  # torch 2.0 imports pkg_resources for its timer
+    session.run("pytest", *rest)
+
+
+NEIGHBOURS = [
+    "allure-pytest",
+    "anyio",
+    "beartype",
+    "jaxtyping",
+    "pandas",
+    "pytest-asyncio",
+    "pytest-codspeed",
+    "pytest-cov",
+    "pytest-env",
+    "pytest-html",
+    "pytest-icdiff",
+    "pytest-instafail",
+    "pytest-json-report",
+    "pytest-mock",
+    "pytest-playwright",
+    "pytest-playwright-asyncio",
+    "pytest-random-order",
+    "pytest-randomly",
+    "pytest-repeat",
+    "pytest-rerunfailures",
+    "pytest-split",
+    "pytest-sugar",
+    "pytest-testmon",
+    "pytest-timeout",
+    "pytest-xdist",
+    "tensorboard",
+]
+
+
+@nox.session
+def neighbours(session):
+    """The notes beside each of the plugins and packages that people have: the verdicts must be the same."""
+    session.install(*NOTES)
+    for neighbour in session.posargs or NEIGHBOURS:
+        session.install(neighbour, "-c", "constraints.txt")
+        session.run("pytest", "-q", "-p", "no:cacheprovider")
+        session.run("pip", "uninstall", "-q", "-y", neighbour)
+
+
 @nox.session
 def nightly(session):
     """The notes under torch's nightly build, with a record: `-- --index URL` or TORCH_INDEX says where that is."""

@@ -4636,10 +4636,26 @@ SIXTEEN_MILLION = "test_quantile_takes_more_than_16_million_numbers"
 def quantile_has_a_limit(patch):
     """`quantile` refuses more than 2**24 numbers, as up to torch 2.13."""
 
-    def change(call, x, q):
-        if x.numel() > 2**24:
+    def change(call, x, q, dim=None):
+        if (x.numel() if dim is None else x.shape[dim]) > 2**24:
             raise RuntimeError("quantile() input tensor is too large")
-        return call(x, q)
+        return call(x, q, dim=dim)
+
+    patch.function("quantile", change=change)
+
+
+@mutant(
+    kills=SIXTEEN_MILLION,
+    witness=lambda: torch.empty(2**24 + 1, 2, device="meta").quantile(0.5, dim=1).shape == (2**24 + 1,),
+    raises=RuntimeError,
+)
+def quantile_of_rows_has_a_limit(patch):
+    """`quantile(0.5, dim=1)` refuses more than 2**24 numbers in all rows together."""
+
+    def change(call, x, q, **options):
+        if options and x.numel() > 2**24:
+            raise RuntimeError("quantile() input tensor is too large")
+        return call(x, q, **options)
 
     patch.function("quantile", change=change)
 

@@ -230,7 +230,8 @@ def test_torch_tensor_of_a_tensor_cuts_the_gradient_off(device):
 
     `x.clone()` passes the gradient on, and `x.detach().clone()` does not; neither warns. `torch.Tensor([a, b])` and
     `torch.as_tensor([a, b])` of 0-d tensors cut as well: write `torch.stack([a, b])`. `zeros_like(x)` takes the shape
-    of `x` and no gradient. `torch.linspace(0.0, a, 3)` passes none on to `a`: write `a * torch.linspace(0.0, 1.0, 3)`.
+    of `x` and no gradient. From torch 2.2 on `torch.linspace(0.0, a, 3)` takes a tensor `a` and passes no gradient on
+    to it: write `a * torch.linspace(0.0, 1.0, 3)`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.tensor.html
     """
@@ -446,7 +447,7 @@ def test_conversion_to_integer_cuts_off(device):
 
     `.long()`, `.int()`, `.type(dtype)` and `.to(dtype)` do the same. Write `x.round().long()` to round, or
     `x.floor().long()` to round down. NumPy's spelling `x.astype(int)` raises AttributeError ("no attribute 'astype'"),
-    and the name of a dtype, `x.to("int64")`, RuntimeError ("Invalid device string").
+    and `x.to("int64")` RuntimeError ("Invalid device string").
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.to.html
     """
@@ -503,11 +504,11 @@ def test_conversion_to_bool_is_true_unless_zero(device):
 
 
 def test_a_mask_takes_no_minus(device):
-    """`1 - mask`, `-mask` and `mask - other` of bool tensors raise RuntimeError: write `~mask`.
+    """`1 - mask`, `-mask` and `mask - other` of bool tensors raise RuntimeError: the opposite of a mask is `~mask`.
 
-    The message is "Subtraction, the `-` operator, with a bool tensor is not supported". In old code `1 - (x == 0)`
-    means `x != 0`. To compute with a mask, convert it: `mask.float()`. `*` and `+` take bools: `x * mask` keeps the
-    numbers where the mask is True and makes the others 0.
+    `1 - mask` says "Subtraction, the `-` operator, with a bool tensor is not supported". Write `mask & ~other` for
+    `mask - other`. In old code `1 - (x == 0)` means `x != 0`. To compute with a mask, convert it: `mask.float()`. `*`
+    and `+` take bools: `x * mask` keeps the numbers where the mask is True and makes the others 0.
 
     https://docs.pytorch.org/docs/stable/generated/torch.logical_not.html
     """
@@ -523,6 +524,7 @@ def test_a_mask_takes_no_minus(device):
         -mask
     for opposite in (~mask, mask.logical_not(), x != 0):
         assert (opposite.dtype, opposite.tolist()) == (torch.bool, [False, True])
+    assert ((mask & ~other).tolist(), (other & ~mask).tolist()) == ([False, False], [False, True])
     assert (1 - mask.float()).tolist() == [0, 1]
     assert ((x + 1) * mask).tolist() == [1, 0]
     assert (x + mask).tolist() == [1, 2]
@@ -950,11 +952,11 @@ def test_assignment_to_integers_cuts_off(device):
     """Assigning a Python float to an element of an integer tensor cuts its fraction off silently: `counts[0] = 2.75`
     writes 2.
 
-    `fill_`, and `copy_` of a float tensor, do the same. A Python float that is nan or out of range raises RuntimeError,
-    but assigning a tensor with a nan silently writes some integer. A tensor of another dtype through a list of
-    positions or a mask, `counts[[0, 1]] = floats`, raises RuntimeError, "Index put requires the source and destination
-    dtypes match": write `floats.to(counts.dtype)`. `counts[0] = np.float32(2.5)` and `counts[0] = [2.5]` raise
-    TypeError, "can't assign a numpy.float32 to a torch.LongTensor": write `float(number)` or `torch.tensor(numbers)`.
+    `fill_`, and `copy_` of a float tensor, do the same. `counts[0] = math.nan` raises RuntimeError, but `counts[0] =
+    torch.tensor(math.nan)` silently writes some integer. Several numbers of another dtype through a list of positions
+    or a mask, `counts[[0, 1]] = floats`, raises RuntimeError, "Index put requires the source and destination dtypes
+    match": write `floats.to(counts.dtype)`. `counts[0] = np.float32(2.5)` and `counts[0] = [2.5]` raise TypeError,
+    "can't assign a numpy.float32 to a torch.LongTensor": write `float(number)` or `torch.tensor(numbers)`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.copy_.html
     """
@@ -1142,17 +1144,19 @@ def test_median_is_the_lower_of_two_middles(device):
 
 @pytest.mark.holds("torch>=2.14", otherwise=RuntimeError, change="new")
 def test_quantile_takes_more_than_16_million_numbers():
-    """From torch 2.14 on `torch.quantile` takes more than 2**24 = 16777216 numbers; older releases raise RuntimeError,
-    "quantile() input tensor is too large".
+    """From torch 2.14 on `torch.quantile(x, 0.5)` takes an `x` of more than 2**24 = 16777216 numbers; older releases
+    raise RuntimeError, "quantile() input tensor is too large".
 
-    The test asks the device meta, which looks at the size and sorts nothing. In older releases `x.kthvalue(k).values`
-    gives the k-th smallest number, and `np.quantile(x.numpy(), 0.5)` the median.
+    With `dim=1` the limit is that of one row. The test asks the device meta, which looks at the size and sorts nothing.
+    In older releases `x.kthvalue(k).values` gives the k-th smallest number of a vector, and `np.quantile(x.numpy(),
+    0.5)` the median.
 
     https://docs.pytorch.org/docs/stable/generated/torch.quantile.html
     """
     x = torch.tensor([5.0, 1.0, 4.0, 2.0, 3.0])
 
     assert x.kthvalue(3).values.item() == np.quantile(x.numpy(), 0.5) == x.quantile(0.5).item() == 3
+    assert torch.empty(2**24 + 1, 2, device="meta").quantile(0.5, dim=1).shape == (2**24 + 1,)
     assert torch.empty(2**24, device="meta").quantile(0.5).shape == ()
     assert torch.empty(2**24 + 1, device="meta").quantile(0.5).shape == ()
 
@@ -1556,8 +1560,8 @@ def test_in_place_operations_do_not_broadcast_their_target(device):
     RuntimeError if the result is larger than `a`.
 
     The message is "output with shape [3] doesn't match the broadcast shape [2, 3]". Write `a = a + b` for a new, larger
-    tensor. `b` may be stretched: `matrix += row` works. `a[:] = b` is as strict: a value of another size raises
-    RuntimeError, "The expanded size of the tensor (3) must match the existing size (2)", and so does `b.expand(3)`.
+    tensor. `b` may be stretched: `matrix += row` works. For vectors, `a[:] = b` of two numbers for three raises
+    RuntimeError, "The expanded size of the tensor (3) must match the existing size (2)", and so does `b.expand(3)`;
     `a[mask] = b` wants one number for each True, or one for all: "shape mismatch: value tensor of shape [2] cannot be
     broadcast to indexing result of shape [3]".
 
@@ -2155,9 +2159,9 @@ def test_a_uint8_index_is_a_mask(device):
     uint8 picks two.
 
     It warns: "indexing with dtype torch.uint8 is now deprecated, please use a dtype torch.bool instead". Convert
-    positions with `index.long()`, which picks all three, and masks with `index.bool()`. Positions in int8, int16 or
-    float32, and so the empty `torch.tensor([])`, raise IndexError, "tensors used as indices must be long, int, byte or
-    bool tensors".
+    positions with `index.long()`, which picks all three, and masks with `index.bool()`. A vector of positions in int8,
+    int16 or float32, and so the empty `torch.tensor([])`, raises IndexError, "tensors used as indices must be long,
+    int, byte or bool tensors".
 
     https://docs.pytorch.org/docs/stable/tensors.html
     """
@@ -2882,7 +2886,8 @@ AVERAGES = {
 
 
 def test_float16_adds_and_multiplies_on_the_cpu():
-    """`+`, `-`, `*`, `/`, `**`, `sum`, `mean`, `std`, `max` and `sort` of float16 work on the CPU in every release.
+    """`+`, `-`, `*`, `/`, `**`, `sum`, `mean`, `std`, `max` and `sort` of float16 work on the CPU in every release,
+    `mean` of up to 65504 numbers.
 
     Each operation rounds its result to float16, which has eleven bits and ends at 65504. Convert to float32 with
     `x.float()` before you add up many numbers. `scores.masked_fill(mask, -1e9)` raises RuntimeError ("Half without
@@ -2896,6 +2901,7 @@ def test_float16_adds_and_multiplies_on_the_cpu():
     assert [agrees_with_float32(function, HALF) for function in functions] == [True] * 11
     assert (torch.finfo(torch.float16).eps, torch.finfo(torch.float16).max) == (2**-10, 65504)
     assert torch.tensor(2.0**11 + 1, dtype=torch.float16).item() == 2**11
+    assert torch.ones(65504, dtype=torch.float16).mean().item() == 1  # of more, torch 2.0 gives nan
     with pytest.raises(RuntimeError, match="Half without overflow"):
         HALF.masked_fill(HALF < 0, -1e9)
     for low in (-math.inf, torch.finfo(HALF.dtype).min):
@@ -2977,7 +2983,7 @@ def test_float8_is_for_storing(name, step):
 
     On the CPU `+`, `-`, `/`, `<`, `sum` and `max` of them raise RuntimeError ("not implemented for"). Write `x.float()`
     before you compute, also with a vector of another dtype. Between 1 and 2 the steps are 1/8 in float8_e4m3fn and 1/4
-    in float8_e5m2. Later releases have other float8 dtypes.
+    in float8_e5m2.
 
     https://docs.pytorch.org/docs/stable/tensors.html
     """

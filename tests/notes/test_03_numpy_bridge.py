@@ -137,8 +137,8 @@ def test_integers_are_int64_in_both(device):
 
 
 def test_a_dtype_of_one_is_no_dtype_of_the_other(device):
-    """PyTorch takes no dtype of NumPy, and NumPy none of PyTorch: `torch.tensor([1.0], dtype=np.float32)` and
-    `array.astype(torch.float32)` raise TypeError.
+    """`torch.tensor([1.0], dtype=np.float32)` and `array.astype(torch.float32)` raise TypeError: a dtype of NumPy is no
+    dtype of PyTorch.
 
     The messages are "argument 'dtype' must be torch.dtype" and "Cannot interpret 'torch.float32' as a data type".
     `tensor.to(np.float32)` raises TypeError too, and `np.float32 == torch.float32` is False. Write `torch.float32` on
@@ -1281,9 +1281,8 @@ def test_a_list_of_losses_with_a_graph_is_no_array():
     """For a list of losses on the CPU that require grad, `np.array(losses)` and `np.mean(losses)` raise RuntimeError,
     "Can't call numpy() on Tensor that requires grad".
 
-    A plot of such a list asks for the same array. `array[0] = loss` takes the number, as `float(loss)` does, which
-    section 01 has a note about: from torch 2.8 on both warn, "Converting a tensor with requires_grad=True to a scalar".
-    Write `losses.append(loss.item())`: then it is a list of floats, and no graph stays in memory.
+    `array[0] = loss` takes the number, as `float(loss)` does, which section 01 has a note about. Write
+    `losses.append(loss.item())`: then it is a list of floats.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.item.html
     """
@@ -1817,12 +1816,12 @@ def test_a_mask_and_an_array_of_bools_make_no_mask():
 
 
 def test_a_masked_array_does_not_add_to_a_tensor():
-    """`+`, `-` and `*` of a float32 tensor on the CPU and a masked array that was made with a mask raise TypeError, in
-    either order.
+    """`+`, `-` and `*` of a float32 tensor on the CPU that requires no grad and a masked array that was made with a
+    mask raise TypeError, in either order.
 
     `tensor + masked` says "Cannot interpret 'torch.float32' as a data type", and `masked + tensor` says "unsupported
-    operand". `tensor / masked` is a masked array, and no tensor. Decide what stands for a missing number:
-    `tensor + torch.from_numpy(masked.filled(0))`, or compute in NumPy: `tensor.numpy() + masked`.
+    operand". `tensor / masked` is a masked array, and no tensor. Decide what stands for a missing number: `tensor +
+    torch.from_numpy(masked.filled(0))`, or compute in NumPy: `tensor.numpy() + masked`.
 
     https://numpy.org/doc/stable/reference/maskedarray.generic.html
     """
@@ -1835,6 +1834,8 @@ def test_a_masked_array_does_not_add_to_a_tensor():
         with pytest.raises(TypeError, match="unsupported operand"):
             operation(masked, tensor)
 
+    with pytest.raises(RuntimeError, match="requires grad"):
+        nn.Parameter(tensor.clone()) + masked
     assert type(tensor / masked) is np.ma.MaskedArray
     assert (tensor + torch.from_numpy(masked.filled(0))).tolist() == [11, 20]
     assert (tensor.numpy() + masked).tolist() == [11, None]

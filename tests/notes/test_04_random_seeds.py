@@ -8,9 +8,12 @@ give a part of a program a generator of its own, save where it stands, and say w
 
 import copy
 import inspect
+import io
 import os
 import pickle
 import random
+import subprocess
+import sys
 import zlib
 
 import numpy as np
@@ -297,9 +300,9 @@ def test_a_seed_that_is_too_large_is_a_value_error():
 def test_a_hash_seed_comes_too_late_in_a_running_script(monkeypatch):
     """`os.environ["PYTHONHASHSEED"] = "42"` changes no `hash` in the Python that runs it.
 
-    The hash of a text, and with it the order of a set of texts, differs from run to run in spite of such a
-    `seed_everything`. Set the variable before Python starts: `PYTHONHASHSEED=42 python train.py`. It is better not to
-    depend on it: number classes by `sorted(set(names))`.
+    The hash of a text differs from run to run in spite of such a `seed_everything`, and the order of a set of texts
+    can. Set the variable before Python starts: `PYTHONHASHSEED=42 python train.py`. It is better not to depend on it:
+    number classes by `sorted(set(names))`.
 
     https://docs.python.org/3/using/cmdline.html#envvar-PYTHONHASHSEED
     """
@@ -313,6 +316,13 @@ def test_a_hash_seed_comes_too_late_in_a_running_script(monkeypatch):
         monkeypatch.setitem(os.environ, "PYTHONHASHSEED", seed)
         assert hashes() == before
 
+    def runs(**variables):
+        outside = {name: value for name, value in os.environ.items() if name != "PYTHONHASHSEED"} | variables
+        script = "import os, sys; os.environ['PYTHONHASHSEED'] = '7'; sys.stdout.write(str(hash('cat')))"
+        command = [sys.executable, "-c", script]
+        return {subprocess.run(command, env=outside, capture_output=True, check=True).stdout for _ in range(2)}
+
+    assert (len(runs()), len(runs(PYTHONHASHSEED="42"))) == (2, 1)
     assert sorted({*words}) == sorted({*reversed(words)}) == ["bird", "cat", "dog"]
 
 
@@ -413,11 +423,12 @@ def test_a_draw_in_between_shifts_everything_after_it(device):
 
 
 def test_vmap_refuses_to_draw_until_it_is_told_how(device):
-    """`torch.func.vmap` of a function that draws random numbers, such as dropout, raises RuntimeError, unless it has
-    `randomness="different"` or `randomness="same"`.
+    """`torch.func.vmap` of a function that calls `torch.rand`, or of `nn.Dropout(0.5)` in training, raises
+    RuntimeError, unless it has `randomness="different"` or `randomness="same"`.
 
     The error is "vmap: called random operation while in randomness error mode". "different" draws new numbers for each
-    row, "same" gives one draw to all rows. For an ensemble in training write `vmap(model, randomness="different")`.
+    row, "same" gives one draw to all rows. For dropout write `randomness="different"`. Python's `random.random()`
+    raises nothing and gives one draw to all rows.
 
     https://docs.pytorch.org/docs/stable/generated/torch.func.vmap.html
     """
@@ -429,7 +440,13 @@ def test_vmap_refuses_to_draw_until_it_is_told_how(device):
     for draws in (noisy, nn.Dropout(0.5)):
         with pytest.raises(RuntimeError, match="vmap: called random operation while in randomness error mode"):
             torch.func.vmap(draws)(rows)
+    one, two, three = torch.func.vmap(lambda row: row + random.random())(rows)
+    assert torch.equal(one, two)
+    assert torch.equal(two, three)
     one, two, three = torch.func.vmap(noisy, randomness="different")(rows)
+    assert not torch.equal(one, two)
+    assert not torch.equal(two, three)
+    one, two, three = torch.func.vmap(nn.Dropout(0.5), randomness="different")(torch.ones(3, 64, device=device))
     assert not torch.equal(one, two)
     assert not torch.equal(two, three)
     one, two, three = torch.func.vmap(noisy, randomness="same")(rows)
@@ -638,8 +655,9 @@ def test_weighted_draws_have_a_limit_of_2_to_the_24():
     """On the CPU, `torch.multinomial` and a `WeightedRandomSampler` raise RuntimeError for more than 2**24 weights:
     "number of categories cannot exceed 2^24".
 
-    The sampler raises when the loop starts, and not when it is made. Look uniform numbers up in the sums of the weights
-    instead: `torch.searchsorted(weights.double().cumsum(0), total * torch.rand(n, dtype=torch.float64), right=True)`.
+    The sampler raises when the loop starts, and not when it is made. To draw with replacement, look uniform numbers up
+    in the sums of the weights instead: `torch.searchsorted(weights.double().cumsum(0), total * torch.rand(n,
+    dtype=torch.float64), right=True)`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.multinomial.html
     """
@@ -730,11 +748,15 @@ def test_a_constant_seed_in_worker_init_fn_makes_workers_repeat_each_other():
 class Augments(Dataset):
     """Eight items, each its index and a random number."""
 
+    def __init__(self, by_item=False):
+        self.by_item = by_item
+
     def __len__(self):
         return 8
 
     def __getitem__(self, index):
-        return index, torch.rand(()).item()
+        generator = torch.Generator().manual_seed(index) if self.by_item else None
+        return index, torch.rand((), generator=generator).item()
 
 
 @few_cores
@@ -749,9 +771,9 @@ def test_another_number_of_workers_is_another_run():
     https://docs.pytorch.org/docs/stable/notes/randomness.html
     """
 
-    def run(workers, epochs=2, **options):
+    def run(workers, epochs=2, data=None, **options):
         torch.manual_seed(RANDOM_SEED)
-        loader = DataLoader(Augments(), batch_size=None, shuffle=True, num_workers=workers, **options)
+        loader = DataLoader(data or Augments(), batch_size=None, shuffle=True, num_workers=workers, **options)
         return [tuple(zip(*loader, strict=True)) for _ in range(epochs)]
 
     none, one, two = run(0), run(1), run(2, epochs=1)
@@ -761,6 +783,7 @@ def test_another_number_of_workers_is_another_run():
     assert none[1][0] != one[1][0]
     none, one = (run(workers, generator=torch.Generator().manual_seed(1)) for workers in (0, 1))
     assert [order for order, _ in none] == [order for order, _ in one]
+    assert run(0, epochs=1, data=Augments(by_item=True)) == run(1, epochs=1, data=Augments(by_item=True))
 
 
 class HoldsGenerator(Dataset):
@@ -1079,6 +1102,11 @@ def test_a_saved_state_must_be_bytes_on_the_cpu(device_pair):
         for set_state in (torch.set_rng_state, torch.Generator().set_state):
             with pytest.raises(TypeError, match=r"RNG state must be a torch\.ByteTensor"):
                 set_state(wrong)
+    for place in (elsewhere, torch.device("cpu")):
+        file = io.BytesIO()
+        torch.save({"rng_state": state}, file)
+        file.seek(0)
+        assert torch.load(file, map_location=place)["rng_state"].device == place
     torch.set_rng_state(state.float().byte().cpu())
     assert torch.equal(torch.rand(3), first)
 

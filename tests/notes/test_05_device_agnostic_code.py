@@ -51,8 +51,8 @@ def test_a_build_without_cuda_sees_no_gpu():
     `torch.cuda.is_available()` is False, and `torch.ones(2).cuda()` raises AssertionError, "Torch not compiled with
     CUDA enabled".
 
-    Then pip took a build for the CPU, whatever GPU and driver are there: uninstall torch, and install a build with CUDA
-    by the command that pytorch.org gives for your system, with its `--index-url`. If `torch.version.cuda` is not None
+    On a machine with an NVIDIA GPU it is the wrong build: uninstall torch, and install a build with CUDA by the command
+    that pytorch.org gives for your system, with its `--index-url`. If `torch.version.cuda` is not None
     and `is_available()` is False all the same, `.cuda()` raises RuntimeError, such as "Found no NVIDIA driver on your
     system": look at the driver and at `CUDA_VISIBLE_DEVICES`. In a build without CUDA `torch.cuda.get_arch_list()` is
     empty.
@@ -78,9 +78,9 @@ def test_a_build_has_kernels_for_some_gpus(accelerator):
     """Where torch computes on an NVIDIA GPU, `torch.cuda.get_arch_list()` fits `torch.cuda.get_device_capability()`:
     for (9, 0) it has "sm_90", or an "sm_" below it of the same major number, or a "compute_" that is not above it.
 
-    `is_available()` is True for a GPU that fits nothing in the list as well. Torch warns that it "is not compatible
-    with the current PyTorch installation", and computing on it raises RuntimeError, "CUDA error: no kernel image is
-    available for execution on the device". Compare the two, and install a build whose list fits your GPU: a newer one
+    `is_available()` is True for a GPU that fits nothing in the list as well, and computing on it raises RuntimeError,
+    "CUDA error: no kernel image is available for execution on the device". If no "sm_" in the list has the major number
+    of the GPU, torch warns that it "is not compatible with the current PyTorch installation". Compare the two, and install a build whose list fits your GPU: a newer one
     for a new GPU such as sm_120, an older one for an old GPU.
 
     https://docs.pytorch.org/docs/stable/generated/torch.cuda.get_arch_list.html
@@ -549,7 +549,7 @@ def test_a_default_device_set_inside_a_block_does_not_hold_throughout(device_pai
 @pytest.mark.holds("torch>=2.5", otherwise=AssertionError, change="raises")
 def test_a_second_default_device_inside_a_block_raises(device_pair):
     """From torch 2.5 on, `torch.set_default_device(device)` inside `with torch.device("cpu"):` raises AssertionError if
-    the thread has a default device already that was set with `set_default_device`.
+    the thread has a default device already that was set with `set_default_device` before the block.
 
     The message is empty before torch 2.10, and from then on "Found nested DeviceContext on the mode stack where none
     expected". Call `set_default_device` once and outside every block, and use blocks for what differs.
@@ -1196,8 +1196,9 @@ def test_a_recurrent_layer_wants_its_first_state_beside_the_input(device_pair):
     hidden tensors are not at the same device, found input tensor at meta and hidden tensor at cpu".
 
     On a GPU it reads `cuda:0` in place of `meta`, and on CUDA `nn.LSTM` says the same. Leave the first state out, and
-    it is made where the input is; or make it with `torch.zeros(layers, batch, size, device=x.device)`. An input on the
-    CPU raises "Input and parameter tensors are not at the same device": write `x = x.to(device)`.
+    it is made where the input is; or make it with `torch.zeros(layers, batch, size, device=x.device)`. For an input
+    on the CPU `nn.GRU` and `nn.RNN` say "Input and parameter tensors are not at the same device": write
+    `x = x.to(device)`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.GRU.html
     """
@@ -1615,7 +1616,9 @@ def test_a_model_from_meta_gets_its_memory_with_to_empty(device):
 
     https://docs.pytorch.org/docs/stable/meta.html
     """
+    state = torch.get_rng_state()
     model = nn.Linear(2, 1, device="meta")
+    assert torch.equal(torch.get_rng_state(), state)
     model.register_buffer("unsaved", torch.ones(1, device="meta"), persistent=False)
     weight = model.weight
 
@@ -1752,9 +1755,8 @@ def test_meta_is_not_checked_everywhere():
 
     `target[rows] = values`, with rows on the CPU and values on `meta`, does nothing either, though `target[0] = value`
     raises. `F.embedding` with its weight on `meta` gives a tensor on `meta`, and `F.linear` with a bias on `meta`
-    raises. With
-    a real accelerator in place of `meta` each call of the first sentence raises. After building on `meta`, check that
-    no parameter is left there: `any(p.is_meta for p in model.parameters())`.
+    raises. With a real accelerator in place of `meta` each call of the first sentence raises. After building on `meta`,
+    check that no parameter is left there: `any(p.is_meta for p in model.parameters())`.
 
     https://docs.pytorch.org/docs/stable/meta.html
     """
@@ -1808,8 +1810,8 @@ def test_autocast_for_cuda_needs_a_gpu():
     """`torch.autocast("cuda")` gives a UserWarning with "CUDA is not available" if and only if
     `torch.cuda.is_available()` is False, and is then turned off: a product of float32 stays float32.
 
-    The script runs on, without mixed precision. Write `torch.autocast(device.type)` for the device that the model is
-    on. If the machine has a GPU, see why torch does not find it: the first notes of this section.
+    The script runs on, without mixed precision. Write `torch.autocast(device.type)` for a model on the CPU or on CUDA:
+    on the CPU it computes the product in bfloat16. If the machine has a GPU, see why torch does not find it: the first notes of this section.
 
     https://docs.pytorch.org/docs/stable/amp.html
     """
@@ -1823,6 +1825,8 @@ def test_autocast_for_cuda_needs_a_gpu():
     said = [str(warning.message) for warning in caught if issubclass(warning.category, UserWarning)]
     assert any("CUDA is not available" in text for text in said) == (not torch.cuda.is_available())
     assert product.dtype == (torch.float16 if torch.cuda.is_available() else torch.float32)
+    with torch.autocast(x.device.type):
+        assert (x @ x).dtype == (torch.float16 if torch.cuda.is_available() else torch.bfloat16)
 
 
 @pytest.mark.holds("torch>=2.4", otherwise=AssertionError, change="warns")

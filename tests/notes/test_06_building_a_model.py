@@ -54,8 +54,8 @@ def test_arrays_become_float32_tensors(device, cancer):
 
     On the CPU, `CrossEntropyLoss` of a matrix of logits takes class numbers as int64 or uint8 and raises RuntimeError
     for int32, "expected scalar type Long but found Int", or in newer releases "expected target dtype to be Long or
-    Byte, but got Int": write `labels.long()`. `BCEWithLogitsLoss` raises RuntimeError ("result type Float can't be
-    cast") for integer targets: write `labels.float()`.
+    Byte, but got Int": write `labels.long()`. `BCEWithLogitsLoss` of float32 logits raises RuntimeError ("result
+    type Float can't be cast") for targets of uint8 or int8 to int64: write `labels.float()`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html
     """
@@ -361,8 +361,8 @@ def test_sgd_has_a_default_learning_rate(device):
     ],
 )
 def test_a_parameter_moves_only_by_backward_then_step(device, recipe, w):
-    """A loop with SGD and its default options moves no parameter, and raises no error, if the loop leaves out
-    `backward()` or `step()`, or calls `zero_grad()` between the two.
+    """A loop with SGD and its default options over new parameters moves none of them, and raises no error, if the loop
+    leaves out `backward()` or `step()`, or calls `zero_grad()` between the two.
 
     If a model is not learning and its loss stays exactly the same, look at these three calls first: `zero_grad`,
     `backward`, `step`. `zero_grad` may also come last. With `weight_decay`, `zero_grad(set_to_none=False)` between the
@@ -519,13 +519,14 @@ def test_a_layer_replaced_afterwards_is_not_trained(device):
 
 
 def test_what_an_optimizer_refuses_to_train(device):
-    """SGD raises ValueError, "can't optimize a non-leaf Tensor", for the result of a computation, such as
-    `torch.ones(2, requires_grad=True) * 0.1`.
+    """SGD raises ValueError, "can't optimize a non-leaf Tensor", for `torch.ones(2, requires_grad=True) * 0.1`: it is
+    the result of a computation.
 
     Scale first and make the leaf then: `nn.Parameter(torch.ones(2) * 0.1)`. A parameter in two groups raises
     ValueError, "some parameters appear in more than one parameter group". A tensor without a list around it raises
-    TypeError, "params argument given to the optimizer should be an iterable of Tensors or dicts", and a model raises
-    TypeError, "'Linear' object is not iterable": write `[w]` and `model.parameters()`.
+    TypeError, "params argument given to the optimizer should be an iterable of Tensors or dicts", and an `nn.Linear`
+    raises TypeError, "'Linear' object is not iterable", and an `nn.Sequential` "optimizer can only optimize Tensors":
+    write `[w]` and `model.parameters()`.
 
     https://docs.pytorch.org/docs/stable/optim.html
     """
@@ -539,6 +540,8 @@ def test_what_an_optimizer_refuses_to_train(device):
         torch.optim.SGD(leaf, lr=0.5)
     with pytest.raises(TypeError, match="'Linear' object is not iterable"):
         torch.optim.SGD(model, lr=0.5)
+    with pytest.raises(TypeError, match="optimizer can only optimize Tensors"):
+        torch.optim.SGD(nn.Sequential(model), lr=0.5)
 
     parameter = nn.Parameter(torch.ones(2, device=device) * 0.1)
     assert torch.optim.SGD([parameter], lr=0.5).param_groups[0]["params"] == [parameter]
@@ -694,7 +697,7 @@ def test_a_rate_in_a_tensor_is_changed_in_place_and_logged_as_a_copy(device):
     `get_last_lr()` returns a copy, so that a list of logged rates keeps the rates of the past.
 
     In torch 2.4 to 2.9 `get_last_lr()` returned the tensor itself: all rates in the log became the last one. Write
-    `scheduler.get_last_lr()[0].item()` there. Torch 2.0 to 2.3 put a new number in place of the tensor.
+    `scheduler.get_last_lr()[0].item()` there. Torch 2.0 to 2.3 put a new tensor in place of the first.
 
     https://github.com/pytorch/pytorch/issues/163103
     """
@@ -1059,8 +1062,9 @@ def test_a_scheduler_made_after_loading_overwrites_the_rate(device):
     """To resume, make the scheduler before you load the optimizer's `state_dict`: made after it, a `LinearLR`,
     `LambdaLR` or `OneCycleLR` overwrites the loaded learning rate.
 
-    Training goes on with a wrong rate, and nothing raises: `scheduler.load_state_dict` does not put the rate right, and
-    `get_last_lr()` reports a rate that the optimizer does not have. In this order all is well: optimizer, scheduler,
+    Training goes on with a wrong rate, with LambdaLR and OneCycleLR up to the next `scheduler.step()`, and nothing
+    raises: `scheduler.load_state_dict` does not put the rate right, and `get_last_lr()` reports a rate that the
+    optimizer does not have. In this order all is well: optimizer, scheduler,
     and then `load_state_dict` of both.
 
     https://github.com/pytorch/pytorch/issues/119168
@@ -1088,6 +1092,12 @@ def test_a_scheduler_made_after_loading_overwrites_the_rate(device):
         second = make(late)
         second.load_state_dict(saved[1])
         assert late.param_groups[0]["lr"] != rate == second.get_last_lr()[0], kind
+
+        for optimizer, its_scheduler in ((early, first), (late, second)):
+            optimizer.step()
+            its_scheduler.step()
+        right = late.param_groups[0]["lr"] == pytest.approx(early.param_groups[0]["lr"])
+        assert right == (kind != "LinearLR"), kind
 
 
 def test_last_epoch_alone_does_not_resume(device):

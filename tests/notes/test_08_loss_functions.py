@@ -511,9 +511,9 @@ def test_a_missing_target_is_left_out_before_the_loss(device, name):
     """If a target is nan, `mse_loss(x, y, reduction="none")[known].mean()` with `known = ~y.isnan()` is a number, but
     its gradient is nan for the missing target.
 
-    `backward()` multiplies 0 by nan there, and passes nan on to every weight. Multiplying the losses by a mask of zeros
-    and ones does not even make the loss a number. Pick the elements first: `mse_loss(x[known], y[known])`. The same
-    goes for `huber_loss`, `smooth_l1_loss` and `binary_cross_entropy_with_logits`.
+    `backward()` multiplies 0 by nan there, and passes nan on to the weights of that output. Multiplying the losses by a
+    mask of zeros and ones does not even make the loss a number. Pick the elements first: `mse_loss(x[known],
+    y[known])`. The same goes for `huber_loss`, `smooth_l1_loss` and `binary_cross_entropy_with_logits`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.MSELoss.html
     """
@@ -528,6 +528,10 @@ def test_a_missing_target_is_left_out_before_the_loss(device, name):
     assert bad.isnan().tolist() == [False, True]
     assert good.tolist() == [bad[0].item(), 0]
     assert (loss_function(x, y, reduction="none") * known).mean().isnan()
+
+    layer = nn.Linear(1, 2).to(device)
+    loss_function(layer(x[:1]), y, reduction="none")[known].mean().backward()
+    assert layer.weight.grad.isnan().tolist() == [[False], [True]]
 
 
 @pytest.mark.holds("torch>=2.6", otherwise=TypeError, change="new")
@@ -1099,13 +1103,13 @@ def test_cross_entropy_wants_flat_class_numbers(device):
 
 
 def test_a_mask_of_classes_has_no_dimension_for_channels(device):
-    """For logits of shape (N, C, H, W) `CrossEntropyLoss` takes class numbers of shape (N, H, W): a mask of (N, 1, H,
-    W) raises RuntimeError "only batches of spatial targets supported (3D tensors) but got targets of dimension: 4".
+    """For logits of shape (N, C, H, W) and two classes or more `CrossEntropyLoss` takes class numbers of shape (N, H,
+    W): a mask of (N, 1, H, W) raises RuntimeError "only batches of spatial targets supported (3D tensors) but got
+    targets of dimension: 4".
 
     So does a mask of (N, H, W, 3), as an image file in colours gives it. Write `mask.squeeze(1).long()`: a mask of
     floats raises RuntimeError too. The classes of a one-hot mask are `mask.argmax(dim=1)`. Class numbers of shape (N,)
-    raise it with "dimension: 1": such a model has no pooling at its end. A mask of another height or width raises "size
-    mismatch".
+    raise it with "dimension: 1". A mask of another height or width raises "size mismatch".
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
     """
@@ -1117,6 +1121,8 @@ def test_a_mask_of_classes_has_no_dimension_for_channels(device):
             F.cross_entropy(logits, wrong)
     with pytest.raises(RuntimeError, match=r"only batches of spatial targets supported .* dimension: 1"):
         F.cross_entropy(logits, mask[:, 0, 0, 0])
+    with pytest.raises(RuntimeError, match="Expected floating point type for target with class probabilities"):
+        F.cross_entropy(logits[:, :1], mask)  # a single class: the shape is that of probabilities
     with pytest.raises(RuntimeError, match="size mismatch"):
         F.cross_entropy(logits, mask[:, 0, :, :4])
     with pytest.raises(RuntimeError, match="Float"):
@@ -1357,7 +1363,7 @@ def test_the_mean_of_nothing_is_nan(device):
 @pytest.mark.only("cpu", "cuda", "xpu", because="not seen on MPS")
 def test_class_weights_are_one_number_a_class_in_the_dtype_of_the_logits(device):
     """The `weight` of `CrossEntropyLoss` is a tensor of one number for each class: another length raises RuntimeError
-    "weight tensor should be defined either for all 3 classes or no classes".
+    "weight tensor should be defined either for all".
 
     For class numbers its dtype must be that of the logits: for float32 logits, a weight of int64 or float64, as counts
     and NumPy give it, raises RuntimeError, and so does a float32 weight for bfloat16 logits ("expected scalar type
@@ -1371,6 +1377,8 @@ def test_class_weights_are_one_number_a_class_in_the_dtype_of_the_logits(device)
 
     with pytest.raises(RuntimeError, match="weight tensor should be defined either for all 3 classes or no classes"):
         F.cross_entropy(logits, classes, weight=weight[:2])
+    with pytest.raises(RuntimeError, match="weight tensor should be defined either for all"):
+        F.cross_entropy(logits[:, :, None, None], classes[:, None, None], weight=weight[:2])
     for wrong in (weight.long(), weight.bfloat16()):
         with pytest.raises(RuntimeError, match="expected scalar type Float but found"):
             F.cross_entropy(logits, classes, weight=wrong)
@@ -1533,9 +1541,9 @@ def test_the_mean_of_ctc_divides_by_the_length_of_each_target(rounding_bound):
     """The default mean of `CTCLoss` divides the loss of each sequence by the length of its target, before it takes the
     mean over the batch.
 
-    It is not `reduction="sum"` divided by the batch size, which another library may mean. `CTCLoss` wants logarithms of
-    probabilities of shape (T, N, C), time first: it does not check that, and of logits it can be negative. Class 0 is
-    the blank, and not a letter, unless you pass `blank=`.
+    It is not `reduction="sum"` divided by the batch size. The loss of an empty target is divided by 1. `CTCLoss` wants
+    logarithms of probabilities of shape (T, N, C), time first: it does not check that, and of logits it can be
+    negative. Class 0 is the blank, and not a letter, unless you pass `blank=`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.CTCLoss.html
     """
@@ -1554,18 +1562,20 @@ def test_the_mean_of_ctc_divides_by_the_length_of_each_target(rounding_bound):
     assert total == pytest.approx(each.sum().item(), **near)
     assert F.ctc_loss(torch.full((4, 2, 3), 5.0), targets, steps, letters).item() < 0
     assert abs(mean.item() - total / 2) > 0.3
+    without = F.ctc_loss(logarithms, targets, steps, torch.tensor([2, 0])).item()
+    assert without == pytest.approx((each[0].item() / 2 + 4 * math.log(3)) / 2, **near)
     sure = torch.tensor([[0.0, 64.0, 0.0], [64.0, 0.0, 0.0]]).log_softmax(dim=1)  # of class 1, and then of class 0
     one = sure, torch.tensor([1]), torch.tensor(2), torch.tensor(1)
     assert [round(F.ctc_loss(*one).item()), round(F.ctc_loss(*one, blank=2).item())] == [0, 63]
 
 
 def test_ctc_loss_is_inf_if_the_target_does_not_fit():
-    """On the CPU `CTCLoss` is inf, and its gradient nan, for a target that needs more steps than the input has; with
-    `zero_infinity=True` both are 0.
+    """On the CPU `CTCLoss` is inf, and its gradient nan at each step of the input, for a target that needs more steps;
+    with `zero_infinity=True` both are 0.
 
     A target needs a step for each letter, and one more for the blank between two equal letters: "11" needs three. One
-    such sequence makes the mean of the batch inf. `zero_infinity=True` leaves it out without a word: count how many
-    there are first.
+    such sequence makes the mean of the batch inf. `zero_infinity=True` counts it as 0 in the mean, without a word:
+    count how many there are first.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.CTCLoss.html
     """
@@ -1591,6 +1601,8 @@ def test_ctc_loss_is_inf_if_the_target_does_not_fit():
         torch.tensor([2, 2]),
     )
     assert F.ctc_loss(*pair).item() == math.inf
+    fitting = F.ctc_loss(*pair, reduction="none")[0].item() / 2  # by the length of its target
+    assert F.ctc_loss(*pair, zero_infinity=True).item() == fitting / 2  # and by two sequences
 
 
 @pytest.mark.holds("torch>=2.4", otherwise=AssertionError, change="raises")

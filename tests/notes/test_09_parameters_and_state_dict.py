@@ -993,8 +993,8 @@ def test_shapes_must_agree(device, own, given_shape, strict):
     `weight` has another shape than the parameter, and `strict=False` does not change that: it is about names.
 
     The parameter has one or more dimensions here. Nothing is broadcast, transposed or cut. A head for another number of
-    classes is the usual reason. Take the entry out of the
-    dictionary, with `del state[name]`, to keep the model's own, and pass `strict=False`.
+    classes is the usual reason. Take the entry out of the dictionary, with `del state[name]`, to keep the model's own,
+    and pass `strict=False`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
     """
@@ -1886,7 +1886,7 @@ def test_checkpoint_may_hold_bytes(kind):
     """From torch 2.5 on `weights_only=True` accepts `bytes` and `bytearray` that are not empty; older releases raise
     UnpicklingError, and the empty `b""` is refused by all.
 
-    In the file bytes are a call of `_codecs.encode`, and that is the name in the message. If an older release must read
+    In the file bytes are a call of `_codecs.encode`, and that is the name in the message of older releases. If an older release must read
     the file, save `list(data)` or `torch.frombuffer(bytearray(data), dtype=torch.uint8)`.
 
     https://github.com/pytorch/pytorch/issues/133163
@@ -1902,6 +1902,11 @@ def test_checkpoint_may_hold_bytes(kind):
         tensor = saved_and_loaded(torch.frombuffer(bytearray(every), dtype=torch.uint8), weights_only=True)
     assert bytes(tensor.tolist()) == every
 
+    try:
+        saved_and_loaded({"value": every}, weights_only=True)
+    except pickle.UnpicklingError as error:  # before torch 2.5
+        assert "_codecs.encode" in str(error)
+        raise
     for data in (every, b"a", b"\x00"):
         assert comes_back(kind(data))
 
@@ -2413,8 +2418,8 @@ def test_file_that_was_cut_short(weights_only):
     ids=["web page", "pointer of Git LFS", "pickle.dump"],
 )
 def test_file_that_torch_did_not_write(content, trusting, safe):
-    """With `weights_only=True` `torch.load` raises UnpicklingError, "Weights only load failed", for a file that holds a
-    web page, "Unsupported operand 60", or a pointer of Git LFS, "Unsupported operand 118".
+    """With `weights_only=True` `torch.load` raises UnpicklingError, "Weights only load failed", for a file that begins
+    with `<`, as web pages do, "Unsupported operand 60", and for a pointer of Git LFS, "Unsupported operand 118".
 
     With `weights_only=False` it is UnpicklingError, "invalid load key, '<'" or "'v'". `weights_only` is not to blame:
     the download went wrong. Open the file in an editor, and call `git lfs pull` for a pointer. A file of `pickle.dump`

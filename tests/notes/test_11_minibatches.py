@@ -164,10 +164,11 @@ def test_sorted_rows_make_batches_of_one_class(device):
 @pytest.mark.myth("x.view(batch_size, -1) makes one row for each sample")
 def test_a_batch_size_that_is_written_out_fails_at_the_short_batch(device):
     """`x.view(32, -1)` of a short last batch raises RuntimeError "shape '[32, -1]' is invalid for input of size", or
-    mixes the numbers of several samples silently, if the sizes happen to fit.
+    cuts the samples up silently, if the sizes happen to fit.
 
-    Eight samples of 12 numbers are 96 numbers, which are 32 rows of 3. Write `x.flatten(1)` or `x.view(len(x), -1)`:
-    each sample stays a row. The loss may notice: "Expected input batch_size (32) to match target batch_size (8)".
+    Eight samples of 12 numbers are 96 numbers, which are 32 rows of 3: four from each sample. So are 24 samples of 4
+    numbers: then half of the rows mix two samples. Write `x.flatten(1)` or `x.view(len(x), -1)`: each sample stays a
+    row. The loss may notice: "Expected input batch_size (32) to match target batch_size (8)".
 
     https://docs.pytorch.org/docs/stable/generated/torch.flatten.html
     """
@@ -177,6 +178,10 @@ def test_a_batch_size_that_is_written_out_fails_at_the_short_batch(device):
     with pytest.raises(RuntimeError, match=r"shape '\[32, -1\]' is invalid for input of size 108"):
         last.view(32, -1)
     assert fitting.view(32, -1).shape == (32, 3)
+    for rows, mixed in ((8, 0), (24, 16)):
+        numbers = torch.arange(rows, device=device).repeat_interleave(96 // rows)  # the number of the sample
+        cut = numbers.view(rows, -1).view(32, -1)
+        assert (cut[:, 0] != cut[:, -1]).sum().item() == mixed
     for batch in (last, fitting):
         assert batch.flatten(1).shape == batch.view(len(batch), -1).shape == (len(batch), 12)
     with pytest.raises(ValueError, match=r"Expected input batch_size \(32\) to match target batch_size \(8\)"):
@@ -735,7 +740,8 @@ def test_a_generator_that_was_used_up_clips_nothing(device):
 
     It returns a norm of 0 and leaves the gradients alone, which older releases do silently. A generator can be walked
     through once: call `model.parameters()` anew each time, or keep `list(model.parameters())`. `clip_grad_value_` of
-    such a generator raises RuntimeError. An empty list, as of a model without parameters, does not warn.
+    such a generator raises RuntimeError from torch 2.1 on. An empty list, as of a model without parameters, does not
+    warn.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.clip_grad_norm_.html
     """
@@ -982,7 +988,7 @@ def test_batchnorm_refuses_a_last_batch_of_one_row(device):
     `drop_last=True` leaves that row out, and eval mode with running statistics takes it. A single sequence of shape (1,
     features, length) is accepted if it is longer than 1, and so is a single image of more than one pixel by
     BatchNorm2d: one of shape (1, C, 1, 1), as global pooling makes it, raises the same. InstanceNorm1d refuses length 1
-    at every batch size: "Expected more than 1 spatial element when training".
+    in training, also in a batch of many: "Expected more than 1 spatial element when training".
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm1d.html
     """

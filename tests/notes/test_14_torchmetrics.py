@@ -187,8 +187,8 @@ def test_labels_are_taken_as_they_are(device):
 
     Targets of -1 and 1 raise, and so does a class 2 among predictions or targets. `validate_args=False` turns the check
     off: a row with target 2 then silently counts nowhere. `BinaryROC` needs scores and raises ValueError for integers.
-    A list or a NumPy array in place of a tensor raises AttributeError, such as "'numpy.ndarray' object has no attribute
-    'is_floating_point'".
+    A list in place of a tensor, or a NumPy array in place of the predictions, raises AttributeError, such as
+    "'numpy.ndarray' object has no attribute 'is_floating_point'".
 
     https://lightning.ai/docs/torchmetrics/stable/classification/accuracy.html
     """
@@ -211,6 +211,8 @@ def test_labels_are_taken_as_they_are(device):
         BinaryAccuracy()(torch.tensor([1, 0]).numpy(), torch.tensor([1, 0]))
     with pytest.raises(AttributeError, match="'list' object has no attribute"):
         BinaryAccuracy()([1, 0], [1, 0])
+    with pytest.raises(AttributeError, match="'list' object has no attribute"):
+        BinaryAccuracy()(torch.tensor([1, 0]), [1, 0])
 
 
 def test_float_targets_pass_or_raise(device):
@@ -239,7 +241,7 @@ def test_float_targets_pass_or_raise(device):
 
 
 def test_binary_auroc_checks_nothing(device):
-    """`BinaryAUROC()` checks neither predictions nor targets, not even with `validate_args=True`: class labels as
+    """`BinaryAUROC()` checks neither predictions nor targets, not even with `validate_args=True`: integer labels as
     predictions, targets of 0.0 and 1.0, and shapes [N, 1] and [N] pass silently.
 
     The area under the curve needs scores: labels in their place give one threshold and another number, 0.75 instead of
@@ -411,9 +413,9 @@ def test_probabilities_of_class_1_are_no_multiclass_scores(device):
     """`Accuracy(task="multiclass", num_classes=2)` of probabilities of shape [N] compares 0.75 with the label 1 and
     counts it as wrong, without an error: the accuracy of right answers is 0 here.
 
-    Only a probability of exactly 0.0 or 1.0 counts as right. A model with one output and a sigmoid is binary: write
+    Only a probability of exactly 0.0 or 1.0 can count as right. A model with one output and a sigmoid is binary: write
     `Accuracy(task="binary")`. The task "multiclass" needs two scores a row, shape [N, 2], or labels. Shape [N, 1]
-    raises ValueError.
+    beside targets of shape [N] raises ValueError.
 
     https://lightning.ai/docs/torchmetrics/stable/classification/accuracy.html
     """
@@ -814,7 +816,7 @@ def test_four_metrics_averaged_over_rows_are_one_number(device):
     """With `average="micro"` and `top_k=1`, the accuracy, precision, recall and F1 score of several classes are one and
     the same number, up to rounding: the share of rows that are right.
 
-    Each wrong row is one answer too many for one class and one too few for another. Precision, recall and F1 differ
+    Each wrong row is one answer too many for one class and one too few for another. Precision, recall and F1 can differ
     with `average="macro"`, which is the mean over the classes, and `MulticlassAccuracy` is then `MulticlassRecall`.
 
     https://lightning.ai/docs/torchmetrics/stable/classification/f1_score.html
@@ -1073,7 +1075,7 @@ def test_metric_collection(device):
 
 def test_a_collection_merges_metrics_that_start_equal():
     """A `MetricCollection` lets two `BinaryAccuracy` with different thresholds share one state if their counts are
-    equal after the first `update`: from then on the second gives the value of the first, silently.
+    equal after the first `update`: from then on `compute` gives the value of the first for both, silently.
 
     These are its `compute_groups`: metrics that look alike after one batch are updated once. The identical results are
     wrong for metrics that only look alike by chance. Pass `compute_groups=False`.

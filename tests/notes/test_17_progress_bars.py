@@ -254,8 +254,10 @@ def test_log_lines_pass_the_bar_in_a_block(capsys):
 
 
 def test_a_console_without_blocks_gets_number_signs():
-    """A text bar is drawn with `#` where the encoding of its file is not one of Unicode, and with blocks where it is;
-    `ascii=False` for a file in cp1252 raises UnicodeEncodeError, "'charmap' codec can't encode".
+    """A text bar is drawn with `#` where the encoding of its file lacks some of the blocks, as cp1252 and cp437 do, and
+    with blocks where it has them, as UTF-8 and gbk do.
+
+    In a file in cp1252 a bar with `ascii=False` raises UnicodeEncodeError, "'charmap' codec can't encode".
 
     A Windows console often says UTF-8 and shows the blocks badly or breaks the line: pass `ascii=True` there. Leave
     `ascii` out otherwise.
@@ -271,7 +273,9 @@ def test_a_console_without_blocks_gets_number_signs():
         return raw.getvalue().decode(encoding)
 
     assert "\r####    |" in drawn("cp1252")
+    assert "\r####    |" in drawn("cp437")
     assert "\r████    |" in drawn("utf-8")
+    assert "\r████    |" in drawn("gbk")
     assert "\r####    |" in drawn("utf-8", ascii=True)
     with pytest.raises(UnicodeEncodeError, match="'charmap' codec can't encode"):
         drawn("cp1252", ascii=False)
@@ -584,12 +588,13 @@ def test_unit_scale_multiplies_what_is_shown():
 
 @pytest.mark.myth("The remaining time is reckoned from the average of all steps")
 def test_the_speed_is_that_of_the_last_steps(monkeypatch):
-    """The speed and the remaining time that a bar shows are reckoned from the last steps more than from the first, and
-    with `smoothing=0` from the average of all.
+    """The speed and the remaining time that a bar shows while it is open are reckoned from the last steps more than
+    from the first, and with `smoothing=0` from the average of all.
 
     After a first step of ten seconds and three of one second the average is 3.25 seconds, and a bar with the default,
     `smoothing=0.3`, shows less. So one slow step, such as a validation, changes the remaining time more than it should:
-    pass `smoothing=0`. With `smoothing=1` it is reckoned from the last step alone.
+    pass `smoothing=0`. With `smoothing=1` it is reckoned from the steps since the bar was drawn before. The last line,
+    which is drawn when the bar is closed, shows the average whatever `smoothing` is.
 
     https://tqdm.github.io/docs/tqdm
     """
@@ -597,12 +602,14 @@ def test_the_speed_is_that_of_the_last_steps(monkeypatch):
     monkeypatch.setattr("tqdm.std.time", lambda: now[0])  # the clock of the bars
 
     def shown(**options):
-        bar = tqdm(total=10, file=io.StringIO(), bar_format="{remaining} {rate_inv_fmt}", **EVERY_STEP, **options)
-        with bar:
+        text = io.StringIO()
+        with tqdm(total=10, file=text, bar_format="{remaining} {rate_inv_fmt}", **EVERY_STEP, **options) as bar:
             for seconds in [10, 1, 1, 1]:
                 now[0] += seconds
                 bar.update()
-            return str(bar), bar.format_dict["rate"]
+            line, rate = str(bar), bar.format_dict["rate"]
+        assert text.getvalue().endswith("\r00:19  3.25s/it\n")
+        return line, rate
 
     average, default, last = shown(smoothing=0), shown(), shown(smoothing=1)
 
@@ -765,10 +772,11 @@ def test_an_inner_bar_goes_one_line_down():
 
 
 def test_a_bar_that_was_left_open_keeps_its_line():
-    """While there is a bar that is neither finished nor closed, the next bar is drawn one line below, with a line feed
-    at each step; in an output that cannot move up, such as a log, each step is then on a new line.
+    """While there is a bar that is not closed, the next bar is drawn one line below, with a line feed at each step; in
+    an output that cannot move up, such as a log, each step is then on a new line.
 
-    In a notebook it is often the bar of a cell that was interrupted. Call `bar.close()`, or write
+    In a notebook it is often the bar of a cell that was interrupted. A loop over a bar closes it in the end, `update`
+    does not, even at the total. Call `bar.close()`, or write
     `with tqdm(total=3) as bar`. `position=0` draws the next bar on the first line all the same.
 
     https://tqdm.github.io/docs/tqdm
@@ -784,6 +792,8 @@ def test_a_bar_that_was_left_open_keeps_its_line():
     left.update(1)
 
     up = "\x1b[A"
+    assert drawn() == f"\n\r0/2{up}\n\r1/2{up}\n\r2/2{up}\r2/2\n"
+    left.update(2)
     assert drawn() == f"\n\r0/2{up}\n\r1/2{up}\n\r2/2{up}\r2/2\n"
     assert drawn(position=0) == "\r0/2\r1/2\r2/2\r2/2\n"
 

@@ -267,7 +267,7 @@ BROKEN = {
     "raise ImportError('libtorch_cpu.so: cannot open shared object file')": "ImportError: libtorch_cpu.so: cannot open",
     "raise OSError('[WinError 126] The specified module could not be found')": "OSError: [WinError 126]",
     "import nothing_of_that_name": "no module named nothing_of_that_name",
-    "__version__ = '1.13.1'": "torch 1.13.1 is installed, and the notes need torch>=2.0",
+    "__version__ = '1.13.1'": "torch 1.13.1 is installed, and the notes need torch>=2.0.1",
 }
 
 

@@ -47,7 +47,7 @@ def test_the_constraints_are_those_of_a_supported_release():
     (pinned,) = re.findall(r"^torch==(.+)$", (ROOT / "constraints.txt").read_text(encoding="utf-8"), re.MULTILINE)
 
     assert pinned in [release["torch"] for release in RELEASES]
-    assert "torch>=2.0" in REQUIREMENTS.read_text(encoding="utf-8").splitlines()
+    assert "torch>=2.0.1" in REQUIREMENTS.read_text(encoding="utf-8").splitlines()
 
 
 def nox(*arguments, cwd=ROOT):

@@ -118,7 +118,6 @@ def failing(document, reason):
                 "device": "cpu",
                 "outcome": "failed",
                 "reason": f"assert {reason}",
-                "seconds": 0.1,
                 "explanation": [f"claim:   {note['claim']}", f"found:   {reason}", "likely:  1. the belief itself"],
             }
         ]

@@ -2805,6 +2805,19 @@ def floor_division_has_the_slope_zero(patch):
 
 
 @mutant(
+    kills="test_floor_division_raises_in_backward_only",
+    witness=lambda: torch.div(torch.tensor(1.0), 0.1, rounding_mode="floor").item() == 9,
+)
+def floor_of_the_rounded_quotient(patch):
+    """`torch.div` with `rounding_mode="floor"` rounds the quotient twice: to a float32, and down."""
+
+    def change(call, a, b, rounding_mode=None):
+        return call(a, b).floor() if rounding_mode == "floor" else call(a, b, rounding_mode=rounding_mode)
+
+    patch.function("div", change=change)
+
+
+@mutant(
     kills="test_the_root_of_a_sum_of_squares_has_no_slope_at_zero",
     witness=lambda: slope(torch.Tensor.norm, 0, 0) == [0, 0],
 )

@@ -3008,6 +3008,31 @@ def ctc_overlooks_zero_infinity(patch):
     broken(patch, "ctc_loss", lambda call, x, y, **more: call(x, y, **more | {"zero_infinity": False}))
 
 
+def _ctc_of_one_that_fits_and_one_that_does_not():
+    one, both = (torch.full((1, n, 3), 1 / 3).log() for n in (1, 2))
+    fits = F.ctc_loss(one, torch.tensor([[1]]), torch.tensor([1]), torch.tensor([1]))
+    mean = F.ctc_loss(
+        both, torch.tensor([[1, 0], [1, 2]]), torch.tensor([1, 1]), torch.tensor([1, 2]), zero_infinity=True
+    )
+    return mean.item() / fits.item()
+
+
+@mutant(
+    kills="test_ctc_loss_is_inf_if_the_target_does_not_fit",
+    witness=lambda: abs(_ctc_of_one_that_fits_and_one_that_does_not() - 0.5) < 1e-4,
+)
+def ctc_does_not_count_what_does_not_fit(patch):
+    """The mean of `F.ctc_loss(zero_infinity=True)` is that of the sequences whose target fits."""
+
+    def change(call, x, y, reduction, zero_infinity, **more):
+        losses = call(x, y, reduction="none", **more)
+        if not zero_infinity or reduction != "mean" or losses.dim() == 0 or losses.isfinite().all():
+            return call(x, y, reduction=reduction, zero_infinity=zero_infinity, **more)
+        return (losses / more["target_lengths"])[losses.isfinite()].mean()
+
+    broken(patch, "ctc_loss", change)
+
+
 @mutant(
     kills="test_a_triplet_loss_wants_a_margin_above_0",
     witness=lambda: (

@@ -1235,6 +1235,21 @@ def every_file_is_taken_for_unicode(patch):
     patch.setattr(tqdm.std, "_supports_unicode", lambda file: True)
 
 
+@mutant(
+    kills="test_a_console_without_blocks_gets_number_signs",
+    witness=lambda: "####" not in drawn_in("gbk"),
+)
+def only_utf_is_taken_for_unicode(patch):
+    """Each bar in a file whose encoding is not one of Unicode is drawn with `#`."""
+    patch.setattr(tqdm.std, "_supports_unicode", lambda file: "utf" in str(getattr(file, "encoding", "")))
+
+
+def below_a_full_bar():
+    with tqdm.auto.tqdm(total=3, file=io.StringIO()) as full:
+        full.update(3)
+        return drawn([1])
+
+
 def below_an_open_bar(**options):
     left = tqdm.auto.tqdm(total=3, file=io.StringIO())
     try:
@@ -1250,6 +1265,22 @@ def below_an_open_bar(**options):
 def every_bar_is_on_the_first_line(patch):
     """Each bar is drawn on the first line."""
     option(patch, "position", lambda value: 0)
+
+
+@mutant(
+    kills="test_a_bar_that_was_left_open_keeps_its_line",
+    witness=lambda: below_a_full_bar().startswith("\n"),
+)
+def bar_is_closed_at_its_total(patch):
+    """`update` closes a bar that comes to its total."""
+
+    def update(original, self, *args):
+        drawn = original(self, *args)
+        if self.total and self.n >= self.total:
+            self.close()
+        return drawn
+
+    patch.around(tqdm.std.tqdm, "update", update)
 
 
 @mutant(

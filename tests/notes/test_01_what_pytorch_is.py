@@ -818,7 +818,7 @@ def test_a_leaf_that_requires_grad_cannot_be_changed_in_place(device, change, af
     """Writing in-place to a leaf that requires grad, or to a view of it that requires grad, raises RuntimeError and
     changes nothing: `x += 1`, `x[0] = 5`, `x[1].mul_(4)`.
 
-    The message is "a leaf Variable that requires grad is being used in an in-place operation", or "a view of a leaf".
+    These say "a leaf Variable that requires grad is being used in an in-place operation", or "a view of a leaf".
     Write to weights under `torch.no_grad()`, as optimizers do. `x.detach()` is a view that requires no grad: a write to
     it is allowed and changes `x`. `x.requires_grad_(False)` ends in `_` too, but writes no number and is allowed.
 

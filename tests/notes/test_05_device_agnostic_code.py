@@ -80,8 +80,8 @@ def test_a_build_has_kernels_for_some_gpus(accelerator):
 
     `is_available()` is True for a GPU that fits nothing in the list as well, and computing on it raises RuntimeError,
     "CUDA error: no kernel image is available for execution on the device". If no "sm_" in the list has the major number
-    of the GPU, torch warns that it "is not compatible with the current PyTorch installation". Compare the two, and install a build whose list fits your GPU: a newer one
-    for a new GPU such as sm_120, an older one for an old GPU.
+    of the GPU, torch warns that it "is not compatible with the current PyTorch installation". Compare the two, and
+    install a build whose list fits your GPU: a newer one for a new GPU such as sm_120, an older one for an old GPU.
 
     https://docs.pytorch.org/docs/stable/generated/torch.cuda.get_arch_list.html
     """
@@ -1811,7 +1811,8 @@ def test_autocast_for_cuda_needs_a_gpu():
     `torch.cuda.is_available()` is False, and is then turned off: a product of float32 stays float32.
 
     The script runs on, without mixed precision. Write `torch.autocast(device.type)` for a model on the CPU or on CUDA:
-    on the CPU it computes the product in bfloat16. If the machine has a GPU, see why torch does not find it: the first notes of this section.
+    on the CPU it computes the product in bfloat16. If the machine has a GPU, see why torch does not find it: the first
+    notes of this section.
 
     https://docs.pytorch.org/docs/stable/amp.html
     """

@@ -223,7 +223,7 @@ def test_sizes_have_names_and_stratify_wants_labels(device, stratify):
     X, y = torch.arange(10, device=device), [0, 1] * 5
     sizes = () if stratify else (0.2,)
 
-    with pytest.raises(TypeError, match=r"Singleton array|scalar|array-like"):
+    with pytest.raises(TypeError, match=r"Singleton array array\((0\.2|True)\) cannot be considered|scalar|array-like"):
         train_test_split(X, y, *sizes, **stratify)
 
     assert [len(part) for part in train_test_split(X, y, test_size=0.2, stratify=y)] == [8, 2, 8, 2]
@@ -344,27 +344,28 @@ def test_random_state_decides_the_rows(device):
 
 @pytest.mark.myth("random_state=42 keeps the test set the same")
 def test_one_more_row_changes_the_test(device):
-    """`random_state=42` fixes the rows for one number of rows only: of 20 test rows of 100, 7 are training rows once
-    there are 101 rows.
+    """`random_state=42` fixes the rows for one number of rows only: with `test_size=20`, 7 of the 20 test rows of 100
+    are training rows once there are 101.
 
     A model that was trained before the new row came has then seen part of the new test. Keep the positions of the test
-    in a file, or decide by something in the row itself, such as a hash of its name.
+    in a file.
 
     https://scikit-learn.org/stable/glossary.html#term-random_state
     """
     rows = torch.arange(101, device=device)
 
-    _, before = train_test_split(rows[:100], test_size=20, random_state=42)
+    train_before, before = train_test_split(rows[:100], test_size=20, random_state=42)
     _, after = train_test_split(rows, test_size=20, random_state=42)
 
     assert len({*before.tolist()} - {*after.tolist()}) == 7
+    assert {*train_before.tolist()} & {*after.tolist()}
     _, again = train_test_split(rows[:100], test_size=20, random_state=42)
     assert again.tolist() == before.tolist()
 
 
 @pytest.mark.parametrize(
     "generator",
-    [torch.Generator(), np.random.default_rng(42), torch.tensor(42), 42.0, -1],
+    [torch.Generator(), np.random.default_rng(42), torch.tensor(42), 42.0, -1, 2**32],
     ids=lambda g: type(g).__name__,
 )
 def test_random_state_takes_no_generator(generator):
@@ -544,17 +545,19 @@ def test_stratify_refuses_what_it_cannot_keep(labels, arguments, message):
 def test_stratify_counts_whole_rows_of_labels():
     """If the labels for `stratify` are a matrix, each different row of it is a class of its own.
 
-    One-hot labels are thus split like class numbers. With several labels to a sample, the combinations are counted:
-    ValueError, "The least populated class" has only 1 member, although each single label is frequent. Stratify by the
-    label that matters most: `stratify=y[:, 0]`.
+    One-hot labels thus keep the proportions of the classes as class numbers do, but other rows may be picked. With
+    several labels to a sample, the combinations are counted: ValueError, "The least populated class" has only 1 member,
+    although each single label is frequent. Stratify by the label that matters most: `stratify=y[:, 0]`.
 
     https://scikit-learn.org/stable/modules/cross_validation.html#stratification
     """
     y = torch.tensor([0, 0, 0, 0, 1, 1, 1, 1])
     one_hot = torch.nn.functional.one_hot(y)
 
-    by_number = train_test_split(y, stratify=y, random_state=0)
-    by_row = train_test_split(y, stratify=one_hot, random_state=0)
+    rows = list(range(8))
+    *by_number, _, test = train_test_split(y, rows, stratify=y, random_state=0)
+    *by_row, _, test_by_row = train_test_split(y, rows, stratify=one_hot, random_state=0)
+    assert test != test_by_row
     assert [part.bincount().tolist() for part in by_number] == [part.bincount().tolist() for part in by_row]
     assert [part.bincount().tolist() for part in by_row] == [[3, 3], [1, 1]]
 
@@ -720,8 +723,8 @@ def test_random_split_does_not_stratify(device):
     """`random_split` knows nothing of labels: with 5 rows of a rare class in 100, a test part of 20 rows can have none
     of them, and there is no `stratify`.
 
-    Split the positions with scikit-learn and take them with Subset: `train_test_split(range(100), stratify=y)`. Here it
-    gives each test part of 20 rows one row of the rare class.
+    Split the positions with scikit-learn and take them with Subset: `train_test_split(range(100), test_size=20,
+    stratify=y)`. Here it gives each test part one row of the rare class.
 
     https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.random_split
     """

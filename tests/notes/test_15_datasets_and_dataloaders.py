@@ -355,7 +355,7 @@ def test_subset_takes_a_mask_for_indices():
 @pytest.mark.holds("torch>=2.11", otherwise=AssertionError, change="raises")
 def test_a_subclass_of_subset_needs_getitems(device):
     """From torch 2.11 on, a subclass of Subset that overrides `__getitem__` and not `__getitems__` raises
-    NotImplementedError when it is made: "overrides __getitem__ but not __getitems__".
+    NotImplementedError when `Subset.__init__` runs: "overrides __getitem__ but not __getitems__".
 
     torch 2.1 to 2.10 raise nothing there, and the batches of a DataLoader with a batch size go past the override: a
     transform for the training part alone is silently left out. Write a Dataset of your own around the subset instead.
@@ -602,9 +602,9 @@ def test_next_iter_is_always_the_first_batch(device):
     `next(iter(loader))` in a loop gives the first batch again and again.
 
     A loop that was left with `break` starts again from the first batch. To go on, keep `iterator = iter(loader)`. A
-    DataLoader has no `state_dict()` to resume from in the middle of an epoch (AttributeError): give it the same
-    `generator=` again and skip with `itertools.islice(loader, 2, None)`. Without workers, a stream that is its own
-    iterator goes on by itself.
+    DataLoader has no `state_dict()` to resume from in the middle of an epoch (AttributeError): make it again with a
+    `generator=` in the state that it had before the epoch, and skip with `itertools.islice(loader, 2, None)`. Without
+    workers, a stream that is its own iterator goes on by itself.
 
     https://docs.python.org/3/library/functions.html#iter
     """
@@ -623,6 +623,7 @@ def test_next_iter_is_always_the_first_batch(device):
     shuffled = [DataLoader(range(6), 2, shuffle=True, generator=torch.Generator().manual_seed(1)) for _ in range(2)]
     epoch, rest = list(shuffled[0]), list(itertools.islice(shuffled[1], 2, None))
     assert [batch.tolist() for batch in rest] == [epoch[2].tolist()]
+    assert [batch.tolist() for batch in shuffled[0]] != [batch.tolist() for batch in epoch]  # its generator went on
 
     class Counting(IterableDataset):
         position = 0
@@ -937,7 +938,7 @@ def test_lists_of_numbers_are_turned_round(device):
 )
 def test_what_makes_no_batch(samples, error, message):
     """Tensors or arrays of different shapes in one batch raise RuntimeError, "stack expects each tensor to be equal
-    size", without workers, and so do lists of different lengths.
+    size", without workers; lists of different lengths raise RuntimeError with another text.
 
     Samples that are None, sets, Python complex numbers, plain objects or arrays of strings raise TypeError. Nothing is
     broadcast, so a size of 1 does not fit a size of 3. Pad or convert the samples in a `collate_fn`.
@@ -1308,9 +1309,9 @@ def test_getitems_fetches_a_batch_at_once(device):
     """A DataLoader asks a Dataset with `__getitem__` and `__getitems__` once for each batch, with the list of its
     indices, instead of once for each sample.
 
-    `__getitems__` returns the list of samples, for data that are cheaper to read in one go. A tensor instead of a list
-    raises TypeError, "must be tuple of Tensors, not Tensor", and a dict KeyError. With `batch_size=None`, and through a
-    ConcatDataset, samples are asked for one by one all the same.
+    `__getitems__` returns the list of samples, for data that are cheaper to read in one go. With the default
+    `collate_fn`, a tensor instead of a list raises TypeError, "must be tuple of Tensors, not Tensor", and a dict
+    KeyError. With `batch_size=None`, and through a ConcatDataset, samples are asked for one by one all the same.
 
     https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.Dataset
     """
@@ -1668,10 +1669,10 @@ class Counted(Stream):
 
 @pytest.mark.filterwarnings("ignore:This DataLoader will create 2 worker processes")  # on a machine with one CPU
 def test_the_length_of_a_stream_is_what_it_says():
-    """For an IterableDataset with a `__len__`, `len(loader)` is computed from this number alone, and can be wrong: with
-    two workers that share out ten samples, batches of four are four, and `len(loader)` says three.
+    """For an IterableDataset with a `__len__`, `len(loader)` is computed from this number and the batch size, and can
+    be wrong: with two workers that share out ten samples, batches of four are four, and `len(loader)` says three.
 
-    Each worker ends with a short batch of its own. A stream that gives more batches than it has samples by its
+    Here each worker ends with a short batch of its own. A stream that gives more batches than it has samples by its
     `__len__` gives a UserWarning once `len(loader)` was called: "Length of IterableDataset ... was reported to be 4".
 
     https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.DataLoader
@@ -1753,11 +1754,12 @@ class Times(Squares):
 
 
 def test_persistent_workers_do_not_see_later_changes():
-    """A change of the Dataset between two epochs, such as `dataset.factor = 2`, does not reach workers that
-    `persistent_workers=True` keeps: they got their copy when they started.
+    """`dataset.factor = 2` between two epochs does not reach workers that `persistent_workers=True` keeps: they got
+    their copy of the Dataset when they started.
 
-    By default each epoch starts new workers, which see the change. Make a new DataLoader, or leave
-    `persistent_workers` out, if the size of the images or the strength of an augmentation changes from epoch to epoch.
+    By default each epoch starts new workers, which see the change. What you write into a tensor in shared memory
+    reaches the workers that are kept, too. Make a new DataLoader, or leave `persistent_workers` out, if the size of the
+    images or the strength of an augmentation changes from epoch to epoch.
 
     https://docs.pytorch.org/docs/stable/data.html#single-and-multi-process-data-loading
     """
@@ -1773,6 +1775,13 @@ def test_persistent_workers_do_not_see_later_changes():
     assert epochs() == [[0, 1, 2], [0, 2, 4]]
     assert epochs(persistent_workers=True) == [[0, 1, 2], [0, 1, 2]]
 
+    dataset = Times(3)
+    dataset.factor = torch.tensor(1).share_memory_()
+    loader = DataLoader(dataset, batch_size=3, num_workers=1, persistent_workers=True)
+    assert [batch.tolist() for batch in loader] == [[0, 1, 2]]
+    dataset.factor.fill_(2)
+    assert [batch.tolist() for batch in loader] == [[0, 2, 4]]
+
 
 class Threads(Squares):
     def __getitem__(self, i):
@@ -1782,8 +1791,7 @@ class Threads(Squares):
 def test_a_worker_computes_with_one_thread():
     """A DataLoader worker computes with one thread: `torch.get_num_threads()` is 1 in it, whatever it is outside.
 
-    A heavy operation in `__getitem__` can thus be slower in one worker than without workers. Take more workers, or call
-    `torch.set_num_threads` in a `worker_init_fn`.
+    A heavy operation in `__getitem__` can thus be slower in one worker than without workers. Take more workers.
 
     https://docs.pytorch.org/docs/stable/generated/torch.set_num_threads.html
     """
@@ -1801,7 +1809,8 @@ def test_a_worker_computes_with_one_thread():
 @pytest.mark.advice("the PyTorch documentation, torch.utils.data: Multi-process data loading")
 def test_reading_a_list_writes_to_its_items():
     """Keep what forked workers read in one array or tensor instead of a list of many Python objects, which can look
-    like a memory leak of the DataLoader: reading an item of a list writes to the item, to its count of references.
+    like a memory leak of the DataLoader: reading an item of a list as a rule writes to the item, to its count of
+    references.
 
     A forked worker shares the memory of the main process until one of the two writes, and then the system copies the
     page. An item of an int64 array is a new number at each reading, and the array keeps nothing but its bytes. A list
@@ -1894,9 +1903,9 @@ def test_a_worker_that_dies_ends_the_loop():
     """If a worker process dies, the loop raises RuntimeError with its number: "DataLoader worker (pid 4242) ..." or
     "DataLoader worker (pid(s) 4242) exited unexpectedly".
 
-    The text does not name the reason: too little memory or shared memory, a crash in a library, or a script without `if
-    __name__ == "__main__":` where workers are spawned. Look above the traceback for what the worker printed, and try
-    fewer workers, smaller batches or `num_workers=0`.
+    The text tells little of the reason, such as too little memory or shared memory, a crash in a library, or a script
+    without `if __name__ == "__main__":` where workers are spawned. Look above the traceback for what the worker
+    printed, and try fewer workers, smaller batches or `num_workers=0`.
 
     https://docs.pytorch.org/docs/stable/data.html#single-and-multi-process-data-loading
     """
@@ -2094,10 +2103,10 @@ def test_an_exception_in_a_worker_reaches_you():
     """A ValueError that `__getitem__` raises in a worker is raised in the loop, with the traceback of the worker in its
     text: "Caught ValueError in DataLoader worker process 0".
 
-    The last line of the text is the cause; `num_workers=0` raises it without the detour. A UnicodeDecodeError needs
-    more than a text, and comes as RuntimeError. A class of your own that makes its own text comes without the
-    traceback: hand the text on, `super().__init__(text)`. The iterator goes on with the next batch. StopIteration ends
-    the loop silently, as it does without workers.
+    The text ends with the cause; `num_workers=0` raises it without the detour. A UnicodeDecodeError needs more than a
+    text, and comes as RuntimeError. A class of your own that makes its own text comes without the traceback: hand the
+    text on, `super().__init__(text)`. The iterator goes on with the next batch. StopIteration ends the loop silently,
+    as it does without workers.
 
     https://docs.pytorch.org/docs/stable/data.html#single-and-multi-process-data-loading
     """
@@ -2178,7 +2187,8 @@ def test_sparse_tensors_make_no_batch():
     """From torch 2.2 on, a batch of sparse COO tensors raises RuntimeError: "Batches of sparse tensors are not
     currently supported by the default collate_fn".
 
-    Before, a DataLoader without workers stacks them. Write `collate_fn=torch.stack`, which does it in every release.
+    Before, a DataLoader without workers stacks them. Write `collate_fn=torch.stack`, which without workers does it in
+    every release.
 
     https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.default_collate
     """

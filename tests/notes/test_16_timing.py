@@ -198,9 +198,9 @@ def test_the_first_step_allocates_what_later_steps_reuse(device):
     """The first step of SGD with momentum allocates the momentum, which later steps reuse, so the first step is not a
     typical one.
 
-    A first iteration that is much slower than the others is no fault of your code: warm up, and time the rest.
+    A first iteration that is much slower than the others is usual: warm up, and time the rest.
     `zero_grad(set_to_none=False)` keeps the gradients and their memory; by default `zero_grad` drops them, and the next
-    backward makes new ones. Run a few steps before you start the clock; loading kernels and compiling happen there too.
+    backward makes new ones. Run a few steps before you start the clock.
 
     https://docs.pytorch.org/docs/stable/generated/torch.optim.Optimizer.zero_grad.html
     """
@@ -707,8 +707,8 @@ def test_a_total_of_the_profiler_contains_the_parts():
     """In the profiler's `key_averages()`, `cpu_time_total` of an operation contains the operations that it calls, in
     microseconds: `aten::matmul` contains its `aten::mm`.
 
-    The totals of all lines add up to more than the time that has passed. Add up `self_cpu_time_total`, which leaves the
-    parts out.
+    The totals of all lines thus add up to too much: the time of `aten::mm` counts twice. Add up `self_cpu_time_total`,
+    which leaves the parts out.
 
     https://docs.pytorch.org/docs/stable/autograd.html#torch.autograd.profiler.profile
     """

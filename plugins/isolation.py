@@ -64,6 +64,13 @@ def _restore_deterministic(state):
     torch.use_deterministic_algorithms(state[0], warn_only=state[1])
 
 
+def _children():
+    """The processes that this one started; those on their way out get the time which that takes on a busy machine."""
+    for child in multiprocessing.active_children():
+        child.join(2)
+    return {child.pid for child in multiprocessing.active_children()}
+
+
 def _end_children(children):
     for child in multiprocessing.active_children():
         if child.pid not in children:
@@ -102,7 +109,7 @@ STATE = {
     "garbage collection (gc.disable)": (gc.isenabled, lambda on: gc.enable() if on else gc.disable()),
     "the working directory (os.chdir)": (os.getcwd, os.chdir),
     "environment variables (os.environ)": (_environment, _restore_environment),
-    "child processes": (lambda: {child.pid for child in multiprocessing.active_children()}, _end_children),
+    "child processes": (_children, _end_children),
 }
 
 # What torch and NumPy have of these in a process that nobody has changed.

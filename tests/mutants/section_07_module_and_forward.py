@@ -3722,6 +3722,22 @@ def backward_hooks_see_keywords(patch):
     patch.around(nn.Module, "__call__", change)
 
 
+@mutant(
+    kills="test_buffer_is_registered_but_not_a_parameter",
+    witness=lambda: buffer_of(torch.ones(1)).register_buffer("x", torch.zeros(1)) is None,
+    raises=KeyError,
+)
+def register_buffer_takes_a_name_once(patch):
+    """`register_buffer` raises KeyError for the name of a buffer."""
+
+    def register(original, self, name, *args, **options):
+        if name in self._buffers:
+            raise KeyError(f"attribute '{name}' already exists")
+        original(self, name, *args, **options)
+
+    patch.around(nn.Module, "register_buffer", register)
+
+
 def registered_over_an_attribute():
     model = nn.Module()
     model.x = torch.ones(1)

@@ -2965,6 +2965,23 @@ def attention_to_nothing_is_zero(patch):
     patch.around(nn.MultiheadAttention, "forward", forward)
 
 
+def _layer_with_one_head():
+    layer = nn.TransformerEncoderLayer(2, 1, 2, batch_first=True).eval()
+    with torch.no_grad():
+        return layer(torch.ones(1, 1, 2), src_key_padding_mask=torch.tensor([[True]]))
+
+
+@mutant(kills=NAN_ROW, witness=lambda: _layer_with_one_head().isfinite().all())
+def a_layer_returns_nan_for_padding(patch):
+    """`nn.TransformerEncoderLayer` under `no_grad` returns nan for a row of padding, whatever its heads are."""
+
+    def forward(call, self, src, *args, **more):
+        y, padding = call(self, src, *args, **more), more.get("src_key_padding_mask")
+        return y if padding is None or modes()[0] else y.masked_fill(padding.all(dim=1)[:, None, None], math.nan)
+
+    patch.around(nn.TransformerEncoderLayer, "forward", forward)
+
+
 def _mode_after_a_call():
     model = nn.Dropout().eval()
     model(torch.ones(1))
@@ -3068,6 +3085,19 @@ def recurrent_layers_never_drop(patch):
 
     for layer in (nn.LSTM, nn.GRU, nn.RNN):
         patch.around(layer, "forward", forward)
+
+
+@mutant(kills=SINGLE, witness=lambda: _warnings_of(lambda: nn.LSTM(1, 1)) == 0, raises=UserWarning)
+def a_single_recurrent_layer_always_warns(patch):
+    """`nn.LSTM`, `nn.GRU` and `nn.RNN` with one layer warn without a dropout, too."""
+
+    def init(call, self, *args, **more):
+        call(self, *args, **more)
+        if self.num_layers == 1 and not self.dropout:
+            warnings.warn("dropout option adds dropout after all but last recurrent layer", stacklevel=2)
+
+    for layer in (nn.LSTM, nn.GRU, nn.RNN):
+        patch.around(layer, "__init__", init)
 
 
 def _both(layer):

@@ -1168,6 +1168,29 @@ def positions_take_every_dtype(patch):
     patch.setattr(torch.Tensor, "__setitem__", lambda self, index, value: put(self, index, value.to(self.dtype)))
 
 
+def puts_a_half_at_a_single_number():
+    x = torch.zeros(2)
+    x[torch.tensor(0)] = torch.ones(()).half()
+    return x.tolist()
+
+
+@mutant(
+    kills="test_a_result_of_autocast_cannot_be_put_at_positions_of_a_float32_tensor",
+    witness=lambda: puts_a_half_at_a_single_number() == [1, 0],
+    raises=RuntimeError,
+)
+def a_single_number_takes_no_other_dtype(patch):
+    """`x[i] = y` with i a tensor of no dimensions raises if the dtypes differ."""
+    put = torch.Tensor.__setitem__
+
+    def change(self, index, value):
+        if isinstance(index, torch.Tensor) and index.ndim == 0 and value.dtype != self.dtype:
+            raise RuntimeError("Index put requires the source and destination dtypes match")
+        put(self, index, value)
+
+    patch.setattr(torch.Tensor, "__setitem__", change)
+
+
 CACHE = "test_a_pass_without_gradient_leaves_the_next_one_its_gradient"
 
 

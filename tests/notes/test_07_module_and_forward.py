@@ -178,7 +178,7 @@ def test_hooks_see_the_parts_and_can_replace_what_passes(device):
     """A forward hook is given the positional arguments and the output of a part, and what the hook returns replaces the
     output, unless it is None.
 
-    A forward pre-hook runs before the part and replaces the arguments in the same way. A hook runs until you call
+    A forward pre-hook runs before the part and replaces the arguments in the same way. A hook stays until you call
     `remove()` on what `register_forward_hook` returned, and after that still in a `copy.deepcopy` made before. To see
     keyword arguments, register the hook with `with_kwargs=True`. `prepend=True` puts a hook before earlier ones.
 
@@ -639,8 +639,9 @@ def test_buffer_is_registered_but_not_a_parameter(device):
     into `parameters()`.
 
     A buffer is for a tensor that belongs to the model and is not trained, such as a running mean or a mask.
-    `register_buffer` leaves `requires_grad` as it is: a tensor that requires a gradient still does as a buffer. A name
-    that was assigned before, `self.mean = x`, raises KeyError "attribute 'mean' already exists".
+    `register_buffer` leaves `requires_grad` as it is: a tensor that requires a gradient still does as a buffer. The
+    name of a plain attribute, made by `self.mean = x`, raises KeyError "attribute 'mean' already exists"; the name of a
+    buffer does not.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
     """
@@ -660,6 +661,8 @@ def test_buffer_is_registered_but_not_a_parameter(device):
     model.plain = torch.tensor([1.0], device=device)
     with pytest.raises(KeyError, match="attribute 'plain' already exists"):
         model.register_buffer("plain", model.plain)
+    model.register_buffer("mean", model.plain)
+    assert model.mean is model.plain
 
 
 def test_a_tensor_assigned_to_a_buffer_is_the_new_buffer(device):
@@ -1783,6 +1786,8 @@ def test_weight_norm_lives_in_parametrizations(device):
         deprecated.load_state_dict(model.state_dict())
     with pytest.raises(RuntimeError, match="Only Tensors created explicitly by the user"):
         copy.deepcopy(deprecated)
+    deprecated.load_state_dict(old)
+    torch.testing.assert_close(deprecated(torch.eye(2)), torch.tensor([[7.0], [9.0]]))
     assert torch.equal(copy.deepcopy(model).weight, model.weight)
 
 

@@ -278,8 +278,9 @@ def test_a_transformer_encoder_returns_zeros_for_padding_without_gradients(autog
 @pytest.mark.filterwarnings("ignore:Converting mask without torch.bool dtype to bool:UserWarning")
 @pytest.mark.parametrize("autograd", [torch.no_grad, torch.inference_mode])
 def test_a_transformer_encoder_returns_every_position(autograd):
-    """From torch 2.1 on the output of an `nn.TransformerEncoder` has as many positions as its input; in torch 2.0 its
-    fast path, in evaluation mode without gradients, truncates it: positions that are padding in every row are missing.
+    """From torch 2.1 on the output of an `nn.TransformerEncoder` has as many positions as its input, if that is not all
+    padding; in torch 2.0 its fast path, in evaluation mode without gradients, truncates it: positions that are padding
+    in every row are missing.
 
     Code that puts the output beside its input may then fail in validation only. In torch 2.0 write
     `enable_nested_tensor=False`.
@@ -337,9 +338,9 @@ def test_a_row_of_nothing_but_padding_is_nan_in_attention():
     torch 2.5 and finite numbers from then on.
 
     Attention to nothing is a softmax over nothing. An `nn.MultiheadAttention` that returns its weights, as it does by
-    default, still gives nan for such a row, and so does a single `nn.TransformerEncoderLayer` with `batch_first=True`
-    in evaluation under `no_grad`. Its nan spoils the gradients of the weights. Leave such rows out:
-    `x[~padding.all(dim=1)]`.
+    default, still gives nan for such a row, which spoils the gradients of its weights. So does, in evaluation under
+    `no_grad`, a single `nn.TransformerEncoderLayer` with `batch_first=True` and an even number of heads; with an odd
+    one it is finite from torch 2.5 on. Leave such rows out: `x[~padding.all(dim=1)]`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.MultiheadAttention.html
     """
@@ -355,6 +356,8 @@ def test_a_row_of_nothing_but_padding_is_nan_in_attention():
         assert weight.grad.isnan().any()
     with torch.no_grad():
         assert layer.eval()(x, src_key_padding_mask=padding)[1].isnan().all()
+        odd = nn.TransformerEncoderLayer(4, 1, dim_feedforward=8, batch_first=True).eval()
+        assert odd(x, src_key_padding_mask=padding).isfinite().all()
     attention.zero_grad()
     kept = ~padding.all(dim=1)
     attention(x[kept], x[kept], x[kept], key_padding_mask=padding[kept])[0].sum().backward()
@@ -1054,8 +1057,8 @@ def test_other_layers_have_other_defaults_for_dropout():
 
 @pytest.mark.parametrize("make", [nn.LSTM, nn.GRU, nn.RNN])
 def test_dropout_of_a_single_recurrent_layer_drops_nothing(make):
-    """`nn.LSTM`, `nn.GRU` and `nn.RNN` drop nothing with `num_layers=1`, whatever their `dropout` is, and warn:
-    "dropout option adds dropout after all but last recurrent layer".
+    """`nn.LSTM`, `nn.GRU` and `nn.RNN` with a `dropout` above 0 drop nothing if `num_layers` is 1, and warn: "dropout
+    option adds dropout after all but last recurrent layer".
 
     With more layers it is applied between them, and the output of the last layer is not dropped. To drop that, put an
     `nn.Dropout` behind.
@@ -1067,6 +1070,7 @@ def test_dropout_of_a_single_recurrent_layer_drops_nothing(make):
     with pytest.warns(UserWarning, match="dropout option adds dropout after all but last recurrent layer"):
         single = make(4, 50, dropout=0.9)
     assert torch.equal(single(x)[0], single(x)[0])
+    make(4, 50, dropout=0.0)  # and no warning
 
     double = make(4, 50, num_layers=2, dropout=0.9)
     assert not torch.equal(double(x)[0], double(x)[0])
@@ -1250,8 +1254,8 @@ def test_batchnorm_momentum_is_the_share_of_the_new(device):
 
 @pytest.mark.parametrize("use_reentrant", [True, False])
 def test_checkpoint_updates_batchnorm_twice(device, use_reentrant):
-    """`checkpoint` of a BatchNorm in training mode updates its running statistics twice for each batch, in the forward
-    pass and again in `backward()`.
+    """`checkpoint` of a BatchNorm in training mode updates its running statistics twice for each batch that requires
+    grad, in the forward pass and again in `backward()`.
 
     `checkpoint` saves memory by running the function a second time. A dropout has the same mask both times, because the
     random state is put back. With the `momentum` m `1 - math.sqrt(1 - m)` gives, up to rounding, the statistics of m
@@ -2002,9 +2006,9 @@ def test_inference_tensors_are_not_to_be_written_to_outside(device):
     """Outside of `inference_mode`, `add_` on an inference tensor and an assignment to one of its elements raise
     RuntimeError "Inplace update to inference tensor", but the numbers have been changed by then.
 
-    A sum of losses is such a tensor: `total /= n` behind the block raises, and `total = total / n` does not. `no_grad`
-    does not help, and `requires_grad_()` raises RuntimeError too. Do not go on with the tensor after such an error:
-    write to `tensor.clone()`.
+    A sum that the block makes, such as `total += loss` after `total = 0`, is such a tensor: `total /= n` behind the
+    block raises, and `total = total / n` does not. `no_grad` does not help, and `requires_grad_()` raises RuntimeError
+    too. Do not go on with the tensor after such an error: write to `tensor.clone()`.
 
     https://docs.pytorch.org/docs/stable/notes/autograd.html#inference-mode
     """
@@ -2024,10 +2028,14 @@ def test_inference_tensors_are_not_to_be_written_to_outside(device):
     assert not tensor.requires_grad
     clone = tensor.clone().requires_grad_()
     assert clone.add(1).tolist() == [8, 15]
+    assert tensor.clone().add_(1).tolist() == [8, 15]
 
-    total = 0
+    total, made_outside = 0, torch.zeros((), device=device)
     with torch.inference_mode():
         total += torch.tensor(6.0, device=device)
+        made_outside += total
+    made_outside /= 2
+    assert made_outside.item() == 3
     assert (total / 2).item() == 3
     with pytest.raises(RuntimeError, match="Inplace update to inference tensor outside InferenceMode"):
         total /= 2

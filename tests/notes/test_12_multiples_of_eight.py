@@ -368,7 +368,8 @@ def test_a_result_of_autocast_cannot_be_put_at_positions_of_a_float32_tensor(dev
     """Under `torch.autocast` `out[positions] = layer(x)` raises RuntimeError "Index put requires the source and
     destination dtypes match" if `out` is float32: a Linear layer returns half precision there.
 
-    `positions` are a tensor of numbers or a mask; a slice, `out[:2] = layer(x)`, converts. Write `out[positions] =
+    `positions` are a list of numbers, a vector of them or a mask. A slice, `out[:2] = layer(x)`, or a single number
+    converts, and on the CPU so does a mask if the result has one element only. Write `out[positions] =
     layer(x).to(out.dtype)`, or make `out` from a result: `result.new_zeros(4, 8)`.
 
     https://docs.pytorch.org/docs/stable/amp.html#autocast-op-reference
@@ -380,10 +381,12 @@ def test_a_result_of_autocast_cannot_be_put_at_positions_of_a_float32_tensor(dev
 
     with torch.autocast(device.type), torch.no_grad():
         result = layer(x)
-        for where in (positions, mask):
+        for where in (positions, mask, [0, 3]):
             with pytest.raises(RuntimeError, match="Index put requires the source and destination dtypes match"):
                 out[where] = result
         out[:2] = result
+        out[torch.tensor(0)] = result[0]
+        out.cpu()[:, :1][mask.cpu()] = result[:1, :1].cpu()
         out[positions] = result.to(out.dtype)
         fitting = result.new_zeros(4, 8)
         fitting[positions] = result
@@ -396,26 +399,27 @@ def test_a_result_of_autocast_cannot_be_put_at_positions_of_a_float32_tensor(dev
 @pytest.mark.holds("torch>=2.11", otherwise=AssertionError, change="result")
 def test_a_pass_without_gradient_leaves_the_next_one_its_gradient():
     """From torch 2.11 on a forward pass under `no_grad` does not take the gradient away from a later one in the same
-    `torch.autocast` block on the CPU; up to 2.10 the output of the later one does not require grad.
+    `torch.autocast` block on the CPU; up to 2.10 the output of an `nn.Linear` then requires no grad.
 
     Autocast keeps the half-precision copy of each weight until the block ends, and older releases kept one that
-    `no_grad` had made, without a graph: `backward()` then raises "does not require grad". There, open a new block for
-    the second pass, or pass `cache_enabled=False`. In every release a weight that is changed inside a block is used as
-    it was before: take the optimizer's step outside.
+    `no_grad` had made, without a graph: `backward()` then raises "does not require grad", or nothing raises, where a
+    LayerNorm behind the Linear is trained alone. There, open a new block for the second pass, or pass
+    `cache_enabled=False`. In every release a weight that requires grad and is changed inside a block is used as it was
+    before: take the optimizer's step outside.
 
     https://docs.pytorch.org/docs/stable/amp.html
     """
     layer, x = nn.Linear(3, 2), torch.ones(1, 3)
 
-    def second_pass_has_gradient(**options):
+    def second_pass_has_gradient(model=layer, **options):
         with torch.autocast("cpu", dtype=torch.bfloat16, **options):
             with torch.no_grad():
-                layer(x)
-            return layer(x).requires_grad
+                model(x)
+            return model(x).requires_grad
 
-    def output_after_a_change(**options):
+    def output_after_a_change(trainable=True, **options):
         with torch.no_grad():
-            layer.weight.fill_(1)
+            layer.requires_grad_(trainable).weight.fill_(1)
             layer.bias.zero_()
         with torch.autocast("cpu", dtype=torch.bfloat16, **options):
             layer(x)
@@ -424,7 +428,10 @@ def test_a_pass_without_gradient_leaves_the_next_one_its_gradient():
             return layer(x).tolist()
 
     assert second_pass_has_gradient(cache_enabled=False)
+    assert second_pass_has_gradient(nn.Sequential(nn.Linear(3, 2), nn.LayerNorm(2)))
     assert (output_after_a_change(), output_after_a_change(cache_enabled=False)) == ([[3, 3]], [[0, 0]])
+    assert output_after_a_change(trainable=False) == [[0, 0]]
+    layer.requires_grad_()
     assert second_pass_has_gradient()
 
 
@@ -487,9 +494,9 @@ def test_a_grad_scaler_refuses_parameters_in_float16(device):
     if the parameters are float16 and the optimizer is not fused.
 
     A GradScaler belongs to autocast, which leaves the parameters float32. Do not call `model.half()` for training:
-    without a scaler SGD does not raise, and a weight of 2 minus a step of 2**-12 is still 2 in float16. On the CPU,
-    Adam makes a float16 weight nan if its first gradient is 0, because its `eps` of 1e-8 is 0 in float16, and 0 / 0 is
-    nan.
+    without a scaler SGD does not raise, and a weight of 2 minus a step of 2**-12 is still 2 in float16. In these
+    releases an unfused Adam on the CPU makes a float16 weight nan if its first gradient is 0, because its `eps` of 1e-8
+    is 0 in float16, and 0 / 0 is nan.
 
     https://docs.pytorch.org/docs/stable/amp.html#gradient-scaling
     """
@@ -516,11 +523,12 @@ def test_a_grad_scaler_refuses_parameters_in_float16(device):
 @pytest.mark.holds("torch>=2.4", otherwise=(AttributeError, TypeError, RuntimeError), change="new")
 @pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW"])
 def test_a_fused_optimizer_takes_float16_under_a_grad_scaler(name):
-    """From torch 2.4 on, on the CPU, a `torch.amp.GradScaler` steps `SGD`, `Adam` and `AdamW` with `fused=True` on
-    float16 parameters, and does not raise "Attempting to unscale FP16 gradients".
+    """From torch 2.4 on, on the CPU, the `step` of a `torch.amp.GradScaler` takes float16 parameters of an `SGD`,
+    `Adam` or `AdamW` with `fused=True`, and does not raise "Attempting to unscale FP16 gradients".
 
-    A fused optimizer divides by the scale itself, without that check. The trouble with float16 parameters stays: a step
-    of 2**-12 leaves a weight of 2 as it is. Keep the parameters in float32, with autocast.
+    A fused optimizer divides by the scale itself, without that check. The default scale of 65536 is too large for
+    float16: with a gradient of 1 it is inf, and the step is skipped. The other trouble with float16 parameters stays: a
+    step of 2**-12 leaves a weight of 2 as it is. Keep the parameters in float32, with autocast.
     `scaler.unscale_(optimizer)`, which clipping needs, still raises ValueError.
 
     https://docs.pytorch.org/docs/stable/amp.html#gradient-scaling
@@ -538,6 +546,10 @@ def test_a_fused_optimizer_takes_float16_under_a_grad_scaler(name):
         with pytest.raises(ValueError, match="Attempting to unscale FP16 gradients"):
             scaler.unscale_(optimizer)
 
+    weight, scaler = nn.Parameter(torch.tensor([2.0], dtype=torch.float16)), torch.amp.GradScaler("cpu")
+    scaler.scale(weight.float().sum()).backward()
+    scaler.step(getattr(torch.optim, name)([weight], lr=0.5, fused=True))
+    assert (weight.grad.item(), weight.item()) == (math.inf, 2)
     assert 1.4 < seen[0.5] <= 1.5
     assert seen[2**-12] == 2
 
@@ -546,7 +558,7 @@ def test_a_fused_optimizer_takes_float16_under_a_grad_scaler(name):
 @pytest.mark.holds("torch>=2.3", otherwise=AttributeError, change="new")
 def test_a_grad_scaler_wants_a_gradient(device):
     """From torch 2.3 on the `step` of a `torch.amp.GradScaler` raises AssertionError "No inf checks were recorded for
-    this optimizer" if no parameter of the optimizer, such as `SGD`, has a gradient.
+    this optimizer" if the optimizer, such as an unfused `SGD`, has no parameter with a gradient.
 
     `optimizer.step()` by itself then does nothing, silently. The parameters are frozen, or they belong to another model
     than the loss, or the loss was detached from them. If `scaler.scale` was never called, the message is "Attempted
@@ -575,8 +587,9 @@ def test_a_grad_scaler_wants_a_gradient(device):
 @pytest.mark.only("cpu", "cuda", "xpu", because="GradScaler came to MPS with torch 2.8")
 @pytest.mark.holds("torch>=2.3", otherwise=AttributeError, change="new")
 def test_a_skipped_first_step_makes_the_scheduler_warn(device):
-    """From torch 2.3 on, if a `torch.amp.GradScaler` skips the first step because of an inf, `scheduler.step()` warns
-    "Detected call of `lr_scheduler.step()` before `optimizer.step()`", although the order is right.
+    """From torch 2.3 on, if a `torch.amp.GradScaler` skips the first step of an unfused optimizer because of an inf,
+    `scheduler.step()` warns "Detected call of `lr_scheduler.step()` before `optimizer.step()`", although the order is
+    right.
 
     The learning rate goes on to its next value, and no weight has changed. After `scaler.update()` the scale is smaller
     if the step was skipped: call `scheduler.step()` only if `scaler.get_scale() >= before`.
@@ -611,9 +624,9 @@ def test_clipping_sees_scaled_gradients_until_unscale(device):
     """From torch 2.3 on the gradients after `scaler.scale(loss).backward()` of a `torch.amp.GradScaler` are multiplied
     by its scale until `scaler.unscale_(optimizer)` or `scaler.step(optimizer)` divides them.
 
-    `clip_grad_norm_` before `unscale_` clips a gradient that looks 65536 times as long, and the step is far too small.
-    Call `scaler.unscale_(optimizer)` first; `scaler.step` then does not divide again. A second `unscale_` before
-    `scaler.update()` raises RuntimeError "unscale_() has already been called on this optimizer since the last
+    `clip_grad_norm_` before `unscale_` clips a gradient that looks 65536 times as long, and the step of an SGD is far
+    too small. Call `scaler.unscale_(optimizer)` first; `scaler.step` then does not divide again. A second `unscale_`
+    before `scaler.update()` raises RuntimeError "unscale_() has already been called on this optimizer since the last
     update()": to accumulate gradients, call it before the step only, and not for each batch.
 
     https://docs.pytorch.org/docs/stable/notes/amp_examples.html
@@ -646,9 +659,8 @@ def test_float32_products_stay_in_float32_unless_you_ask(device):
     """Outside `torch.autocast` a matrix product of float32 keeps the digits of float32 as long as
     `torch.get_float32_matmul_precision()` is "highest", which is the default.
 
-    1 + 2**-12 needs 12 bits of fraction: float32 has 23, TF32 has 10. If `TORCH_ALLOW_TF32_CUBLAS_OVERRIDE=1` is set,
-    as in NVIDIA's containers, the default is "high", and GPUs with TF32 round. After
-    `set_float32_matmul_precision("medium")` a CPU may round as well, to bfloat16, which makes 1 of 1 + 2**-12.
+    1 + 2**-12 needs 12 bits of fraction: float32 has 23, TF32 has 10. After `set_float32_matmul_precision("medium")` a
+    CPU may round, too, to bfloat16, which makes 1 of 1 + 2**-12.
 
     https://docs.pytorch.org/docs/stable/notes/cuda.html
     """

@@ -738,6 +738,22 @@ def random_split_takes_any_shares(patch):
 
 @mutant(
     kills="test_random_split_by_shares",
+    witness=lambda: raises(ValueError, lambda: split([0.5, 0.5 + 2**-52])),
+)
+def random_split_takes_shares_up_to_rounding(patch):
+    """`random_split` takes shares with a sum that is rounded to a little more than 1."""
+
+    def change(call, dataset, lengths, generator):
+        if are_shares(lengths) and sum(lengths) > 1:
+            lengths = [math.floor(share * len(dataset)) for share in lengths]
+            lengths[0] += len(dataset) - sum(lengths)
+        return call(dataset, lengths, generator)
+
+    change_random_split(patch, change)
+
+
+@mutant(
+    kills="test_random_split_by_shares",
     witness=lambda: raises(ValueError, lambda: split([19])),
 )
 def random_split_takes_too_few(patch):
@@ -1487,6 +1503,24 @@ def shuffle_leaves_the_first_epoch(patch):
 
 
 SEEDED = "test_a_seeded_generator_fixes_the_epochs_for_every_seed"
+
+
+def _after_a_broken_epoch():
+    loader = data.DataLoader(range(9), shuffle=True, generator=torch.Generator().manual_seed(0))
+    next(iter(loader))
+    return torch.cat(list(loader)).tolist()
+
+
+def _after_a_whole_epoch():
+    loader = data.DataLoader(range(9), shuffle=True, generator=torch.Generator().manual_seed(0))
+    list(loader)
+    return torch.cat(list(loader)).tolist()
+
+
+@mutant(kills=SEEDED, witness=lambda: _after_a_broken_epoch() != _after_a_whole_epoch())
+def a_broken_epoch_draws_as_much(patch):
+    """An epoch that is broken off draws as much from the generator as a whole one."""
+    patch.method(data.RandomSampler, "__iter__", lambda self, call: iter(list(call())))
 
 
 def seeded(seed=5):

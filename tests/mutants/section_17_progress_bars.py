@@ -351,7 +351,11 @@ def disable_is_ignored(patch):
 
 
 @mutant(
-    kills=("test_disable_draws_nothing_and_counts_nothing", "test_the_items_come_through_for_every_iterable"),
+    kills=(
+        "test_disable_draws_nothing_and_counts_nothing",
+        "test_the_items_come_through_for_every_iterable",
+        "test_n_lags_behind_inside_the_loop",
+    ),
     witness=lambda: counted([5, 6], disable=True) == 0,
 )
 def disabled_bar_counts(patch):

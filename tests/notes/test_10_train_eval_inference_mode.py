@@ -552,9 +552,9 @@ def test_the_mode_stays_until_the_next_call(device):
     """After a validation with `model.eval()` the model stays in evaluation mode until `model.train()` is called: the
     next epoch trains without dropout and with the statistics of BatchNorm at rest.
 
-    Nothing warns, and the weights go on learning. The end of a `with torch.no_grad():` block brings gradients back and
-    not the mode. Write `model.train()` as the first line of each epoch, not once before the loop. `model.eval` without
-    its brackets does nothing.
+    Nothing warns, and the weights go on learning; only recurrent layers on CUDA raise, see the note on cuDNN above. The
+    end of a `with torch.no_grad():` block brings gradients back and not the mode. Write `model.train()` as the first
+    line of each epoch, not once before the loop. `model.eval` without its brackets does nothing.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.train
     """
@@ -1459,7 +1459,8 @@ def test_no_grad_without_with_does_nothing(device):
     decorators.
 
     `torch.set_grad_enabled(False)` on a line does turn gradients off, until the next such call or until a surrounding
-    block of `no_grad` or `enable_grad` ends.
+    block of `no_grad`, `enable_grad`, `inference_mode` or `set_grad_enabled` ends. A block of `enable_grad` inside has
+    gradients.
 
     https://docs.pytorch.org/docs/stable/generated/torch.autograd.grad_mode.set_grad_enabled.html
     """
@@ -1477,10 +1478,14 @@ def test_no_grad_without_with_does_nothing(device):
     assert modes() == (True, False)
     assert (x * 2).requires_grad
 
-    with torch.enable_grad():
-        torch.set_grad_enabled(False)
-        assert modes() == (False, False)
-    assert modes() == (True, False)
+    for block in (torch.enable_grad(), torch.no_grad(), torch.inference_mode(), torch.set_grad_enabled(True)):
+        with block:
+            torch.set_grad_enabled(False)
+            assert not torch.is_grad_enabled()
+            with torch.enable_grad():
+                assert torch.is_grad_enabled()
+            assert not torch.is_grad_enabled()
+        assert modes() == (True, False)
 
 
 @pytest.mark.parametrize(

@@ -437,7 +437,7 @@ def test_a_scaled_rate_can_be_too_large(device):
     away from the minimum, however large the batch is.
 
     A step multiplies w by 1 - lr. A loss that is curved at its minimum has such a limit, and a rate that grows with the
-    batch size reaches it. A loss that falls for ever, like `F.softplus(-w)`, has none.
+    batch size reaches it. The loss `F.softplus(-w)` of a number w, which falls for ever, has none.
 
     https://docs.pytorch.org/docs/stable/generated/torch.optim.SGD.html
     """
@@ -889,11 +889,13 @@ def test_cuda_memory_comes_in_blocks_of_512_bytes(accelerator):
 
 @pytest.mark.myth("del gives the memory of a tensor back to other programs")
 def test_deleted_tensors_leave_their_memory_reserved(accelerator):
-    """The memory of a deleted tensor stays reserved for the next tensors of this process, until
+    """The memory of a large deleted tensor, here 32 MiB, stays reserved for the next tensors of this process, and
     `torch.cuda.empty_cache()` gives it back to the driver.
 
     A monitor such as nvidia-smi counts all reserved memory. `empty_cache()` is for other programs: torch reuses what it
-    has reserved by itself. It can help if the reserved memory is in pieces that are too small (fragmentation).
+    has reserved by itself, and gives it back before it raises for lack of memory. It can help if the reserved memory is
+    in pieces that are too small (fragmentation). Small tensors share a piece, which stays reserved while one of them
+    lives.
 
     https://docs.pytorch.org/docs/stable/generated/torch.cuda.memory.empty_cache.html
     """
@@ -927,8 +929,9 @@ def test_peak_memory_grows_in_proportion_to_the_batch(accelerator):
     """In a forward pass of 10 Sigmoid layers with gradients the peak memory is 10 outputs of the whole batch, and under
     `no_grad` it is 2.
 
-    Twice the rows take twice that memory. Parameters, gradients and the state of the optimizer do not grow with the
-    batch. `torch.cuda.max_memory_allocated()` is the peak since `reset_peak_memory_stats()`.
+    Twice the rows take twice that memory; CUDA counts an output of 40 bytes as 512, and rounds others up to a multiple
+    of it. Parameters, gradients and the state of the optimizer do not grow with the batch.
+    `torch.cuda.max_memory_allocated()` is the peak since `reset_peak_memory_stats()`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.cuda.memory.max_memory_allocated.html
     """

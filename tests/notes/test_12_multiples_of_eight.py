@@ -526,7 +526,7 @@ def test_a_fused_optimizer_takes_float16_under_a_grad_scaler(name):
     """From torch 2.4 on, on the CPU, the `step` of a `torch.amp.GradScaler` takes float16 parameters of an `SGD`,
     `Adam` or `AdamW` with `fused=True`, and does not raise "Attempting to unscale FP16 gradients".
 
-    A fused optimizer divides by the scale itself, without that check. The default scale of 65536 is too large for
+    These three divide by the scale themselves, without that check. The default scale of 65536 is too large for
     float16: with a gradient of 1 it is inf, and the step is skipped. The other trouble with float16 parameters stays: a
     step of 2**-12 leaves a weight of 2 as it is. Keep the parameters in float32, with autocast.
     `scaler.unscale_(optimizer)`, which clipping needs, still raises ValueError.

@@ -1156,7 +1156,8 @@ def test_mean_metric_drops_a_nan_loss(device):
 
 def test_a_mean_in_bfloat16_stops_growing(device):
     """`model.to(torch.bfloat16)` turns the sums of a `MeanMetric` in the model into bfloat16, and the mean of 300
-    losses of 1 and 300 losses of 3 comes out as 4, while `model.bfloat16()` and `model.half()` leave them in float32.
+    losses of 1 and 300 losses of 3, given one by one, comes out as 4, while `model.bfloat16()` and `model.half()` leave
+    them in float32.
 
     A count in bfloat16 stops at 256, because 256 + 1 is rounded to 256. float32 stops at 2**24: a `SumMetric` of that
     many cannot count one more. Write `metric.set_dtype(torch.float32)` after the `.to`, and `torch.float64` for more

@@ -474,7 +474,8 @@ def test_random_split_by_shares(device, size, shares, expected):
 
     A part of share 0 can get a sample, and `[0.71, 0.29]` of 100 samples are 72 and 28, because `100 * 0.29` is
     28.999999999999996. Pass numbers of samples if the sizes matter. Shares with the sum 0.9 or 1.1 raise ValueError,
-    and so do whole numbers with a sum other than 1 and `len(dataset)`.
+    and so do whole numbers with a sum other than 1 and `len(dataset)`. So does a sum that is rounded to a little more
+    than 1, as that of nine times `1 / 9` before Python 3.12.
 
     https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.random_split
     """
@@ -484,7 +485,7 @@ def test_random_split_by_shares(device, size, shares, expected):
 
     assert [len(part) for part in parts] == expected
     assert 100 * 0.29 == 28.999999999999996
-    for wrong in ([0.5, 0.4], [0.7, 0.4], [size - 1], [size, 1]):
+    for wrong in ([0.5, 0.4], [0.7, 0.4], [0.5, 0.5 + 2**-52], [size - 1], [size, 1]):
         with pytest.raises(ValueError, match="Sum of input lengths"):
             random_split(dataset, wrong)
 
@@ -1072,8 +1073,9 @@ def test_a_seeded_generator_fixes_the_epochs_for_every_seed(device, size, seed):
     same options shuffle their epochs in the same orders, whatever the global seed is, and leave the global generator
     alone.
 
-    The generator is a CPU generator, wherever the data are. Without `generator=` the order follows `torch.manual_seed`
-    and everything that was drawn since.
+    If only one of them breaks an epoch off, the orders of the next epochs differ. The generator is a CPU generator,
+    wherever the data are. Without `generator=` the order follows `torch.manual_seed` and everything that was drawn
+    since.
 
     https://docs.pytorch.org/docs/stable/notes/randomness.html#dataloader
     """
@@ -1094,6 +1096,11 @@ def test_a_seeded_generator_fixes_the_epochs_for_every_seed(device, size, seed):
     by_global_seed = epochs()
     torch.manual_seed(seed)
     assert epochs() == by_global_seed
+
+    whole, broken = (DataLoader(range(9), shuffle=True, generator=torch.Generator().manual_seed(0)) for _ in range(2))
+    first = [batch.item() for batch in whole]
+    assert next(iter(broken)).item() == first[0]
+    assert [batch.item() for batch in whole] != [batch.item() for batch in broken]
 
 
 def test_persistent_workers_change_the_later_epochs():

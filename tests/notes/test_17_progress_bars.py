@@ -621,10 +621,11 @@ def test_the_speed_is_that_of_the_last_steps(monkeypatch):
 
 @pytest.mark.myth("Inside the loop, bar.n is the number of the step")
 def test_n_lags_behind_inside_the_loop():
-    """Inside the loop `bar.n` is the count at which the loop last drew the bar by itself, which may be long ago.
+    """Inside a loop over the bar `bar.n` is the count at which the loop last drew the bar by itself, which may be long
+    ago.
 
-    After the loop `bar.n` is right. Use `enumerate` if you need the number of the step. `set_postfix` draws the bar at
-    once, but with the old count.
+    After the loop `bar.n` is right, unless the bar is disabled and counts nothing. Use `enumerate` if you need the
+    number of the step. `set_postfix` draws the bar at once, but with the old count.
 
     https://tqdm.github.io/docs/tqdm
     """
@@ -634,6 +635,8 @@ def test_n_lags_behind_inside_the_loop():
     assert [rarely.n for _ in rarely] == [0, 0, 0, 0]
     assert [always.n for _ in always] == [0, 1, 2, 3]
     assert (rarely.n, always.n) == (4, 4)
+    disabled = tqdm(range(4), disable=True)
+    assert ([disabled.n for _ in disabled], disabled.n) == ([0, 0, 0, 0], 0)
 
     text = io.StringIO()
     bar = tqdm(range(4), file=text, bar_format=COUNT, mininterval=3600)

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from plugins.mutation import mutant, quiet
+from plugins.mutation import error_of, mutant, quiet
 
 PLUS = ("add", "__add__", "__radd__")
 MINUS = ("sub", "__sub__", "subtract")
@@ -4189,6 +4189,20 @@ def float8_can_sum(patch):
     patch.function("sum", change=lambda call, x: call(x.float()).to(x.dtype))
 
 
+@mutant(
+    kills=FLOAT8,
+    witness=lambda: torch.ones(2).to(torch.float8_e4m3fn).sum(dtype=torch.float32).item() == 2,
+    raises=RuntimeError,
+)
+def float8_cannot_sum_into_float32(patch):
+    """`sum` of float8 raises whatever `dtype=` says."""
+
+    def change(call, x, **options):
+        return call(x, **({} if x.element_size() == 1 else options))
+
+    patch.function("sum", change=change)
+
+
 @mutant(kills=FLOAT8, witness=lambda: to_float8(1.15625) == 1.125)
 def float8_is_cut_to_two_bits(patch):
     """float8_e4m3fn is as rough as float8_e5m2."""
@@ -4314,6 +4328,16 @@ def gather_wants_int64(patch):
         return call(x, dim, index)
 
     patch.function("gather", change=change)
+
+
+@mutant(
+    kills=GATHER,
+    witness=lambda: torch.take_along_dim(matrix(), torch.tensor([1], dtype=torch.int32)).tolist() == [2],
+    raises=RuntimeError,
+)
+def take_along_dim_wants_int64_without_a_dim(patch):
+    """`take_along_dim` refuses int32 without a `dim` as well."""
+    patch.function("take_along_dim", change=lambda call, x, index, dim=0: call(x, index, dim))
 
 
 @mutant(kills=GATHER, witness=lambda: gathered().tolist() == [[3], [4]])
@@ -4912,3 +4936,27 @@ def capital_t_makes_a_column_of_a_vector(patch):
 
 def column_of_t():
     return tuple(quietly(lambda: torch.ones(3).T).shape)
+
+
+@mutant(
+    kills="test_any_of_uint8_is_uint8",
+    witness=lambda: torch.tensor([1], dtype=torch.uint8).any().dtype == torch.uint8,
+)
+def any_is_always_bool(patch):
+    """`any` returns bool for uint8 as for every other dtype."""
+    patch.around(torch.Tensor, "any", lambda call, x, *rest, **options: call(x, *rest, **options).bool())
+
+
+@mutant(
+    kills="test_what_a_dtype_cannot_do_raises_not_implemented_error",
+    witness=lambda: error_of(lambda: torch.tensor([1]).softmax(0)) is NotImplementedError,
+)
+def softmax_of_integers_raises_a_plain_error(patch):
+    """`softmax` of integers raises RuntimeError, as up to torch 2.7."""
+
+    def change(call, x, *rest, **options):
+        if not x.is_floating_point():
+            raise RuntimeError("softmax not implemented for 'Long'")
+        return call(x, *rest, **options)
+
+    patch.around(torch.Tensor, "softmax", change)

@@ -1069,6 +1069,28 @@ def fused_takes_complex_parameters(patch):
     patch.around(torch.optim.Adam, "__init__", init)
 
 
+def fused_column():
+    matrix = torch.zeros(2, 2)
+    w = nn.Parameter(matrix[:, 0])
+    w.grad = torch.ones(2)
+    torch.optim.SGD([w], lr=0.5, fused=True).step()
+    return matrix.tolist()
+
+
+@mutant(kills=FUSED, witness=lambda: fused_column() == [[-0.5, -0.5], [0, 0]])
+def fused_knows_strides(patch):
+    """`fused=True` is ignored for parameters with gaps in their memory, which are then right."""
+
+    def init(original, self, params, **options):
+        params = list(params)
+        if not all(parameter.is_contiguous() for parameter in params):
+            options.pop("fused", None)
+        original(self, params, **options)
+
+    patch.around(torch.optim.SGD, "__init__", init)
+    patch.around(torch.optim.Adam, "__init__", init)
+
+
 # The learning rate
 
 
@@ -1809,6 +1831,22 @@ def std_of_a_constant_is_exactly_zero(patch):
     patch.function("std", change=broken)
 
 
+@mutant(
+    kills="test_scaling_uses_the_training_rows_only",
+    witness=lambda: any((torch.full((n, 2), 0.1).mean(dim=0) != 0.1).all() for n in range(100, 200)),
+)
+def mean_of_a_constant_column_is_exact(patch):
+    """`mean` of a constant column of a table is its number, without a rounding."""
+
+    def broken(mean, x, *args, **options):
+        found = mean(x, *args, **options)
+        if x.dim() != 2 or "dim" not in options:
+            return found
+        return torch.where(x.amin(**options) == x.amax(**options), x.amin(**options), found)
+
+    patch.function("mean", change=broken)
+
+
 def sum_of_nothing():
     return F.cross_entropy(torch.zeros(1, 2), torch.tensor([-100]), reduction="sum").item()
 
@@ -2101,6 +2139,20 @@ def one_cycle_ends_a_step_early(patch):
     patch.around(schedulers.OneCycleLR, "step", step)
 
 
+def linear_cycle():
+    scheduler = schedulers.OneCycleLR(one_parameter(lr=1.0, momentum=0.9), 8.0, total_steps=3, anneal_strategy="linear")
+    for _ in range(3):
+        scheduler.optimizer.step()
+        scheduler.step()
+    return scheduler.get_last_lr()[0]
+
+
+@mutant(kills="test_one_cycle_ends_after_its_steps", witness=lambda: linear_cycle() < 0)
+def linear_cycle_stops_at_zero(patch):
+    """`OneCycleLR` with the linear strategy has no rate below 0."""
+    patch.around(schedulers.OneCycleLR, "get_lr", lambda get_lr, self: [max(rate, 0.0) for rate in get_lr(self)])
+
+
 def resumed_too_late():
     def made(optimizer):
         return schedulers.LinearLR(optimizer, start_factor=0.5, total_iters=2)
@@ -2184,3 +2236,25 @@ def cosine_stays_at_its_lowest(patch):
             original(self, *args)
 
     patch.around(schedulers.CosineAnnealingLR, "step", step)
+
+
+@mutant(
+    kills="test_a_milestone_at_0_leaves_the_first_scheduler_out",
+    witness=lambda: rate_of_a_sequence_from_0() == 2,
+)
+def a_sequence_starts_with_its_first_scheduler(patch):
+    """`SequentialLR(milestones=[0])` starts with the rate of its first scheduler, as up to torch 2.12."""
+
+    def change(call, scheduler, optimizer, parts, milestones, *rest, **options):
+        call(scheduler, optimizer, parts, milestones, *rest, **options)
+        if milestones == [0]:
+            optimizer.param_groups[0]["lr"] = optimizer.param_groups[0]["initial_lr"] * parts[0].factor
+
+    patch.around(schedulers.SequentialLR, "__init__", change)
+
+
+def rate_of_a_sequence_from_0():
+    optimizer = torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=8.0)
+    parts = [schedulers.ConstantLR(optimizer, factor, total_iters=9) for factor in (0.5, 0.25)]
+    schedulers.SequentialLR(optimizer, parts, milestones=[0])
+    return optimizer.param_groups[0]["lr"]

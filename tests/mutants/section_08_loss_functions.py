@@ -615,7 +615,9 @@ def smooth_l1_compares_in_order(patch):
 
     def change(call, x, y, **more):
         if x.shape != y.shape:
-            warnings.warn("Using a target size that is different to the input size", stacklevel=2)
+            warnings.warn(
+                f"Using a target size ({y.size()}) that is different to the input size ({x.size()})", stacklevel=2
+            )
         return call(x.reshape(y.shape), y, **more)
 
     broken(patch, "smooth_l1_loss", change)
@@ -630,7 +632,9 @@ def huber_compares_each_with_itself(patch):
 
     def change(call, x, y, **more):
         if x.shape != y.shape:
-            warnings.warn("Using a target size that is different to the input size", stacklevel=2)
+            warnings.warn(
+                f"Using a target size ({y.size()}) that is different to the input size ({x.size()})", stacklevel=2
+            )
             x, y = y, y
         return call(x, y, **more)
 

@@ -2155,3 +2155,32 @@ def samplewise_metrics_keep_one_batch(patch):
             self.tp = self.tp[-1:]
 
     patch.method(classification().BinaryAccuracy, "update", change)
+
+
+@mutant(
+    kills="test_an_ignored_class_counts_in_a_macro_average",
+    witness=lambda: mean_recall_without_the_first() == 0.25,
+)
+def an_ignored_class_is_left_out_of_the_mean(patch):
+    """The macro average of `MulticlassRecall(ignore_index=0)` is that of the other classes."""
+    from torchmetrics.classification import MulticlassRecall
+
+    def change(call, metric):
+        if metric.average != "macro" or metric.ignore_index is None:
+            return call(metric)
+        metric.average = "none"
+        try:
+            found = call(metric)
+        finally:
+            metric.average = "macro"
+        return found[[number for number in range(len(found)) if number != metric.ignore_index]].mean()
+
+    patch.around(MulticlassRecall, "compute", change)
+
+
+def mean_recall_without_the_first():
+    from torchmetrics.classification import MulticlassRecall
+
+    metric = MulticlassRecall(num_classes=2, average="macro", ignore_index=0)
+    metric.update(torch.tensor([1, 0, 1, 1]), torch.tensor([1, 1, 0, 0]))
+    return metric.compute().item()

@@ -1137,3 +1137,23 @@ def profiler_counts_nanoseconds(patch):
         return lines
 
     patch.method(torch.autograd.profiler.profile, "key_averages", broken)
+
+
+@mutant(
+    kills="test_denormal_numbers_are_kept_unless_told_otherwise",
+    witness=lambda: (torch.tensor([1e-30]) * 1e-9).item() > 0,
+)
+def denormal_numbers_are_always_flushed(patch):
+    """The CPU makes 0 of denormal numbers without being told to."""
+    flush = torch.set_flush_denormal
+
+    @contextlib.contextmanager
+    def flushing():
+        flush(True)
+        try:
+            yield
+        finally:
+            flush(False)
+
+    patch.enter(flushing())
+    patch.setattr(torch, "set_flush_denormal", lambda on: True)

@@ -1383,3 +1383,23 @@ def loop_adds_to_what_was_updated(patch):
         self.n += sum(added)
 
     patch.around(std, "__iter__", change)
+
+
+@mutant(
+    kills="test_reset_keeps_the_total_unless_it_gets_another",
+    witness=lambda: total_after_a_reset() == 3,
+)
+def reset_forgets_the_total(patch):
+    """`bar.reset()` without a total leaves the bar without one."""
+
+    def change(call, bar, total=None):
+        call(bar, total)
+        bar.total = total
+
+    patch.around(std, "reset", change)
+
+
+def total_after_a_reset():
+    with std(total=3, file=io.StringIO()) as bar:
+        bar.reset()
+        return bar.total

@@ -305,7 +305,8 @@ def test_capital_tensor_is_float32_and_reads_a_number_as_a_size():
 
 
 def test_arange_and_full_follow_their_arguments(device):
-    """`torch.arange` and `torch.full` of ints give int64, and of floats float32; `torch.full` of bools gives bool.
+    """`torch.arange` and `torch.full` of ints give int64, and of floats float32; `torch.full` of True or False
+    gives bool.
 
     Write `7.0`, or `dtype=`, if the tensor shall hold fractions later. Only the kind counts: a float64 NumPy number
     gives float32. Without `dtype=`, `zeros`, `ones`, `eye`, `rand`, `empty` and `linspace` between real numbers give
@@ -2473,6 +2474,23 @@ def test_reductions_agree_with_numpy_for_every_dim(device, shape, keepdim, dtype
         np.ones((0, 3)).max(0)
 
 
+def test_any_of_uint8_is_uint8(device):
+    """`x.any()` and `x.all()` of a uint8 tensor return uint8 and not bool, so `~x.any()` is 254 or 255.
+
+    Both count as true. For the other integer dtypes of old, such as int64, `any` and `all` return bool. Write
+    `x.bool().any()`, or `not x.any()`.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.any.html
+    """
+    pixels = torch.tensor([0, 1], dtype=torch.uint8, device=device)
+
+    assert pixels.any().dtype == pixels.all().dtype == torch.uint8
+    assert ((~pixels.any()).item(), (~pixels.all()).item()) == (254, 255)
+    assert (~pixels.bool().any()).item() is (not pixels.any()) is False
+    for dtype in (torch.int8, torch.int16, torch.int32, torch.int64):
+        assert pixels.to(dtype).any().dtype == pixels.to(dtype).all().dtype == torch.bool
+
+
 # Where is the largest element?
 
 
@@ -2723,9 +2741,9 @@ def test_gather_takes_int32_positions():
     """From torch 2.8 on `gather` and `scatter` take positions in int32 on the CPU; older releases raise RuntimeError
     ("Expected dtype int64 for index").
 
-    Indexing, `index_select`, `index_add` and `nn.Embedding` take int32 in every release. `take_along_dim`,
-    `F.one_hot` ("only applicable to index tensor"), `index_copy` and `take` ("Expected a long tensor for index") still
-    raise RuntimeError, and `index_fill` IndexError. Write `positions.long()`, which all of them take.
+    Indexing, `index_select`, `index_add` and `nn.Embedding` take int32 in every release. `take_along_dim` with
+    a `dim`, `F.one_hot` ("only applicable to index tensor"), `index_copy` and `take` ("Expected a long tensor for
+    index") still raise RuntimeError, and `index_fill` IndexError. Write `positions.long()`, which all of them take.
 
     https://docs.pytorch.org/docs/stable/generated/torch.gather.html
     """
@@ -2740,6 +2758,7 @@ def test_gather_takes_int32_positions():
     with pytest.raises(RuntimeError, match="should be Long"):
         torch.take_along_dim(x, positions, 1)
     assert torch.take_along_dim(x, positions.long(), 1).tolist() == [[3], [4]]
+    assert torch.take_along_dim(x, row).tolist() == [2]  # without a dim it is a `gather`
     strict = {
         "only applicable to index tensor": F.one_hot,
         "index_copy_.*Expected a long tensor": lambda row: x.index_copy(0, row, x[:1]),
@@ -2767,6 +2786,27 @@ def test_dimensions_have_no_names(device):
     with pytest.raises(TypeError, match="unexpected keyword argument 'names'"):
         torch.zeros(2, 3, names=("N", "C"), device=device)
     assert [hasattr(torch.Tensor, name) for name in ("names", "refine_names", "align_to")] == [False] * 3
+
+
+@pytest.mark.holds("torch>=2.8", otherwise=AssertionError, change="result")
+def test_what_a_dtype_cannot_do_raises_not_implemented_error():
+    """From torch 2.8 on, "not implemented for 'Long'" is a NotImplementedError: so says `softmax` of an int64 tensor on
+    the CPU, and so do `normal_` and `histc`; up to 2.7 it is a plain RuntimeError.
+
+    NotImplementedError is a RuntimeError, so `except RuntimeError` catches both. Code that compares the type is changed
+    by the upgrade. Write `x.float().softmax(0)`.
+
+    https://docs.pytorch.org/docs/stable/tensor_attributes.html
+    """
+    x = torch.tensor([1, 2])
+    types = []
+
+    for call in (lambda: x.softmax(0), x.normal_, lambda: torch.histc(x)):
+        with pytest.raises(RuntimeError, match="not implemented for 'Long'") as caught:
+            call()
+        types.append(caught.type)
+
+    assert types == [NotImplementedError] * 3
 
 
 # Unsigned integers of more than one byte. On the CPU: each device has its own list of what it can do with them.
@@ -2981,9 +3021,9 @@ def test_bfloat16_computes_on_the_cpu():
 def test_float8_is_for_storing(name, step):
     """From torch 2.1 on `torch.float8_e4m3fn` and `torch.float8_e5m2` store a number in one byte.
 
-    On the CPU `+`, `-`, `/`, `<`, `sum` and `max` of them raise RuntimeError ("not implemented for"). Write `x.float()`
-    before you compute, also with a vector of another dtype. Between 1 and 2 the steps are 1/8 in float8_e4m3fn and 1/4
-    in float8_e5m2.
+    On the CPU `+`, `-`, `/`, `<`, `sum()` and `max` of them raise RuntimeError ("not implemented for");
+    `sum(dtype=torch.float32)` works. Write `x.float()` before you compute, also with a vector of another dtype. Between
+    1 and 2 the steps are 1/8 in float8_e4m3fn and 1/4 in float8_e5m2.
 
     https://docs.pytorch.org/docs/stable/tensors.html
     """
@@ -2996,6 +3036,7 @@ def test_float8_is_for_storing(name, step):
     for operation in [*refused, tensor.sum, tensor.max]:
         with pytest.raises(RuntimeError, match="not implemented for"):
             operation()
+    assert tensor.sum(dtype=torch.float32).item() == 2 * step - 0.5
     assert (tensor.float() + torch.arange(4)).tolist() == [0.5, 2 + step, 3 + step, 0]
 
 

@@ -799,7 +799,7 @@ def test_negative_strides_raise(device):
 
     The message is "At least one stride in the given numpy array is negative". Flipping an image for data augmentation
     makes such an array. Write `torch.from_numpy(array[::-1].copy())` or `torch.from_numpy(array).flip(0)`. Do not try
-    `torch.from_dlpack`: in some releases, such as 2.13, it ends the whole process.
+    `torch.from_dlpack`: up to 2.13 it ended the whole process here.
 
     https://numpy.org/doc/stable/reference/generated/numpy.flip.html
     """

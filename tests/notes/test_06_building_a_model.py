@@ -160,8 +160,8 @@ def test_scaling_uses_the_training_rows_only(cancer, rounding_bound):
     not constant mean 0 and deviation 1, up to rounding, but not the test columns.
 
     Test columns with another mean are no mistake: test rows stand for rows that nobody has seen. The mean of all rows
-    would leak test rows into the training. A constant column becomes nan, or finite numbers if rounding leaves a tiny
-    deviation: find it by `x.amin(dim=0) == x.amax(dim=0)`, and drop it.
+    would leak test rows into the training. A constant column becomes nan, or infinite or finite numbers, as the mean
+    and the deviation are rounded: find it by `x.amin(dim=0) == x.amax(dim=0)`, and drop it.
 
     https://scikit-learn.org/stable/modules/preprocessing.html
     """
@@ -182,6 +182,8 @@ def test_scaling_uses_the_training_rows_only(cancer, rounding_bound):
     tenths = [torch.full((n,), 0.1) for n in range(100, 200)]
     assert any(((column - column.mean(dim=0)) / column.std(dim=0)).isfinite().all() for column in tenths)
     assert all(column.amin(dim=0) == column.amax(dim=0) for column in tenths)
+    tables = [column.unsqueeze(1).repeat(1, 2) for column in tenths]
+    assert any(((table - table.mean(dim=0)) / table.std(dim=0)).isinf().all() for table in tables)
 
 
 def test_unscaled_features_spoil_the_training(cancer, device):
@@ -720,8 +722,9 @@ def test_one_cycle_ends_after_its_steps(device):
     specified number of total steps is 4".
 
     It counts batches: call `step()` once a batch, and pass `epochs=` and `steps_per_epoch=len(loader)`, or their
-    product as `total_steps=`. The rate after the fourth `step()` goes up again and is meant for no batch. A
-    `CosineAnnealingLR` with `T_max=4` raises nothing: its rate is lowest after four steps and goes up again.
+    product as `total_steps=`. The rate after the fourth `step()` is meant for no batch: it goes up again, or below 0
+    with `anneal_strategy="linear"`. A `CosineAnnealingLR` with `T_max=4` raises nothing: its rate is lowest after four
+    steps and goes up again.
 
     https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.OneCycleLR.html
     """
@@ -738,6 +741,13 @@ def test_one_cycle_ends_after_its_steps(device):
         assert rates[3] < rates[0] < rates[4]
         with pytest.raises(ValueError, match=r"Tried to step 5 times. The specified number of total steps is 4"):
             scheduler.step()
+
+    optimizer = torch.optim.SGD([nn.Parameter(torch.ones(1, device=device))], lr=1.0, momentum=0.9)
+    linear = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=8.0, total_steps=4, anneal_strategy="linear")
+    for _ in range(4):
+        optimizer.step()
+        linear.step()
+    assert linear.get_last_lr()[0] < 0
 
     optimizer = torch.optim.SGD([nn.Parameter(torch.ones(1, device=device))], lr=1.0)
     cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=4)
@@ -774,6 +784,30 @@ def test_reduce_on_plateau_is_a_scheduler_like_the_others(device):
     assert rates == [8, 8, 8, 4, 4]
     with pytest.raises(TypeError, match="missing 1 required positional argument: 'metrics'"):
         scheduler.step()
+
+
+@pytest.mark.filterwarnings("ignore:.*scheduler.step")  # before 2.9 making a SequentialLR warns
+@pytest.mark.holds("torch>=2.13", otherwise=AssertionError, change="result")
+def test_a_milestone_at_0_leaves_the_first_scheduler_out(device):
+    """From torch 2.13 on `SequentialLR(optimizer, [first, second], milestones=[0])` starts with the rate of `second`
+    alone; before, it started with the rate of `first`.
+
+    Up to 2.12 a step then multiplied the two factors of the `ConstantLR`s here, 0.5 and 0.25. A warm-up of 0 steps
+    makes such a milestone: leave `SequentialLR` out then.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.SequentialLR.html
+    """
+    optimizer = torch.optim.SGD([nn.Parameter(torch.ones(1, device=device))], lr=8.0)
+    first = torch.optim.lr_scheduler.ConstantLR(optimizer, factor=0.5, total_iters=9)
+    second = torch.optim.lr_scheduler.ConstantLR(optimizer, factor=0.25, total_iters=9)
+
+    scheduler = torch.optim.lr_scheduler.SequentialLR(optimizer, [first, second], milestones=[0])
+    rates = [optimizer.param_groups[0]["lr"]]
+    optimizer.step()
+    scheduler.step()
+    rates.append(optimizer.param_groups[0]["lr"])
+
+    assert rates == [2, 2]
 
 
 @pytest.mark.holds("torch>=2.9", otherwise=UserWarning, change="warns")
@@ -1203,11 +1237,12 @@ def test_the_same_way_with_ten_classes(digits, device):
     ("optimizer_class", "expected"), [(torch.optim.SGD, [-1.0, 2.75]), (torch.optim.Adam, [0.5, 2.5])]
 )
 def test_a_fused_optimizer_runs_on_the_cpu(optimizer_class, expected, rounding_bound):
-    """`SGD` and `Adam` with `fused=True` take the same first step as without `fused`, up to rounding, for float32
-    parameters on the CPU from torch 2.4 on; before, both raised.
+    """`SGD` and `Adam` with `fused=True` take the same first step as without `fused`, up to rounding, for contiguous
+    float32 parameters and gradients on the CPU from torch 2.4 on; before, both raised.
 
     Try `fused=True` if the optimizer takes much of the time, and measure. Complex parameters raise RuntimeError,
-    "`fused=True` requires all the params to be floating point Tensors of supported devices".
+    "`fused=True` requires all the params to be floating point Tensors of supported devices". A parameter with gaps in
+    its memory, `nn.Parameter(matrix[:, 0])`, becomes silently wrong, and its neighbours too: add `.contiguous()`.
 
     https://docs.pytorch.org/docs/stable/optim.html
     """
@@ -1225,6 +1260,13 @@ def test_a_fused_optimizer_runs_on_the_cpu(optimizer_class, expected, rounding_b
         torch.testing.assert_close(end, torch.tensor(expected), rtol=2 * rtol, atol=0)
     with pytest.raises(RuntimeError, match="requires all the params to be floating point Tensors of supported devices"):
         stepped([1j], [1j], fused=True)
+
+    matrix = torch.tensor([[1.0, 5.0], [2.0, 6.0]])
+    column = nn.Parameter(matrix[:, 0])
+    column.grad = torch.tensor([4.0, -1.5])
+    optimizer_class([column], lr=0.5, fused=True).step()
+    assert column[1].item() == 2  # not moved
+    assert matrix[0, 1].item() != 5  # moved instead
 
 
 @pytest.mark.holds("torch>=2.15", otherwise=AssertionError, change="warns")

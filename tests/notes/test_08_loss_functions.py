@@ -400,11 +400,12 @@ def test_an_outlier_pulls_mse_by_its_size_and_l1_by_its_sign(device):
 @pytest.mark.parametrize("name", ["mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss"])
 def test_regression_losses_broadcast_a_column_against_a_row(device, rounding_bound, name):
     """`MSELoss`, `L1Loss`, `SmoothL1Loss` and `HuberLoss` broadcast predictions of shape (N, 1) and targets of shape
-    (N,) to (N, N), with only a warning: "Using a target size that is different to the input size".
+    (N,) to (N, N), with only a warning: "Using a target size (...) that is different to the input size (...)".
 
     Sizes that do not broadcast, like 3 and 4, raise RuntimeError "The size of tensor a (3) must match the size of
     tensor b (4)". Each prediction is compared with every target, and training pulls all predictions to one number: for
-    targets 1, 2 and 6 to the mean 3 with `MSELoss` and to the median 2 with the others. Write `predictions.squeeze(1)`.
+    targets 1, 2 and 6 to the mean 3 with `MSELoss` and to the median 2 with the defaults of the others. Write
+    `predictions.squeeze(1)`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.mse_loss.html
     """
@@ -412,7 +413,7 @@ def test_regression_losses_broadcast_a_column_against_a_row(device, rounding_bou
     targets = torch.tensor([1.0, 2.0, 4.0], device=device)
     predictions = targets.unsqueeze(1)
 
-    with pytest.warns(UserWarning, match=r"Using a target size .*that is different to the input size"):
+    with pytest.warns(UserWarning, match=r"Using a target size \(.*\) that is different to the input size \("):
         wrong = loss_function(predictions, targets)
     right = loss_function(predictions.squeeze(1), targets)
     with pytest.warns(UserWarning, match="that is different to the input size"):
@@ -1492,8 +1493,9 @@ def test_kl_div_loss_takes_logarithms_and_its_mean_is_not_the_divergence(device,
     of the rows; the default `reduction="mean"` divides by C as well.
 
     The prediction comes first, as logarithms: `nn.KLDivLoss(reduction="batchmean")(logits.log_softmax(dim=1), target)`.
-    Given probabilities in place of logarithms, it is silently wrong and at most 0: a divergence is never negative. Pass
-    `log_target=True` if the target is logarithms too. The default warns about "batchmean". `MSELoss` does not know
+    A divergence is never negative. A negative loss has one of two causes: probabilities in place of logarithms, or a
+    target that does not add up to 1. A target with a negative number gives nan silently. Pass `log_target=True` if the
+    target is logarithms too. The default warns about "batchmean". `MSELoss` does not know
     "batchmean" and raises ValueError.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.KLDivLoss.html
@@ -1506,6 +1508,8 @@ def test_kl_div_loss_takes_logarithms_and_its_mean_is_not_the_divergence(device,
         mean = nn.KLDivLoss()(predicted.log(), true)
 
     assert F.kl_div(predicted, true, reduction="batchmean").item() < 0
+    assert F.kl_div(predicted.log(), true / 2, reduction="batchmean").item() < 0
+    assert F.kl_div(predicted.log(), true - 0.75, reduction="batchmean").isnan()
     both_logarithms = F.kl_div(predicted.log(), true.log(), reduction="batchmean", log_target=True)
     with pytest.raises(ValueError, match="batchmean is not a valid value"):
         nn.MSELoss(reduction="batchmean")(predicted, true)

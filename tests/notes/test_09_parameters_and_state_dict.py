@@ -580,6 +580,7 @@ def test_state_dict_knows_nothing_of_forward(device):
     names and shapes are the same.
 
     No error tells you that the code has changed since the file was saved. Keep the code, or its commit, with the file.
+    Only a module that defines `get_extra_state` adds more, as a note above shows.
 
     https://docs.pytorch.org/docs/stable/notes/serialization.html
     """

@@ -512,6 +512,26 @@ def test_ignore_index_leaves_rows_out(device):
         MulticlassAccuracy(num_classes=3, average="macro")(predictions[:4].cpu(), targets[:4].cpu())
 
 
+def test_an_ignored_class_counts_in_a_macro_average(device):
+    """`MulticlassRecall(num_classes=2, average="macro", ignore_index=0)` takes the mean over both classes if a row is
+    predicted as class 0: the ignored class counts with a recall of 0.
+
+    A class of its own, such as the background, is then no class to ignore. Take `average=None` and the mean of the
+    classes that you want.
+
+    https://lightning.ai/docs/torchmetrics/stable/classification/recall.html
+    """
+    predictions = torch.tensor([1, 0, 1, 1], device=device)
+    targets = torch.tensor([1, 1, 0, 0], device=device)
+
+    def recall(average):
+        return MulticlassRecall(num_classes=2, average=average, ignore_index=0).to(device)(predictions, targets)
+
+    assert recall("macro").item() == 0.25
+    assert recall(None).tolist() == [0, 0.5]
+    assert recall(None)[1:].mean().item() == 0.5
+
+
 @pytest.mark.holds("torchmetrics>=1.7.2", otherwise=AssertionError, change="result")
 def test_exact_match_counts_an_ignored_row_as_right(device):
     """From TorchMetrics 1.7.2 on, `MultilabelExactMatch(ignore_index=-100)` counts a row whose targets are all -100 as

@@ -345,6 +345,29 @@ def test_the_median_ignores_a_disturbed_run_and_the_mean_does_not():
     assert measure(90, 8, 8, 8, 8, min_run_time=50).median == 90
 
 
+@pytest.mark.only("cpu", because="other devices have rules of their own for denormal numbers")
+def test_denormal_numbers_are_kept_unless_told_otherwise(device):
+    """By default the CPU computes with denormal numbers, those of float32 below 1.18e-38 such as 1e-39, and after
+    `torch.set_flush_denormal(True)` a result that would be denormal is 0.
+
+    On many CPUs an operation on denormal numbers is far slower than on others. A model whose activations or weights
+    decay to almost nothing gets slower and slower, and nothing else shows it. `set_flush_denormal` returns False where
+    the CPU cannot do it.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.set_flush_denormal.html
+    """
+    x = torch.tensor([1e-30], device=device)
+    kept = x * 1e-9
+
+    supported = torch.set_flush_denormal(True)
+    flushed = x * 1e-9
+    torch.set_flush_denormal(False)
+
+    assert 0 < kept.item() < torch.finfo(torch.float32).tiny
+    assert (flushed.item() == 0) == supported
+    assert torch.equal(x * 1e-9, kept)
+
+
 # Work that is ordered and done later: a GPU
 
 

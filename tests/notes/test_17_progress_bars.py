@@ -901,3 +901,27 @@ def test_a_finished_bar_stays_finished():
     assert drawn == text.getvalue() == "\r0/2\r1/2\r2/2\r2/2\n"
     lazy = tqdm((item for item in "ab"), file=io.StringIO())
     assert (list(lazy), list(lazy)) == (["a", "b"], [])
+
+
+def test_reset_keeps_the_total_unless_it_gets_another():
+    """`bar.reset()` sets the count to 0 and keeps the total, and so does `bar.reset(total=None)`.
+
+    One bar for several epochs shows a wrong total and a wrong percentage if the epochs differ in length. Pass the new
+    total, `bar.reset(total=len(loader))`, or set `bar.total = None` for a loader without a length.
+
+    https://tqdm.github.io/docs/tqdm
+    """
+    bar = tqdm(total=10, file=io.StringIO(), **EVERY_STEP)
+    bar.update(10)
+
+    totals = []
+    for options in ({}, {"total": None}, {"total": 4}, {"total": None}):
+        bar.reset(**options)
+        totals.append((bar.n, bar.total))
+    bar.total = None
+    bar.reset()
+    bar.update(1)
+
+    assert totals == [(0, 10), (0, 10), (0, 4), (0, 4)]
+    assert (bar.n, bar.total) == (1, None)
+    bar.close()

@@ -2855,3 +2855,24 @@ def apply_takes_arguments_by_position_alone(patch):
         return apply(cls, *args)
 
     patch.setattr(torch.autograd.Function, "apply", classmethod(broken))
+
+
+@mutant(
+    kills="test_a_tensor_hook_sees_and_replaces_a_gradient",
+    witness=lambda: gradient_behind_a_hook() == 1,
+)
+def hooks_of_tensors_only_look(patch):
+    """What a hook of a tensor returns is ignored."""
+
+    def change(call, tensor, hook):
+        return call(tensor, lambda gradient: hook(gradient) and None)
+
+    patch.around(torch.Tensor, "register_hook", change)
+
+
+def gradient_behind_a_hook():
+    x = torch.ones(1, requires_grad=True)
+    y = x * 1
+    y.register_hook(lambda gradient: gradient.clamp(max=1.0))
+    (y * 5).backward()
+    return x.grad.item()

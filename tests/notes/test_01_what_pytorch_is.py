@@ -540,6 +540,40 @@ def test_gradients_find_the_way_back_through_to(accelerator):
         torch.optim.SGD([moved], lr=0.1)
 
 
+def test_a_tensor_hook_sees_and_replaces_a_gradient(device):
+    """`y.register_hook(f)` calls `f` with the gradient of `y` in `backward`, and what `f` returns takes its place.
+
+    Use it to look at the gradient of a result, or to limit it. Gradients are off in `f`, so what it computes has no
+    graph and no `grad_fn`, unless you call `backward(create_graph=True)`. `register_hook` returns a handle, whose
+    `remove()` takes the hook away.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.Tensor.register_hook.html
+    """
+    x = torch.tensor([3.0], device=device, requires_grad=True)
+    seen = []
+
+    def limited(gradient):
+        seen.append((gradient.item(), torch.is_grad_enabled(), (gradient * x).requires_grad))
+        return gradient.clamp(max=1.0)
+
+    y = x * 2
+    handle = y.register_hook(limited)
+    (y * 5).backward()
+
+    assert seen == [(5, False, False)]
+    assert x.grad.tolist() == [2]
+
+    y = x * 2
+    y.register_hook(lambda gradient: seen.append(torch.is_grad_enabled()))
+    torch.autograd.grad(y * 5, x, create_graph=True)
+    assert seen[1:] == [True]
+
+    handle.remove()
+    y = x * 2
+    y.register_hook(limited).remove()
+    assert torch.autograd.grad(y * 5, x)[0].tolist() == [10]
+
+
 # Why does backward raise, and when does it not?
 
 
@@ -1684,8 +1718,8 @@ def test_backward_agrees_with_finite_differences(function):
     """`torch.autograd.gradcheck` compares a gradient with the slope measured by moving each input a little, and agrees
     for `exp`, `sin` and six other smooth functions of torch.
 
-    Check a backward of your own in this way, and in float64: in float32 the differences are too coarse, and `gradcheck`
-    raises for the right gradients of these functions.
+    Check a backward of your own in this way, and in float64: in float32 the differences are too coarse, and by default
+    `gradcheck` raises for the right gradients of these functions at 0.3, -1.2 and 2.5. At 0 `sin` passes all the same.
 
     https://docs.pytorch.org/docs/stable/generated/torch.autograd.gradcheck.gradcheck.html
     """
@@ -1694,6 +1728,8 @@ def test_backward_agrees_with_finite_differences(function):
     assert torch.autograd.gradcheck(function, x) is True
     with pytest.warns(UserWarning, match="double precision"), pytest.raises(RuntimeError, match="Jacobian mismatch"):
         torch.autograd.gradcheck(function, x.detach().float().requires_grad_())
+    with pytest.warns(UserWarning, match="double precision"):
+        assert torch.autograd.gradcheck(torch.sin, torch.zeros(3, requires_grad=True)) is True
 
 
 @given(chain=st.lists(st.sampled_from(SMOOTH[1:]), min_size=2, max_size=3), at=st.lists(st.floats(-3, 3), min_size=1))

@@ -801,11 +801,13 @@ class HoldsGenerator(Dataset):
 
 @few_cores
 def test_a_generator_inside_the_dataset_repeats_itself_in_every_worker():
-    """A generator that a dataset holds, such as `np.random.default_rng(42)`, is copied into every worker process: all
-    workers draw the same numbers, and so do the new workers of the next epoch.
+    """A NumPy or Python generator that a dataset holds, such as `np.random.default_rng(42)`, is copied into every
+    worker process: all workers draw the same numbers, and so do the new workers of the next epoch, unless the
+    main process draws from it in between.
 
     PyTorch seeds only the global generators. An augmentation then repeats itself silently. Make the generator in the
-    worker instead: `np.random.default_rng(torch.initial_seed())` in `worker_init_fn`.
+    worker instead: `np.random.default_rng(torch.initial_seed())` in `worker_init_fn`. A `torch.Generator` is copied
+    where workers are forked; `spawn` and `forkserver` can fail to send it.
 
     https://docs.pytorch.org/docs/stable/data.html
     """
@@ -817,6 +819,9 @@ def test_a_generator_inside_the_dataset_repeats_itself_in_every_worker():
     assert workers == (0, 1, 0, 1)
     assert numbers[0] == numbers[1] != numbers[2] == numbers[3]
     assert epochs[1] == epochs[0]
+    loader.dataset.rng.random()
+    moved = list(loader)
+    assert moved[0][1] == numbers[2]
 
 
 # A generator of its own

@@ -1257,8 +1257,8 @@ def test_checkpoint_updates_batchnorm_twice(device, use_reentrant):
     """`checkpoint` of a BatchNorm in training mode updates its running statistics twice for each batch that requires
     grad, in the forward pass and again in `backward()`.
 
-    `checkpoint` saves memory by running the function a second time. A dropout has the same mask both times, because the
-    random state is put back. With the `momentum` m `1 - math.sqrt(1 - m)` gives, up to rounding, the statistics of m
+    With `use_reentrant=False` that is so for plain data too. `checkpoint` saves memory by running the function a second
+    time. A dropout has the same mask both times, because the random state is put back. With the `momentum` m `1 - math.sqrt(1 - m)` gives, up to rounding, the statistics of m
     without a checkpoint.
 
     https://docs.pytorch.org/docs/stable/checkpoint.html
@@ -1280,6 +1280,9 @@ def test_checkpoint_updates_batchnorm_twice(device, use_reentrant):
     mended = trained(nn.BatchNorm1d(1, momentum=1 - math.sqrt(1 - 0.1)), checkpointed=True)
     for name in ("running_mean", "running_var"):
         torch.testing.assert_close(getattr(mended, name), getattr(once, name))
+    of_data = nn.BatchNorm1d(1).to(device)
+    checkpoint(of_data, x.detach(), use_reentrant=False).sum().backward()
+    assert of_data.num_batches_tracked.item() == 2
 
     ones = torch.ones(100, device=device, requires_grad=True)
     y = checkpoint(nn.Dropout(0.5), ones, use_reentrant=use_reentrant)

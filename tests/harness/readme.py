@@ -33,7 +33,7 @@ def python(*arguments):
 
 def renewed(text, title, printed):
     """The README with a console block renewed, and the lines that have no like."""
-    block = re.compile(rf"(<!-- real output: {re.escape(title)} -->\n```console\n\$ .*\n)(.*?)(\n```\n)", re.DOTALL)
+    block = re.compile(rf"(<!-- real output: {re.escape(title)} -->\n```console\n\$ [^\n]*\n)(.*?)(\n```\n)", re.DOTALL)
     head, body, tail = block.search(text).groups()
     new, lost = refreshed(body.split("\n"), printed)
     return text.replace(f"{head}{body}{tail}", head + "\n".join(new) + tail), lost

@@ -956,7 +956,7 @@ def test_dropout2d_of_one_image_drops_rows():
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Dropout2d.html
     """
-    image = torch.ones(16, 8, 5)
+    image = torch.ones(64, 8, 5)
 
     with pytest.warns(UserWarning, match="channel-wise 1D dropout behavior is desired"):
         y = nn.Dropout2d(0.5)(image)
@@ -1258,8 +1258,8 @@ def test_checkpoint_updates_batchnorm_twice(device, use_reentrant):
     grad, in the forward pass and again in `backward()`.
 
     With `use_reentrant=False` that is so for plain data too. `checkpoint` saves memory by running the function a second
-    time. A dropout has the same mask both times, because the random state is put back. With the `momentum` m `1 - math.sqrt(1 - m)` gives, up to rounding, the statistics of m
-    without a checkpoint.
+    time. A dropout has the same mask both times, because the random state is put back. With the `momentum` m
+    `1 - math.sqrt(1 - m)` gives, up to rounding, the statistics of m without a checkpoint.
 
     https://docs.pytorch.org/docs/stable/checkpoint.html
     """

@@ -2846,7 +2846,7 @@ def masked_arrays_take_tensors(patch):
 @mutant(
     kills="test_a_list_of_losses_with_a_graph_is_no_array",
     witness=lambda: refuses(np.array, [torch.ones((), requires_grad=True)], error=RuntimeError),
-    raises=UserWarning,  # from torch 2.8 on NumPy then takes `float` of each
+    raises=(UserWarning, ValueError),  # from torch 2.8 on NumPy takes `float` of each, and may wrap its warning
 )
 def a_list_of_losses_is_detached(patch):
     """NumPy detaches the tensors of a list."""

@@ -10,7 +10,7 @@ HOSTILE = (
 """What ends each context a text may stand in on a page, and then tries to run something."""
 
 LINKS = ("javascript:pwned=1", 'https://example.org/"onmouseover="pwned=1', "data:text/html,<script>pwned=1</script>")
-FIXED = {"made", "format", "version", "torch", "outcome", "kind"}
+FIXED = {"made", "format", "version", "torch", "outcome", "kind", "change"}
 """Keys of a record whose values cannot be just anything."""
 MARKERS = {"myth", "advice", "only", "holds"}
 

@@ -227,7 +227,8 @@ def pytest_collection_finish(session):
         # Newer releases import their compiler with the first optimizer: do it now, so that no note is blamed for it.
         with contextlib.suppress(Exception):  # if that fails, it is for the notes to say so
             torch.optim.SGD([torch.zeros(1)], lr=0.1)
-    _let_hypothesis_look_around()
+    if not session.config.option.collectonly:
+        _let_hypothesis_look_around()
     gc.freeze()
     gc.enable()
 

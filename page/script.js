@@ -45,7 +45,8 @@
       const crossed = data.crossedKinds.includes(kind) ? (data.notes[note][3] ?? []) : [];
       return Math.min(data.crossings.length - 1, ...crossed.filter(([text]) => reason.includes(text)).map(([, rank]) => rank));
     };
-    const add = (kind, [note, device], left, right, reason) =>
+    const add = (kind, [note, device], left, right, reason) => {
+      const gravity = crossing(kind, note, reason);
       found.push({
         kind: data.kinds[kind][0],
         note: data.notes[note][0],
@@ -53,11 +54,12 @@
         before: data.verdicts[left.code],
         after: data.verdicts[right.code],
         reason,
-        crossing: data.crossings[crossing(kind, note, reason)][0],
+        crossing: data.crossings[gravity][0],
         rank: kind,
-        gravity: crossing(kind, note, reason),
+        gravity,
         number: note,
       });
+    };
     const rank = ([note, device]) => [data.notes[note][2], order.get(note), device];
     const keys = data.keys
       .filter(([, , codes]) => codes[before] !== "-" || codes[after] !== "-")

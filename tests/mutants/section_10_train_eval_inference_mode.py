@@ -337,26 +337,24 @@ def _saved_and_loaded(mode):
     return torch.load(file, weights_only=False).training
 
 
+def _unpickled_in(patch, *, training):
+    def restore(call, self, state):
+        call(self, state)
+        self.training = training
+
+    patch.around(nn.Module, "__setstate__", restore)
+
+
 @mutant(kills=WHOLE_MODEL, witness=lambda: _saved_and_loaded(False) is False)
 def unpickled_modules_are_in_training(patch):
     """A module that is unpickled is in training mode."""
-
-    def restore(call, self, state):
-        call(self, state)
-        self.training = True
-
-    patch.around(nn.Module, "__setstate__", restore)
+    _unpickled_in(patch, training=True)
 
 
 @mutant(kills=WHOLE_MODEL, witness=lambda: _saved_and_loaded(True) is True)
 def unpickled_modules_are_in_evaluation(patch):
     """A module that is unpickled is in evaluation mode."""
-
-    def restore(call, self, state):
-        call(self, state)
-        self.training = False
-
-    patch.around(nn.Module, "__setstate__", restore)
+    _unpickled_in(patch, training=False)
 
 
 @mutant(kills=SAVED, witness=lambda: not _loaded_in_evaluation())

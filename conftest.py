@@ -1,4 +1,4 @@
-"""The `device` fixture and the command line. What else the notes need not think about is in plugins/."""
+"""The `device` fixture and the command line. What else the notes need not think about is in torchnotes/harness."""
 
 import argparse
 import contextlib
@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from plugins import claims, devices, origin, pictured, simulation, versions
+from torchnotes.harness import claims, devices, origin, pictured, simulation, versions
 
 # What is imported stays as long as the run: looking through it for garbage again and again took a third of the time.
 gc.disable()
@@ -27,7 +27,7 @@ WARNINGS = pytest.mark.filterwarnings(
 and the note still counts. These stand on each test and not in pytest.ini, so that a warning from elsewhere (an import,
 a folder that is not writable, a plugin) is shown and changes no verdict, and neither does `-W`."""
 
-pytest_plugins = ["plugins.failures", "plugins.numerics"]
+pytest_plugins = ["torchnotes.harness.failures", "torchnotes.harness.numerics"]
 
 
 def a_seed(text):
@@ -84,7 +84,7 @@ def pytest_addoption(parser):
     group.addoption(
         "--record",
         metavar="FILE",
-        help="write what the run found to this file, as JSON that `python -m page` reads",
+        help="write what the run found to this file, as JSON that `python -m torchnotes` reads",
     )
     group.addoption(
         "--mutants",
@@ -129,7 +129,7 @@ def pytest_sessionstart(session):
     found = origin.clean_environment()  # before torch is imported, which reads it
     versions.needed("numpy")
     torch = versions.needed("torch")
-    from plugins import isolation, record, summary
+    from torchnotes.harness import census, isolation, recording
 
     config.stash[origin.FOUND] = found + isolation.start_from_defaults()
     versions.expect(config.getoption("expect"))
@@ -156,7 +156,7 @@ def pytest_sessionstart(session):
         if config.getoption("record") is not None and config.getoption(option):
             raise pytest.UsageError("--record is for a run of the notes: leave out --mutants and --collect-only")
     if config.getoption("mutants"):
-        from plugins import mutation
+        from torchnotes.harness import mutation
 
         mutation.load(config.rootpath / "tests" / "mutants")
         mutation.prepare(config)
@@ -166,10 +166,10 @@ def pytest_sessionstart(session):
         required = [name for name in wanted if name != "all"]
         broken = [device for device in found if device.problem]
         amounts = dict(sorted(config.getoption("at_least")))  # given twice for one device, the larger number counts
-        census = summary.Census(required, config.getoption("allow_missing"), broken, amounts)
+        census = census.Census(required, config.getoption("allow_missing"), broken, amounts)
         config.pluginmanager.register(census, "census")
         if (path := config.getoption("record")) is not None:
-            config.pluginmanager.register(record.Record(record.target(config, path), census), "record")
+            config.pluginmanager.register(recording.Record(recording.target(config, path), census), "record")
     if config.getoption("record") is not None:
         config.pluginmanager.register(pictured, "pictured")
 

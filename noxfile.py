@@ -14,7 +14,7 @@ nox.options.sessions = ["tests"]
 nox.options.error_on_missing_interpreters = True  # a leg that did not run is not green
 
 NOTES = ("-r", "requirements.txt", "-c", "constraints.txt")
-TOOLS = ("nox", "pytest-random-order", "pytest-xdist", "ruff", "sybil", "-r", "page/requirements.txt")
+TOOLS = ("nox", "pytest-random-order", "pytest-xdist", "ruff", "sybil", "-r", "torchnotes/requirements.txt")
 RECORDS = Path("records")
 MADE = Path("made")
 """Where the sessions leave what they found. Only `nox -s keep` takes it over into the repository's records."""
@@ -175,9 +175,9 @@ def compare(session):
 @nox.session(default=False)
 def changes(session):
     """The second half of `compare`: put the records of two releases beside each other, without running anything."""
-    session.install("-r", "page/requirements.txt")
+    session.install("-r", "torchnotes/requirements.txt")
     files = [str(MADE / f"torch-{torch}.json") for torch in session.posargs]
-    session.run("python", "-m", "page", "compare", *files)
+    session.run("python", "-m", "torchnotes", "compare", *files)
 
 
 @nox.session(venv_backend="none")
@@ -194,8 +194,8 @@ def keep(session):
 @nox.session
 def counts(session):
     """The README's table of counts, from the records in `records`."""
-    session.install("-r", "page/requirements.txt")
-    session.run("python", "-m", "page", "counts", *map(str, sorted(RECORDS.glob("torch-*.json"))))
+    session.install("-r", "torchnotes/requirements.txt")
+    session.run("python", "-m", "torchnotes", "counts", *map(str, sorted(RECORDS.glob("torch-*.json"))))
 
 
 @nox.session
@@ -225,29 +225,33 @@ def mutants(session):
 @nox.session
 def bench(session):
     """What PyTorch costs here: times, findings and pictures of them. What follows `--` goes to pytest."""
-    session.install(*NOTES, "-r", "page/requirements.txt")
+    session.install(*NOTES, "-r", "torchnotes/requirements.txt")
     MADE.mkdir(exist_ok=True)
     measured = str(MADE / "bench.json")
     session.run("pytest", "tests/benchmarks", f"--benchmark-json={measured}", "-q", *session.posargs)
-    session.run("python", "-m", "page", "pictures", measured, "--out", "pictures")
+    session.run("python", "-m", "torchnotes", "pictures", measured, "--out", "pictures")
 
 
 @nox.session
 def page(session):
     """The page of the notes in `site`, of what is in `made` and `records`. What follows `--` goes to `page build`."""
-    session.install("-r", "page/requirements.txt")
+    session.install("-r", "torchnotes/requirements.txt")
     files = {path.name: path for folder in (RECORDS, MADE) for path in sorted(folder.glob("*.json"))}
     measured = files.pop("bench.json", None)
     if not files:
         session.error("there is no record yet; make one with: pytest --record=made/here.json")
     bench = ["--bench", str(measured)] if measured else []
-    session.run("python", "-m", "page", "build", *map(str, files.values()), *bench, "--out", "site", *session.posargs)
+    session.run(
+        "python", "-m", "torchnotes", "page", *map(str, files.values()), *bench, "--out", "site", *session.posargs
+    )
 
 
 @nox.session
 def browser(session):
     """The page in a real browser: the one that is here, or else Playwright's. `-- --screenshots DIR` keeps pictures."""
-    session.install("-r", "page/requirements.txt", "-r", "tests/browser/requirements.txt", "-c", "constraints.txt")
+    session.install(
+        "-r", "torchnotes/requirements.txt", "-r", "tests/browser/requirements.txt", "-c", "constraints.txt"
+    )
     if not session.run(
         "python", "tests/browser/chromium.py", silent=True, success_codes=[0, 1], stderr=subprocess.DEVNULL
     ):
@@ -272,7 +276,7 @@ def verdicts(session):
 @nox.session
 def readme(session):
     """Refresh the numbers that the README shows of real runs, from a run and from `records`."""
-    session.install(*NOTES, "-r", "page/requirements.txt")
+    session.install(*NOTES, "-r", "torchnotes/requirements.txt")
     session.run("python", "tests/harness/readme.py")
 
 

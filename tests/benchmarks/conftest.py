@@ -7,7 +7,8 @@ from collections import defaultdict
 import pytest
 import torch
 
-from plugins import devices, timing
+from torchnotes.harness import devices
+from torchnotes.measuring import timing
 
 RACES = pytest.StashKey[dict]()
 FINDINGS = pytest.StashKey[list]()

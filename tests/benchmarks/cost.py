@@ -105,10 +105,10 @@ def in_turns(commands, rounds):
 
 
 def write_project(folder, notes=0, properties=0, examples=EXAMPLES[0], devices=1):
-    """A project of so many notes and properties with the real conftest.py and plugins, which finds so many devices."""
+    """A project of so many notes and properties with the real conftest.py, which finds so many devices."""
     for name in ("conftest.py", "pytest.ini", "requirements.txt"):
         shutil.copy(ROOT / name, folder / name)
-    shutil.copytree(ROOT / "plugins", folder / "plugins", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / "torchnotes", folder / "torchnotes", ignore=shutil.ignore_patterns("__pycache__"))
     with (folder / "conftest.py").open("a", encoding="utf-8") as conftest:
         conftest.write(f'\n\ndevices.discover = lambda wanted: [devices.Device("cpu")] * {devices}\n')
     section = folder / "tests" / "notes" / "test_01_simple.py"

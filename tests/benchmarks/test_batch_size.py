@@ -11,8 +11,8 @@ from sklearn.datasets import load_digits
 from torch import nn
 from torch.autograd.graph import saved_tensors_hooks
 
-from plugins import devices
-from plugins.numerics import rounding_bound
+from torchnotes.harness import devices
+from torchnotes.harness.numerics import rounding_bound
 
 SIZES = [2**power for power in range(13)]
 

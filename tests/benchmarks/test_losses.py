@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from plugins.numerics import rounding_bound
+from torchnotes.harness.numerics import rounding_bound
 
 
 def forward_and_backward(logits, loss):

@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import nn
 
-from plugins import devices
-from plugins.numerics import of_layers, rounding_bound
+from torchnotes.harness import devices
+from torchnotes.harness.numerics import of_layers, rounding_bound
 
 MODES = {"grad mode": torch.enable_grad, "no_grad": torch.no_grad, "inference_mode": torch.inference_mode}
 

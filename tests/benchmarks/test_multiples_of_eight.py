@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from plugins.numerics import of_layers, rounding_bound
+from torchnotes.harness.numerics import of_layers, rounding_bound
 
 WIDTHS = {"8k-1": -1, "8k": 0, "8k+1": 1}
 ODD = [33, 125]  # 8 times an odd number: what a power of two does to a cache is not taken for it

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from plugins import devices
-from plugins.numerics import rounding_bound
+from torchnotes.harness import devices
+from torchnotes.harness.numerics import rounding_bound
 
 LOGITS = list(range(-120, 121))
 ENTRIES = {

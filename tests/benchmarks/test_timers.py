@@ -6,8 +6,8 @@ A call returns as soon as the device has its order; who reads the clock then has
 import pytest
 import torch
 
-from plugins import devices
-from plugins.numerics import rounding_bound
+from torchnotes.harness import devices
+from torchnotes.harness.numerics import rounding_bound
 
 
 @pytest.mark.finding(

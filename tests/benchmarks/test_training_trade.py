@@ -13,7 +13,7 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from torch import nn
 
-from plugins import devices
+from torchnotes.harness import devices
 
 SIZES = [2, 8, 32, 128, 512]
 RATES = {"fixed": lambda size: 0.1, "scaled": lambda size: 0.1 * size / 32}  # 0.1 suits a batch of 32

@@ -107,7 +107,7 @@ class Built:
     def __init__(self, folder, records, *options):
         folder.mkdir(parents=True, exist_ok=True)
         self.paths = list(records)
-        command = [sys.executable, "-m", "page", "build", *records, "--out", folder, *options]
+        command = [sys.executable, "-m", "torchnotes", "page", *records, "--out", folder, *options]
         subprocess.run(list(map(str, command)), cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
         self.path = folder / "index.html"
 

@@ -11,8 +11,9 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import TimeoutError
 
 from conftest import DESKTOP, PHONE, ROOT, SMALL_PHONE
-from page import compare, records
-from page.build import columns_of
+from torchnotes.changes import compare
+from torchnotes.page.build import columns_of
+from torchnotes.record import reader
 
 VIEWS = ("notes", "versions", "measurements")
 A_NOTE = "s03-from_numpy_shares_memory"
@@ -332,7 +333,7 @@ def test_copying_works_where_the_browser_keeps_its_clipboard_to_itself(page):
 
 def test_every_pair_of_runs_is_compared_as_python_compares_them(visit, site):
     page = visit(site.path, "#versions")
-    columns = [column.record for column in columns_of(map(records.read, site.paths))]
+    columns = [column.record for column in columns_of(map(reader.read, site.paths))]
     names = ("kind", "note", "device", "before", "after", "reason", "crossing")
     everything = page.evaluate(
         "count => [...Array(count).keys()].map(i => [...Array(count).keys()].map(j =>"
@@ -351,7 +352,7 @@ def test_every_pair_of_runs_is_compared_as_python_compares_them(visit, site):
 
 def test_what_is_shown_of_a_comparison_is_all_of_it(visit, site):
     page = visit(site.path, "#versions")
-    columns = [column.record for column in columns_of(map(records.read, site.paths))]
+    columns = [column.record for column in columns_of(map(reader.read, site.paths))]
     torches = [record.environment["torch"].partition("+")[0] for record in columns]
     before, after = torches.index("2.5.1"), torches.index("2.6.0")
 
@@ -404,7 +405,7 @@ def test_the_matrix_shows_the_rest_when_asked(visit, site):
 
     page.locator("#matrix-all").check(force=True)
 
-    keys = {key for path in site.paths for key in records.read(path).outcomes()}
+    keys = {key for path in site.paths for key in reader.read(path).outcomes()}
     assert page.locator("#matrix tbody tr:has(td)").count() == len(keys) > few
     page.locator("#matrix-all").uncheck(force=True)
     assert page.locator("#matrix tbody tr:has(td)").count() == few
@@ -431,7 +432,7 @@ def test_the_first_column_and_the_head_of_the_matrix_stay_in_sight(visit, site):
 
 @pytest.fixture(scope="session")
 def newest(records_of_here):
-    return json.loads(max(records_of_here, key=lambda path: records.read(path).document["made"]).read_text("utf-8"))
+    return json.loads(max(records_of_here, key=lambda path: reader.read(path).document["made"]).read_text("utf-8"))
 
 
 def test_failures_come_first_with_what_they_teach(visit, build, newest):

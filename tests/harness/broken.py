@@ -29,7 +29,7 @@ def a_listing_looks_for_devices(patch):
 
 def skips_count_as_held(patch):
     """The census takes a skipped note for one that held."""
-    count = summary.Census.pytest_runtest_logreport
+    count = census.Census.pytest_runtest_logreport
 
     def generous(self, report):
         if not report.skipped:
@@ -39,12 +39,12 @@ def skips_count_as_held(patch):
             count(self, report)
             report.outcome = "skipped"
 
-    patch(summary.Census, "pytest_runtest_logreport", generous)
+    patch(census.Census, "pytest_runtest_logreport", generous)
 
 
 def problems_do_not_fail_the_run(patch):
     """What the census finds wrong is printed, and the exit code stays 0."""
-    patch(summary.Census, "pytest_sessionfinish", lambda self, session: None)
+    patch(census.Census, "pytest_sessionfinish", lambda self, session: None)
 
 
 def leaks_are_mended_in_silence(patch):
@@ -102,9 +102,9 @@ def versions_are_compared_as_text(patch):
 
 def a_missing_package_is_no_matter(patch):
     """A section whose package is missing does not fail the run."""
-    real = summary.Census
+    real = census.Census
 
-    patch(summary, "Census", lambda required, allow_missing, *more: real(required, True, *more))
+    patch(census, "Census", lambda required, allow_missing, *more: real(required, True, *more))
 
 
 def causes_are_recited(patch):
@@ -135,8 +135,8 @@ def a_lost_device_is_used_again(patch):
 
 def one_note_on_a_device_is_enough(patch):
     """However many notes must have run on a device, one of them satisfies."""
-    ran_on = summary.Census.ran_on
-    patch(summary.Census, "ran_on", lambda census, name: range(1000) if ran_on(census, name) else ())
+    ran_on = census.Census.ran_on
+    patch(census.Census, "ran_on", lambda census, name: range(1000) if ran_on(census, name) else ())
 
 
 def what_is_simulated_counts_as_cuda(patch):
@@ -146,18 +146,18 @@ def what_is_simulated_counts_as_cuda(patch):
 
 def announcements_are_dropped(patch):
     """A change that is announced to a note is no finding."""
-    patch(summary, "ANNOUNCEMENTS", ())
+    patch(census, "ANNOUNCEMENTS", ())
 
 
 def a_record_forgets_failures(patch):
     """What failed is not in the record."""
-    document = record.document
+    document = recording.document
 
     def kind(config, census):
         census.outcomes = {name: outcome for name, outcome in census.outcomes.items() if outcome.verdict != "failed"}
         return document(config, census)
 
-    patch(record, "document", kind)
+    patch(recording, "document", kind)
 
 
 def a_crossed_boundary_is_no_change(patch):
@@ -183,20 +183,20 @@ MUTANTS = {name: value for name, value in globals().items() if getattr(value, "_
 
 def pytest_configure(config):
     """Break what BROKEN names in the run of the tests; the runs they try share its process and are broken with it."""
-    from page import compare
-    from plugins import (  # when pytest has loaded them
+    from torchnotes.changes import compare
+    from torchnotes.harness import (
+        census,
         claims,
         devices,
         diagnosis,
         failures,
         isolation,
         numerics,
-        record,
+        recording,
         simulation,
-        summary,
-        timing,
         versions,
     )
+    from torchnotes.measuring import timing
 
     globals().update(locals())
     if name := os.environ.pop("BROKEN", None):

@@ -91,13 +91,13 @@ def outcomes(texts):
 
 
 def main():
-    from page import notes
+    from torchnotes.reading import sources
 
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("file", type=Path, help="a section of the notes")
     parser.add_argument("words", nargs="*", metavar="WORD", help="part of a note's name")
     asked = parser.parse_args()
-    section = notes.section(asked.file)
+    section = sources.section(asked.file)
     chosen = [each for each in section.notes if not asked.words or any(word in each.name for word in asked.words)]
     able = [each for each in chosen if not each.needs]
     failed = 0

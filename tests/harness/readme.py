@@ -41,15 +41,16 @@ def renewed(text, title, printed):
 
 def main():
     sys.path.insert(0, str(ROOT))
-    from page import compare, counts, records
+    from torchnotes.changes import compare, counts
+    from torchnotes.record import reader
 
     releases = {path.stem.removeprefix("torch-"): path for path in (ROOT / "records").glob("torch-*.json")}
     text = README.read_text(encoding="utf-8")
     run = python("-m", "pytest", "-p", "no:cacheprovider", "--device", "cpu")
     text, lost = renewed(text, "the end of `pytest`", run)
-    before, after = (records.read(releases[release]) for release in ("2.5.1", "2.6.0"))
+    before, after = (reader.read(releases[release]) for release in ("2.5.1", "2.6.0"))
     text, more = renewed(text, "from 2.5.1 to 2.6.0", list(compare.as_text(before, after)))
-    table = "\n".join(counts.as_markdown(map(records.read, releases.values())))
+    table = "\n".join(counts.as_markdown(map(reader.read, releases.values())))
     text = re.sub(r"(<!-- real output: nox -s counts -->\n\n)(?:\|.*\n)+", lambda match: f"{match[1]}{table}\n", text)
     README.write_text(text, encoding="utf-8")
     for line in (gone := lost + more):

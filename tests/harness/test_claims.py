@@ -5,7 +5,7 @@ import torch
 from packaging.requirements import Requirement
 from packaging.version import Version
 
-from plugins import versions
+from torchnotes.harness import versions
 
 RELEASES = {
     "2.6.0": "a release",

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from plugins import devices
+from torchnotes.harness import devices
 
 ONE_ON_A_DEVICE = "def test_it(device):\n    assert torch.ones(2, device=device).sum() == 2\n"
 

@@ -5,7 +5,7 @@ import re
 import pytest
 import torch
 
-from plugins import devices, diagnosis, isolation
+from torchnotes.harness import devices, diagnosis, isolation
 
 
 class Accelerator:
@@ -250,7 +250,7 @@ def test_the_note_that_launched_a_faulty_kernel_is_the_one_that_fails(project, m
     monkeypatch.setattr(devices, "launched", launched, raising=False)
     project.note(
         f"""
-from plugins.devices import launched
+from torchnotes.harness.devices import launched
 
 def test_before({fixture}):
     pass
@@ -342,7 +342,7 @@ def a_gpu_that_dies(monkeypatch):
 
 
 MORTAL = """
-from plugins.devices import dead
+from torchnotes.harness.devices import dead
 
 def test_before(device):
     pass

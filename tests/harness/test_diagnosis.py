@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from plugins import devices, diagnosis
+from torchnotes.harness import devices, diagnosis
 
 ROOT = Path(__file__).parent.parent.parent
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from packaging.version import Version
 
-from plugins import devices, versions
+from torchnotes.harness import devices, versions
 
 NOTE = '''
 import sklearn

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 import torch
 
-from page import figures, records
-from plugins import pictured
+from torchnotes.drawing import explained
+from torchnotes.harness import pictured
+from torchnotes.record import reader
 
 ROOT = Path(__file__).parent.parent.parent
 SVG = "{http://www.w3.org/2000/svg}"
@@ -26,7 +27,7 @@ def record(*cases, device=None, outcome="held"):
         {"case": str(at), "device": device, "outcome": outcome, "reason": "", "seconds": 0.1, "values": values}
         for at, values in enumerate(cases)
     ]
-    return records.check("a.json", document(results))
+    return reader.check("a.json", document(results))
 
 
 def document(results):
@@ -35,8 +36,8 @@ def document(results):
     environment |= {"platform": "Linux", "machine": "x86_64", "devices": []}
     environment["packages"] = {"torch": "2.6.0", "numpy": "2.2.0"}
     return {
-        "format": records.FORMAT,
-        "version": records.VERSION,
+        "format": reader.FORMAT,
+        "version": reader.VERSION,
         "made": "2026-01-02T03:04:05+00:00",
         "environment": environment,
         "counts": {"held": 1, "failed": 0, "unchecked": 0, "elsewhere": 0},
@@ -51,7 +52,7 @@ def taken(kind, **local):
 
 def drawn(*cases, **about):
     """The only picture of such a record."""
-    ((picture,),) = figures.of(record(*cases, **about)).values()
+    ((picture,),) = explained.of(record(*cases, **about)).values()
     return picture
 
 
@@ -104,7 +105,7 @@ EVERY_KIND = pytest.mark.parametrize("kind", CASES)
 
 
 def test_every_kind_is_tried():
-    assert CASES.keys() == figures.KINDS.keys()
+    assert CASES.keys() == explained.KINDS.keys()
 
 
 @EVERY_KIND
@@ -147,7 +148,7 @@ def test_all_colours_are_the_pages_and_there_is_no_background_and_no_rule_for_th
 
     outside = re.sub(r"var\(--(\w+), (#\w+)\)", lambda found: f"<{found[1]}>", svg)
     assert not re.findall(r"#[0-9a-fA-F]{6}\b", outside)
-    assert set(re.findall(r"var\(--(\w+),", svg)) <= figures.COLOURS.keys()
+    assert set(re.findall(r"var\(--(\w+),", svg)) <= explained.COLOURS.keys()
     assert "<style" not in svg
     assert "white" not in svg
 
@@ -230,16 +231,16 @@ def test_the_cpus_values_are_drawn_where_there_are_several_devices():
         about = {"case": device, "device": device, "outcome": "held", "reason": "", "seconds": 0.1}
         results.append(about | {"values": doubled(start, 1)})
 
-    ((picture,),) = figures.of(records.check("a.json", document(results))).values()
+    ((picture,),) = explained.of(reader.check("a.json", document(results))).values()
     assert "x = 70" in picture.words
     assert "x = 3 " not in picture.words
-    ((picture,),) = figures.of(records.check("a.json", document(results[:1]))).values()
+    ((picture,),) = explained.of(reader.check("a.json", document(results[:1]))).values()
     assert "x = 3 " in picture.words
 
 
 def test_what_did_not_hold_and_what_is_of_an_unknown_kind_is_not_drawn():
-    assert figures.of(record(memory(), outcome="failed")) == {}
-    assert figures.of(record([{"kind": "of a later version", "of": {"x": 1}}])) == {}
+    assert explained.of(record(memory(), outcome="failed")) == {}
+    assert explained.of(record([{"kind": "of a later version", "of": {"x": 1}}])) == {}
 
 
 def broken(case, *way, to):
@@ -266,7 +267,7 @@ TOO_MUCH = {
 
 @pytest.mark.parametrize("case", TOO_MUCH.values(), ids=TOO_MUCH)
 def test_what_cannot_be_drawn_well_is_left_out(case):
-    assert figures.of(record(case)) == {}
+    assert explained.of(record(case)) == {}
 
 
 X = torch.ones(2)
@@ -293,8 +294,8 @@ NONSENSE = {
 
 @pytest.mark.parametrize("why", NONSENSE)
 def test_values_that_no_run_can_have_left_are_refused_with_file_and_note(why):
-    with pytest.raises(records.BadRecord) as refusal:
-        figures.of(record(NONSENSE[why]), "b.json")
+    with pytest.raises(reader.BadRecord) as refusal:
+        explained.of(record(NONSENSE[why]), "b.json")
 
     assert str(refusal.value).startswith(f"b.json: {NOTE}: values of its picture (")
     assert why in str(refusal.value)
@@ -312,7 +313,7 @@ UNFIT = {
 
 @pytest.mark.parametrize("values", UNFIT.values(), ids=UNFIT)
 def test_values_that_are_not_written_as_they_should_be_are_no_record(values):
-    with pytest.raises(records.BadRecord, match=r"a\.json: is not a record of version 1"):
+    with pytest.raises(reader.BadRecord, match=r"a\.json: is not a record of version 1"):
         record(values)
 
 
@@ -337,7 +338,9 @@ def test_numbers_that_are_none_and_huge_ones_are_drawn():
 
 
 def test_drawing_needs_no_torch():
-    code = "import sys; sys.modules['torch'] = None; from page import figures; print(sorted(figures.KINDS))"
+    code = (
+        "import sys; sys.modules['torch'] = None; from torchnotes.drawing.explained import KINDS; print(sorted(KINDS))"
+    )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
 
     assert done.returncode == 0, done.stderr
@@ -357,7 +360,7 @@ def test_the_notes_that_are_marked_can_be_drawn(tmp_path):
     done = subprocess.run([sys.executable, *command, *files, "-k", names], cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
 
-    found = figures.of(records.read(tmp_path / "a.json"))
+    found = explained.of(reader.read(tmp_path / "a.json"))
 
     assert found.keys() == marked
     assert len(found) >= 8

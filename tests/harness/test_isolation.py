@@ -5,7 +5,7 @@ import os
 import pytest
 import torch
 
-from plugins import isolation, origin
+from torchnotes.harness import isolation, origin
 
 LEAKS = {
     "the default dtype": "torch.set_default_dtype(torch.float64)",

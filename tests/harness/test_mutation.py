@@ -5,7 +5,7 @@ import multiprocessing
 import pytest
 import torch
 
-from plugins.mutation import Patch
+from torchnotes.harness.mutation import Patch
 
 NOTES = '''
 def test_relu():
@@ -25,7 +25,7 @@ def test_relu_wants_a_tensor():
 
 CATALOGUE = '''
 import torch
-from plugins.mutation import mutant
+from torchnotes.harness.mutation import mutant
 
 def raises(error, call):
     try:

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from plugins.numerics import of_layers, rounding_bound
+from torchnotes.harness.numerics import of_layers, rounding_bound
 
 FORMATS = [torch.float16, torch.bfloat16, torch.float32, torch.float64]
 

@@ -1,4 +1,4 @@
-"""`python -m page`: records that are read or refused, and what is said of two or more of them."""
+"""`python -m torchnotes`: records that are read or refused, and what is said of two or more of them."""
 
 import copy
 import json
@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from page import compare, counts, records
+from torchnotes.changes import compare, counts
+from torchnotes.record import reader
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -46,8 +47,8 @@ def unchecked(device="cpu", reason="no accelerator"):
 
 def a_record(*notes, torch="2.5.1", numpy="2.0.0", python="3.11.7"):
     document = {
-        "format": records.FORMAT,
-        "version": records.VERSION,
+        "format": reader.FORMAT,
+        "version": reader.VERSION,
         "made": "2026-01-01T00:00:00+00:00",
         "environment": {
             "torch": torch,
@@ -64,7 +65,7 @@ def a_record(*notes, torch="2.5.1", numpy="2.0.0", python="3.11.7"):
         "missing": {},
         "notes": list(notes),
     }
-    return records.Record(document)
+    return reader.Record(document)
 
 
 def written(folder, name, record):
@@ -75,7 +76,7 @@ def written(folder, name, record):
 
 def page(*arguments, cwd=ROOT):
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "page", *map(str, arguments)]
+    command = [sys.executable, "-m", "torchnotes", *map(str, arguments)]
     return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, encoding="utf-8")
 
 
@@ -272,21 +273,21 @@ def test_what_is_no_record_is_refused_with_its_file_and_reason(tmp_path, content
     if content is not None:
         bad.write_bytes(content)
 
-    with pytest.raises(records.BadRecord) as refusal:
-        records.read(bad)
+    with pytest.raises(reader.BadRecord) as refusal:
+        reader.read(bad)
 
     assert str(refusal.value).startswith(f"{bad}: ")
     assert reason in str(refusal.value)
     if content in (None, b"", b"null"):  # the same for all of them on the command line, so a few will do
         result = page("compare", good, bad)
         assert result.returncode == 2
-        assert result.stderr.strip().splitlines() == [f"python -m page: {refusal.value}"]
+        assert result.stderr.strip().splitlines() == [f"python -m torchnotes: {refusal.value}"]
 
 
 def test_a_record_with_properties_that_are_not_known_yet_is_read():
     document = a_record(note("test_it", held(new="of tomorrow"))).document | {"new": 1}
 
-    assert records.check("a file", document).outcomes()
+    assert reader.check("a file", document).outcomes()
 
 
 def test_counts_are_a_table_in_markdown_with_the_oldest_torch_first():
@@ -321,7 +322,7 @@ def test_counts_name_the_platform_and_the_devices_where_they_differ():
 def test_a_reader_that_has_seen_enough_is_no_error(tmp_path):
     notes = [note(f"test_{number}", held(), claim="A claim. " * 20) for number in range(1000)]
     one, other = written(tmp_path, "one.json", a_record()), written(tmp_path, "other.json", a_record(*notes))
-    command = [sys.executable, "-m", "page", "compare", str(one), str(other), "--json"]
+    command = [sys.executable, "-m", "torchnotes", "compare", str(one), str(other), "--json"]
 
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     process.stdout.read(10)
@@ -333,10 +334,12 @@ def test_a_reader_that_has_seen_enough_is_no_error(tmp_path):
 
 
 def test_a_package_that_is_missing_is_not_taken_for_a_change():
-    result = subprocess.run([sys.executable, "-S", "-m", "page", "--help"], cwd=ROOT, capture_output=True, text=True)
+    result = subprocess.run(
+        [sys.executable, "-S", "-m", "torchnotes", "--help"], cwd=ROOT, capture_output=True, text=True
+    )
 
     assert result.returncode == 2
-    assert result.stderr.startswith("python -m page: jsonschema is not installed; type: pip install")
+    assert result.stderr.startswith("python -m torchnotes: jsonschema is not installed; type: pip install")
 
 
 def test_without_a_command_or_with_a_wrong_one_it_says_which_there_are():
@@ -344,11 +347,11 @@ def test_without_a_command_or_with_a_wrong_one_it_says_which_there_are():
         result = page(*arguments)
 
         assert result.returncode == 2
-        assert "usage: python -m page" in result.stderr
+        assert "usage: python -m torchnotes" in result.stderr
 
 
 def test_the_page_reads_records_and_never_pytest():
-    code = "import sys, page.__main__; print({'pytest', 'torch', 'plugins'} & sys.modules.keys())"
+    code = "import sys, torchnotes.__main__; print({'pytest', 'torch', 'torchnotes.harness'} & sys.modules.keys())"
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
 
     assert result.stdout.strip() == "set()"

@@ -1,4 +1,4 @@
-"""`python -m page build`: one page that has every note, escapes every text, and is the same for the same records."""
+"""`python -m torchnotes page`: it has every note, escapes every text, and is the same for the same records."""
 
 import copy
 import json
@@ -14,11 +14,14 @@ from packaging.requirements import Requirement
 from test_notes import EVERY_NOTE, NOTES
 from test_page import ROOT, a_record, broken, elsewhere, failed, held, note, page, unchecked, written
 
-from page import build, compare, counts, notes, records
-from plugins import versions
+from torchnotes.changes import compare, counts
+from torchnotes.harness import versions
+from torchnotes.page import build
+from torchnotes.reading import sources
+from torchnotes.record import reader
 
 RECORDS = sorted((ROOT / "records").glob("torch-*.json"))
-SECTIONS = notes.read(NOTES)
+SECTIONS = sources.read(NOTES)
 WRITTEN = [each for section in SECTIONS for each in section.notes]
 
 HOSTILE = "</script></style><script>pwned=1</script><img src=x onerror=pwned=1>\"'` {{ 7*7 }} <!-- ]]> &lt; \u2028"
@@ -90,7 +93,7 @@ def html_of(*runs, sources=(), of=None, **more):
 def sources_in(folder, text, name="test_01_first.py"):
     folder.mkdir(exist_ok=True)
     (folder / name).write_text(text, encoding="utf-8")
-    return notes.read(folder)
+    return sources.read(folder)
 
 
 @pytest.fixture(scope="module")
@@ -182,7 +185,7 @@ def test_nothing_is_asked_of_a_network(tree):
 
 
 def test_the_matrix_has_a_row_for_what_is_not_the_same_everywhere(tree):
-    runs = [records.read(path) for path in RECORDS]
+    runs = [reader.read(path) for path in RECORDS]
     verdicts = {}
     for run in runs:
         for key, outcome in run.outcomes().items():
@@ -298,7 +301,7 @@ def test_a_record_that_cannot_be_used_is_named_with_the_reason(tmp_path, content
 
         assert result.returncode == 2
         (line,) = result.stderr.splitlines()
-        assert line.startswith(f"python -m page: {bad}: ")
+        assert line.startswith(f"python -m torchnotes: {bad}: ")
         assert reason in line
         assert not (tmp_path / "site").exists()
 
@@ -312,13 +315,13 @@ def test_sources_measurements_and_addresses_are_looked_at_too(tmp_path):
     empty.mkdir()
 
     for option, value, said in [
-        ("--notes", bad.parent, f"python -m page: {bad}: is not Python (line 1: "),
-        ("--notes", empty, f"python -m page: {empty}: there are no notes in it"),
-        ("--bench", good, f"python -m page: {good}: is not what pytest-benchmark writes"),
+        ("--notes", bad.parent, f"python -m torchnotes: {bad}: is not Python (line 1: "),
+        ("--notes", empty, f"python -m torchnotes: {empty}: there are no notes in it"),
+        ("--bench", good, f"python -m torchnotes: {good}: is not what pytest-benchmark writes"),
         (
             "--source",
             JAVASCRIPT,
-            "python -m page build: error: argument --source: 'javascript:pwned=1': write an address",
+            "python -m torchnotes page: error: argument --source: 'javascript:pwned=1': write an address",
         ),
     ]:
         result = page("build", good, option, value, "--out", tmp_path / "site")
@@ -328,8 +331,8 @@ def test_sources_measurements_and_addresses_are_looked_at_too(tmp_path):
 
 
 def test_what_is_said_of_a_malformed_record_is_short():
-    with pytest.raises(records.BadRecord) as refusal:
-        records.check("a.json", a_record().document | {"notes": {"x": "y" * 10_000}})
+    with pytest.raises(reader.BadRecord) as refusal:
+        reader.check("a.json", a_record().document | {"notes": {"x": "y" * 10_000}})
 
     assert len(str(refusal.value)) < 600
     assert str(refusal.value).endswith("is not of type 'array'")
@@ -370,7 +373,7 @@ def test_half_an_address_is_shown_as_it_is():
     ],
 )
 def test_a_note_that_cannot_be_shown_is_named_with_its_file_and_line(tmp_path, text):
-    with pytest.raises(records.BadRecord, match=r"test_01_first\.py: line 1: test_it: it is written in a way"):
+    with pytest.raises(reader.BadRecord, match=r"test_01_first\.py: line 1: test_it: it is written in a way"):
         sources_in(tmp_path / "notes", text)
 
 
@@ -378,7 +381,7 @@ def test_sources_may_begin_with_a_mark_and_may_not_be_nested_without_end(tmp_pat
     (section,) = sources_in(tmp_path / "marked", '\ufeff"""First."""\n')
     assert section.title == "First."
 
-    with pytest.raises(records.BadRecord, match=r"test_01_first\.py: "):
+    with pytest.raises(reader.BadRecord, match=r"test_01_first\.py: "):
         sources_in(tmp_path / "nested", "x = " + "-" * 20_000 + "1\n")
 
 
@@ -393,7 +396,7 @@ def test_a_cell_of_the_table_of_counts_is_one_cell():
 def test_the_same_records_give_the_same_bytes(tmp_path):
     pages = []
     for seed in ("1", "2"):
-        command = [sys.executable, "-m", "page", "build", *map(str, RECORDS[:3]), "--out", str(tmp_path / seed)]
+        command = [sys.executable, "-m", "torchnotes", "page", *map(str, RECORDS[:3]), "--out", str(tmp_path / seed)]
         subprocess.run(command, cwd=ROOT, env={**os.environ, "PYTHONHASHSEED": seed}, check=True, capture_output=True)
         pages.append((tmp_path / seed / "index.html").read_bytes())
 
@@ -528,7 +531,7 @@ def test_lists_and_code_in_a_docstring():
 
 
 def test_a_docstring_may_end_with_several_pages():
-    assert notes.of_docstring(
+    assert sources.of_docstring(
         "A claim\nin two lines.\n\nWhy: https://a.b/c says so.\n\nhttps://a.b/1\nhttps://a.b/2"
     ) == (
         "A claim in two lines.",
@@ -540,7 +543,7 @@ def test_a_docstring_may_end_with_several_pages():
 def test_a_prompt_wants_blank_lines_behind_blocks_and_none_in_them():
     code = 'for x in y:\n    a\n\n    b\nc\n\ntext = """\n\n"""\nif d:\n    e\nelse:\n    f\n'
 
-    assert notes.for_a_prompt(code.rstrip("\n")) == (
+    assert sources.for_a_prompt(code.rstrip("\n")) == (
         'for x in y:\n    a\n    b\n\nc\n\ntext = """\n\n"""\nif d:\n    e\nelse:\n    f'
     )
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from page import figures, records
-from plugins import devices, pictured
+from torchnotes.drawing import explained
+from torchnotes.harness import devices, pictured
+from torchnotes.record import reader
 
 
 @pytest.fixture
@@ -18,7 +19,7 @@ def values(project, monkeypatch):
     def taken(body, *options):
         project.note(f"import numpy as np\n\n{body}")
         result = project.run("--record", "record.json", *options)
-        (note,) = records.read(project.path / "record.json").document["notes"]
+        (note,) = reader.read(project.path / "record.json").document["notes"]
         assert note["results"][0]["outcome"] == "held", result.text
         return [result.get("values") for result in note["results"]]
 
@@ -85,7 +86,7 @@ def test_a_note_that_fails_leaves_no_values_and_no_profile_function(project):
 
     project.run("--record", "record.json")
 
-    (note,) = records.read(project.path / "record.json").document["notes"]
+    (note,) = reader.read(project.path / "record.json").document["notes"]
     assert "values" not in note["results"][0]
     assert "assert 0" in note["results"][0]["reason"]
     assert sys.getprofile() is None
@@ -213,4 +214,4 @@ def test_what_is_empty_or_has_no_dimension_is_taken():
 
 
 def test_the_kinds_are_those_that_the_page_draws():
-    assert set(pictured.KINDS) == figures.KINDS.keys()
+    assert set(pictured.KINDS) == explained.KINDS.keys()

@@ -1,4 +1,4 @@
-"""`python -m page pictures`: what is drawn of a run of the benchmarks, what it says in words, and what is refused."""
+"""`python -m torchnotes pictures`: what is drawn of a run of the benchmarks, its words, and what is refused."""
 
 import json
 import os
@@ -10,8 +10,9 @@ from xml.etree import ElementTree
 
 import pytest
 
-from page import pictures, records
-from plugins import timing
+from torchnotes.drawing import measured
+from torchnotes.measuring import timing
+from torchnotes.record import reader
 
 ROOT = Path(__file__).parent.parent.parent
 SVG = "{http://www.w3.org/2000/svg}"
@@ -72,7 +73,7 @@ def alignment(eight=1.0):
 def a_bench(rows, findings=()):
     machine = {"torch": "2.13.0", "threads": 2, "cpu": {"brand_raw": "Some CPU"}, "devices": {"cpu": "AVX2"}}
     rows = list(rows)
-    return pictures.Bench(
+    return measured.Bench(
         {"benchmarks": rows, "machine_info": machine, "datetime": "2026-01-02T03:04:05", "findings": list(findings)}
     )
 
@@ -93,7 +94,7 @@ def everything():
 
 
 def drawn(bench, folder):
-    return {path.name: path.read_text(encoding="utf-8") for path in pictures.draw(bench, folder)}
+    return {path.name: path.read_text(encoding="utf-8") for path in measured.draw(bench, folder)}
 
 
 def title_of(text):
@@ -107,7 +108,7 @@ def words_of(text):
 def test_every_kind_of_picture_is_drawn_with_a_title_and_words(tmp_path):
     found = drawn(everything(), tmp_path)
 
-    assert sorted(found) == [f"{kind}-cpu.svg" for kind in sorted(pictures.PICTURES)]
+    assert sorted(found) == [f"{kind}-cpu.svg" for kind in sorted(measured.PICTURES)]
     for text in found.values():
         root = ElementTree.fromstring(text)
         assert root.get("role") == "img"
@@ -197,8 +198,8 @@ def test_the_title_of_the_losses_says_from_where_the_gradient_is_lost(tmp_path, 
 
 
 def test_what_is_too_close_to_call_is_the_same_as_in_the_findings():
-    assert pictures.MARGIN == timing.MARGIN
-    assert list(pictures.VERDICTS) == [timing.HOLDS, timing.FALSE, timing.OPEN]
+    assert measured.MARGIN == timing.MARGIN
+    assert list(measured.VERDICTS) == [timing.HOLDS, timing.FALSE, timing.OPEN]
 
 
 @pytest.mark.parametrize(
@@ -224,8 +225,8 @@ def test_a_file_that_is_no_run_of_the_benchmarks_is_refused_by_name(tmp_path, te
     if text is not None:
         path.write_text(text, encoding="utf-8")
 
-    with pytest.raises(records.BadRecord, match=f"^{re.escape(str(path))}: .*{reason}"):
-        pictures.read(path)
+    with pytest.raises(reader.BadRecord, match=f"^{re.escape(str(path))}: .*{reason}"):
+        measured.read(path)
 
 
 def hostile(change):
@@ -267,15 +268,15 @@ def test_what_no_run_of_the_benchmarks_can_have_left_is_refused_by_name(tmp_path
     path = tmp_path / "bench.json"
     path.write_text(json.dumps(hostile(change)), encoding="utf-8")
 
-    with pytest.raises(records.BadRecord, match=f"^{re.escape(str(path))}: ") as refusal:
-        list(pictures.draw(pictures.read(path), tmp_path / "drawn"))
+    with pytest.raises(reader.BadRecord, match=f"^{re.escape(str(path))}: ") as refusal:
+        list(measured.draw(measured.read(path), tmp_path / "drawn"))
 
     assert "\n" not in str(refusal.value)
     assert not list(tmp_path.glob("**/*.svg"))
 
 
 def command_line(*arguments):
-    command = [sys.executable, "-m", "page", "pictures", *map(str, arguments)]
+    command = [sys.executable, "-m", "torchnotes", "pictures", *map(str, arguments)]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, encoding="utf-8")
 
 
@@ -289,7 +290,7 @@ def test_the_command_line_names_the_file_and_the_reason(tmp_path):
         run = command_line(*arguments)
         assert run.returncode == 2
         assert run.stdout == ""
-        assert run.stderr.startswith(f"python -m page: {culprit}: ")
+        assert run.stderr.startswith(f"python -m torchnotes: {culprit}: ")
         assert run.stderr.count("\n") == 1
 
 

@@ -13,8 +13,10 @@ from sybil import Document
 from sybil.parsers.markdown import CodeBlockParser
 from test_notes import NAMES, NOTES, ROOT, functions
 
-from page import compare, counts, records
-from plugins import timing, versions
+from torchnotes.changes import compare, counts
+from torchnotes.harness import versions
+from torchnotes.measuring import timing
+from torchnotes.record import reader
 
 README = ROOT / "README.md"
 TEXT = README.read_text(encoding="utf-8")
@@ -134,7 +136,7 @@ RECORDS = ROOT / "records"
 
 
 def test_the_comparison_that_is_shown_is_the_real_one():
-    before, after = (records.read(RECORDS / f"torch-{release}.json") for release in ("2.5.1", "2.6.0"))
+    before, after = (reader.read(RECORDS / f"torch-{release}.json") for release in ("2.5.1", "2.6.0"))
 
     shown = output("from 2.5.1 to 2.6.0")
     assert len(shown) >= 10
@@ -144,7 +146,7 @@ def test_the_comparison_that_is_shown_is_the_real_one():
 def test_the_table_of_counts_is_the_one_that_is_generated():
     (title,) = re.findall(r"^<!-- real output: nox -s counts -->\n\n((?:\|.*\n)+)", TEXT, re.MULTILINE)
 
-    table = list(counts.as_markdown(map(records.read, RECORDS.glob("torch-*.json"))))
+    table = list(counts.as_markdown(map(reader.read, RECORDS.glob("torch-*.json"))))
     assert title.splitlines() == table, "the README shows older numbers: nox -s readme"
     assert title.count("\n") == 2 + len(list(RECORDS.glob("torch-*.json")))
 

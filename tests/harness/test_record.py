@@ -5,8 +5,8 @@ import json
 import pytest
 import torch
 
-from page import records
-from plugins import devices, record
+from torchnotes.harness import devices, recording
+from torchnotes.record import reader
 
 BEFORE = '{"format":"what-pytorch-does/record","of":"before"}'
 
@@ -51,8 +51,8 @@ def test_everything_is_in_it(project, only_a_cpu, options):
     result = project.run("--record", "folder/record.json", "--seed", "3", *options)
 
     assert result.code == pytest.ExitCode.TESTS_FAILED
-    found = records.read(project.path / "folder" / "record.json")
-    assert found.document["version"] == record.VERSION == records.VERSION
+    found = reader.read(project.path / "folder" / "record.json")
+    assert found.document["version"] == recording.VERSION == reader.VERSION
     assert found.counts == {"failed": 1, "held": 2, "elsewhere": 1, "unchecked": 1}
     names = [note["note"].partition("::")[2] for note in found.document["notes"]]
     assert names == ["test_holds", "test_one_row_fails", "test_elsewhere", "test_unchecked", "test_will_change"]
@@ -95,7 +95,7 @@ def test_the_environment_says_where_the_run_took_place(project, only_a_cpu):
 
     project.run("--record", "record.json", "--seed", "7")
 
-    environment = records.read(project.path / "record.json").environment
+    environment = reader.read(project.path / "record.json").environment
     assert environment["torch"] == environment["packages"]["torch"] == torch.__version__
     assert environment["seed"] == 7
     assert [device["name"] for device in environment["devices"]] == ["cpu"]
@@ -145,7 +145,7 @@ def test_a_record_that_cannot_be_written_fails_the_run(project, only_a_cpu, monk
         yield '{"half'
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(record, "lines", full)
+    monkeypatch.setattr(recording, "lines", full)
     result = project.run("--record", "record.json")
 
     assert result.code == pytest.ExitCode.TESTS_FAILED
@@ -176,7 +176,7 @@ def test_what_cannot_be_recorded_is_refused_at_once(project, only_a_cpu, options
 
 
 def test_a_folder_that_cannot_be_written_to_is_said_before_the_run(project, only_a_cpu, monkeypatch):
-    monkeypatch.setattr(record.os, "access", lambda path, mode: False)
+    monkeypatch.setattr(recording.os, "access", lambda path, mode: False)
     project.note("def test_it():\n    pass\n")
 
     assert "--record a.json: its folder cannot be written to" in project.run("--record", "a.json").refusal
@@ -192,7 +192,7 @@ def test_a_link_stays_one_and_leads_to_the_record(project, only_a_cpu):
     project.run("--record", "link.json")
 
     assert (project.path / "link.json").is_symlink()
-    assert records.read(project.path / "there.json").counts["held"] == 1
+    assert reader.read(project.path / "there.json").counts["held"] == 1
 
 
 def test_what_utf8_has_no_code_for_is_escaped(project, only_a_cpu):
@@ -200,7 +200,7 @@ def test_what_utf8_has_no_code_for_is_escaped(project, only_a_cpu):
 
     project.run("--record", "record.json")
 
-    (only,) = records.read(project.path / "record.json").document["notes"][0]["results"]
+    (only,) = reader.read(project.path / "record.json").document["notes"][0]["results"]
     assert only["reason"] == "OSError: a\udc80b"
 
 
@@ -209,7 +209,7 @@ def test_a_case_keeps_the_brackets_of_its_name(project, only_a_cpu):
 
     project.run("--record", "record.json")
 
-    (note,) = records.read(project.path / "record.json").document["notes"]
+    (note,) = reader.read(project.path / "record.json").document["notes"]
     assert [result["case"] for result in note["results"]] == ["[1]", "x[0]"]
 
 
@@ -222,7 +222,7 @@ def test_a_note_that_ends_its_process_has_failed(project, only_a_cpu):
     result = project.run("--record", "record.json", "-n", "1")
 
     assert result.code == pytest.ExitCode.TESTS_FAILED
-    found = records.read(project.path / "record.json")
+    found = reader.read(project.path / "record.json")
     assert found.counts == {"failed": 1, "held": 1, "elsewhere": 0, "unchecked": 0}
     (only,) = found.document["notes"][0]["results"]
     assert only["outcome"] == "failed"
@@ -257,18 +257,18 @@ def test_a_note_whose_body_did_not_run_is_not_checked(project, only_a_cpu):
 
     assert result.code == pytest.ExitCode.TESTS_FAILED
     assert "FAILED: no note ran" in result.out
-    (only,) = records.read(project.path / "record.json").document["notes"][0]["results"]
+    (only,) = reader.read(project.path / "record.json").document["notes"][0]["results"]
     assert (only["outcome"], only["reason"]) == ("unchecked", "its body did not run")
 
 
 def test_a_device_that_was_lost_during_the_run_has_that_for_its_problem(project, only_a_cpu, monkeypatch):
     monkeypatch.setattr(devices, "description", lambda device: None if device.problem else "a CPU")
     project.note(
-        "from plugins import devices\n\n"
+        "from torchnotes.harness import devices\n\n"
         "def test_it(request):\n    request.config.stash[devices.LOST]['cpu'] = 'cpu stopped computing'\n"
     )
 
     project.run("--record", "record.json")
 
-    (only,) = records.read(project.path / "record.json").environment["devices"]
+    (only,) = reader.read(project.path / "record.json").environment["devices"]
     assert only == {"name": "cpu", "description": None, "problem": "cpu stopped computing"}

@@ -7,7 +7,7 @@ import time
 import pytest
 import torch
 
-from plugins import devices, simulation
+from torchnotes.harness import devices, simulation
 
 pytestmark = pytest.mark.skipif(simulation.obstacle() is not None, reason=str(simulation.obstacle()))
 

@@ -5,7 +5,7 @@ import re
 import pytest
 import torch
 
-from plugins import devices
+from torchnotes.harness import devices
 
 SECTIONS = {
     "01_first": """

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from plugins import timing
+from torchnotes.measuring import timing
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 
@@ -336,7 +336,7 @@ def test_a_doubling_that_gains_about_a_quarter_may_pay_or_not(growth, low, high)
 
 
 RACE = """
-from plugins import timing
+from torchnotes.measuring import timing
 
 @pytest.mark.finding("two calls take {times} as long as {number}", "two", "one", at_most=1.1)
 @pytest.mark.parametrize("number", [1])
@@ -404,7 +404,7 @@ def test_a_wrong_answer_fails_however_fast(bench):
 
 
 SIZES = """
-from plugins import timing
+from torchnotes.measuring import timing
 
 @pytest.mark.knee("{what} sums")
 @pytest.mark.finding("{what} sums of 4 give {times} as many as of 1", 4, 1, at_least=2, of="samples a second")

@@ -13,7 +13,7 @@ import pytest
 import torch
 from packaging.version import Version
 
-from plugins.versions import REQUIREMENTS
+from torchnotes.harness.versions import REQUIREMENTS
 
 ROOT = Path(__file__).parent.parent.parent
 HERE = Version(torch.__version__).public
@@ -89,8 +89,8 @@ def workbench(project):
     """A project with one note and the real noxfile."""
     for name in ("noxfile.py", "versions.csv", "requirements.txt"):
         shutil.copy(ROOT / name, project.path / name)
-    (project.path / "page").mkdir()
-    shutil.copy(ROOT / "page" / "requirements.txt", project.path / "page" / "requirements.txt")
+    (project.path / "torchnotes").mkdir()
+    shutil.copy(ROOT / "torchnotes" / "requirements.txt", project.path / "torchnotes" / "requirements.txt")
     project.note(
         f"""
 @pytest.mark.holds("torch>={HERE}", otherwise=AssertionError)

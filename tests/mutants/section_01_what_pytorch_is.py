@@ -10,7 +10,7 @@ import torch
 from torch.autograd.gradcheck import GradcheckError
 from torch.nn import functional as F
 
-from plugins.mutation import error_of, mutant, quiet
+from torchnotes.harness.mutation import error_of, mutant, quiet
 
 
 def leaf(*numbers):

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from plugins.mutation import error_of, mutant, quiet
+from torchnotes.harness.mutation import error_of, mutant, quiet
 
 PLUS = ("add", "__add__", "__radd__")
 MINUS = ("sub", "__sub__", "subtract")

@@ -14,7 +14,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, DistributedSampler, WeightedRandomSampler
 
-from plugins.mutation import mutant, raises
+from torchnotes.harness.mutation import mutant, raises
 
 # `with torch.device(...)` lists the functions that it changes when it is first used: that must not be under a mutant.
 with torch.device("meta"):

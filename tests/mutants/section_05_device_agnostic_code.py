@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from torch.utils import _device as blocks
 from torch.utils.data import DataLoader
 
-from plugins.mutation import error_of, mutant, quiet, raises
+from torchnotes.harness.mutation import error_of, mutant, quiet, raises
 
 CPU = torch.device("cpu")
 META = torch.device("meta")

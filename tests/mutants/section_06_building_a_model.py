@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.optim import lr_scheduler as schedulers
 
-from plugins.mutation import error_of, mutant
+from torchnotes.harness.mutation import error_of, mutant
 
 
 def path(gradients, *, start=1.0, optimizer=torch.optim.SGD, **options):

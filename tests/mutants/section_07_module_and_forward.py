@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from plugins.mutation import mutant
+from torchnotes.harness.mutation import mutant
 
 
 def around_parameter(patch, change):

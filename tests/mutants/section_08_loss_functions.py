@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F, modules
 
-from plugins.mutation import error_of, mutant, quiet
+from torchnotes.harness.mutation import error_of, mutant, quiet
 
 LN2 = math.log(2)
 

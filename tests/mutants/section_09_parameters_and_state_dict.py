@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from plugins.mutation import mutant
+from torchnotes.harness.mutation import mutant
 
 
 class Slope(nn.Module):

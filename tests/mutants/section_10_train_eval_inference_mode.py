@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from torch.nn.utils import parametrizations
 from torch.utils import _contextlib, checkpoint
 
-from plugins.mutation import error_of, mutant
+from torchnotes.harness.mutation import error_of, mutant
 
 
 def broken(patch, name, change):

@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import BatchSampler, DataLoader, RandomSampler, TensorDataset
 
-from plugins.mutation import mutant
+from torchnotes.harness.mutation import mutant
 
 
 def batches(rows, **options):

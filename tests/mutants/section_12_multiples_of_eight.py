@@ -8,7 +8,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
 
-from plugins.mutation import mutant, raises
+from torchnotes.harness.mutation import mutant, raises
 
 # What the eight is.
 

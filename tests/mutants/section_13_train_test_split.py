@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch.utils import data
 
-from plugins.mutation import mutant, raises
+from torchnotes.harness.mutation import mutant, raises
 
 
 def split(*arguments, **options):

@@ -7,7 +7,7 @@ import warnings
 import torch
 from torch import nn
 
-from plugins.mutation import mutant, raises
+from torchnotes.harness.mutation import mutant, raises
 
 # TorchMetrics is imported where it is needed: a learner without it runs the mutants of other sections.
 

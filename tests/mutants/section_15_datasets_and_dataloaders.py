@@ -20,7 +20,7 @@ from torch.utils import data
 from torch.utils.data._utils import collate, fetch, worker
 from torch.utils.data.dataloader import _BaseDataLoaderIter, _MultiProcessingDataLoaderIter
 
-from plugins.mutation import mutant, raises
+from torchnotes.harness.mutation import mutant, raises
 
 Point = namedtuple("Point", ["x", "y"])
 

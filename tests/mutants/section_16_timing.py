@@ -15,7 +15,7 @@ import torch
 from torch.utils import benchmark
 from torch.utils.benchmark.utils import common
 
-from plugins.mutation import mutant, raises
+from torchnotes.harness.mutation import mutant, raises
 
 
 class Clock:

@@ -23,7 +23,7 @@ import tqdm.utils
 from torch.utils.data import DataLoader
 from tqdm.std import tqdm as std
 
-from plugins.mutation import mutant, raises
+from torchnotes.harness.mutation import mutant, raises
 
 COUNT = "{desc}{n_fmt}/{total_fmt}{postfix}"
 EVERY_STEP = {"mininterval": 0, "miniters": 1}

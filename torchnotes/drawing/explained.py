@@ -1,10 +1,10 @@
-"""Pictures that explain: drawn from the values of notes, which a record holds as plain data (plugins/pictured.py).
+"""Pictures that explain: drawn from the values that notes leave in a record (torchnotes/harness/pictured.py).
 
 A picture is 4.8 inches wide and not more, so that its text can be read on a phone, and has neither a heading nor a
 background: its title stands beside it, as the page's own text, and its colours are the page's. Each is written as a
 custom property with the colour for white paper to fall back on, `var(--ink, #1b1b1b)`; COLOURS lists them. What a note
 is marked for but cannot be drawn well (too many cells, too many dimensions) is left out; values that contradict each
-other, or that are not what the kind of picture needs, are refused with `records.BadRecord`.
+other, or that are not what the kind of picture needs, are refused with `reader.BadRecord`.
 """
 
 from __future__ import annotations
@@ -22,15 +22,16 @@ from matplotlib.patches import FancyArrowPatch, FancyBboxPatch, Rectangle
 from matplotlib.path import Path
 from matplotlib.ticker import MaxNLocator
 
-from page import pictures, records
-from page.pictures import BLUE, GREEN, GREY, ORANGE, PINK, listed, number
+from torchnotes.drawing import measured
+from torchnotes.drawing.measured import BLUE, GREEN, GREY, ORANGE, PINK, listed, number
+from torchnotes.record import reader
 
 INK, LINE = "#1b1b1b", "#c4c4c4"
 COLOURS = {"ink": INK, "muted": GREY, "line": LINE, "blue": BLUE, "orange": ORANGE, "green": GREEN, "pink": PINK}
 """The custom properties of the pictures, and what each is where the page does not set it."""
 
 NAMES = (BLUE, ORANGE, GREEN, PINK)
-STYLE = pictures.STYLE | {
+STYLE = measured.STYLE | {
     "font.size": 9.5,
     "text.color": INK,
     "axes.labelcolor": GREY,
@@ -49,7 +50,7 @@ WIDTH = 4.8
 LETTER = 0.082
 """How wide a letter of code is, in inches."""
 LARGEST = 4096
-"""As in plugins/pictured.py: how many numbers a picture is made of, and so how many cells it can have."""
+"""As in torchnotes/harness/pictured.py: how many numbers a picture is made of, and so how many cells it can have."""
 
 
 class Nonsense(ValueError):
@@ -59,7 +60,7 @@ class Nonsense(ValueError):
 def of(record, source="the record"):
     """The pictures of each note that has values for them: {node id: [picture, ...]}.
 
-    Raises `records.BadRecord`, which names `source` and the note, where the values contradict each other.
+    Raises `reader.BadRecord`, which names `source` and the note, where the values contradict each other.
     """
     found = {}
     for name, note in record.notes.items():
@@ -71,10 +72,10 @@ def of(record, source="the record"):
                 with matplotlib.style.context(STYLE, after_reset=True):
                     pictures_of_note.append(KINDS[kind](cases))
             except Nonsense as error:
-                raise records.BadRecord(f"{source}: {name}: values of its picture ({kind}): {error}") from None
+                raise reader.BadRecord(f"{source}: {name}: values of its picture ({kind}): {error}") from None
             except (ValueError, TypeError, LookupError, ArithmeticError) as error:
-                why = f"they are not what it is drawn of ({records.reason(error)})"
-                raise records.BadRecord(f"{source}: {name}: values of its picture ({kind}): {why}") from None
+                why = f"they are not what it is drawn of ({reader.reason(error)})"
+                raise reader.BadRecord(f"{source}: {name}: values of its picture ({kind}): {why}") from None
         if pictures_of_note := [picture for picture in pictures_of_note if picture]:
             found[name] = pictures_of_note
     return found
@@ -91,11 +92,11 @@ def _cases(note):
 
 
 @dataclass(frozen=True)
-class Explanation(pictures.Picture):
+class Explanation(measured.Picture):
     """A picture in the page's colours: names of code stand between backticks in its title, and not in its SVG."""
 
     def svg(self, name):
-        plain = pictures.Picture(self.figure, self.title.replace("`", ""), self.words.replace("`", ""))
+        plain = measured.Picture(self.figure, self.title.replace("`", ""), self.words.replace("`", ""))
         with matplotlib.style.context(STYLE, after_reset=True):
             text = plain.svg(name)
         # The page has many pictures: no rule for all that is on it, and no identifier twice.

@@ -20,7 +20,8 @@ from packaging.version import Version
 from pygments.lexers import PythonLexer
 from pygments.token import Comment, Keyword, Name, Number, Operator, String
 
-from page import compare, records
+from torchnotes.changes import compare
+from torchnotes.record import reader
 
 FOLDER = Path(__file__).parent
 
@@ -78,14 +79,14 @@ COLOURS = {
     "#e6edf5": "tint-blue",
     "#aebfd2": "shade-blue",
 }
-"""Colours of page/pictures.py, and what they are in style.css, light or dark."""
+"""Colours of torchnotes/drawing/measured.py, and what they are in style.css, light or dark."""
 
 
 @dataclass
 class Column:
     """A run, beside others."""
 
-    record: records.Record
+    record: reader.Record
     label: str = ""
     more: str = ""
     """What tells it from others of the same torch."""
@@ -457,7 +458,7 @@ class Book:
         for result in note["results"]:
             by_device[result["device"]].append(result)
         for device, results in by_device.items():
-            worst = min((result["outcome"] for result in results), key=records.WORST_FIRST.index)
+            worst = min((result["outcome"] for result in results), key=reader.WORST_FIRST.index)
             reasons = defaultdict(list)
             for result in results:
                 if result["reason"]:
@@ -468,7 +469,7 @@ class Book:
             ]
             card.results.append(Result(DEVICES.get(device, device), worst, len(results), told))
         outcomes = [result["outcome"] for result in note["results"]]
-        card.verdict = min(outcomes, key=records.WORST_FIRST.index)
+        card.verdict = min(outcomes, key=reader.WORST_FIRST.index)
         card.announced = sorted({text for result in note["results"] for text in result.get("will_change", ())})
         card.failures = [
             (
@@ -534,7 +535,8 @@ class Measured:
 
 
 def measurements(bench):
-    from page import pictures  # here, because a page without measurements need not wait for the plotting library
+    # Here, because a page without measurements need not wait for the plotting library.
+    from torchnotes.drawing import measured
 
     files = {}
     for entry in bench.document["benchmarks"]:
@@ -545,9 +547,9 @@ def measurements(bench):
     for device in bench.devices:
         for kind in ("ratio", "knee"):
             for each in bench.findings(device, kind):
-                figure = pictures.interval(each) if kind == "ratio" else _knee(each)
+                figure = measured.interval(each) if kind == "ratio" else _knee(each)
                 found.append((files[each["group"]], Finding(each["found"], each["verdict"], figure, device)))
-    for name, picture in pictures.drawn(bench):
+    for name, picture in measured.drawn(bench):
         kind = next((kind for kind in SECTION_OF_PICTURE if name.startswith(kind)), "")
         drawn.append(_picture(name, picture, SECTION_OF_PICTURE.get(kind, "")))
     drawn.sort(key=lambda picture: not picture.section)  # what is about one thing comes before the sum of all
@@ -715,7 +717,7 @@ def as_data(columns, rows, book):
             one + other: compare.KINDS.index(kind)
             for before, one in CODES.items()
             for after, other in CODES.items()
-            if (kind := compare.kind_of(records.Outcome(before), records.Outcome(after)))
+            if (kind := compare.kind_of(reader.Outcome(before), reader.Outcome(after)))
         },
         "announcedKinds": [compare.KINDS.index(compare.ANNOUNCED), compare.KINDS.index(compare.WITHDRAWN)],
         "absent": [compare.NO_NOTE, compare.NO_RESULT, compare.NOT_ON],

@@ -11,7 +11,7 @@ import textwrap
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from page.records import BadRecord, reason
+from torchnotes.record.reader import BadRecord, reason
 
 FIXTURES = {
     "tmp_path": ("import pathlib\nimport tempfile", "tmp_path = pathlib.Path(tempfile.mkdtemp())"),

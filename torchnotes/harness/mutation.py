@@ -26,7 +26,7 @@ import pytest
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from plugins import claims, devices, isolation as state
+from torchnotes.harness import claims, devices, isolation as state
 
 NOBODY = "no mutant"
 KILLED, SURVIVED = "killed", "survived"

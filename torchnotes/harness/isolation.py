@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from plugins import claims, devices
+from torchnotes.harness import claims, devices
 
 NOT_OF_A_NOTE = {
     "PYTEST_CURRENT_TEST",  # pytest keeps the name of the running test in it

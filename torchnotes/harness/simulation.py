@@ -13,7 +13,7 @@ import warnings
 
 from packaging.requirements import Requirement
 
-from plugins import versions
+from torchnotes.harness import versions
 
 NAME = "fake cuda"
 NEEDED = Requirement("torch>=2.4")

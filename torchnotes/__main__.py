@@ -1,4 +1,4 @@
-"""The command line: `python -m page build RECORD...`, `compare A.json B.json`, `counts RECORD...`, and others."""
+"""The command line: `python -m torchnotes page RECORD...`, `compare A.json B.json`, `counts RECORD...`, and others."""
 
 import argparse
 import json
@@ -10,22 +10,26 @@ SAME, CHANGED, UNUSABLE = 0, 1, 2
 
 
 def missing(error):
-    print(f"python -m page: {error.name} is not installed; type: pip install -r page/requirements.txt", file=sys.stderr)
+    print(
+        f"python -m torchnotes: {error.name} is not installed; type: pip install -r torchnotes/requirements.txt",
+        file=sys.stderr,
+    )
     return UNUSABLE
 
 
 try:
-    from page import compare, counts, records
+    from torchnotes.changes import compare, counts
+    from torchnotes.record import reader
 except ModuleNotFoundError as error:
     sys.exit(missing(error))
 
 
 def arguments():
-    parser = argparse.ArgumentParser(prog="python -m page", description="What runs of the notes found.")
+    parser = argparse.ArgumentParser(prog="python -m torchnotes", description="What runs of the notes found.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     command = commands.add_parser(
-        "build",
+        "page",
         help="one page of HTML with the notes and what became of them",
         description="One page of HTML, complete in itself. Exit code: 0 built, 2 a file cannot be used.",
     )
@@ -35,7 +39,7 @@ def arguments():
     command.add_argument("--notes", metavar="DIR", default="tests/notes", help="their sources (default: %(default)s)")
     command.add_argument("--source", metavar="URL", type=an_address, help="where the sources can be read")
     command.add_argument("--out", metavar="DIR", required=True, help="the folder for index.html")
-    command.set_defaults(run=run_build)
+    command.set_defaults(run=run_page)
 
     command = commands.add_parser(
         "compare",
@@ -68,18 +72,21 @@ def an_address(text):
     return text.rstrip("/")
 
 
-def run_build(options):
-    from page import build, figures, notes, pictures  # here, because the other commands neither draw nor fill templates
+def run_page(options):
+    # Here, because the other commands neither draw nor fill templates.
+    from torchnotes.drawing import explained, measured
+    from torchnotes.page import build
+    from torchnotes.reading import sources
 
     named = {os.path.realpath(path): path for path in [*options.records, *filter(None, [options.of])]}
-    runs = {path: records.read(path) for path in named.values()}
-    bench = pictures.read(options.bench) if options.bench else None
-    newest = max(runs, key=lambda path: records.moment(runs[path].document["made"]))
+    runs = {path: reader.read(path) for path in named.values()}
+    bench = measured.read(options.bench) if options.bench else None
+    newest = max(runs, key=lambda path: reader.moment(runs[path].document["made"]))
     of = named[os.path.realpath(options.of)] if options.of else newest
     columns = build.columns_of(runs.values())
     speaking = next(column for column in columns if column.record is runs[of])
-    explained = figures.of(runs[of], of)
-    text = build.page(columns, speaking, notes.read(options.notes), bench, options.source or "", explained)
+    pictures = explained.of(runs[of], of)
+    text = build.page(columns, speaking, sources.read(options.notes), bench, options.source or "", pictures)
     path = Path(options.out) / "index.html"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
@@ -87,7 +94,7 @@ def run_build(options):
 
 
 def run_compare(options):
-    before, after = records.read(options.before), records.read(options.after)
+    before, after = reader.read(options.before), reader.read(options.after)
     text = (
         json.dumps(compare.as_json(before, after), indent=1, ensure_ascii=False)
         if options.json
@@ -97,13 +104,13 @@ def run_compare(options):
 
 
 def run_counts(options):
-    return "\n".join(counts.as_markdown([records.read(path) for path in options.records])), SAME
+    return "\n".join(counts.as_markdown([reader.read(path) for path in options.records])), SAME
 
 
 def run_pictures(options):
-    from page import pictures  # here, because the other commands need not wait for the plotting library
+    from torchnotes.drawing import measured  # here, because the other commands need not wait for the plotting library
 
-    return "\n".join(map(str, pictures.draw(pictures.read(options.bench), options.out))), SAME
+    return "\n".join(map(str, measured.draw(measured.read(options.bench), options.out))), SAME
 
 
 def main():
@@ -114,11 +121,11 @@ def main():
     options = arguments().parse_args()
     try:
         text, code = options.run(options)
-    except records.BadRecord as error:
-        print(f"python -m page: {error}", file=sys.stderr)
+    except reader.BadRecord as error:
+        print(f"python -m torchnotes: {error}", file=sys.stderr)
         return UNUSABLE
     except OSError as error:
-        print(f"python -m page: {error.filename}: cannot be written ({error.strerror})", file=sys.stderr)
+        print(f"python -m torchnotes: {error.filename}: cannot be written ({error.strerror})", file=sys.stderr)
         return UNUSABLE
     except ModuleNotFoundError as error:
         return missing(error)

@@ -7,7 +7,7 @@ import inspect
 import pytest
 from packaging.requirements import InvalidRequirement, Requirement
 
-from plugins import versions
+from torchnotes.harness import versions
 
 FOLDER = "notes"
 CHANGES = ("raises", "gone", "result", "warns", "new")

@@ -7,7 +7,7 @@ import inspect
 import pytest
 from _pytest._code.code import ExceptionChainRepr, ReprEntryNative  # no public way puts text above a traceback
 
-from plugins import claims, devices, simulation, versions
+from torchnotes.harness import claims, devices, simulation, versions
 
 NOT_PROBED = ("-", "accelerator", devices.STAND_IN, simulation.NAME)
 

@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 from matplotlib.transforms import Affine2D, blended_transform_factory
 
-from page import records
+from torchnotes.record import reader
 
 BLUE, ORANGE, GREEN, PINK, GREY = "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#595959"
 """Colours of Okabe and Ito, which people with any kind of colour vision can tell apart; a marker goes with each."""
@@ -54,7 +54,7 @@ WIDTH = 8.5
 """Of each picture, in inches: 816 pixels."""
 
 MARGIN = 0.05
-"""As in plugins/timing.py: a ratio within this of the limit of a claim is too close to call."""
+"""As in torchnotes/measuring/timing.py: a ratio within this of the limit of a claim is too close to call."""
 
 VERDICTS = {
     "holds here": ("o", GREEN, GREEN),
@@ -223,25 +223,25 @@ class Picture:
 
 
 def read(path):
-    """The file at `path` as a `Bench`. Raises `records.BadRecord`, which names the file, where it is none."""
-    document = records.load(path)
+    """The file at `path` as a `Bench`. Raises `reader.BadRecord`, which names the file, where it is none."""
+    document = reader.load(path)
     make = "make one with: nox -s bench"
     if not isinstance(document, dict) or "benchmarks" not in document:
-        raise records.BadRecord(f"{path}: is not what pytest-benchmark writes; {make}")
+        raise reader.BadRecord(f"{path}: is not what pytest-benchmark writes; {make}")
     if not document["benchmarks"]:
-        raise records.BadRecord(f"{path}: there are no benchmarks in it; {make}")
+        raise reader.BadRecord(f"{path}: there are no benchmarks in it; {make}")
     if error := jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(SCHEMA).iter_errors(document)):
-        raise records.BadRecord(f"{path}: is not what pytest-benchmark writes: {records.said(error)}")
+        raise reader.BadRecord(f"{path}: is not what pytest-benchmark writes: {reader.said(error)}")
     try:
         json.dumps(document, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
-        raise records.BadRecord(f"{path}: holds half a character, which cannot be drawn ({error.reason})") from None
+        raise reader.BadRecord(f"{path}: holds half a character, which cannot be drawn ({error.reason})") from None
     groups = {entry["group"] for entry in document["benchmarks"]}
     for at, each in enumerate(document.get("findings", [])):
         if each["group"] not in groups:
-            raise records.BadRecord(f"{path}: $.findings[{at}]: there is no benchmark of its group {each['group']!r}")
+            raise reader.BadRecord(f"{path}: $.findings[{at}]: there is no benchmark of its group {each['group']!r}")
         if not each["low"] <= each.get("ratio", each.get("knee")) <= each["high"]:
-            raise records.BadRecord(f"{path}: $.findings[{at}]: its number is not between its `low` and its `high`")
+            raise reader.BadRecord(f"{path}: $.findings[{at}]: its number is not between its `low` and its `high`")
     return Bench(document, str(path))
 
 
@@ -254,8 +254,8 @@ def drawn(bench):
                 try:
                     picture = picture_of(bench, device)
                 except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
-                    why = f"the benchmarks for it are not as nox -s bench leaves them ({records.reason(error)})"
-                    raise records.BadRecord(f"{bench.source}: {kind} on {device} cannot be drawn: {why}") from None
+                    why = f"the benchmarks for it are not as nox -s bench leaves them ({reader.reason(error)})"
+                    raise reader.BadRecord(f"{bench.source}: {kind} on {device} cannot be drawn: {why}") from None
                 if picture is not None:
                     yield name, picture
 
@@ -332,7 +332,7 @@ def amount(value):
 
 
 def ratio(value):
-    """A factor as plugins/timing.py writes it: 1.50, 42, 1/2,500."""
+    """A factor as torchnotes/measuring/timing.py writes it: 1.50, 42, 1/2,500."""
     if value < 0.1:
         return f"1/{ratio(1 / value)}"
     return f"{value:.2f}" if value < 10 else number(value)

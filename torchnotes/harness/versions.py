@@ -14,7 +14,7 @@ import pytest
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.version import Version
 
-REQUIREMENTS = Path(__file__).parent.parent / "requirements.txt"
+REQUIREMENTS = Path(__file__).parents[2] / "requirements.txt"
 NOT_INSTALLED = "is not installed"
 IMPORT_NAMES = {"scikit-learn": "sklearn"}
 

@@ -6,7 +6,7 @@ import textwrap
 from collections import defaultdict
 from dataclasses import asdict, dataclass
 
-from page.records import Outcome
+from torchnotes.record.reader import Outcome
 
 BROKE, MENDED, CROSSED_OUT, CROSSED_IN, UNCHECKED, ANNOUNCED, WITHDRAWN = KINDS = (
     "fails now",

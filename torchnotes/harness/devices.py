@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from plugins import diagnosis, simulation
+from torchnotes.harness import diagnosis, simulation
 
 STAND_IN = "meta"
 """A real PyTorch device of every machine: it has shapes, dtypes and the device rule, but no numbers."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from plugins import claims, devices, simulation, versions
+from torchnotes.harness import claims, devices, simulation, versions
 
 HELD, FAILED, ELSEWHERE, UNCHECKED = "held", "failed", "elsewhere", "unchecked"
 

@@ -1,4 +1,4 @@
-"""`--record FILE`: what a run found, as one JSON document, which `page` reads and page/record.schema.json describes."""
+"""`--record FILE`: what a run found, as one JSON document, which torchnotes/record/record.schema.json describes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from plugins import devices, summary, versions
+from torchnotes.harness import census, devices, versions
 
 VERSION = 1
 """Of the document. It grows when a reader of the old one would misunderstand the new one."""
@@ -52,7 +52,7 @@ class Record:
     """Writes the census of a run to a file, whole or not at all: a run that stopped early leaves none."""
 
     path: Path
-    census: summary.Census
+    census: census.Census
     said: str = ""
 
     @pytest.hookimpl(trylast=True)  # after the census has settled the exit code

@@ -1,0 +1,1 @@
+"""The program around the notes: `python -m torchnotes --help`."""

@@ -1,0 +1,1 @@
+"""Pictures: of what notes leave behind, and of what was measured."""

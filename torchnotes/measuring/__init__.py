@@ -1,0 +1,1 @@
+"""Races of alternatives, and what may be said of them."""

@@ -1,0 +1,1 @@
+"""The notes as their sources say them, without importing them."""

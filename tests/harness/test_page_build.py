@@ -100,7 +100,7 @@ def sources_in(folder, text, name="test_01_first.py"):
 def whole(tmp_path_factory):
     """The page of all records, built as anybody builds it."""
     folder = tmp_path_factory.mktemp("site")
-    result = page("build", *RECORDS, "--out", folder)
+    result = page("page", *RECORDS, "--out", folder)
     assert result.stderr == ""
     assert result.returncode == 0
     assert result.stdout.strip() == str(folder / "index.html")
@@ -297,7 +297,7 @@ def test_a_record_that_cannot_be_used_is_named_with_the_reason(tmp_path, content
     bad.write_text(content, encoding="utf-8")
 
     for options in [(good, bad), (good, "--of", bad)]:
-        result = page("build", *options, "--out", tmp_path / "site")
+        result = page("page", *options, "--out", tmp_path / "site")
 
         assert result.returncode == 2
         (line,) = result.stderr.splitlines()
@@ -324,7 +324,7 @@ def test_sources_measurements_and_addresses_are_looked_at_too(tmp_path):
             "python -m torchnotes page: error: argument --source: 'javascript:pwned=1': write an address",
         ),
     ]:
-        result = page("build", good, option, value, "--out", tmp_path / "site")
+        result = page("page", good, option, value, "--out", tmp_path / "site")
 
         assert result.returncode == 2
         assert result.stderr.splitlines()[-1].startswith(said)
@@ -343,7 +343,7 @@ def test_the_newest_run_is_the_newest_in_whatever_zone(tmp_path):
     east.document["made"], west.document["made"] = "2026-01-02T01:00:00+09:00", "2026-01-01T20:00:00Z"
     runs = written(tmp_path, "east.json", east), written(tmp_path, "west.json", west)
 
-    assert page("build", *runs, "--out", tmp_path).returncode == 0
+    assert page("page", *runs, "--out", tmp_path).returncode == 0
 
     html = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert 'id="failures"' in html
@@ -494,7 +494,7 @@ def test_the_page_speaks_of_the_newest_run_or_of_the_one_that_is_named(tmp_path)
     sources_in(tmp_path / "notes", '"""A section."""')
 
     for options, torch in [((), "2.5.0"), (("--of", paths[0]), "2.6.0")]:
-        page("build", *paths, *options, "--notes", tmp_path / "notes", "--out", tmp_path)
+        page("page", *paths, *options, "--notes", tmp_path / "notes", "--out", tmp_path)
         html = (tmp_path / "index.html").read_text(encoding="utf-8")
         assert f"This run: torch {torch}" in Tree(html).one("h2", id="summary-title")["text"]
 

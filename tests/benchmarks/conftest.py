@@ -7,6 +7,7 @@ from collections import defaultdict
 import pytest
 import torch
 
+from torchnotes import verdicts
 from torchnotes.harness import devices
 from torchnotes.measuring import timing
 
@@ -120,9 +121,9 @@ def _group(benchmark, item, group=None):
     }
     device = devices.of(item)
     values = "".join(f", {name} {value}" for name, value in parameters.items())
-    where = "" if device == "-" else f" on {device}"
+    where = f" on {device}" if device else ""
     benchmark.group = (group or item.originalname.removeprefix("test_").replace("_", " ")) + values + where
-    benchmark.extra_info["device"] = device
+    benchmark.extra_info["device"] = device or "-"
     return parameters
 
 
@@ -132,9 +133,8 @@ def _replay(benchmark, item, seconds):
 
 
 def _synchronize(item):
-    for name in devices.of(item).split("+"):
-        if name != "-":
-            devices.synchronize(name)
+    for name in verdicts.parts(devices.of(item)):
+        devices.synchronize(name)
 
 
 def _conclude(request, group, parameters, found):
@@ -194,5 +194,5 @@ def pytest_benchmark_update_machine_info(config, machine_info):
     machine_info["threads"] = torch.get_num_threads()
     machine_info["clocks"] = "unknown"  # whether the processor or the GPU changed its clock meanwhile is not known
     machine_info["devices"] = {
-        device.name: devices.description(device) for device in config.stash[devices.FOUND] if not device.problem
+        device.name: devices.description(device) for device in config.stash[devices.MACHINE].usable
     }

@@ -110,7 +110,8 @@ def write_project(folder, notes=0, properties=0, examples=EXAMPLES[0], devices=1
         shutil.copy(ROOT / name, folder / name)
     shutil.copytree(ROOT / "torchnotes", folder / "torchnotes", ignore=shutil.ignore_patterns("__pycache__"))
     with (folder / "conftest.py").open("a", encoding="utf-8") as conftest:
-        conftest.write(f'\n\ndevices.discover = lambda wanted: [devices.Device("cpu")] * {devices}\n')
+        conftest.write("\n\ndef pytest_configure(config):\n    from torchnotes.harness import devices\n\n")
+        conftest.write(f'    devices.discover = lambda wanted: [devices.Device("cpu")] * {devices}\n')
     section = folder / "tests" / "notes" / "test_01_simple.py"
     section.parent.mkdir(parents=True)
     head = "import torch\nfrom hypothesis import given, settings, strategies as st\n"

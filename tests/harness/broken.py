@@ -71,20 +71,20 @@ def notes_go_on_with_the_random_numbers_of_the_last(patch):
 
 def the_other_side_is_skipped(patch):
     """A note on the other side of its boundary is skipped and not run."""
-    apply = claims.apply_boundaries
+    apply = boundaries.pytest_itemcollected
 
     def lazy(item):
         apply(item)
         if any(marker.name == "xfail" for marker in item.own_markers):
             item.add_marker(pytest.mark.skip(reason="another version"))
 
-    patch(claims, "apply_boundaries", lazy)
+    patch(boundaries, "pytest_itemcollected", lazy)
 
 
 def only_the_first_boundary_counts(patch):
     """Of stacked `holds` markers only one is looked at."""
-    boundaries = claims.boundaries
-    patch(claims, "boundaries", lambda item: list(boundaries(item))[:1])
+    every = boundaries.of
+    patch(boundaries, "of", lambda item, *names: every(item, *names)[: 1 if names == ("holds",) else None])
 
 
 def versions_are_compared_as_text(patch):
@@ -104,7 +104,7 @@ def a_missing_package_is_no_matter(patch):
     """A section whose package is missing does not fail the run."""
     real = census.Census
 
-    patch(census, "Census", lambda required, allow_missing, *more: real(required, True, *more))
+    patch(census, "Census", lambda machine, allow_missing, *more: real(machine, True, *more))
 
 
 def causes_are_recited(patch):
@@ -130,7 +130,7 @@ def absence_is_not_explained(patch):
 
 def a_lost_device_is_used_again(patch):
     """Notes go on with a device that cannot compute any more."""
-    patch(devices, "skip_if_lost", lambda item: None)
+    patch(devices, "pytest_runtest_setup", lambda item: None)
 
 
 def one_note_on_a_device_is_enough(patch):
@@ -141,7 +141,8 @@ def one_note_on_a_device_is_enough(patch):
 
 def what_is_simulated_counts_as_cuda(patch):
     """The column of the simulated device is that of the real one."""
-    patch(simulation, "NAME", "cuda")
+    of = devices.of
+    patch(devices, "of", lambda item: "cuda" if of(item) == verdicts.SIMULATED else of(item))
 
 
 def announcements_are_dropped(patch):
@@ -183,10 +184,11 @@ MUTANTS = {name: value for name, value in globals().items() if getattr(value, "_
 
 def pytest_configure(config):
     """Break what BROKEN names in the run of the tests; the runs they try share its process and are broken with it."""
+    from torchnotes import verdicts
     from torchnotes.changes import compare
     from torchnotes.harness import (
+        boundaries,
         census,
-        claims,
         devices,
         diagnosis,
         failures,

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from torchnotes import markers
 from torchnotes.drawing import explained
 from torchnotes.harness import pictured
 from torchnotes.record import reader
@@ -105,7 +106,7 @@ EVERY_KIND = pytest.mark.parametrize("kind", CASES)
 
 
 def test_every_kind_is_tried():
-    assert CASES.keys() == explained.KINDS.keys()
+    assert CASES.keys() == explained.KINDS.keys() == set(markers.PICTURE_KINDS)
 
 
 @EVERY_KIND

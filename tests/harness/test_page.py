@@ -339,7 +339,7 @@ def test_a_package_that_is_missing_is_not_taken_for_a_change():
     )
 
     assert result.returncode == 2
-    assert result.stderr.startswith("python -m torchnotes: jsonschema is not installed; type: pip install")
+    assert result.stderr.startswith("python -m torchnotes: packaging is not installed; type: pip install")
 
 
 def test_without_a_command_or_with_a_wrong_one_it_says_which_there_are():

@@ -16,6 +16,7 @@ from test_page import ROOT, a_record, broken, elsewhere, failed, held, note, pag
 
 from torchnotes.changes import compare, counts
 from torchnotes.harness import versions
+from torchnotes.note import words
 from torchnotes.page import build
 from torchnotes.reading import sources
 from torchnotes.record import reader
@@ -531,9 +532,7 @@ def test_lists_and_code_in_a_docstring():
 
 
 def test_a_docstring_may_end_with_several_pages():
-    assert sources.of_docstring(
-        "A claim\nin two lines.\n\nWhy: https://a.b/c says so.\n\nhttps://a.b/1\nhttps://a.b/2"
-    ) == (
+    assert words("A claim\nin two lines.\n\nWhy: https://a.b/c says so.\n\nhttps://a.b/1\nhttps://a.b/2") == (
         "A claim in two lines.",
         "Why: https://a.b/c says so.",
         ["https://a.b/1", "https://a.b/2"],

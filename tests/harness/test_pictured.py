@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from torchnotes.drawing import explained
 from torchnotes.harness import devices, pictured
 from torchnotes.record import reader
 
@@ -211,7 +210,3 @@ def test_what_is_empty_or_has_no_dimension_is_taken():
     found = pictured.of({"x": torch.zeros(0, 2), "y": np.zeros((0, 2)), "z": torch.tensor(3), "w": np.array(4)}, "xyzw")
 
     assert [each["values"] for each in found.values()] == [[], [], [3], [4]]
-
-
-def test_the_kinds_are_those_that_the_page_draws():
-    assert set(pictured.KINDS) == explained.KINDS.keys()

@@ -265,7 +265,7 @@ def test_a_device_that_was_lost_during_the_run_has_that_for_its_problem(project,
     monkeypatch.setattr(devices, "description", lambda device: None if device.problem else "a CPU")
     project.note(
         "from torchnotes.harness import devices\n\n"
-        "def test_it(request):\n    request.config.stash[devices.LOST]['cpu'] = 'cpu stopped computing'\n"
+        "def test_it(request):\n    request.config.stash[devices.MACHINE].lost['cpu'] = 'cpu stopped computing'\n"
     )
 
     project.run("--record", "record.json")

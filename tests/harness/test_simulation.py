@@ -92,6 +92,7 @@ def test_where_there_is_a_gpu_the_real_one_is_used(project, monkeypatch):
     monkeypatch.setattr(devices, "visible", lambda: ["cpu", "cuda"])
     monkeypatch.setattr(devices, "count", lambda name: 1)
     monkeypatch.setattr(devices, "probe", lambda name: None)
+    monkeypatch.setattr(devices, "canonical", lambda name: name)
     monkeypatch.setattr(devices, "synchronize", lambda name: None)
     monkeypatch.setattr(simulation, "run", None)
     project.note("def test_it(on_cuda):\n    assert on_cuda(lambda: 7) == 7\n")

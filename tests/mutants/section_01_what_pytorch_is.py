@@ -2870,9 +2870,26 @@ def hooks_of_tensors_only_look(patch):
     patch.around(torch.Tensor, "register_hook", change)
 
 
-def gradient_behind_a_hook():
+def gradient_behind_a_hook(hook=lambda gradient: gradient.clamp(max=1.0)):
     x = torch.ones(1, requires_grad=True)
     y = x * 1
-    y.register_hook(lambda gradient: gradient.clamp(max=1.0))
+    y.register_hook(hook)
     (y * 5).backward()
     return x.grad.item()
+
+
+@mutant(
+    kills="test_a_tensor_hook_sees_and_replaces_a_gradient",
+    witness=lambda: gradient_behind_a_hook(lambda gradient: None) == 5,
+)
+def a_hook_without_a_result_stops_the_gradient(patch):
+    """A hook that returns None makes the gradient 0."""
+
+    def change(call, tensor, hook):
+        def stopping(gradient):
+            result = hook(gradient)
+            return torch.zeros_like(gradient) if result is None else result
+
+        return call(tensor, stopping)
+
+    patch.around(torch.Tensor, "register_hook", change)

@@ -4593,6 +4593,15 @@ def a_product_with_a_mask_is_turned_round(patch):
     )
 
 
+@mutant(kills=NO_MINUS, witness=lambda: (torch.tensor([5.0, math.inf]) * yes_and_no())[1].isnan())
+def a_product_with_a_mask_drops_infinity(patch):
+    """`x * mask` is 0 where the mask is False, for inf and nan too."""
+    patch.function(
+        *TIMES,
+        change=lambda call, x, y: torch.where(y, x, 0.0) if is_tensor(y) and y.dtype == torch.bool else call(x, y),
+    )
+
+
 CONTAINED = "test_in_looks_for_any_equal_element"
 
 

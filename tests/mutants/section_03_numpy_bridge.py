@@ -651,6 +651,7 @@ def from_dlpack_copies(patch):
         "test_read_only_arrays_warn_and_are_written_to",
         "test_slices_of_one_array_share_their_overlap",
         "test_as_tensor_copies_to_change_the_dtype",
+        "test_from_numpy_shares_memory",
     ),
     witness=lambda: not shares(torch.tensor),
     cpu_only=True,

@@ -2014,6 +2014,12 @@ def kl_div_takes_probabilities(patch):
     broken(patch, "kl_div", lambda call, x, y, **more: call(x.exp().log_softmax(dim=-1), y, **more))
 
 
+@mutant(kills=KL, witness=lambda: value("kl_div", [[5.0, 5.0]], [[0.5, 0.5]], reduction="batchmean") < 0)
+def kl_div_of_logits_is_never_negative(patch):
+    """`F.kl_div` takes numbers above 1 for logits and makes logarithms of probabilities of them."""
+    broken(patch, "kl_div", lambda call, x, y, **more: call(x.log_softmax(dim=-1) if (x > 1).any() else x, y, **more))
+
+
 @mutant(kills=KL, witness=lambda: abs(_divergence(reduction="batchmean") - 0.1438) < 1e-3)
 def kl_div_goes_the_other_way(patch):
     """`F.kl_div` is the divergence of the target from the prediction."""

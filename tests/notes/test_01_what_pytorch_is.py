@@ -93,11 +93,11 @@ def test_the_numpy_bridge_is_there(device):
 
 
 def test_backward_computes_the_slope(device):
-    """For a number `y` computed from a new `x` that was made with `requires_grad=True`, `y.backward()` computes the
+    """For `y = x * x + 4 * x`, where `x` is a new number made with `requires_grad=True`, `y.backward()` computes the
     derivative of `y` with respect to `x` and stores it in `x.grad`.
 
-    Training needs this slope for each weight: it says how the loss changes when the weight grows. `backward` does not
-    move `x`; that is the optimizer's step.
+    Gradient descent needs this slope for a weight: it says how the loss changes when the weight grows a little.
+    `backward` does not move `x`; that is the optimizer's step.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.backward.html
     """
@@ -112,10 +112,11 @@ def test_backward_computes_the_slope(device):
 
 def test_only_what_depends_on_requires_grad_is_recorded(device):
     """Multiplying by a tensor that requires grad is recorded: the product has a `grad_fn`, requires grad and is no
-    leaf, unless recording is off: `torch.no_grad()`, `torch.inference_mode()` or `torch.set_grad_enabled(False)`.
+    leaf, unless recording is off, as under `torch.no_grad()`, `torch.inference_mode()` and
+    `torch.set_grad_enabled(False)`.
 
-    `round()` is recorded too, with the gradient 0. Comparisons and positions (`>`, `argmax`) are not recorded.
-    `.float()` of a float32 tensor computes nothing and returns the tensor itself, so that a leaf stays a leaf.
+    `round()` is recorded too, with the gradient 0. `weight > 3` and `weight.argmax()` are not recorded. `.float()` of a
+    float32 tensor computes nothing and returns the tensor itself, so that a leaf stays a leaf.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.is_leaf.html
     """
@@ -155,8 +156,9 @@ def test_only_what_depends_on_requires_grad_is_recorded(device):
 def test_the_gradient_follows_the_branch_that_was_taken(device):
     """A Python `if` in a function leaves only the branch that ran in the graph, so the gradient is that of this branch.
 
-    The graph is built while Python runs, so ordinary `if` and `for` work inside a model. `torch.where` is different:
-    both of its sides are computed, and both get a gradient, which is 0 for what was not picked.
+    The graph is built while Python runs, so ordinary `if` and `for` work inside a model. `torch.where(x > 1, left,
+    right)` is different: both sides are computed, and if both require grad, both get a gradient, which is 0 for what
+    was not picked.
 
     https://docs.pytorch.org/docs/stable/notes/autograd.html
     """
@@ -181,11 +183,11 @@ def test_the_gradient_follows_the_branch_that_was_taken(device):
     ids=["1 doubling", "2 doublings", "6 doublings"],
 )
 def test_every_call_builds_a_graph_as_long_as_its_loop_ran(device, start, end, slope, nodes):
-    """A Python loop is recorded step by step: each multiplication in `while x < 100: x = x * 2` adds one node to the
-    graph.
+    """A Python loop is recorded step by step: if `x` requires grad, each multiplication in `while x < 100: x = x * 2`
+    adds one node to the graph.
 
-    The same function gives a longer graph if its loop runs longer. An unrolled recurrent network therefore needs more
-    memory for a longer text.
+    The same function gives a longer graph if its loop runs longer. Training an unrolled recurrent network therefore
+    needs more memory for a longer text.
 
     https://docs.pytorch.org/docs/stable/notes/autograd.html
     """
@@ -210,8 +212,8 @@ def test_the_gradient_is_the_derivative_for_every_polynomial(device, coefficient
     """`backward` gives the exact derivative of a polynomial computed in a loop, for each degree up to 5, whole
     coefficients from -9 to 9 and whole `x` from -4 to 4.
 
-    Whole numbers this small are not rounded in float32. With other numbers expect the last digits to differ from a
-    derivative by hand, and compare with `torch.testing.assert_close`.
+    Whole numbers this small are not rounded in float32. With other numbers the last digits may differ from a derivative
+    by hand: compare with `torch.testing.assert_close`.
 
     https://docs.pytorch.org/docs/stable/notes/autograd.html
     """
@@ -263,8 +265,8 @@ def test_a_gradient_is_like_its_tensor(device, dtype):
 
 @pytest.mark.myth("backward replaces the gradient of the step before")
 def test_gradients_accumulate(device):
-    """`backward` adds to the `.grad` of each leaf it reaches and does not replace it; `.grad` is None before the first
-    `backward`.
+    """`backward` adds to the `.grad` of each leaf it reaches and does not replace it; the `.grad` of a new leaf is None
+    before the first `backward`.
 
     Call `optimizer.zero_grad()` in every step of a training loop, or each step uses the sum of all gradients since the
     start. `zero_grad()` sets `.grad` to None again.
@@ -285,7 +287,8 @@ def test_gradients_accumulate(device):
 
 @pytest.mark.picture("graph", "x", "y")
 def test_all_uses_of_a_tensor_add_up_in_its_gradient(device):
-    """A leaf used in several places of one computation gets the sum of the gradients of all its uses.
+    """A leaf that requires grad and is used in several places of one computation gets the sum of the gradients of all
+    these uses.
 
     Shared weights work because of this: a layer that is called twice learns from both calls.
 
@@ -299,8 +302,9 @@ def test_all_uses_of_a_tensor_add_up_in_its_gradient(device):
 
 
 def test_only_leaves_keep_their_gradient(device):
-    """A result that requires grad, computed between a leaf and the loss, has `.grad` None after `loss.backward()`, and
-    reading that `.grad` gives a UserWarning, "The .grad attribute of a Tensor that is not a leaf Tensor".
+    """By default a result that requires grad, computed between a leaf and the loss, has `.grad` None after
+    `loss.backward()`, and reading that `.grad` gives a UserWarning, "The .grad attribute of a Tensor that is not a leaf
+    Tensor".
 
     To see the gradient of a result, call `result.retain_grad()` before `backward`, or name it:
     `loss.backward(inputs=[result])` fills `result.grad` and leaves the leaves alone. A result that requires no grad,
@@ -406,10 +410,10 @@ def test_autograd_grad_returns_gradients_and_stores_none(device):
     """`torch.autograd.grad(y, [a, b])` returns the gradients in the order of the list and leaves the `.grad` of leaves
     as it was.
 
-    Use it for a gradient that no optimizer should see, such as a gradient penalty. Two surprises: a tensor that `y`
-    does not depend on raises RuntimeError, "appears to not have been used in the graph", unless `allow_unused=True`
-    gives None for it; and a result on the way to the list that was told to `retain_grad()` gets its `.grad` filled all
-    the same.
+    Use it for a gradient that no optimizer should see, such as a gradient penalty. Two surprises: by default a leaf
+    that requires grad and that `y` does not depend on raises RuntimeError, "appears to not have been used in the
+    graph", and with `allow_unused=True` None stands for its gradient; and a result on the way to the list that was told
+    to `retain_grad()` gets its `.grad` filled all the same.
 
     https://docs.pytorch.org/docs/stable/generated/torch.autograd.grad.html
     """
@@ -477,8 +481,8 @@ def test_integers_cannot_require_grad(device, dtype):
     grad.
 
     The message is "Only Tensors of floating point and complex dtype can require gradients". Python ints make an int64
-    tensor: write `torch.tensor([1.0, 0.0], requires_grad=True)`, or convert with `.float()` first. Class labels and
-    indices stay integers; they need no gradient.
+    tensor: write `torch.tensor([1.0, 0.0], requires_grad=True)`, or convert with `.float()` first. Indices stay
+    integers; they need no gradient.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.requires_grad_.html
     """
@@ -541,10 +545,11 @@ def test_gradients_find_the_way_back_through_to(accelerator):
 
 
 def test_a_tensor_hook_sees_and_replaces_a_gradient(device):
-    """`y.register_hook(f)` calls `f` with the gradient of `y` in `backward`, and what `f` returns takes its place.
+    """`y.register_hook(f)` calls `f` with the gradient of `y` in `backward`, and what `f` returns takes its place; None
+    leaves it as it is.
 
-    Use it to look at the gradient of a result, or to limit it. Gradients are off in `f`, so what it computes has no
-    graph and no `grad_fn`, unless you call `backward(create_graph=True)`. `register_hook` returns a handle, whose
+    Use it to look at the gradient of a result, or to limit it. `backward` calls `f` with gradients off, so that
+    `gradient * x` in `f` has no graph, unless `create_graph=True` is given. `register_hook` returns a handle, whose
     `remove()` takes the hook away.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.register_hook.html
@@ -565,8 +570,8 @@ def test_a_tensor_hook_sees_and_replaces_a_gradient(device):
 
     y = x * 2
     y.register_hook(lambda gradient: seen.append(torch.is_grad_enabled()))
-    torch.autograd.grad(y * 5, x, create_graph=True)
-    assert seen[1:] == [True]
+    (gradient,) = torch.autograd.grad(y * 5, x, create_graph=True)
+    assert (gradient.tolist(), seen[1:]) == ([10], [True])
 
     handle.remove()
     y = x * 2
@@ -578,10 +583,12 @@ def test_a_tensor_hook_sees_and_replaces_a_gradient(device):
 
 
 def test_backward_of_a_vector_raises(device):
-    """`backward()` without arguments needs a tensor of one real number, of shape `()`, `(1,)` or `(1, 1)` alike: from
-    more numbers, or from none, it raises RuntimeError "grad can be implicitly created only for scalar outputs".
+    """`backward()` without arguments needs a tensor of one real number, of shape `()`, `(1,)` or `(1, 1)` alike: from a
+    tensor of more numbers, or of none, that requires grad it raises RuntimeError "grad can be implicitly created only
+    for scalar outputs".
 
-    A loss of many numbers, as `reduction="none"` gives for a batch, needs `.mean()` or `.sum()` before `backward()`.
+    For a loss of many numbers, as `reduction="none"` gives for a batch, write `.mean()` or `.sum()` before
+    `.backward()`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.backward.html
     """
@@ -657,8 +664,9 @@ def test_requires_grad_on_a_loss_trains_nothing(device):
     graph, and `backward()` then gives the weights no gradient.
 
     `backward()` stops at the loss itself, so the model never learns although nothing raises. `torch.tensor(number,
-    requires_grad=True)` does the same: look for the `detach`, `no_grad` or `.item()` that made the cut. A loss from
-    `inference_mode`, and a loss of an integer dtype, raise RuntimeError at `requires_grad_()` instead.
+    requires_grad=True)` does the same: look for the `detach`, `no_grad` or `.item()` that made the cut. A loss of an
+    integer dtype raises RuntimeError at `requires_grad_()` instead, and so does, after the `with` block, a loss from
+    `torch.inference_mode()`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.requires_grad_.html
     """
@@ -738,8 +746,8 @@ def test_retain_graph_lets_backward_run_again(device):
     """`backward(retain_graph=True)` keeps the values that the graph saved, so `backward` can run once more and adds its
     gradient.
 
-    Every call but the last needs `retain_graph=True`. In a training loop it usually hides a mistake, and it keeps
-    memory.
+    The second call here frees them, and a third raises: every call but the last needs `retain_graph=True`. In a
+    training loop it usually hides a mistake, and it keeps memory.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.backward.html
     """
@@ -758,8 +766,9 @@ def test_a_hidden_state_brings_the_graph_of_the_last_batch(device):
     the second `loss.backward()` raises RuntimeError, "Trying to backward through the graph a second time".
 
     Write `hidden = hidden.detach()` between two batches; for an `nn.LSTM`, whose state is a tuple, `state =
-    tuple(part.detach() for part in state)`. `retain_graph=True` is no way out: once a `step()` that is neither `fused`
-    nor `foreach` has changed a weight that the old graph needs, `backward` raises "modified by an inplace operation".
+    tuple(part.detach() for part in state)`. `retain_graph=True` is no way out: once a `step()` of
+    `SGD(..., foreach=False)` has changed the weights that the old graph needs, `backward` raises "modified by an
+    inplace operation".
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.RNNCell.html
     """
@@ -794,8 +803,8 @@ def test_a_hidden_state_brings_the_graph_of_the_last_batch(device):
 def test_a_graph_that_saved_nothing_can_be_walked_twice(device):
     """A second `backward` runs, and adds its gradient, if the graph saved no values, as in `(x + 1).sum()`.
 
-    So code without the error may still count a gradient twice. Multiplication saves its factors: `(x * 2).sum()` raises
-    in the second `backward`.
+    So code without the error may still count a gradient twice. `x * 2` saves its factor 2: `(x * 2).sum()` raises in
+    the second `backward`.
 
     https://docs.pytorch.org/docs/stable/notes/autograd.html
     """
@@ -849,8 +858,8 @@ def test_detach_cuts_the_graph_and_shares_the_memory(device):
     ],
 )
 def test_a_leaf_that_requires_grad_cannot_be_changed_in_place(device, change, after):
-    """Writing in-place to a leaf that requires grad, or to a view of it that requires grad, raises RuntimeError and
-    changes nothing: `x += 1`, `x[0] = 5`, `x[1].mul_(4)`.
+    """While autograd records, `x += 1`, `x.add_(5)`, `x[0] = 5`, `x[1].mul_(4)` and `x.zero_()` of a vector `x` that
+    is a leaf and requires grad raise RuntimeError and change nothing.
 
     These say "a leaf Variable that requires grad is being used in an in-place operation", or "a view of a leaf".
     Write to weights under `torch.no_grad()`, as optimizers do. `x.detach()` is a view that requires no grad: a write to
@@ -874,12 +883,11 @@ def test_a_leaf_that_requires_grad_cannot_be_changed_in_place(device, change, af
 
 
 def test_an_in_place_change_of_a_saved_value_is_caught(device):
-    """`backward` raises RuntimeError "one of the variables needed for gradient computation has been modified by an
-    inplace operation" if an in-place operation such as `y.add_(1)` changed a value that `backward` needs after it was
-    saved.
+    """For `y = x.exp()`, `backward` after `y.add_(1)` raises RuntimeError "one of the variables needed for gradient
+    computation has been modified by an inplace operation".
 
-    The gradient of exp is its result, so `y.add_(1)` spoils what `backward` needs; write `y = y + 1`. Even a
-    `y.mul_(1)` that changes no number raises. Writes that are not noticed have notes of their own below.
+    The gradient of exp is its result, so `y.add_(1)` spoils what `backward` needs; write `y = y + 1`. Even after
+    `y.mul_(1)`, which changes no number, `backward` raises. Writes that are not noticed have notes of their own below.
 
     https://docs.pytorch.org/docs/stable/notes/autograd.html
     """
@@ -1091,7 +1099,7 @@ def test_a_fused_optimizer_makes_the_gradient_silently_wrong():
     https://docs.pytorch.org/docs/stable/optim.html
     """
     for optimizer in (torch.optim.Adam, torch.optim.AdamW, torch.optim.SGD):
-        for fused in (True, False):
+        for fused in (True, None):  # None is the default
             weight = nn.Parameter(torch.tensor([3.0]))
             x = torch.tensor([2.0], requires_grad=True)
             loss = (x * weight).sum()
@@ -1115,10 +1123,10 @@ def test_floor_division_raises_in_backward_only(device):
     """For an `x` that requires grad, `x // 2.3` computes its result, and only `backward()` raises RuntimeError,
     "derivative for aten::floor_divide is not implemented".
 
-    So do `y //= 2.3` for a result `y` and `torch.heaviside`, and `x.unique()` raises NotImplementedError. Write
-    `torch.div(x, 2.3, rounding_mode="floor")`: its gradient is 0, as that of `round` and `floor`. `(x / 0.1).floor()`
-    may be another number than `x // 0.1`: for 1.0 they are 10 and 9. To pass the gradient on as if nothing had been
-    rounded, write `x + (x.round() - x).detach()`.
+    `backward()` through `y //= 2.3` for a result `y` and through `torch.heaviside(x, values)` raises RuntimeError too,
+    and through `x.unique()` NotImplementedError. Write `torch.div(x, 2.3, rounding_mode="floor")`: its gradient is 0,
+    as that of `round` and `floor`. `(x / 0.1).floor()` may be another number than `x // 0.1`: for 1.0 they are 10 and
+    9. To pass the gradient on as if nothing had been rounded, write `x + (x.round() - x).detach()`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.floor_divide.html
     """
@@ -1215,7 +1223,7 @@ def test_a_running_total_of_losses_keeps_every_graph(device):
     add it without the graph.
 
     `backward` frees the values that these graphs saved, not their nodes. In a validation loop without `no_grad` nothing
-    calls `backward`, so the values stay too, until "out of memory". Write `train_loss += loss.item()`.
+    calls `backward`, so the values stay too, which may end in "out of memory". Write `train_loss += loss.item()`.
 
     https://docs.pytorch.org/docs/stable/notes/faq.html
     """
@@ -1248,8 +1256,8 @@ def test_float_of_a_loss_warns(device):
     and so do `math.sqrt(loss)` and `torch.tensor([loss])`.
 
     The message is "Converting a tensor with requires_grad=True to a scalar may lead to unexpected behavior". The number
-    has left the graph, so a loss computed from it trains nothing. Write `loss.item()` or `float(loss.detach())`, which
-    do not warn; neither does `f"{loss:.3f}"`, nor `float(loss)` under `torch.no_grad()`.
+    has left the graph: it passes no gradient on. Write `loss.item()` or `float(loss.detach())`, which do not
+    warn; neither does `f"{loss:.3f}"`, nor `float(loss)` under `torch.no_grad()`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.item.html
     """
@@ -1271,8 +1279,8 @@ def test_where_does_not_keep_nan_out_of_the_gradient(device):
     """`torch.where(x > 0, x.sqrt(), 0.0)` has the right value 0 at `x = 0` and the gradient nan, because `backward`
     also goes through the side that was not picked.
 
-    The side not picked gets the gradient 0, the slope of sqrt at 0 is infinite, and 0 * inf is nan: one nan is enough
-    to spoil every weight behind it. Make the argument safe first: `torch.where(x > 0, x, 1.0).sqrt()`.
+    The side not picked gets the gradient 0, the slope of sqrt at 0 is infinite, and 0 * inf is nan. Such a nan can
+    spoil the weights that `x` was computed from. Make the argument safe first: `torch.where(x > 0, x, 1.0).sqrt()`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.where.html
     """
@@ -1394,8 +1402,7 @@ def test_built_for_a_device_is_not_the_same_as_having_one():
     """`torch.cuda.is_available()` is True only if this torch is built for CUDA or ROCm and there is a GPU, while
     `torch.backends.cuda.is_built()` asks about the build alone; `torch.backends.mps` has both questions.
 
-    A CUDA build on a machine without a GPU or driver is built for CUDA and has none, so choose a device by
-    `is_available()`.
+    A CUDA build runs on a machine without a GPU too, so choose a device by `is_available()`.
 
     https://docs.pytorch.org/docs/stable/backends.html
     """
@@ -1412,7 +1419,8 @@ def test_the_number_of_threads_can_be_asked_for_and_set():
 
     Another Python thread that sets its own number does not change yours once you have asked for it or set it, but a
     thread made later starts with the number that was set last: set it in each thread that computes. At the start torch
-    goes by the machine or the variable `OMP_NUM_THREADS`; lower the number if several processes share the machine.
+    goes by the machine or by a variable such as `OMP_NUM_THREADS`; lower the number if several processes share the
+    machine.
 
     https://docs.pytorch.org/docs/stable/generated/torch.set_num_threads.html
     """
@@ -1495,9 +1503,9 @@ def test_a_number_on_a_limit_of_clamp_gets_no_gradient(device):
 def test_the_gradient_of_atan2_is_zero_at_the_origin(device):
     """From torch 2.10 on the first gradient of `torch.atan2(y, x)` is 0 if y and x are both 0; before, it was nan.
 
-    No direction is defined at (0, 0), and one nan spoils the weights behind it. In older releases keep the pair 1e-10
-    or more from (0, 0). The gradient is also 0 so near to (0, 0) that `x * x + y * y` is rounded to 0, and a second
-    derivative at (0, 0) is still nan.
+    No direction is defined at (0, 0), and one nan can spoil the weights behind it. In older releases keep the pair away
+    from (0, 0): for y = 0 and x = 1e-10 the first gradient of y is 1e10. In float32 it is now also 0 for y = x = 1e-30,
+    because `x * x + y * y` is rounded to 0. A second derivative at (0, 0) is still nan.
 
     https://docs.pytorch.org/docs/stable/generated/torch.atan2.html
     """
@@ -1508,6 +1516,9 @@ def test_the_gradient_of_atan2_is_zero_at_the_origin(device):
     assert y.grad.tolist() == [0, 0.5, 0]
     assert x.grad.tolist() == [0, 0, 0.25]
 
+    y = torch.tensor(0.0, device=device, requires_grad=True)
+    (slope,) = torch.autograd.grad(torch.atan2(y, torch.tensor(1e-10, device=device)), y)
+    assert math.isclose(slope.item(), 1e10, rel_tol=1e-5)
     near = torch.tensor(1e-30, device=device, requires_grad=True)
     assert torch.autograd.grad(torch.atan2(near, near.detach()), near)[0].item() == 0  # 5e29 in truth
     zero = torch.tensor(0.0, device=device, requires_grad=True)
@@ -1589,7 +1600,7 @@ def test_a_sum_is_within_rounding_for_every_list_of_numbers(device, rounding_bou
     """The float32 sum of up to 40 numbers differs from their exact sum by at most the rounding bound times the sum of
     their sizes, shown for multiples of 1/1024 up to 8192.
 
-    The bound grows with the sizes and not with the result: large numbers that cancel leave few right digits.
+    The bound grows with the sizes and not with the result: large numbers that cancel can leave few right digits.
 
     https://docs.pytorch.org/docs/stable/notes/numerical_accuracy.html
     """
@@ -1647,8 +1658,9 @@ def test_solve_finds_the_exact_solution_where_no_step_rounds(device):
     """`torch.linalg.solve(A, b)` returns the x with A x = b, to the last digit if no step of the elimination has to
     round.
 
-    Write `solve(A, b)` instead of `inv(A) @ b`. A singular A raises RuntimeError, or gives huge numbers if a rounding
-    hides that A is singular, as for [[56169, 237], [237, 1]].
+    Write `solve(A, b)` instead of `inv(A) @ b`. A singular A such as [[1, 1], [1, 1]] raises RuntimeError. A rounding
+    may hide that A is singular: for A = [[56169, 237], [237, 1]] and b = [1, 1] `solve` gives numbers
+    beyond 10000 in size.
 
     https://docs.pytorch.org/docs/stable/generated/torch.linalg.solve.html
     """
@@ -1691,8 +1703,8 @@ def test_the_gradient_is_the_central_difference_for_every_quadratic(device, numb
     """For a quadratic function of three variables with whole coefficients and a whole point from -5 to 5, the gradient
     is (f(x + 1) - f(x - 1)) / 2 along each axis, exactly.
 
-    A central difference has no error on a quadratic function, and whole numbers this small are not rounded. For other
-    functions the step has to be small, and rounding gets in.
+    A central difference has no error on a quadratic function, and whole numbers this small are not rounded. For most
+    other functions the step has to be small, and rounding gets in.
 
     https://docs.pytorch.org/docs/stable/autograd.html
     """
@@ -1758,7 +1770,8 @@ def test_gradcheck_finds_a_wrong_backward():
     derivative by more than the tolerance at the points it is given.
 
     Give it several points: a backward without its factor `x` passes at 1. An error of 0.01 percent passes the default
-    tolerance. A right backward raises at a kink, such as relu at 0, and at 1e10, where rounding swallows the step.
+    tolerance here. The right backward of relu raises at 0, where relu has a kink, and that of `x * x` at 1e10, where
+    rounding swallows the step.
 
     https://docs.pytorch.org/docs/stable/generated/torch.autograd.gradcheck.gradcheck.html
     """

@@ -142,7 +142,7 @@ def test_a_dtype_of_one_is_no_dtype_of_the_other(device):
 
     The messages are "argument 'dtype' must be torch.dtype" and "Cannot interpret 'torch.float32' as a data type".
     `tensor.to(np.float32)` raises TypeError too, and `np.float32 == torch.float32` is False. Write `torch.float32` on
-    one side and `np.float32` on the other; `torch.from_numpy(np.empty(0, dtype)).dtype` translates.
+    one side and `np.float32` on the other; `torch.from_numpy(np.empty(0, np.float32)).dtype` translates it.
 
     https://docs.pytorch.org/docs/stable/tensor_attributes.html
     """
@@ -169,8 +169,7 @@ def test_from_numpy_keeps_the_dtype():
     """`torch.from_numpy` keeps the dtype of the array: a float64 array becomes a float64 tensor, not a float32 one.
 
     That is how float64 slips into a float32 model; convert with `torch.from_numpy(array).float()`. bool, uint8, int8 to
-    int64, float16 to float64, complex64 and complex128 are kept. `np.longdouble` has no counterpart in PyTorch and
-    raises TypeError.
+    int64, float16 to float64, complex64 and complex128 are kept. `np.longdouble` raises TypeError.
 
     https://docs.pytorch.org/docs/stable/generated/torch.from_numpy.html
     """
@@ -188,9 +187,10 @@ def test_double_data_meets_a_single_precision_layer():
     """`nn.Linear` with its float32 weights raises RuntimeError for a float64 tensor, which is what `from_numpy` makes
     of a float64 array.
 
-    The error says "mat1 and mat2 must have the same dtype" or "expected scalar type"; an integer tensor raises too.
-    Write `.float()` or `.type(torch.float32)` before the model. `nn.ReLU` returns float64, and the error comes in a
-    later layer. `nn.BatchNorm1d(3, affine=False)` has no weights, but a float32 running mean, and raises on the CPU.
+    On the CPU the error says "mat1 and mat2 must have the same dtype", "expected m1 and m2 to have the same dtype" or
+    "expected scalar type"; an integer tensor raises too. Write `.float()` or `.type(torch.float32)` before the model.
+    `nn.ReLU` returns float64: if it stands before `nn.Linear`, the error comes there. `nn.BatchNorm1d(3, affine=False)`
+    has no weights, but a float32 running mean, and raises on the CPU.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html
     """
@@ -211,10 +211,12 @@ def test_double_data_meets_a_single_precision_layer():
     with pytest.raises(RuntimeError, match="same dtype"):
         nn.Sequential(nn.ReLU(), layer)(torch.from_numpy(array))
 
+    messages = "mat1 and mat2 must have the same dtype|expected m1 and m2 to have the same dtype|expected scalar type"
     for other in [layer, nn.Linear(3, 2, bias=False)]:
-        for shape in [(3,), (1, 3), (2, 2, 2, 3)]:
-            with pytest.raises(RuntimeError, match=r"same dtype|expected scalar type"):
-                other(torch.from_numpy(np.ones(shape)))
+        for shape in [(3,), (1, 3), (2, 2, 3), (2, 2, 2, 3)]:
+            for wrong in [torch.float64, torch.int64]:
+                with pytest.raises(RuntimeError, match=messages):
+                    other(torch.ones(shape, dtype=wrong))
     with pytest.raises(RuntimeError, match="mixed dtype"):
         nn.BatchNorm1d(3, affine=False)(torch.from_numpy(np.ones((2, 3))))
 
@@ -223,9 +225,9 @@ def test_a_numpy_scalar_brings_its_own_dtype():
     """`torch.tensor` of a NumPy number of uint8, int8 to int64, float16 to float64, complex64 or complex128 takes that
     dtype: `torch.tensor(np.float64(0.5))` is float64, while `torch.tensor(0.5)` is float32.
 
-    `array.mean()` and `array[0]` of a one-dimensional array are such numbers. A list of floats with one `np.float64` in
-    it gives float64. `np.uint64` and `np.longdouble` raise TypeError. Write `float(number)` or `int(number)` for
-    PyTorch's default dtypes.
+    `array.mean()` and `array[0]` of a one-dimensional float64 array are such numbers. `torch.tensor([0.5,
+    np.float64(0.5)])` is float64 too. `np.uint64` and `np.longdouble` raise TypeError. Write `float(number)` for
+    float32 and `int(number)` for int64.
 
     https://docs.pytorch.org/docs/stable/generated/torch.tensor.html
     """
@@ -252,9 +254,8 @@ def test_a_numpy_scalar_brings_its_own_dtype():
 def test_a_numpy_bool_becomes_a_tensor(device):
     """From torch 2.9 on, `torch.tensor` takes NumPy's bool, such as `(array > 0).any()`.
 
-    Up to torch 2.8 that raises TypeError with NumPy 2.3 or newer, "'numpy.bool' object cannot be interpreted as an
-    integer", and gives a DeprecationWarning with an older NumPy.
-    Write `torch.tensor(bool(...))`, which works in every release.
+    Up to torch 2.8 that raises TypeError with NumPy 2.4, "'numpy.bool' object cannot be interpreted as an integer", and
+    gives a DeprecationWarning with NumPy 1.26. Write `torch.tensor(bool(...))`, which works in every release.
 
     https://docs.pytorch.org/docs/stable/generated/torch.tensor.html
     """
@@ -309,12 +310,14 @@ def test_from_numpy_shares_memory():
     """
     array = np.array([1.0, 2.0, 3.0])
     tensor = torch.from_numpy(array)
+    copied = torch.tensor(array)
 
     array[0] = 7
     tensor[1] = 8
 
     assert tensor.tolist() == [7, 8, 3]
     assert array.tolist() == [7, 8, 3]
+    assert copied.tolist() == [1, 2, 3]
 
 
 @pytest.mark.myth("`array = array + 1` changes the tensor as well, because the two share their memory")
@@ -483,7 +486,7 @@ def test_type_copies_only_to_change_the_dtype():
 
 def test_a_conversion_with_nothing_to_do_returns_the_same_tensor(device):
     """`to`, `type` and `float` return the tensor itself if it has the dtype and the device that they are asked for, and
-    `contiguous` returns it if it is contiguous.
+    `contiguous()` returns it if it is contiguous.
 
     A new object is no proof of a copy: `detach()` and `view()` return a new tensor on the same memory. Write `clone()`
     or `to(..., copy=True)` for a copy. `to(memory_format=torch.channels_last)` and `contiguous()` copy to change the
@@ -625,7 +628,7 @@ def test_neither_side_may_grow():
     `tensor.resize_` raises RuntimeError and `array.resize` raises ValueError.
 
     Write `np.append` or `torch.cat`, which make something new and leave the other side as it is. Do not pass
-    `refcheck=False` to `array.resize`: NumPy would then free memory that the tensor still uses.
+    `refcheck=False` to `array.resize`: NumPy may then free memory that the tensor still uses.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.resize_.html
     """
@@ -842,7 +845,7 @@ def test_a_field_of_packed_records_may_not_cross():
     is no multiple of the size of the field's numbers, "strides not a multiple of the element byte size".
 
     Binary files often hold such records: here 1 byte for the label and 4 for the score. `torch.tensor` raises
-    too. Write `records["score"].copy()`. A record of 4 + 4 bytes crosses as it is.
+    too. Write `records["score"].copy()`. The score in a record of 4 + 4 bytes crosses as it is.
 
     https://numpy.org/doc/stable/user/basics.rec.html
     """
@@ -966,7 +969,7 @@ def test_a_list_of_arrays_warns(device, convert):
     """`torch.tensor` and `torch.as_tensor` of a list of arrays warn once per process, "Creating a tensor from a list of
     numpy.ndarrays is extremely slow".
 
-    Write `torch.from_numpy(np.stack(arrays))`, which gives the same numbers. A list of 0-d arrays raises TypeError.
+    Write `torch.from_numpy(np.stack(arrays))`, which here gives the same tensor. A list of 0-d arrays raises TypeError.
 
     https://numpy.org/doc/stable/reference/generated/numpy.stack.html
     """
@@ -1048,11 +1051,10 @@ def test_asarray_shares_and_array_copies():
 
 @pytest.mark.holds("numpy>=2", otherwise=AssertionError, change="raises")
 def test_copy_false_raises_since_numpy_2():
-    """From NumPy 2 on, `np.array(tensor, copy=False)` raises ValueError ("Unable to avoid copy") for a CPU tensor,
-    although `np.asarray(tensor)` needs no copy.
+    """From NumPy 2 on, `np.array(tensor, copy=False)` raises ValueError ("Unable to avoid copy") for a CPU tensor that
+    requires no grad, although `np.asarray(tensor)` needs no copy.
 
-    In NumPy 1, `copy=False` copies only if it must, and shares the memory. Write `np.asarray(tensor)`, which shares
-    under both.
+    In NumPy 1, `copy=False` shares the memory here. Write `np.asarray(tensor)`, which shares under both.
 
     https://numpy.org/doc/stable/numpy_2_0_migration_guide.html
     """
@@ -1689,9 +1691,9 @@ def test_np_sum_of_a_tensor_raises():
     """`np.sum`, `np.mean`, `np.max`, `np.min`, `np.prod`, `np.std`, `np.var`, `np.all` and `np.any` of a tensor raise
     TypeError.
 
-    NumPy passes its own arguments, such as `out`, to the tensor's method of that name: the message is "got an
-    unexpected keyword argument" or "received an invalid combination of arguments". `np.amax` and `np.amin` raise too.
-    `np.argmax`, `np.median` and `np.nansum` take a CPU tensor that requires no grad. Write `tensor.sum()`, or
+    NumPy passes its own arguments, such as `out`, to the tensor's method of that name: `np.sum` says "got an unexpected
+    keyword argument" or "received an invalid combination of arguments". `np.amax` and `np.amin` raise too. `np.argmax`,
+    `np.median` and `np.nansum` take a CPU tensor that requires no grad. Write `tensor.sum()`, or
     `np.sum(tensor.numpy())`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.sum.html
@@ -1751,9 +1753,10 @@ def test_in_mixed_arithmetic_the_order_matters():
     `array + tensor` raises TypeError.
 
     The same holds for `-`, `*`, `//`, `%`, `**` and `@`; `/` works in both orders. `array + tensor` says "Concatenation
-    operation is not implemented for NumPy arrays", and `array * tensor` says "unsupported operand type(s)". NumPy's
-    rules make float64 of int64 and float32, where PyTorch makes float32. `tensor + array` raises RuntimeError if the
-    tensor requires grad, and TypeError if it is bfloat16. Write `tensor + torch.from_numpy(array)`, in any order.
+    operation is not implemented for NumPy arrays", and `array * tensor` says "unsupported operand type(s)". Here
+    NumPy's rules make float64 of int64 and float32, where PyTorch makes float32. `tensor + array` raises RuntimeError
+    if the tensor requires grad, and TypeError if it is bfloat16. Write `tensor + torch.from_numpy(array)`, in any
+    order.
 
     https://docs.pytorch.org/docs/stable/tensor_attributes.html
     """
@@ -1846,8 +1849,8 @@ def test_an_array_divided_by_an_integer_tensor_has_the_digits_of_float32():
     tensor: the float64 result of a float64 array has only the digits of float32.
 
     `np.array([7.0]) / torch.tensor([3])` is 2.33333340 instead of 2.33333333. For a float64 tensor the last digit can
-    differ: 5 / 3 is 1.6666666666666665. Write `torch.from_numpy(array) / tensor`, which divides; for an array of
-    integers add `.double()` to it, or the quotient is float32.
+    differ: 5 / 3 is 1.6666666666666665. Write `torch.from_numpy(array) / tensor`, which divides. If both hold integers,
+    the quotient is float32: write `torch.from_numpy(array).double() / tensor`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.reciprocal.html
     """
@@ -1936,7 +1939,7 @@ def test_comparing_with_an_array_is_elementwise():
     """From torch 2.4 on, `tensor == array` and `array == tensor` compare element by element, as
     `tensor == torch.from_numpy(array)` does.
 
-    Up to torch 2.3 both give the plain `False`. An accuracy computed with the plain `False` is silently 0. Write
+    Up to torch 2.3 both give the plain `False`, and the accuracy `np.mean(tensor == array)` is silently 0. Write
     `tensor == torch.from_numpy(array)`, which compares in every release. Shapes that do not fit each other raise
     RuntimeError, and a flipped array ValueError. An array of text, which does not cross, gives the plain `False`.
 
@@ -1946,6 +1949,7 @@ def test_comparing_with_an_array_is_elementwise():
     array = np.array([1.0, 5.0, 9.0])
 
     assert (tensor == torch.from_numpy(array)).tolist() == [True, False, True]
+    assert np.mean(False) == 0  # what becomes of an accuracy up to torch 2.3
 
     for equal in [tensor == array, array == tensor]:
         assert isinstance(equal, torch.Tensor)
@@ -1963,8 +1967,8 @@ def test_not_equal_to_an_array_is_always_true():
     """`tensor != array` and `array != tensor` return the plain `True`, even if all elements are equal.
 
     What stands under `if tensor != array:` always runs, for equal data too. `<`, `<=`, `>` and `>=` raise TypeError;
-    `array > tensor` says "'>' not supported between instances of 'numpy.ndarray' and 'Tensor'". Only masked arrays are
-    compared. Write `tensor != torch.from_numpy(array)`, which compares element by element.
+    `array > tensor` says "'>' not supported between instances of 'numpy.ndarray' and 'Tensor'". With a masked
+    array, `tensor != masked` compares. Write `tensor != torch.from_numpy(array)`, which compares element by element.
 
     https://docs.pytorch.org/docs/stable/generated/torch.ne.html
     """
@@ -2053,9 +2057,9 @@ def test_a_numpy_scalar_widens_an_array():
     """From NumPy 2 on, a float32 array times `np.float64(2)` is float64.
 
     Under NumPy 1 an array with dimensions stays float32. `images * np.sqrt(4.0)` therefore carries float64 into a
-    float32 model. Write `images * float(np.sqrt(4.0))`: times such a Python float the array stays float32. A float32
-    tensor times `np.float64(2)` stays float32 under both; times the 0-d array `np.array(2.0)` it is float64 from NumPy
-    2 on.
+    float32 model. Write `images * float(np.sqrt(4.0))`: times such a Python float the array stays float32. Here the
+    float32 tensor times `np.float64(2)` stays float32 under both; times the 0-d array `np.array(2.0)` it is float64
+    from NumPy 2 on.
 
     https://numpy.org/doc/stable/numpy_2_0_migration_guide.html
     """
@@ -2100,7 +2104,7 @@ def test_a_number_that_does_not_fit():
 
 
 def test_comparing_with_a_number_that_does_not_fit_wraps():
-    """`pixels == 256` is True for a 0 in a uint8 tensor: PyTorch wraps 256 to 0 before it compares.
+    """On the CPU, `pixels == 256` is True for a 0 in a uint8 tensor: PyTorch wraps 256 to 0 before it compares.
 
     For the same reason `pixels < 256` is False everywhere, and a mask made with it is empty. NumPy compares the numbers
     themselves, so code moved from arrays to tensors changes silently. Compare with a number that the dtype holds, or
@@ -2176,7 +2180,8 @@ def test_a_tensor_of_one_index_counts_as_a_number_for_an_array():
     `array[torch.tensor([2])]` is a number, and `tensor[torch.tensor([2])]` has shape (1,).
 
     `rows[index]` loses its first dimension if the last batch has one index. A mask `torch.tensor([True])` picks
-    position 1, and raises IndexError if there is none. Write `array[index.numpy()]`, which picks what the tensor picks.
+    position 1, and raises IndexError if there is none. Write `array[index.numpy()]`, which picks what the tensor picks
+    with this index and with this mask.
 
     https://numpy.org/doc/stable/user/basics.indexing.html
     """
@@ -2335,8 +2340,8 @@ def test_there_and_back_changes_no_bit_of_every_array(device, values, dtype, col
     """An array of bools, uint8, signed integers, float16 or float32 that is sent to a device and brought back has the
     same dtype, shape and bytes, whatever its numbers are.
 
-    float64 and complex128 are left out because Apple's GPUs have neither: convert to float32 before you send data
-    there.
+    float64 and complex128 are left out because Apple's GPUs have neither: convert float64 to float32 before you send
+    data there.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.to.html
     """

@@ -426,9 +426,9 @@ def test_vmap_refuses_to_draw_until_it_is_told_how(device):
     """`torch.func.vmap` of a function that calls `torch.rand`, or of `nn.Dropout(0.5)` in training, raises
     RuntimeError, unless it has `randomness="different"` or `randomness="same"`.
 
-    The error is "vmap: called random operation while in randomness error mode". "different" draws new numbers for each
-    row, "same" gives one draw to all rows. For dropout write `randomness="different"`. Python's `random.random()`
-    raises nothing and gives one draw to all rows.
+    The error is "vmap: called random operation while in randomness error mode". With "different", `torch.rand` draws
+    new numbers for each row; with "same", it gives one draw to all rows. For dropout write `randomness="different"`.
+    Python's `random.random()` raises nothing and gives one draw to all rows.
 
     https://docs.pytorch.org/docs/stable/generated/torch.func.vmap.html
     """
@@ -457,7 +457,7 @@ def test_vmap_refuses_to_draw_until_it_is_told_how(device):
 def test_dropout_draws_in_training_only(device):
     """`nn.Dropout(0.5)` uses up random numbers in training mode and none in eval mode.
 
-    With `p=0` or `p=1` there is nothing to choose, and a dropout layer draws none in training either. `F.dropout(x)` in
+    With `p=0` or `p=1` there is nothing to choose, and `nn.Dropout` draws none in training either. `F.dropout(x)` in
     a `forward` knows no mode and draws in both: write `F.dropout(x, training=self.training)`. Dropout takes no
     `generator=`: for a stream of its own, seed and draw inside `torch.random.fork_rng()`.
 
@@ -627,9 +627,9 @@ def test_a_distributed_sampler_needs_set_epoch():
     is called with another number, also after another `torch.manual_seed`.
 
     Call it before the loop over the loader, in every process. The sampler shuffles by its `seed` plus the epoch, so
-    that all processes agree. It repeats rows to give each process the same number, and a metric counts these twice: 3
-    processes share 10 rows as 12. Without `num_replicas=` and `rank=` it raises "Default process group has not been
-    initialized".
+    that all processes agree. Here 3 processes get 4 of 10 rows each: two rows come twice, and a metric counts them
+    twice. Before `init_process_group`, a sampler without `num_replicas=` and `rank=` raises "Default process group has
+    not been initialized".
 
     https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.distributed.DistributedSampler
     """
@@ -646,6 +646,7 @@ def test_a_distributed_sampler_needs_set_epoch():
     for epoch in epochs:
         assert [len(order) for order in epoch] == [4, 4, 4]
         assert set().union(*epoch) == set(data)
+        assert sorted(sum(order.count(row) for order in epoch) for row in data) == [1] * 8 + [2] * 2
     assert epochs[2] == [list(DistributedSampler(data, num_replicas=3, rank=rank, seed=8)) for rank in range(3)]
     with pytest.raises((RuntimeError, ValueError), match="Default process group has not been initialized"):
         DistributedSampler(data)
@@ -656,7 +657,7 @@ def test_weighted_draws_have_a_limit_of_2_to_the_24():
     "number of categories cannot exceed 2^24".
 
     The sampler raises when the loop starts, and not when it is made. To draw with replacement, look uniform numbers up
-    in the sums of the weights instead: `torch.searchsorted(weights.double().cumsum(0), total * torch.rand(n,
+    in the sums of the weights, `ends = weights.double().cumsum(0)`: `torch.searchsorted(ends, ends[-1] * torch.rand(n,
     dtype=torch.float64), right=True)`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.multinomial.html
@@ -786,6 +787,10 @@ def test_another_number_of_workers_is_another_run():
     assert run(0, epochs=1, data=Augments(by_item=True)) == run(1, epochs=1, data=Augments(by_item=True))
 
 
+def generator_of_its_own(worker_id):
+    get_worker_info().dataset.rng = np.random.default_rng(torch.initial_seed())
+
+
 class HoldsGenerator(Dataset):
     """Four items, each the worker it came from and a number from a generator that the dataset holds."""
 
@@ -801,13 +806,13 @@ class HoldsGenerator(Dataset):
 
 @few_cores
 def test_a_generator_inside_the_dataset_repeats_itself_in_every_worker():
-    """A NumPy or Python generator that a dataset holds, such as `np.random.default_rng(42)`, is copied into every
-    worker process: all workers draw the same numbers, and so do the new workers of the next epoch, unless the
-    main process draws from it in between.
+    """A generator of NumPy that a dataset holds, such as `np.random.default_rng(42)`, is copied into every worker
+    process: all workers draw the same numbers, and so do the new workers of the next epoch, unless the main process
+    draws from it in between.
 
     PyTorch seeds only the global generators. An augmentation then repeats itself silently. Make the generator in the
-    worker instead: `np.random.default_rng(torch.initial_seed())` in `worker_init_fn`. A `torch.Generator` is copied
-    where workers are forked; `spawn` and `forkserver` can fail to send it.
+    worker instead, in `worker_init_fn`: `get_worker_info().dataset.rng = np.random.default_rng(torch.initial_seed())`.
+    A `torch.Generator` is copied where workers are forked; `spawn` and `forkserver` can fail to send it.
 
     https://docs.pytorch.org/docs/stable/data.html
     """
@@ -822,6 +827,9 @@ def test_a_generator_inside_the_dataset_repeats_itself_in_every_worker():
     loader.dataset.rng.random()
     moved = list(loader)
     assert moved[0][1] == numbers[2]
+
+    mended = DataLoader(HoldsGenerator(), batch_size=None, num_workers=2, worker_init_fn=generator_of_its_own)
+    assert len({number for _ in range(2) for _, number in mended}) == 8
 
 
 # A generator of its own
@@ -930,8 +938,8 @@ INITS = [name for name in dir(nn.init) if name.endswith("_") and not name.starts
 @pytest.mark.holds("torch>=2.2", otherwise=TypeError, change="new")
 @pytest.mark.parametrize("name", sorted(set(INITS) - {*CONSTANT_INITS, "sparse_", "trunc_normal_"}))
 def test_first_weights_can_have_a_generator_of_their_own(name, device):
-    """From torch 2.2 on, the functions of `nn.init` that draw take `generator=` and follow it alone; up to 2.1 that
-    raises TypeError, except for `trunc_normal_` in 2.1.
+    """From torch 2.2 on, the functions of `nn.init` that draw take `generator=`, and all but `sparse_` follow it alone;
+    up to 2.1 `generator=` raises TypeError, except for `trunc_normal_` in 2.1.
 
     `sparse_` follows it in part: see the next note. Functions that draw nothing, such as `zeros_`, take no
     `generator=`, and neither does `nn.Linear`: seed before the layer is made, or draw its weights again.
@@ -1752,10 +1760,10 @@ INTEL_OR_AMD = 'platform_machine == "x86_64" or platform_machine == "AMD64"'
     ids=["F.dropout", "nn.Dropout", "F.dropout2d"],
 )
 def test_dropout_masks_changed_in_2_7(drop):
-    """From torch 2.7 on, dropout of a contiguous tensor on the CPU keeps the places where `torch.rand` in float64 is
-    below 1 - p; up to 2.6 one seed gives another mask on Intel's and AMD's processors.
+    """From torch 2.7 on, `nn.Dropout` and `F.dropout` of a contiguous tensor on the CPU keep the places where
+    `torch.rand` in float64 is below 1 - p; up to 2.6 one seed gives another mask on Intel's and AMD's processors.
 
-    A network with dropout therefore trains to other weights after the upgrade, even from the same first weights.
+    There a network with dropout therefore trains to other weights after the upgrade, even from the same first weights.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Dropout.html
     """

@@ -52,10 +52,9 @@ def test_a_build_without_cuda_sees_no_gpu():
     CUDA enabled".
 
     On a machine with an NVIDIA GPU it is the wrong build: uninstall torch, and install a build with CUDA by the command
-    that pytorch.org gives for your system, with its `--index-url`. If `torch.version.cuda` is not None
-    and `is_available()` is False all the same, `.cuda()` raises RuntimeError, such as "Found no NVIDIA driver on your
-    system": look at the driver and at `CUDA_VISIBLE_DEVICES`. In a build without CUDA `torch.cuda.get_arch_list()` is
-    empty.
+    that pytorch.org gives for your system. If `torch.version.cuda` is not None and `is_available()` is False all the
+    same, `.cuda()` raises RuntimeError, such as "Found no NVIDIA driver on your system": look at the driver and at
+    `CUDA_VISIBLE_DEVICES`. In a build without CUDA `torch.cuda.get_arch_list()` is empty.
 
     https://docs.pytorch.org/docs/stable/generated/torch.cuda.is_available.html
     """
@@ -135,9 +134,10 @@ def test_current_accelerator_tells_what_the_build_is_for():
     """From torch 2.7 on, `torch.accelerator.current_accelerator()` returns `cuda` if torch was built with CUDA, on a
     machine without a GPU too.
 
-    `.to(torch.accelerator.current_accelerator())` without a check leaves a tensor on the CPU in a CPU build, and raises
-    on a laptop without a GPU in a CUDA build. Pass `check_available=True`. In torch 2.6 `current_accelerator()` itself
-    raised RuntimeError without a GPU, "Cannot access accelerator device when none is available".
+    `torch.ones(2).to(torch.accelerator.current_accelerator())` without a check stays on the CPU where the call returns
+    None, as in a CPU build for Linux, and raises RuntimeError in a CUDA build on a laptop without a GPU. Pass
+    `check_available=True`. In torch 2.6 `current_accelerator()` itself raised RuntimeError without a GPU, "Cannot
+    access accelerator device when none is available".
 
     https://docs.pytorch.org/docs/stable/generated/torch.accelerator.current_accelerator.html
     """
@@ -214,8 +214,8 @@ def test_names_of_devices():
 def test_a_device_never_equals_a_string(device):
     """`tensor.device == "cuda"` is False, on a GPU too: a `torch.device` never equals the string of its name.
 
-    An `if tensor.device == "cuda":` never runs and never complains. Write `tensor.device.type == "cuda"`, or compare
-    with a `torch.device`.
+    The lines under `if tensor.device == "cuda":` never run, and nothing complains. Write
+    `tensor.device.type == "cuda"` or `tensor.is_cuda`.
 
     https://docs.pytorch.org/docs/stable/tensor_attributes.html
     """
@@ -588,7 +588,7 @@ def test_a_new_tensor_tells_the_default_device(device_pair):
 
 @pytest.mark.holds("torch>=2.3", otherwise=AttributeError, change="new")
 def test_get_default_device_tells_where_tensors_go(device_pair):
-    """From torch 2.3 on, outside `with torch.device(...)`, `torch.get_default_device()` returns what
+    """From torch 2.3 on, outside `with torch.device(...)`, `torch.get_default_device()` returns the device that
     `torch.set_default_device` set last in this thread, and the CPU in a thread that never called it.
 
     Pass it on to code that wants `device=`. Like `torch.empty(0).device`, which older releases have too, it has an
@@ -676,8 +676,8 @@ def test_to_copies_only_when_something_changes(device):
     """`tensor.to(device)` and `tensor.to(dtype)` return `tensor` itself if its device and dtype are the ones asked for,
     and a copy if not.
 
-    `.to(device)` costs nothing when repeated. `copy=True` or `.clone()` asks for memory of its own. One odd case: the
-    CPU is `cpu` without an index, so `x.to("cpu:0")` copies each time.
+    A second `.to(device)` copies nothing. `copy=True` or `.clone()` asks for memory of its own. One odd case: the CPU
+    is `cpu` without an index, so `x.to("cpu:0")` copies each time.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.to.html
     """
@@ -725,8 +725,9 @@ def test_assigning_into_a_slice_copies_from_any_device(device_pair):
     """`target[:2] = source` and `target.copy_(source)` copy `source` from another device with numbers into `target`,
     which stays on its own device.
 
-    Unlike `target[:2] + source`, the assignment does not raise. In a training loop it is a hidden copy between CPU and
-    GPU at each step. With a source on `meta`, which has no numbers, these two raise NotImplementedError.
+    `target[:2] + source` with a source that has dimensions raises, and the assignment does not. In a training loop it
+    is a hidden copy between CPU and GPU at each step. With a CPU target and a source on `meta`, which has no numbers,
+    these two raise NotImplementedError.
 
     https://docs.pytorch.org/docs/stable/generated/torch.Tensor.copy_.html
     """
@@ -890,9 +891,9 @@ def test_tensors_on_two_devices_do_not_mix(operation, device_pair):
     """`+`, `-`, `*`, `/`, the six comparisons, `maximum`, `where`, `cat`, `stack` and the losses MSE, L1, BCE with
     logits and cross entropy raise RuntimeError for two tensors with dimensions on different devices.
 
-    With `meta`, `+` raises "Tensor on device cpu is not on the expected device meta!"; a note below has the words of
-    CUDA. Nothing is moved behind your back: move one of the two with `.to(other.device)`. Other notes show three things
-    that do mix: a 0-dimensional CPU tensor in arithmetic, an index on the CPU, and an assignment.
+    A tensor on `meta` plus a CPU tensor raises "Tensor on device cpu is not on the expected device meta!"; a note below
+    has the words of CUDA. Move one of the two with `.to(other.device)`. Other notes show three things that do mix: a
+    0-dimensional CPU tensor in arithmetic, an index on the CPU, and an assignment.
 
     https://docs.pytorch.org/docs/stable/notes/cuda.html
     """
@@ -965,10 +966,10 @@ EMBEDDING = {"embedding": lambda one, another: F.embedding(one.long(), another)}
 
 @pytest.mark.parametrize("operation", (PRODUCTS | EMBEDDING).values(), ids=PRODUCTS | EMBEDDING)
 def test_matrix_products_do_not_mix_devices_either(operation, accelerator):
-    """Between the CPU and an accelerator, `@`, `mm`, `bmm`, `F.linear`, `F.embedding` and an in-place `add_` of tensors
-    with dimensions raise RuntimeError, in either order.
+    """Between the CPU and CUDA, `@`, `mm`, `bmm`, `F.linear`, `F.embedding` and an in-place `add_` of tensors with
+    dimensions raise RuntimeError, in either order.
 
-    On CUDA the message begins "Expected all tensors to be on the same device"; it goes on "but found at least two
+    The message begins "Expected all tensors to be on the same device"; it goes on "but found at least two
     devices, cuda:0 and cpu!", or "but got mat2 is on cpu, different from other tensors on cuda:0" for some operations
     of newer releases. The usual cause is a batch that was not moved to the model's device: `x = x.to(device)`.
 
@@ -1057,9 +1058,9 @@ def test_operations_do_not_mix_a_gpus_tensors_with_the_cpus(on_cuda):
     """Arithmetic, comparisons, `where`, `cat`, `stack`, matrix products, `F.linear`, an in-place `add_` and the losses
     MSE, L1, BCE with logits and cross entropy raise RuntimeError for a CUDA tensor and a CPU tensor with dimensions.
 
-    Not every loss does: on CUDA, `CTCLoss` takes its lengths from the CPU.
+    Move the CPU tensor: `x = x.to(device)`.
 
-    https://docs.pytorch.org/docs/stable/generated/torch.nn.CTCLoss.html
+    https://docs.pytorch.org/docs/stable/notes/cuda.html
     """
     assert on_cuda(what_mixes_with_cuda) == []
 
@@ -1165,8 +1166,8 @@ def test_module_to_moves_parameters_and_buffers_and_nothing_else(device_pair):
 
 
 def test_model_and_data_must_both_be_moved(device_pair):
-    """`nn.Linear` with a bias raises RuntimeError if its input is on another device than the layer, whichever of the
-    two was not moved.
+    """`nn.Linear` with a bias raises RuntimeError if its input, a batch of rows, is on another device than the layer,
+    whichever of the two was not moved.
 
     Move both: `model.to(device)` once and `x = x.to(device)` for each batch. ReLU takes an input from any device, for
     it has no parameters or buffers; `BatchNorm1d(affine=False)` has buffers and raises. Without a bias, a Linear on
@@ -1195,10 +1196,9 @@ def test_a_recurrent_layer_wants_its_first_state_beside_the_input(device_pair):
     """`nn.GRU` and `nn.RNN` on another device raise RuntimeError for a first state that was made on the CPU, "Input and
     hidden tensors are not at the same device, found input tensor at meta and hidden tensor at cpu".
 
-    On a GPU it reads `cuda:0` in place of `meta`, and on CUDA `nn.LSTM` says the same. Leave the first state out, and
-    it is made where the input is; or make it with `torch.zeros(layers, batch, size, device=x.device)`. For an input
-    on the CPU `nn.GRU` and `nn.RNN` say "Input and parameter tensors are not at the same device": write
-    `x = x.to(device)`.
+    On CUDA it reads `cuda:0` in place of `meta`, and `nn.LSTM` says the same. Leave the first state out, and it is made
+    where the input is; or make it there, here with `torch.zeros(1, 1, 2, device=x.device)`. For an input on the CPU
+    `nn.GRU` and `nn.RNN` say "Input and parameter tensors are not at the same device": write `x = x.to(device)`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.GRU.html
     """
@@ -1307,7 +1307,7 @@ def test_a_dataloader_leaves_batches_where_the_data_is(device):
     and the training loop moves each of them.
 
     A batch of a TensorDataset is a list, and a list has no `.to`: write `x, y = x.to(device), y.to(device)`. If the
-    data fits on the device, move it once before the loop.
+    data fits on the device, move it once before the loop, and leave `num_workers` at 0.
 
     https://docs.pytorch.org/docs/stable/data.html
     """
@@ -1329,8 +1329,8 @@ def test_tied_weights_stay_tied_after_a_move(device):
     """Two layers that share one Parameter still share it after `model.to(device, dtype)`, on the CPU and on
     accelerators.
 
-    A language model that ties its input and output embedding needs no care here. A move to or from `meta` is different:
-    it unties them, as a note below shows.
+    A language model that ties its input and output embedding needs no care here. `.to("meta")` and `to_empty` are
+    different: they untie the two, as a note below shows.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
     """
@@ -1350,9 +1350,8 @@ def test_an_optimizer_built_before_a_move_still_works(device):
     """By default `model.to(device, dtype)` keeps the Parameter objects of the model, on the CPU and on accelerators: an
     SGD or Adam built before goes on updating the model.
 
-    The optimizer's state does not move along: after the first step with momentum, do not move the model. `Adagrad` has
-    state before its first step: build it after the move. A move to `meta` makes new Parameters, which the optimizer
-    does not know.
+    The optimizer's state does not move along: move the model before the first step. `Adagrad` has state before its
+    first step: build it after the move. A move to `meta` makes new Parameters, which the optimizer does not know.
 
     https://docs.pytorch.org/docs/stable/optim.html
     """
@@ -1412,7 +1411,7 @@ def test_load_puts_tensors_back_where_they_were_saved(device):
     """`torch.load(file)` returns a tensor to the device it was saved from; `torch.load(file, map_location="cpu")` puts
     it on the CPU, unless it was saved from `meta`.
 
-    A file saved on a GPU raises on a machine without one, unless `map_location` says where its tensors go. Write
+    A tensor saved on a GPU raises on a machine without one, unless `map_location` names a device that is there. Write
     `map_location="cpu"` and move the model afterwards.
 
     https://docs.pytorch.org/docs/stable/generated/torch.load.html
@@ -1509,7 +1508,8 @@ def test_too_little_memory_is_an_exception(device):
     their values: the device goes on computing.
 
     A training script can catch "out of memory" on a GPU and try a smaller batch, best after the `except` block has
-    ended. A CPU need not raise: Linux can promise more memory than there is and kill the process when it is written to.
+    ended. A smaller allocation on the CPU need not raise: Linux can promise more memory than there is and kill the
+    process when it is written to.
 
     https://docs.pytorch.org/docs/stable/notes/faq.html
     """
@@ -1524,11 +1524,11 @@ def test_too_little_memory_is_an_exception(device):
 
 
 def test_a_gpu_out_of_memory_raises_a_class_of_its_own(accelerator):
-    """A tensor that does not fit raises `torch.cuda.OutOfMemoryError`, which is a RuntimeError, on CUDA ("CUDA out of
+    """An allocation of an exbibyte raises `torch.cuda.OutOfMemoryError`, which is a RuntimeError, on CUDA ("CUDA out of
     memory"), and a RuntimeError on mps.
 
     On an NVIDIA GPU the message goes on "Tried to allocate". `except torch.cuda.OutOfMemoryError:` lets other errors
-    through. The memory that the failed allocation asked for does not count as allocated afterwards.
+    through. Afterwards `torch.cuda.memory_allocated()` is not larger than before.
 
     https://docs.pytorch.org/docs/stable/notes/cuda.html
     """
@@ -1570,8 +1570,7 @@ def test_an_error_of_a_device_is_still_a_runtime_error():
     """From torch 2.8 on, `torch.AcceleratorError` and `torch.OutOfMemoryError` are two subclasses of RuntimeError, and
     neither is a subclass of the other.
 
-    `except RuntimeError` catches both in every release. Two `except` clauses tell them apart in either order. If the
-    error may come from the driver itself, catch RuntimeError.
+    `except RuntimeError` catches both. Two `except` clauses tell them apart in either order.
 
     https://docs.pytorch.org/docs/stable/generated/torch.cuda.OutOfMemoryError.html
     """
@@ -1588,8 +1587,8 @@ def test_meta_tensors_have_shapes_and_no_numbers():
     """A tensor of four terabytes on the device `meta` takes no memory: shapes and dtypes of results are computed, and
     `.cpu()`, `.tolist()` and `.item()` raise, because there are no numbers.
 
-    Use `meta` to check shapes before a large run. An operation whose result's shape depends on the numbers, such as
-    `nonzero` or a mask as index, raises as well.
+    Use `meta` to check shapes before a large run. `nonzero` and a mask as index, whose result's shape depends on the
+    numbers, raise as well.
 
     https://docs.pytorch.org/docs/stable/meta.html
     """
@@ -1700,7 +1699,7 @@ def test_assign_leaves_unsaved_buffers_on_meta(device):
     """From torch 2.1 on, `load_state_dict(state, assign=True)` leaves a buffer with `persistent=False` on `meta`,
     though it reports that all keys match.
 
-    `x + buffer` raises then for an `x` with dimensions, but an embedding with a buffer of indices silently gives
+    `x + buffer` raises then for an `x` with dimensions, but an embedding of such a buffer of indices silently gives
     whatever lay in memory. Look for what is left, with `[n for n, b in model.named_buffers() if b.is_meta]`, and make
     these buffers anew.
 
@@ -1753,10 +1752,10 @@ def test_meta_is_not_checked_everywhere():
     `F.embedding(index, x)` with an integer vector on `meta`, return a CPU tensor of memory garbage, and `x += other`
     with `other` on `meta` leaves `x` as it was.
 
-    `target[rows] = values`, with rows on the CPU and values on `meta`, does nothing either, though `target[0] = value`
-    raises. `F.embedding` with its weight on `meta` gives a tensor on `meta`, and `F.linear` with a bias on `meta`
-    raises. With a real accelerator in place of `meta` each call of the first sentence raises. After building on `meta`,
-    check that no parameter is left there: `any(p.is_meta for p in model.parameters())`.
+    `target[rows] = values`, with a vector of rows on the CPU and values on `meta`, does nothing either, though
+    `target[0] = value` raises. `F.embedding` with its weight on `meta` gives a tensor on `meta`, and `F.linear` with a
+    bias on `meta` raises. With CUDA in place of `meta` each call of the first sentence raises. After building on
+    `meta`, check that no parameter is left there: `any(p.is_meta for p in model.parameters())`.
 
     https://docs.pytorch.org/docs/stable/meta.html
     """
@@ -1787,8 +1786,8 @@ def test_autocast_on_the_cpu_takes_float16():
     """From torch 2.2 on, `a @ b` of float32 matrices inside `torch.autocast("cpu", dtype=torch.float16)` is computed in
     float16; before, autocast warned and raised RuntimeError.
 
-    Without `dtype=`, autocast on the CPU computes it in bfloat16. A product of float64 stays float64, and so does
-    float32 with `torch.mm(a, b, out=c)`.
+    Without `dtype=`, autocast on the CPU computes it in bfloat16. A product of float64 stays float64, and a product of
+    float32 with `torch.mm(a, b, out=c)` stays float32.
 
     https://docs.pytorch.org/docs/stable/amp.html
     """
@@ -1811,8 +1810,8 @@ def test_autocast_for_cuda_needs_a_gpu():
     `torch.cuda.is_available()` is False, and is then turned off: a product of float32 stays float32.
 
     The script runs on, without mixed precision. Write `torch.autocast(device.type)` for a model on the CPU or on CUDA:
-    on the CPU it computes the product in bfloat16. If the machine has a GPU, see why torch does not find it: the first
-    notes of this section.
+    on the CPU it computes the product of this note in bfloat16. If the machine has a GPU, see why torch does not find
+    it: the first notes of this section.
 
     https://docs.pytorch.org/docs/stable/amp.html
     """
@@ -1900,8 +1899,7 @@ def test_a_device_index_is_one_byte():
     """`torch.device("cuda:256")` equals `torch.device("cuda:0")`: the index is kept in one signed byte, and an index
     from 128 to 999 becomes another one silently.
 
-    No machine has so many GPUs, but a rank or a job number that is used as an index can be that large. Write `rank %
-    torch.cuda.device_count()`.
+    A rank or a job number that is used as an index can be that large. Write `rank % torch.cuda.device_count()`.
 
     https://docs.pytorch.org/docs/stable/tensor_attributes.html
     """
@@ -1919,7 +1917,7 @@ def test_tensors_on_two_devices_do_not_mix_for_every_shape(device_pair, name, sh
     """`torch.add`, `mul` and `eq` raise RuntimeError for two tensors of one to three dimensions on different devices if
     their shapes broadcast, whatever the shapes; empty tensors are no exception.
 
-    A tensor with one element, `torch.ones(1)`, raises as well: only a tensor without dimensions mixes.
+    A tensor with one element, `torch.ones(1)`, raises as well. A CPU tensor without dimensions mixes: see above.
 
     https://docs.pytorch.org/docs/stable/notes/cuda.html
     """

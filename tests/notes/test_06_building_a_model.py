@@ -48,9 +48,9 @@ def test_arrays_become_float32_tensors(device, cancer):
     """A new `nn.Linear` has float32 weights by default and raises RuntimeError for float64 features.
 
     The message for a matrix of features and a layer with a bias is "mat1 and mat2 must have the same dtype"; that of
-    `nn.Conv2d` is "Input type (double) and bias type (float) should be the same". NumPy and scikit-learn work in
-    float64: write `torch.tensor(features, dtype=torch.float32)`. `nn.ReLU` has no weights and returns float64 without
-    an error.
+    an `nn.Conv2d` with a bias is "Input type (double) and bias type (float) should be the same". The features of
+    `load_breast_cancer` are float64: write `torch.tensor(features, dtype=torch.float32)`. `nn.ReLU` has no weights and
+    returns float64 without an error.
 
     On the CPU, `CrossEntropyLoss` of a matrix of logits takes class numbers as int64 or uint8 and raises RuntimeError
     for int32, "expected scalar type Long but found Int", or in newer releases "expected target dtype to be Long or
@@ -93,8 +93,8 @@ def test_a_mask_of_pixels_needs_int64():
     scalar type Long but found Byte".
 
     Write `mask.long()`. A mask with a channel, (N, 1, H, W), raises "only batches of spatial targets supported (3D
-    tensors) but got targets of dimension: 4": write `mask.squeeze(1)`. A border marked with 255 raises IndexError,
-    "Target 255 is out of bounds", unless you pass `ignore_index=255`.
+    tensors) but got targets of dimension: 4": write `mask.squeeze(1)`. A border marked with 255 raises IndexError with
+    the two classes here, on the CPU, "Target 255 is out of bounds", unless you pass `ignore_index=255`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
     """
@@ -156,8 +156,8 @@ def test_one_permutation_splits_features_and_labels_alike(device):
 
 
 def test_scaling_uses_the_training_rows_only(cancer, rounding_bound):
-    """Scaling all rows with the mean and the standard deviation of the training rows gives each training column that is
-    not constant mean 0 and deviation 1, up to rounding, but not the test columns.
+    """Scaling all rows of `load_breast_cancer` with the mean and the standard deviation of the training rows gives each
+    training column mean 0 and deviation 1, up to rounding, but not the test columns.
 
     Test columns with another mean are no mistake: test rows stand for rows that nobody has seen. The mean of all rows
     would leak test rows into the training. A constant column becomes nan, or infinite or finite numbers, as the mean
@@ -285,9 +285,8 @@ def test_zero_grad_leaves_none(device):
 def test_without_zero_grad_every_step_uses_the_sum_of_all_gradients(device):
     """Without `zero_grad()`, `backward()` adds to `.grad`, and every step uses the sum of all gradients so far.
 
-    The model does not learn as it should, and nothing raises; the loss may even fall for a while. Here the loss is
-    w²/2, the gradient is w, and the sum of the gradients carries w past the minimum at 0. Call `optimizer.zero_grad()`
-    once in every round of the loop.
+    Nothing raises, and the loss may even fall for a while. Here the loss is w²/2, the gradient is w, and the sum of the
+    gradients carries w past the minimum at 0. Call `optimizer.zero_grad()` once in every round of the loop.
 
     https://docs.pytorch.org/docs/stable/optim.html
     """
@@ -722,9 +721,9 @@ def test_one_cycle_ends_after_its_steps(device):
     specified number of total steps is 4".
 
     It counts batches: call `step()` once a batch, and pass `epochs=` and `steps_per_epoch=len(loader)`, or their
-    product as `total_steps=`. The rate after the fourth `step()` is meant for no batch: it goes up again, or below 0
-    with `anneal_strategy="linear"`. A `CosineAnnealingLR` with `T_max=4` raises nothing: its rate is lowest after four
-    steps and goes up again.
+    product as `total_steps=`. The rate after the fourth `step()` is meant for no batch: here it goes up again, or below
+    0 with `anneal_strategy="linear"`. A `CosineAnnealingLR` with `T_max=4` raises nothing: its rate is lowest after
+    four steps and goes up again.
 
     https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.OneCycleLR.html
     """
@@ -766,8 +765,8 @@ def test_reduce_on_plateau_is_a_scheduler_like_the_others(device):
 
     Write `scheduler.step(loss)`: `step()` alone raises TypeError, "missing 1 required positional argument: 'metrics'".
     Code that asked `isinstance(scheduler, LRScheduler)` to tell `ReduceLROnPlateau` from the others has to ask for
-    `ReduceLROnPlateau` itself. The old private name `_LRScheduler` is a subclass since torch 2.0, so
-    `isinstance(scheduler, _LRScheduler)` is False for all of them.
+    `ReduceLROnPlateau` itself. `isinstance(scheduler, _LRScheduler)`, with the old private name, is False for
+    `ReduceLROnPlateau` and for `StepLR`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ReduceLROnPlateau.html
     """
@@ -792,8 +791,8 @@ def test_a_milestone_at_0_leaves_the_first_scheduler_out(device):
     """From torch 2.13 on `SequentialLR(optimizer, [first, second], milestones=[0])` starts with the rate of `second`
     alone; before, it started with the rate of `first`.
 
-    Up to 2.12 a step then multiplied the two factors of the `ConstantLR`s here, 0.5 and 0.25. A warm-up of 0 steps
-    makes such a milestone: leave `SequentialLR` out then.
+    Up to 2.12 the rates in this note were 4 and 1 instead of 2 and 2: after a step both factors, 0.5 and 0.25, counted.
+    A warm-up of 0 steps makes such a milestone: leave `SequentialLR` out then.
 
     https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.SequentialLR.html
     """
@@ -967,8 +966,8 @@ def test_evaluation_leaves_the_model_untouched(cancer, device):
 
 
 def test_without_eval_the_answers_are_random_and_the_model_changes(cancer, device):
-    """Without `model.eval()`, `nn.Dropout(0.5)` draws anew in each call what to drop, so that the answers differ, and
-    `nn.BatchNorm1d` updates its running statistics from the test rows.
+    """Without `model.eval()`, `nn.Dropout(0.5)` draws anew in each call what to drop, so that the answers for these 569
+    rows differ, and `nn.BatchNorm1d` updates its running statistics from the rows.
 
     `torch.inference_mode()` does not help: it turns off gradients, not dropout. Call `model.eval()` before evaluating
     and `model.train()` before the next epoch.
@@ -1020,10 +1019,10 @@ def test_one_new_row_is_a_batch_of_one(cancer, device, rounding_bound):
 
 
 def test_a_loaded_model_predicts_the_same_bits(cancer, device, tmp_path):
-    """A model built by the same code gives bit for bit the predictions of the saved model after `load_state_dict`, if
-    both are in eval mode and on one device and all their tensors are in the `state_dict`.
+    """A second network of `nn.Linear`, `nn.BatchNorm1d`, `nn.ReLU` and `nn.Dropout`, built by the same code, gives bit
+    for bit the predictions of the saved one after `load_state_dict`, if both are in eval mode and on one device.
 
-    The file holds tensors, no code and no settings: build the same model first. The mode, the slope of a `LeakyReLU`
+    The `state_dict` holds their tensors and no code: build the same model first. The mode, the slope of a `LeakyReLU`
     and the dtype are not loaded: call `eval()` on the loaded model too. A tensor that is a plain attribute, such as
     `self.scale = torch.rand(1)`, is not in the `state_dict`: write `register_buffer`.
 
@@ -1093,13 +1092,12 @@ def test_a_checkpoint_needs_the_optimizer_too(cancer, device, tmp_path):
 
 
 def test_a_scheduler_made_after_loading_overwrites_the_rate(device):
-    """To resume, make the scheduler before you load the optimizer's `state_dict`: made after it, a `LinearLR`,
-    `LambdaLR` or `OneCycleLR` overwrites the loaded learning rate.
+    """To resume, make the scheduler before you load the optimizer's `state_dict`: made after it without `last_epoch=`,
+    a `LinearLR`, `LambdaLR` or `OneCycleLR` overwrites the loaded learning rate.
 
     Training goes on with a wrong rate, with LambdaLR and OneCycleLR up to the next `scheduler.step()`, and nothing
     raises: `scheduler.load_state_dict` does not put the rate right, and `get_last_lr()` reports a rate that the
-    optimizer does not have. In this order all is well: optimizer, scheduler,
-    and then `load_state_dict` of both.
+    optimizer does not have. In this order all is well: optimizer, scheduler, and then `load_state_dict` of both.
 
     https://github.com/pytorch/pytorch/issues/119168
     """

@@ -905,9 +905,9 @@ def test_parameter_needs_a_gradient_by_default(device):
     """`nn.Parameter(tensor)` of floating-point numbers requires a gradient unless told otherwise, even if the tensor
     does not, and shares the memory of the tensor.
 
-    A write to the tensor changes the Parameter: write `nn.Parameter(tensor.clone())` to keep them apart, and also for a
-    tensor made under `torch.inference_mode()`, which raises RuntimeError without `clone()`. Wrapping a frozen Parameter
-    again makes a trainable one.
+    A write to the tensor changes the Parameter: write `nn.Parameter(tensor.clone())` to keep them apart. After a block
+    of `torch.inference_mode()`, a tensor computed in it raises RuntimeError without `clone()`. Wrapping a frozen
+    Parameter again makes a trainable one.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.parameter.Parameter.html
     """
@@ -960,7 +960,7 @@ def test_whole_numbers_make_no_trainable_parameter(device, dtype):
     ids=["scaled", "converted", "sliced", "moved"],
 )
 def test_what_is_computed_from_a_parameter_is_not_one(device, change):
-    """A new tensor computed from a Parameter is a plain tensor, and assigning it to an attribute registers no
+    """A new tensor computed from a Parameter is a plain tensor, and assigning it to a new attribute registers no
     parameter.
 
     `nn.Parameter(x).to(device)` hides the mistake on the CPU: `.to` returns the Parameter itself if it has nothing to
@@ -1260,7 +1260,7 @@ def test_linear_for_every_shape(device, batch, inputs, outputs, bias):
     """An `nn.Linear(inputs, outputs)` turns a tensor of shape (..., inputs) into one of shape (..., outputs), also if
     the dots stand for nothing or for an empty batch.
 
-    A 0-d tensor has no last dimension and raises RuntimeError: give a single number the shape (1,).
+    A 0-d tensor has no last dimension and raises RuntimeError on the CPU: give a single number the shape (1,).
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html
     """
@@ -1283,9 +1283,9 @@ def test_linear_for_every_shape(device, batch, inputs, outputs, bias):
 @pytest.mark.parametrize("shape", [(2, 4), (5, 2, 4), (3, 4)], ids=str)
 def test_wrong_number_of_features_raises(device, shape):
     """An `nn.Linear(3, 2)` raises RuntimeError when it is called with a last dimension other than 3: for a contiguous
-    float32 tensor "mat1 and mat2 shapes cannot be multiplied".
+    float32 tensor on the CPU or on CUDA "mat1 and mat2 shapes cannot be multiplied".
 
-    The message shows the input as a matrix, on the CPU (5, 2, 4) as 10x4, and then inputs x outputs of the layer, 3x2.
+    On the CPU the message shows the input as a matrix, (5, 2, 4) as 10x4, and then inputs x outputs of the layer, 3x2.
     Two layers that do not fit together raise when they are called, not when they are put into a Sequential. Behind
     convolutions and `nn.Flatten()` a Linear needs channels * height * width inputs; `nn.LazyLinear` counts them.
 
@@ -1295,7 +1295,8 @@ def test_wrong_number_of_features_raises(device, shape):
     layer = nn.Linear(3, 2, device=device)
     x = torch.ones(shape, device=device)
 
-    with pytest.raises(RuntimeError, match=r"mat1 and mat2 shapes cannot be multiplied \([\dx]+x4 and 3x2\)"):
+    who = "mat1 and mat2" if device.type in ("cpu", "cuda") else ""  # mps names the input and the weight
+    with pytest.raises(RuntimeError, match=who + r" shapes cannot be multiplied \([\dx]+x4 and 3x2\)"):
         layer(x)
     with pytest.raises(RuntimeError, match=r"shapes cannot be multiplied \([\dx]+x3 and 2x1\)"):
         model(x)
@@ -1339,8 +1340,9 @@ def test_linear_wants_the_dtype_of_its_weights(dtype):
     """A float32 `nn.Linear` with a bias raises RuntimeError on the CPU, "must have the same dtype", for a contiguous
     2-d batch of float64, half precision, integers or booleans, outside of `torch.autocast`.
 
-    NumPy makes float64 by default: write `x.float()`. `torch.autocast` converts float16, bfloat16 and float32, but not
-    float64 or integers. With `bias=False` the message is another, such as "to have the same dtype".
+    NumPy's decimals are float64 by default: write `x.float()`. Inside `torch.autocast("cpu", dtype=torch.bfloat16)` a
+    batch of float16 or float32 gives bfloat16, and one of float64 or int64 still raises. With `bias=False` the message
+    is another, such as "to have the same dtype".
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html
     """
@@ -1710,8 +1712,8 @@ def test_attention_takes_the_batch_second():
 
     A position then attends to the same position of other samples and not to its own sequence.
     `nn.TransformerEncoderLayer` and `nn.LSTM` have the same default. A `key_padding_mask` of shape (batch, time) gives
-    the mistake away by an AssertionError, unless the batch is as large as the time. "embed_dim must be divisible by
-    num_heads" is another one.
+    the mistake away by an AssertionError, unless the batch is as large as the time. `nn.MultiheadAttention(5, 2)` fails
+    with AssertionError, too, "embed_dim must be divisible by num_heads".
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.MultiheadAttention.html
     """
@@ -1767,8 +1769,9 @@ def test_weight_norm_lives_in_parametrizations(device):
     the parameters other names, and loads what the deprecated function saved.
 
     Of each row of a Linear's weight both functions by default learn a length g and a vector v: the row is `g * v /
-    norm(v)`. The deprecated function does not load what the new one saved, and `copy.deepcopy` of its new layer raises
-    RuntimeError "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol".
+    norm(v)`. A layer of the deprecated function does not load what the new one saved, and `copy.deepcopy` of such a
+    layer, just made, raises RuntimeError "Only Tensors created explicitly by the user (graph leaves) support the
+    deepcopy protocol".
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.parametrizations.weight_norm.html
     """
@@ -1819,7 +1822,7 @@ def test_rmsnorm_divides_by_the_root_of_the_mean_square(device):
 
     Unless given, `eps` is `torch.finfo(x.dtype).eps` for float32 and float64; for half precision some releases take
     that of float32, so give it. Before torch 2.4 write the formula of this note, times a learned weight. Do not leave
-    out `eps`: a row of zeros divided by its root is nan, and `nn.RMSNorm` keeps it 0.
+    `eps` out of the formula: a row of zeros divided by its root is nan, and `nn.RMSNorm` keeps it 0.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.RMSNorm.html
     """

@@ -103,7 +103,7 @@ def take_a_step(parameter, optimizer):
 def test_every_optimizer_writes_into_the_same_memory():
     """Every optimizer of `torch.optim` changes a parameter in place: the tensor keeps its memory and gets new numbers.
 
-    A view or a `detach()` of a weight therefore changes with training. Write `weight.detach().clone()` to keep numbers.
+    A `detach()` of a weight therefore changes with training. Write `weight.detach().clone()` to keep numbers.
 
     https://docs.pytorch.org/docs/stable/optim.html
     """
@@ -121,7 +121,7 @@ def test_every_optimizer_writes_into_the_same_memory():
 def test_parameters_is_used_up_by_one_pass(device):
     """`model.parameters()` returns a generator: it has no `len`, and after one pass it is empty.
 
-    An optimizer that gets a used-up generator raises "ValueError: optimizer got an empty parameter list". Call
+    An SGD that gets a used-up generator raises "ValueError: optimizer got an empty parameter list". Call
     `model.parameters()` again, or keep `list(model.parameters())`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
@@ -143,7 +143,7 @@ def test_optimizer_keeps_the_parameters_it_was_given(device):
     parameters of the old layer.
 
     Nothing raises, and the loss may fall all the same, because the other layers learn. Replace layers before you make
-    the optimizer, or call `optimizer.add_param_group({"params": new_layer.parameters()})`.
+    the optimizer, or give an SGD the new one: `optimizer.add_param_group({"params": new_layer.parameters()})`.
 
     https://docs.pytorch.org/docs/stable/optim.html
     """
@@ -300,10 +300,10 @@ def test_order_of_the_keys(device):
 
 
 def test_state_dict_holds_plain_tensors(device):
-    """The parameters and buffers in a state_dict are plain tensors outside of any graph, except those of a lazy layer
-    that has no shape yet; `state_dict(keep_vars=True)` gives the model's own Parameters and buffers.
+    """A state_dict holds the parameters and buffers of a model as tensors outside of any graph, and not as Parameters,
+    unless a lazy layer has no shape yet; `state_dict(keep_vars=True)` gives the model's own Parameters and buffers.
 
-    `requires_grad` is False for each of the plain tensors, so a state_dict does not say what is frozen: ask
+    `requires_grad` is False for each of these tensors, so a state_dict does not say what is frozen: ask
     `model.named_parameters()`. The next note is about lazy layers.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
@@ -383,7 +383,7 @@ def test_tied_weights_are_one_parameter_and_two_entries(device):
 
 def test_saving_and_loading_a_state_dict(device, tmp_path):
     """`torch.save(model.state_dict(), path)` saves the parameters and persistent buffers of a model, and
-    `new.load_state_dict(torch.load(path))` restores them in a new model that was built the same way.
+    `new.load_state_dict(torch.load(path))` restores them in a new model with the same names, shapes and dtypes.
 
     Names, order, values, dtypes and devices all survive in the file. The code that builds the model is not in it.
     For lazy layers see their note above.
@@ -412,8 +412,8 @@ def test_neither_load_gives_back_a_model(device, tmp_path):
 
     The texts are "'_IncompatibleKeys' object has no attribute 'eval'" and "'collections.OrderedDict' object has no
     attribute 'eval'", or with `model(x)` TypeError, "object is not callable". Write
-    `model.load_state_dict(torch.load(path))` without an assignment. It takes no path: for a str it raises TypeError,
-    "Expected state_dict to be dict-like".
+    `model.load_state_dict(torch.load(path))` without an assignment. `load_state_dict` takes no path: for a str it
+    raises TypeError, "Expected state_dict to be dict-like".
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
     """
@@ -436,9 +436,9 @@ def test_neither_load_gives_back_a_model(device, tmp_path):
 def test_what_is_not_in_the_state_dict_is_not_loaded(device):
     """`load_state_dict` restores parameters and persistent buffers.
 
-    Without `assign=True`, plain attributes, other buffers and gradients stay those of the new model, unless its class
-    defines `set_extra_state`. Build the new model with the same arguments. Register as a buffer what the model finds
-    out from its data, such as a mean, or it is not in the file.
+    Plain attributes, other buffers and gradients stay here those of the new model. Build the new model with the same
+    arguments. Register as a buffer what the model finds out from its data, such as a mean: a plain attribute is not in
+    the file.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
     """
@@ -579,8 +579,8 @@ def test_state_dict_knows_nothing_of_forward(device):
     """A state_dict has names and tensors and no computation: a model that computes something else loads it, if its
     names and shapes are the same.
 
-    No error tells you that the code has changed since the file was saved. Keep the code, or its commit, with the file.
-    Only a module that defines `get_extra_state` adds more, as a note above shows.
+    Here no error tells you that a Tanh has taken the place of a ReLU. Keep the code, or its commit, with the file. A
+    module that defines `get_extra_state` adds more, as a note above shows.
 
     https://docs.pytorch.org/docs/stable/notes/serialization.html
     """
@@ -633,8 +633,8 @@ def test_whole_model_needs_its_class(device, monkeypatch):
 
 @given(sizes=st.lists(st.integers(1, 4), min_size=2, max_size=4), normalise=st.booleans())
 def test_loaded_model_answers_the_same_for_every_architecture(device, sizes, normalise):
-    """A stack of Linear layers with BatchNorm or Tanh that loads the state_dict of another stack with the same layers
-    answers the same to the last bit, in eval mode and on the same device.
+    """A small stack of Linear layers with BatchNorm or Tanh that loads the state_dict of another stack with the same
+    layers answers the same to the last bit, in eval mode and on the same device.
 
     Do not expect it of a model whose `forward` draws random numbers or uses a plain attribute that was set later: these
     are not in the state_dict.
@@ -891,9 +891,9 @@ def test_strict_false_reports_instead_of_raising(device):
     """`load_state_dict(state, strict=False)` loads the entries whose names fit, and returns as `missing_keys` and
     `unexpected_keys` the names for which a strict load raises.
 
-    A wrong shape still raises; a name does not, and nothing is printed. Look at both lists: only the names that you
-    left out on purpose should be in them. What a strict load overlooks, such as the entries of a layer that is now
-    None, is in neither.
+    A "size mismatch" still raises RuntimeError; a name does not, and nothing is printed. Look at both lists: only the
+    names that you left out on purpose should be in them. What a strict load overlooks, such as the entries of a layer
+    that is now None, is in neither.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
     """
@@ -942,7 +942,8 @@ def test_wrong_prefix_loads_nothing(device):
     assert model.weight.tolist() == [1, 2]
     assert list(parallel.module.state_dict()) == ["weight"]
 
-    compiled = torch._dynamo.run(trained)  # wraps as `torch.compile` does, which not every Python has
+    dynamo = importlib.import_module("torch._dynamo")  # torch 2.0 does not bring it by itself
+    compiled = dynamo.run(trained)  # wraps as `torch.compile` does, which not every Python has
     assert list(compiled.state_dict()) == ["_orig_mod.weight"]
     assert compiled._orig_mod is trained
 
@@ -991,11 +992,11 @@ def test_old_weight_norm_cannot_read_the_names_of_the_new(device):
 @example(own=[1], given_shape=[], strict=True)
 def test_shapes_must_agree(device, own, given_shape, strict):
     """`load_state_dict` raises RuntimeError, "size mismatch for weight: copying a param with shape", if the entry
-    `weight` has another shape than the parameter, and `strict=False` does not change that: it is about names.
+    `weight` has another shape than a parameter of one dimension or more, and `strict=False` does not change that.
 
-    The parameter has one or more dimensions here. Nothing is broadcast, transposed or cut. A head for another number of
-    classes is the usual reason. Take the entry out of the dictionary, with `del state[name]`, to keep the model's own,
-    and pass `strict=False`.
+    `strict` is about names. Nothing is broadcast, transposed or cut. A head for another number of classes is the usual
+    reason. Take the entry out of the dictionary, with `del state[name]`, to keep the model's own, and pass
+    `strict=False`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
     """
@@ -1215,11 +1216,11 @@ def test_assign_keeps_what_is_frozen(device):
 
 @pytest.mark.holds("torch>=2.1", otherwise=TypeError, change="new")
 def test_assign_makes_two_parameters_of_tied_weights(device):
-    """`load_state_dict(model.state_dict(), assign=True)` makes two Parameters on one memory of a weight that two layers
-    share, and SGD changes that memory twice in each step.
+    """From torch 2.1 on `load_state_dict(model.state_dict(), assign=True)` makes two Parameters on one memory of a
+    weight that two layers share.
 
-    Here weight decay is applied twice. Tie the weights again after loading: `output.weight = embedding.weight`. One
-    layer that stands in the model twice keeps its one Parameter.
+    An SGD with `foreach=False` here applies its weight decay to that memory twice in each step. Tie the weights again
+    after loading: `output.weight = embedding.weight`. One layer that stands in the model twice keeps its one Parameter.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
     """
@@ -1357,8 +1358,8 @@ def test_optimizer_state_goes_by_position(device):
 def test_adagrad_alone_remembers_before_the_first_step():
     """Before the first step the `state` of an optimizer is empty, for every optimizer of `torch.optim` but Adagrad.
 
-    Adagrad makes its sums when it is made. Code that looks into `optimizer.state[parameter]` before a step finds
-    nothing with the others: ask with `.get`.
+    Adagrad makes its sums when it is made. Code that looks into `optimizer.state[parameter]` before a step finds an
+    empty dictionary with the others: ask with `.get`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.optim.Optimizer.state_dict.html
     """
@@ -1367,6 +1368,8 @@ def test_adagrad_alone_remembers_before_the_first_step():
         optimizer = kind([nn.Parameter(torch.ones(2, 2))], lr=0.25)
         if optimizer.state_dict()["state"]:
             remembering.append(kind)
+        else:
+            assert optimizer.state[optimizer.param_groups[0]["params"][0]] == {}
 
     assert remembering == [torch.optim.Adagrad]
 
@@ -1409,8 +1412,8 @@ def test_group_added_after_loading_has_the_rate_of_the_constructor(device):
 
 
 def test_kept_optimizer_state_changes_as_training_goes_on(device):
-    """The state_dict of an SGD that has made a step shares the momentum with the optimizer: in one that you keep it
-    changes with each further step.
+    """The state_dict of an SGD with momentum that has made a step shares the momentum with the optimizer: in one that
+    you keep it changes with each further step.
 
     A learning rate that is a number stays as it was. Write `copy.deepcopy(optimizer.state_dict())` to keep both as
     they are.
@@ -2211,7 +2214,7 @@ def test_tensors_that_share_memory_share_it_after_loading(device):
     """A tensor and a slice of it that are saved in one `torch.save` still share memory when they are loaded, and share
     none with the originals.
 
-    That is how tied weights stay tied in a file. Save clones if the loaded tensors are to be independent.
+    Tied weights are in the file once for this reason. Save clones if the loaded tensors are to be independent.
 
     https://docs.pytorch.org/docs/stable/notes/serialization.html
     """
@@ -2228,8 +2231,7 @@ def test_array_wrapped_twice_comes_back_as_two_tensors():
     """Two calls of `torch.from_numpy` on one array give tensors that share its memory; after `torch.save` and
     `torch.load` they share none.
 
-    Torch keeps together what one tensor was cut from, and each call makes a tensor of its own. Call `from_numpy` once
-    and take slices of the tensor.
+    Call `from_numpy` once and take slices of the tensor, as in the note before.
 
     https://docs.pytorch.org/docs/stable/notes/serialization.html
     """
@@ -2362,8 +2364,7 @@ def test_mapped_file_is_read_when_it_is_needed(tmp_path):
     """From torch 2.1 on `torch.load(path, mmap=True)` maps the file into memory, and by default a write to such a
     tensor does not reach the file.
 
-    Use it for a model that hardly fits into memory: what is not used need not be read. Pass the path as a str; an open
-    file raises ValueError.
+    Use it for a model that hardly fits into memory. Pass the path as a str; an open file raises ValueError.
 
     https://docs.pytorch.org/docs/stable/generated/torch.load.html
     """
@@ -2384,8 +2385,8 @@ def test_mapped_file_is_read_when_it_is_needed(tmp_path):
 
 @pytest.mark.parametrize("weights_only", [True, False])
 def test_file_that_was_cut_short(weights_only):
-    """A file of `torch.save` of which 22 bytes or more are left, but not all, makes `torch.load` raise RuntimeError,
-    "PytorchStreamReader failed reading zip archive: failed finding central directory".
+    """A file of `torch.save` of one small tensor, of which 22 bytes or more are left, but not all, makes `torch.load`
+    raise RuntimeError, "PytorchStreamReader failed reading zip archive: failed finding central directory".
 
     What is needed first stands at the end of the file. A download or a `torch.save` that was interrupted and a full
     disk leave such a file. Get it again or compare its size. Save to another name and rename it with `os.replace`: then
@@ -2424,9 +2425,9 @@ def test_file_that_torch_did_not_write(content, trusting, safe):
     with `<`, as web pages do, "Unsupported operand 60", and for a pointer of Git LFS, "Unsupported operand 118".
 
     With `weights_only=False` it is UnpicklingError, "invalid load key, '<'" or "'v'". `weights_only` is not to blame:
-    the download went wrong. Open the file in an editor, and call `git lfs pull` for a pointer. A file of `pickle.dump`
-    with protocol 4 raises "Unsupported operand 149" and RuntimeError, "Invalid magic number; corrupt file?": use
-    `pickle.load`.
+    the download went wrong. Open the file in an editor, and call `git lfs pull` for a pointer. A dictionary in a file
+    of `pickle.dump` with protocol 4 raises "Unsupported operand 149", and with `weights_only=False` RuntimeError,
+    "Invalid magic number; corrupt file?": use `pickle.load`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.load.html
     """

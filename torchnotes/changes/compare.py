@@ -6,7 +6,10 @@ import textwrap
 from collections import defaultdict
 from dataclasses import asdict, dataclass
 
+from torchnotes import note as notes
+from torchnotes.markers import CHANGES
 from torchnotes.record.reader import Outcome
+from torchnotes.verdicts import FAILED, HELD, NO_ACCELERATOR, UNCHECKED as NOT_CHECKED
 
 BROKE, MENDED, CROSSED_OUT, CROSSED_IN, UNCHECKED, ANNOUNCED, WITHDRAWN = KINDS = (
     "fails now",
@@ -29,16 +32,7 @@ EXPLAINED = {
 }
 
 
-CROSSINGS = {
-    "raises": "an upgrade stops code: what ran raises",
-    "gone": "an upgrade stops code: what it used is not there any more",
-    "result": "an upgrade changes what code computes, without a word",
-    "warns": "an upgrade makes code warn, or no longer",
-    "new": "an upgrade brings it: before, it raises or is not there",
-    "": "",
-}
-"""What crossing a boundary from an older release to a newer one does, the gravest first."""
-
+CROSSINGS = {**CHANGES, "": ""}
 GRAVITY = {name: place for place, name in enumerate(CROSSINGS)}
 CROSSED = CROSSED_OUT, CROSSED_IN
 
@@ -70,37 +64,37 @@ def kind_of(before, after):
     """How an outcome changed, or None where it did not."""
     if before.verdict == after.verdict:
         return None
-    if "unchecked" in (before.verdict, after.verdict):
+    if NOT_CHECKED in (before.verdict, after.verdict):
         return UNCHECKED
-    if after.verdict == "failed":
+    if after.verdict == FAILED:
         return BROKE
-    if before.verdict == "failed":
-        return MENDED if after.verdict == "held" else CROSSED_OUT
-    return CROSSED_IN if after.verdict == "held" else CROSSED_OUT
+    if before.verdict == FAILED:
+        return MENDED if after.verdict == HELD else CROSSED_OUT
+    return CROSSED_IN if after.verdict == HELD else CROSSED_OUT
 
 
 def changes(before, after):
     """Every `Change` between two records, the gravest kind and crossing first, in reading order within."""
-    notes, both = before.notes | after.notes, before.notes.keys() & after.notes.keys()
+    known, both = before.notes | after.notes, before.notes.keys() & after.notes.keys()
     one, other = before.outcomes(), after.outcomes()
-    order = {note: number for number, note in enumerate(notes)}
+    order = {note: number for number, note in enumerate(known)}
     found = []
     for key in sorted(
-        one.keys() | other.keys(), key=lambda key: (notes[key[0]]["section"], order[key[0]], key[1] or "")
+        one.keys() | other.keys(), key=lambda key: (known[key[0]]["section"], order[key[0]], key[1] or "")
     ):
         left, right = (
-            outcomes.get(key, Outcome("unchecked", _absent(record, *key)))
+            outcomes.get(key, Outcome(NOT_CHECKED, _absent(record, *key)))
             for record, outcomes in ((before, one), (after, other))
         )
-        if key[1] == "accelerator" and key[0] in both:
+        if key[1] == NO_ACCELERATOR and key[0] in both:
             continue  # unchecked for want of an accelerator; where the other run has one, that device says so
         if kind := kind_of(left, right):
-            found.append(_change(kind, notes, key, left, right, _reason(left, right)))
-        elif right.verdict == "held":
+            found.append(_change(kind, known, key, left, right, _reason(left, right)))
+        elif right.verdict == HELD:
             for text in sorted(right.will_change - left.will_change):
-                found.append(_change(ANNOUNCED, notes, key, left, right, text))
+                found.append(_change(ANNOUNCED, known, key, left, right, text))
             for text in sorted(left.will_change - right.will_change):
-                found.append(_change(WITHDRAWN, notes, key, left, right, text))
+                found.append(_change(WITHDRAWN, known, key, left, right, text))
     return sorted(found, key=lambda change: (KINDS.index(change.kind), GRAVITY[change.crossing]))
 
 
@@ -112,15 +106,15 @@ def _absent(record, note, device):
 
 def _reason(left, right):
     """Why: of the run in which the note does not hold."""
-    return right.reason if right.verdict != "held" else left.reason
+    return right.reason if right.verdict != HELD else left.reason
 
 
-def _change(kind, notes, key, left, right, reason):
-    note = notes[key[0]]
+def _change(kind, known, key, left, right, reason):
+    note = known[key[0]]
     crossed = [each["change"] for each in note["markers"] if "change" in each and each["requirement"] in reason]
     crossing = min(crossed, key=GRAVITY.get, default="") if kind in CROSSED else ""
     verdicts = left.verdict, right.verdict
-    return Change(kind, note["section"], _name(key[0]), note["claim"], key[1], *verdicts, reason, crossing)
+    return Change(kind, note["section"], notes.name(key[0]), note["claim"], key[1], *verdicts, reason, crossing)
 
 
 def differences(before, after):
@@ -148,7 +142,7 @@ def as_text(before, after):
         one = len(failing) == 1
         yield f"{len(failing)} note{'s' * (not one)} fail{'s' * one} in both runs: {', '.join(failing)}"
     changed = {change.note for change in found}
-    same = sum(1 for note in before.notes.keys() & after.notes.keys() if _name(note) not in changed)
+    same = sum(1 for note in before.notes.keys() & after.notes.keys() if notes.name(note) not in changed)
     as_it_was = "claim is as it was" if same == 1 else "claims are as they were"
     yield (
         f"{same} {as_it_was}, {len(changed)} {'is' if len(changed) == 1 else 'are'} not"
@@ -159,10 +153,10 @@ def as_text(before, after):
 
 def _failing_in_both(before, after):
     one, other = (
-        {note for (note, _), outcome in record.outcomes().items() if outcome.verdict == "failed"}
+        {note for (note, _), outcome in record.outcomes().items() if outcome.verdict == FAILED}
         for record in (before, after)
     )
-    return sorted(_name(note) for note in one & other)
+    return sorted(notes.name(note) for note in one & other)
 
 
 def _claims(found):
@@ -190,10 +184,6 @@ def _wrapped(text, indent):
 
 def _on(change):
     return f" on {change.device}" if change.device else ""
-
-
-def _name(note):
-    return note.rpartition("::")[2]
 
 
 def as_json(before, after):

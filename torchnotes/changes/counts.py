@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from packaging.version import Version
 
-COLUMNS = {
-    "held": "held",
-    "elsewhere": "other side of a boundary",
-    "unchecked": "not checked",
-    "failed": "failed",
-}
+from torchnotes.verdicts import ELSEWHERE, FAILED, HELD, UNCHECKED, WRITTEN
+
+COLUMNS = {name: WRITTEN[name].column for name in (HELD, ELSEWHERE, UNCHECKED, FAILED)}
 
 
 def as_markdown(records):

@@ -1,33 +1,19 @@
-"""Which devices this machine has, whether each of them computes, and which notes run on which."""
+"""Which devices this machine has, whether each of them computes, and which notes run on which. --device."""
 
 from __future__ import annotations
 
 import importlib
 import os
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import pytest
 
-from torchnotes.harness import diagnosis, simulation
+from torchnotes import note as notes, verdicts
+from torchnotes.harness import about, boundaries, diagnosis, simulation
+from torchnotes.verdicts import STAND_IN
 
-STAND_IN = "meta"
-"""A real PyTorch device of every machine: it has shapes, dtypes and the device rule, but no numbers."""
-
-FOUND = pytest.StashKey[list]()
-"""The devices of the run, as `discover` found them."""
-
-ACCELERATORS = pytest.StashKey[list]()
-"""The types of those that are accelerators and compute."""
-
-NO_ACCELERATOR = pytest.StashKey[str]()
-"""Why the run has no accelerator that computes, in words that end a sentence."""
-
-LOST = pytest.StashKey[dict]()
-"""The types of accelerators that stopped computing during the run, each with the reason."""
-
-STOPPED = "stopped computing"
-"""What the reason says of a note that did not run because its device was lost before."""
+VARIABLE = "NOTES_DEVICE"
 
 FIXTURES = ("device", "device_pair", "accelerator", "on_cuda")
 
@@ -45,6 +31,88 @@ class Device:
 
     def __str__(self):
         return f"{self.name} cannot compute: {self.problem}" if self.problem else f"{self.name} computes"
+
+
+@dataclass
+class Machine:
+    """What a run has to run on."""
+
+    found: list[Device]
+    """The devices of the run, as they were found when it began."""
+    required: list[str] = field(default_factory=list)
+    """Those that were asked for by name: the run proves nothing where no note ran on one."""
+    why_no_accelerator: str = "no device was looked at"
+    """Why there is none that computes, in words that end a sentence."""
+    lost: dict[str, str] = field(default_factory=dict)
+    """The types of accelerators that stopped computing during the run, each with the reason."""
+
+    @property
+    def devices(self):
+        """The devices, with what became of them since."""
+        return [
+            replace(device, problem=device.problem or self.lost.get(device.name.partition(":")[0]))
+            for device in self.found
+        ]
+
+    @property
+    def usable(self):
+        return [device for device in self.devices if not device.problem]
+
+    @property
+    def broken(self):
+        """Those that were visible and could not compute when the run began."""
+        return [device for device in self.found if device.problem]
+
+    @property
+    def accelerators(self):
+        """The types of accelerators that compute."""
+        return sorted({device.name.partition(":")[0] for device in self.usable if device.is_accelerator})
+
+
+MACHINE = pytest.StashKey[Machine]()
+
+
+def pytest_addoption(parser):
+    parser.getgroup("what PyTorch does").addoption(
+        "--device",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="run on this device (cpu, cuda, cuda:1, mps, ..., or all), and stop if it is not there; repeatable; "
+        f"without it: what the environment variable {VARIABLE} names, or else every device there is",
+    )
+
+
+@pytest.hookimpl(tryfirst=True)  # after `start`, which is registered later
+def pytest_sessionstart(session):
+    config = session.config
+    named = config.getoption("device")
+    wanted = named or os.environ.get(VARIABLE, "").split()
+    required = [name for name in wanted if name != "all"]
+    if config.option.collectonly:  # a listing looks at no accelerator
+        config.stash[MACHINE] = Machine([Device(name) for name in required] or [Device("cpu")], required)
+        return
+    try:
+        found = discover(wanted)
+    except pytest.UsageError as error:
+        if named or not wanted:
+            raise
+        raise pytest.UsageError(f"the environment variable {VARIABLE} stands for {error}") from None
+    config.stash[MACHINE] = Machine(found, required, no_accelerator(found))
+
+
+def header(config):
+    """What the head of a run says of its devices."""
+    return ["devices not looked at"] if config.option.collectonly else map(str, config.stash[MACHINE].found)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    """Leave out a note whose device was lost before it."""
+    for name in verdicts.parts(of(item)):
+        if reason := item.config.stash[MACHINE].lost.get(name.partition(":")[0]):
+            about.add(item, cause=about.LOST)
+            pytest.skip(reason)
 
 
 @contextmanager
@@ -95,7 +163,7 @@ def synchronize(name):
     """Wait until everything launched on this device is done; a kernel that failed raises here."""
     import torch
 
-    if name in (STAND_IN, simulation.NAME):
+    if not verdicts.parts(name):
         return
     device = torch.device(name)
     if device.type != "cpu":
@@ -123,6 +191,19 @@ def description(device):
     return None
 
 
+@pytest.fixture
+def use(request):
+    """Makes a device of a name, and waits for it when the note is over: a faulty kernel is its note's failure."""
+    names = []
+
+    def take(name):
+        names.append(name)
+        return canonical(name)
+
+    yield take
+    settle(request.node, *names)
+
+
 def settle(item, *names):
     """Wait for the devices that a note used. One that cannot compute any more is lost, and this note is to blame.
 
@@ -135,18 +216,9 @@ def settle(item, *names):
         except Exception:
             if problem := probe(name):
                 device_type = name.partition(":")[0]
-                note = item.nodeid.rpartition("::")[2]
-                item.config.stash[LOST][device_type] = f"{device_type} {STOPPED} in {note}: {problem}"
-                accelerators = item.config.stash[ACCELERATORS]
-                accelerators[:] = [accelerator for accelerator in accelerators if accelerator != device_type]
+                reason = f"{device_type} stopped computing in {notes.name(item.nodeid)}: {problem}"
+                item.config.stash[MACHINE].lost[device_type] = reason
             raise
-
-
-def skip_if_lost(item):
-    """Leave out a note whose device was lost before it."""
-    for name in of(item).split("+"):
-        if reason := item.config.stash[LOST].get(name.partition(":")[0]):
-            pytest.skip(reason)
 
 
 def probe(name):
@@ -245,35 +317,38 @@ def kinds(name):
 def _params(metafunc, names):
     """One parameter for each device; one that the note's marker `only` does not name is skipped for its reason."""
     for name in names:
-        others = [marker for marker in metafunc.definition.iter_markers("only") if not kinds(name) & set(marker.args)]
-        marks = [pytest.mark.skip(reason=f"not on {name}: {marker.kwargs['because']}") for marker in others]
+        others = [only for only in boundaries.of(metafunc.definition, "only") if not kinds(name) & set(only.kinds)]
+        marks = [pytest.mark.skip(reason=f"not on {name}: {only.because}") for only in others]
         yield pytest.param(name, marks=marks, id=name)
 
 
-def generate(metafunc, devices):
+@pytest.hookimpl(tryfirst=True)
+def pytest_generate_tests(metafunc):
     """Run a note that asks for `device`, `device_pair` or `accelerator` once for each of them."""
-    usable = [device for device in devices if not device.problem]
+    boundaries.check(metafunc.definition)
+    machine = metafunc.config.stash[MACHINE]
+    usable = machine.usable
     if "device" in metafunc.fixturenames:
         metafunc.parametrize("device", list(_params(metafunc, [device.name for device in usable])), indirect=True)
     if "device_pair" in metafunc.fixturenames:
         metafunc.parametrize("device_pair", pairs(usable), indirect=True, ids="+".join)
     if "accelerator" in metafunc.fixturenames:
         names = [device.name for device in usable if device.is_accelerator]
-        reason = f"only an accelerator can show this, and {metafunc.config.stash[NO_ACCELERATOR]}"
+        reason = f"only an accelerator can show this, and {machine.why_no_accelerator}"
         nowhere = pytest.param(None, marks=pytest.mark.skip(reason=reason), id="no accelerator")
         metafunc.parametrize("accelerator", list(_params(metafunc, names)) or [nowhere], indirect=True)
     if "on_cuda" in metafunc.fixturenames:
         names = [device.name for device in usable if device.name.startswith("cuda")]
         if obstacle := simulation.obstacle():
             names = names or [pytest.param(None, marks=pytest.mark.skip(reason=obstacle), id="no cuda")]
-        metafunc.parametrize("on_cuda", names or [simulation.NAME], indirect=True)
+        metafunc.parametrize("on_cuda", names or [verdicts.SIMULATED], indirect=True)
 
 
 def of(item):
-    """Where an item runs, as the summary names it: `cpu`, `cuda`, `cpu+meta`, or `-` where the note takes no device."""
+    """Where an item runs: `cpu`, `cuda`, `cpu+meta` or another place of `verdicts`."""
     params = item.callspec.params if hasattr(item, "callspec") else {}
     for fixture in FIXTURES:
         if fixture in params:
             value = params[fixture]
-            return "+".join(value) if isinstance(value, tuple) else value or "accelerator"
-    return "-"
+            return "+".join(value) if isinstance(value, tuple) else value or verdicts.NO_ACCELERATOR
+    return verdicts.ANY

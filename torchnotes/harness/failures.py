@@ -7,9 +7,8 @@ import inspect
 import pytest
 from _pytest._code.code import ExceptionChainRepr, ReprEntryNative  # no public way puts text above a traceback
 
-from torchnotes.harness import claims, devices, simulation, versions
-
-NOT_PROBED = ("-", "accelerator", devices.STAND_IN, simulation.NAME)
+from torchnotes import note, verdicts
+from torchnotes.harness import about, boundaries, devices, versions
 
 
 def causes(item):
@@ -18,15 +17,16 @@ def causes(item):
         numpy = versions.installed("numpy")
         yield f"NumPy {numpy}{problem}; torch before 2.3 needs numpy<2, later ones take both"
     yield from versions.unmet(_modules(item))
-    for name in devices.of(item).split("+"):
-        if name not in NOT_PROBED and (problem := devices.probe(name)):
+    for name in verdicts.parts(devices.of(item)):
+        if problem := devices.probe(name):
             yield f"{name} cannot compute: {problem}"
-    for requirement, otherwise in claims.boundaries(item):
+    for boundary in boundaries.of(item, "holds"):
+        requirement = boundary.requirement
         found = f"{requirement.name} {versions.installed(requirement.name)}"
         if versions.is_met(requirement):
             yield f"a version boundary elsewhere than the note says: {found} meets {requirement}, so it should hold"
         else:
-            names = " or ".join(exception.__name__ for exception in otherwise)
+            names = " or ".join(boundary.names)
             yield f"a version boundary: with {found} the note must fail, but with {names}, and it failed in another way"
 
 
@@ -43,14 +43,15 @@ def explanation(item, excinfo):
     """The text above the traceback of a failing note, line by line."""
     import torch
 
-    yield f"claim:   {claims.claim(item.function)}"
-    for marker in item.iter_markers("myth"):
-        yield f"myth:    {marker.args[0]}"
+    words = note.words(inspect.getdoc(item.function))
+    yield f"claim:   {words.claim}"
+    for myth in boundaries.of(item, "myth"):
+        yield f"myth:    {myth.text}"
     lines = [line for line in excinfo.exconly().splitlines() if line.strip() and "Use -v to get" not in line]
     first, *more = lines[:8]
     yield f"found:   {first}"
     yield from (f"         {line}" for line in more)
-    yield f"where:   {devices.of(item)}, torch {torch.__version__}, NumPy {versions.installed('numpy')}"
+    yield f"where:   {devices.of(item) or '-'}, torch {torch.__version__}, NumPy {versions.installed('numpy')}"
     try:
         likely = list(causes(item)) or [
             "the belief itself: packages, NumPy bridge and device were looked at and work, so torch does not do it here"
@@ -59,20 +60,21 @@ def explanation(item, excinfo):
         likely = [f"a broken install: looking for the cause failed too, with {type(error).__name__}: {error}"]
     for number, cause in enumerate(likely, start=1):
         yield f"{'likely:' if number == 1 else '':8} {number}. {cause}"
-    yield f"read:    {claims.link(item.function)}"
+    yield f"read:    {words.link}"
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item, call):
     report = yield
-    if not claims.is_note(item) or call.excinfo is None or item.config.getoption("mutants"):
+    if not note.is_note_file(item.path) or call.excinfo is None or item.config.getoption("mutants"):
         return report
     if package := versions.missing_package(call.excinfo.value):
         path, line, _ = item.location
+        about.add(item, cause=about.NOT_INSTALLED)
         report.outcome, report.longrepr = "skipped", (path, line + 1, versions.to_install(package))
     elif report.failed and isinstance(report.longrepr, ExceptionChainRepr):
         text = list(explanation(item, call.excinfo))
-        report.user_properties.append(("explanation", text))
+        about.add(item, explanation=text)
         report.longrepr.chain[0][0].reprentries.insert(0, ReprEntryNative([f"{line}\n" for line in text]))
     return report
 
@@ -81,7 +83,7 @@ def pytest_runtest_makereport(item, call):
 def pytest_make_collect_report(collector):
     """A section whose package is not installed is left out by name; another failure to import names its line."""
     report = yield
-    if not report.failed or not claims.is_note_file(collector.path):
+    if not report.failed or not note.is_note_file(collector.path):
         return report
     error = report.call.excinfo.value
     if package := versions.missing_package(error.__cause__ or error):

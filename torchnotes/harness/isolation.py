@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from torchnotes.harness import claims, devices
+from torchnotes import note
+from torchnotes.harness import devices
 
 NOT_OF_A_NOTE = {
     "PYTEST_CURRENT_TEST",  # pytest keeps the name of the running test in it
@@ -164,10 +165,10 @@ def _difference(before, after):
 @pytest.fixture(autouse=True)
 def isolation(request):
     """Start from the seed of the run; restore what the note left changed, and fail it for that."""
-    if not claims.is_note(request.node):
+    if not note.is_note_file(request.node.path):
         yield
         return
-    seed_everything(request.config.getoption("seed"), request.config.stash[devices.ACCELERATORS])
+    seed_everything(request.config.getoption("seed"), request.config.stash[devices.MACHINE].accelerators)
     before = snapshot()
     yield
     if left := restore(before):

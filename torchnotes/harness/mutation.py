@@ -26,7 +26,8 @@ import pytest
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from torchnotes.harness import claims, devices, isolation as state
+from torchnotes import note as notes, verdicts
+from torchnotes.harness import about, devices, isolation as state
 
 NOBODY = "no mutant"
 KILLED, SURVIVED = "killed", "survived"
@@ -197,15 +198,15 @@ def load(folder):
     Raises `pytest.UsageError` for a mutant that names a note that is not there.
     """
     CATALOGUE.clear()
-    text = "".join(path.read_text(encoding="utf-8") for path in folder.parent.glob(f"{claims.FOLDER}/test_*.py"))
-    notes = set(re.findall(r"^def (test_\w+)", text, re.MULTILINE))
+    text = "".join(path.read_text(encoding="utf-8") for path in folder.parent.glob(f"{notes.FOLDER}/test_*.py"))
+    known = set(re.findall(r"^def (test_\w+)", text, re.MULTILINE))
     for path in sorted(folder.glob("*.py")):
         spec = importlib.util.spec_from_file_location(f"mutants_of_{path.stem}", path)
         module = importlib.util.module_from_spec(spec)
         sys.modules[spec.name] = module
         spec.loader.exec_module(module)
     for mutant in CATALOGUE.values():
-        for name in set(mutant.kills) - notes:
+        for name in set(mutant.kills) - known:
             raise pytest.UsageError(f"mutant {mutant.name} names {name}, which is not a note; see tests/notes")
 
 
@@ -216,7 +217,7 @@ def mutant_of_note(request, isolation):
     if found is None:
         yield
         return
-    if found.cpu_only and devices.of(request.node) not in ("-", "cpu"):
+    if found.cpu_only and devices.of(request.node) not in (verdicts.ANY, "cpu"):
         pytest.skip(f"mutant {found.name} breaks what is promised on the CPU alone")
     if not found.shows():
         pytest.fail(f"the witness of mutant {found.name} is not true without it", pytrace=False)
@@ -226,7 +227,7 @@ def mutant_of_note(request, isolation):
         found.apply(patch)
         if found.shows():
             pytest.fail(f"mutant {found.name} has no effect: its witness stays true", pytrace=False)
-        state.seed_everything(request.config.getoption("seed"), request.config.stash[devices.ACCELERATORS])
+        state.seed_everything(request.config.getoption("seed"), request.config.stash[devices.MACHINE].accelerators)
         yield
     finally:
         patch.undo()
@@ -255,7 +256,7 @@ def _killed_by(excinfo, found):
     for error in _single(excinfo.value):
         if isinstance(error, noticed):
             places = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
-            of_a_note = [place for place in places if Path(place[0]).parent.name == claims.FOLDER]
+            of_a_note = [place for place in places if notes.is_note_file(place[0])]
             file, line = (of_a_note or places)[-1]
             return f"{Path(file).name}:{line}: {linecache.getline(file, line).strip()}"
     return None
@@ -278,7 +279,7 @@ class Trial:
 
     @pytest.hookimpl(trylast=True)
     def pytest_generate_tests(self, metafunc):
-        if not claims.is_note(metafunc.definition):
+        if not notes.is_note_file(metafunc.definition.path):
             return
         name = metafunc.definition.originalname
         found = [mutant for mutant in CATALOGUE.values() if name in mutant.kills]
@@ -295,12 +296,12 @@ class Trial:
     @staticmethod
     def _key(item):
         found = _mutant(item)
-        return (item.nodeid.partition("[")[0], found.name if found else NOBODY, devices.of(item))
+        return (notes.without_case(item.nodeid), found.name if found else NOBODY, devices.of(item))
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(self, item, call):
         report = yield
-        if not claims.is_note(item) or report.skipped:
+        if not notes.is_note_file(item.path) or report.skipped:
             return report
         found = _mutant(item)
         if found is None:
@@ -321,23 +322,19 @@ class Trial:
                     )
             elif line := _killed_by(call.excinfo, found):
                 report.outcome, report.longrepr, verdict = "passed", None, (KILLED, line)
-            report.user_properties = [
-                *report.user_properties,
-                ("mutant", [*self._key(item), *(verdict or ("error", ""))]),
-            ]
+            about.add(item, mutant=[*self._key(item), *(verdict or ("error", ""))])
         return report
 
     def pytest_runtest_logreport(self, report):
-        properties = dict(report.user_properties)
-        if "mutant" in properties and report.when == "call":
-            note, name, where, verdict, line = properties["mutant"]
+        if report.when == "call" and (mutant := about.of(report).get("mutant")):
+            note, name, where, verdict, line = mutant
             self.seen[note, name, where].add(verdict)
-            self.seconds[f"{name} in {note.rpartition('::')[2]}"] += report.duration
+            self.seconds[f"{name} in {notes.name(note)}"] += report.duration
             if verdict == KILLED:
-                self.by.setdefault(f"{name} in {note.rpartition('::')[2]}", line)
+                self.by.setdefault(f"{name} in {notes.name(note)}", line)
 
     def survivors(self):
-        return [key for key, verdicts in self.seen.items() if verdicts == {SURVIVED}]
+        return [key for key, seen in self.seen.items() if seen == {SURVIVED}]
 
     def pytest_sessionfinish(self, session):
         if session.exitstatus == pytest.ExitCode.OK and self.survivors():
@@ -348,26 +345,29 @@ class Trial:
             return
         terminalreporter.section("mutants")
         by_section = defaultdict(lambda: [set(), set(), 0, 0])
-        for (note, name, _), verdicts in self.seen.items():
-            notes, names, killed, total = by_section[note.partition("::")[0].rpartition("/test_")[2]]
-            notes.add(note)
-            names.add(name)
-            by_section[note.partition("::")[0].rpartition("/test_")[2]][2:] = [killed + (KILLED in verdicts), total + 1]
+        for (note, name, _), seen in self.seen.items():
+            row = by_section[notes.section(notes.file_of(note))]
+            row[0].add(note)
+            row[1].add(name)
+            row[2] += KILLED in seen
+            row[3] += 1
         terminalreporter.line(f"{'section':34}{'notes':>8}{'mutants':>10}{'killed':>14}")
-        for section, (notes, names, killed, total) in sorted(by_section.items()):
+        for section, (of_section, names, killed, total) in sorted(by_section.items()):
             score = f"{killed} of {total}"
-            terminalreporter.line(f"{section.removesuffix('.py'):34}{len(notes):>8}{len(names):>10}{score:>14}")
+            terminalreporter.line(f"{section:34}{len(of_section):>8}{len(names):>10}{score:>14}")
         if terminalreporter.config.option.verbose > 0:
             for what, line in sorted(self.by.items()):
                 terminalreporter.line(f"killed: {what}: {line}")
         for note, name, where in self.survivors():
-            terminalreporter.line(f"SURVIVED: {name} in {note} on {where}: {CATALOGUE[name].breaks}", red=True)
+            terminalreporter.line(
+                f"SURVIVED: {name} in {note}{f' on {where}' if where else ''}: {CATALOGUE[name].breaks}", red=True
+            )
         slowest = ", ".join(f"{what} {seconds:.2f} s" for what, seconds in self.seconds.most_common(5))
         terminalreporter.line(f"the slowest: {slowest}")
-        killed = sum(KILLED in verdicts for verdicts in self.seen.values())
+        killed = sum(KILLED in seen for seen in self.seen.values())
         names = {name for _, name, _ in self.seen}
-        notes = {note for note, _, _ in self.seen}
-        terminalreporter.line(f"{len(names)} mutants of {len(notes)} notes: {killed} of {len(self.seen)} killed")
+        attacked = {note for note, _, _ in self.seen}
+        terminalreporter.line(f"{len(names)} mutants of {len(attacked)} notes: {killed} of {len(self.seen)} killed")
 
 
 def prepare(config):

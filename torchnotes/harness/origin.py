@@ -5,11 +5,6 @@ from __future__ import annotations
 import os
 import sys
 
-import pytest
-
-FOUND = pytest.StashKey[list]()
-"""What was not as torch itself would have it when the run began, in words, such as `TQDM_DISABLE=1`."""
-
 PREFIXES = ("TORCH_", "TORCHDYNAMO_", "TORCHINDUCTOR_", "PYTORCH_", "TQDM_")
 OTHERS = ("CUBLAS_WORKSPACE_CONFIG", "NVIDIA_TF32_OVERRIDE")
 KEPT = ("_HOME", "_DIR", "_PATH", "_CONF", "_LIST", "_RATIO", "_AUTOLOAD", "_CUDA_CHECK")

@@ -13,40 +13,32 @@ import sys
 
 import pytest
 
-KINDS = ("memory", "strides", "masks", "curves", "graph")
+from torchnotes.harness import about, boundaries
+
 LARGEST = 4096
 """How many numbers one picture may take from a note: a record is to stay small."""
-
-USAGE = (
-    f"@pytest.mark.picture takes a kind ({', '.join(KINDS)}) and the names of locals: "
-    '@pytest.mark.picture("memory", "array", "tensor")'
-)
 
 
 class NotPictured(ValueError):
     """Of a value no picture can be made; the message says why."""
 
 
-def check(definition):
-    """Refuse a marker that names no kind or no local of its note, with the file and line of the note."""
-    for marker in definition.iter_markers("picture"):
-        if problem := _problem(marker, definition.function.__code__):
-            path, line, _ = definition.location
-            pytest.fail(f"{path}:{line + 1}: {definition.name}: {problem}", pytrace=False)
-
-
-def _problem(marker, code):
-    kind, *names = marker.args or [None]
-    if kind not in KINDS or not names or marker.kwargs or not all(isinstance(name, str) for name in names):
-        return USAGE
-    unknown = [name for name in names if name not in code.co_varnames + code.co_cellvars]
-    return f"@pytest.mark.picture: {unknown[0]!r} is no local of the note" if unknown else None
+def pytest_generate_tests(metafunc):
+    """Refuse a marker that names no local of its note, with the file and line of the note."""
+    definition = metafunc.definition
+    for marker in boundaries.of(definition, "picture"):
+        code = definition.function.__code__
+        for name in marker.names:
+            if name not in code.co_varnames + code.co_cellvars:
+                path, line, _ = definition.location
+                problem = f"@pytest.mark.picture: {name!r} is no local of the note"
+                pytest.fail(f"{path}:{line + 1}: {definition.name}: {problem}", pytrace=False)
 
 
 @pytest.hookimpl(wrapper=True, trylast=True)  # next to the note itself: nothing else is profiled
 def pytest_pyfunc_call(pyfuncitem):
-    markers = list(pyfuncitem.iter_markers("picture"))
-    if not markers:
+    markers = boundaries.of(pyfuncitem, "picture")
+    if not markers or pyfuncitem.config.getoption("record") is None:
         return (yield)
     frames = []
     former = _watch(pyfuncitem.function.__code__, frames)
@@ -54,7 +46,7 @@ def pytest_pyfunc_call(pyfuncitem):
         result = yield
     finally:
         sys.setprofile(former)
-    pyfuncitem.user_properties.append(("values", _taken(markers, frames)))
+    about.add(pyfuncitem, values=_taken(markers, frames))
     return result
 
 
@@ -63,7 +55,7 @@ def _taken(markers, frames):
         if not frames:
             raise NotPictured("the call of the note was not seen")
         local = frames[0].f_locals
-        return [{"kind": kind, "of": of(local, names)} for kind, *names in (marker.args for marker in markers)]
+        return [{"kind": marker.kind, "of": of(local, marker.names)} for marker in markers]
     except NotPictured as error:
         problem = error
     pytest.fail(f"@pytest.mark.picture: {problem}", pytrace=False)

@@ -7,7 +7,7 @@ import os
 import platform
 import re
 import secrets
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -45,6 +45,24 @@ def is_record(path):
     """Whether a file begins as a record does."""
     with path.open("rb") as file:
         return re.match(rb'\s*\{\s*"format":\s*"what-pytorch-does/record"', file.read(200)) is not None
+
+
+def pytest_addoption(parser):
+    parser.getgroup("what PyTorch does").addoption(
+        "--record",
+        metavar="FILE",
+        help="write what the run found to this file, as JSON that `python -m torchnotes` reads",
+    )
+
+
+def pytest_sessionstart(session):
+    config = session.config
+    if (path := config.getoption("record")) is None:
+        return
+    if config.getoption("mutants") or config.getoption("collectonly"):
+        raise pytest.UsageError("--record is for a run of the notes: leave out --mutants and --collect-only")
+    if (census := config.pluginmanager.get_plugin("census")) is not None:  # which a process of pytest-xdist has not
+        config.pluginmanager.register(Record(target(config, path), census), "record")
 
 
 @dataclass(eq=False)  # pluggy wants a plugin that can be hashed
@@ -93,7 +111,7 @@ def document(config, census):
         )
         result = {
             "case": nodeid.removeprefix(outcome.note)[1:-1],
-            "device": None if outcome.where == "-" else outcome.where,
+            "device": outcome.where,
             "outcome": outcome.verdict,
             "reason": outcome.reason,
         }
@@ -118,11 +136,6 @@ def environment(config):
     """Where the run took place: torch and its build, packages, Python, platform and devices."""
     import torch
 
-    lost = config.stash[devices.LOST]
-    found = [
-        replace(device, problem=device.problem or lost.get(device.name.partition(":")[0]))
-        for device in config.stash[devices.FOUND]
-    ]
     return {
         "torch": torch.__version__,
         "build": versions.build(),
@@ -133,7 +146,7 @@ def environment(config):
         "packages": versions.packages(),
         "devices": [
             {"name": device.name, "description": devices.description(device), "problem": device.problem}
-            for device in found
+            for device in config.stash[devices.MACHINE].devices
         ],
         "seed": config.getoption("seed"),
     }

@@ -11,11 +11,11 @@ import multiprocessing
 import sys
 import warnings
 
+import pytest
 from packaging.requirements import Requirement
 
 from torchnotes.harness import versions
 
-NAME = "fake cuda"
 NEEDED = Requirement("torch>=2.4")
 PATIENCE = 60
 """Seconds that a simulation may take; it takes a tenth of one."""
@@ -30,6 +30,11 @@ def obstacle():
     if not versions.is_met(NEEDED):
         return f"simulating a GPU needs {NEEDED}; this is {versions.installed('torch')}"
     return None
+
+
+@pytest.fixture
+def simulated():
+    return run
 
 
 def run(function):

@@ -20,29 +20,14 @@ from packaging.version import Version
 from pygments.lexers import PythonLexer
 from pygments.token import Comment, Keyword, Name, Number, Operator, String
 
+from torchnotes import verdicts
 from torchnotes.changes import compare
 from torchnotes.record import reader
 
 FOLDER = Path(__file__).parent
 
-CODES = {"held": "h", "failed": "f", "elsewhere": "e", "unchecked": "u"}
-ABSENT = "-"
-"""The code of a run that says nothing of a note, or of a note on that device."""
-
-WORDS = {
-    "held": "holds here",
-    "failed": "failed here",
-    "elsewhere": "other side of a boundary",
-    "unchecked": "not checked here",
-}
-SHORT = {"h": "held", "f": "failed", "e": "other side", "u": "not checked", ABSENT: "not run"}
-
-DEVICES = {
-    None: "any device",
-    "accelerator": "accelerator",
-    "cpu+meta": "cpu + meta",
-    "fake cuda": "simulated cuda",
-}
+CODES = {name: verdict.code for name, verdict in verdicts.WRITTEN.items()}
+SHORT = {verdict.code: verdict.short for verdict in verdicts.WRITTEN.values()} | {verdicts.ABSENT: "not run"}
 
 SECTION_OF = {
     "test_batch_size": "11",
@@ -115,11 +100,11 @@ class Row:
 
     @property
     def differs(self):
-        return len({*self.codes} - {ABSENT}) > 1
+        return len({*self.codes} - {verdicts.ABSENT}) > 1
 
     @property
     def where(self):
-        return DEVICES.get(self.device, self.device)
+        return verdicts.place(self.device)
 
 
 @dataclass
@@ -149,7 +134,7 @@ class Result:
 
     @property
     def word(self):
-        return WORDS[self.verdict]
+        return verdicts.WRITTEN[self.verdict].here
 
     @property
     def code(self):
@@ -187,7 +172,7 @@ class Card:
 
     @property
     def word(self):
-        return WORDS[self.verdict] if self.in_run else "not in this run"
+        return verdicts.WRITTEN[self.verdict].here if self.in_run else "not in this run"
 
     @property
     def code(self):
@@ -343,7 +328,7 @@ def rows_of(columns):
     found = []
     for note, device in sorted(keys, key=lambda key: (*order[key[0]], key[1] or "")):
         outcomes = [column.outcomes.get((note, device)) for column in columns]
-        codes = "".join(CODES[outcome.verdict] if outcome else ABSENT for outcome in outcomes)
+        codes = "".join(CODES[outcome.verdict] if outcome else verdicts.ABSENT for outcome in outcomes)
         found.append(Row(note, device, codes, outcomes))
     return found
 
@@ -458,23 +443,23 @@ class Book:
         for result in note["results"]:
             by_device[result["device"]].append(result)
         for device, results in by_device.items():
-            worst = min((result["outcome"] for result in results), key=reader.WORST_FIRST.index)
+            worst = verdicts.worst(result["outcome"] for result in results)
             reasons = defaultdict(list)
             for result in results:
                 if result["reason"]:
                     reasons[result["outcome"], result["reason"]].append(_case(result))
             told = [
-                (WORDS[verdict], reason, cases if len(cases) < len(results) else [])
+                (verdicts.WRITTEN[verdict].here, reason, cases if len(cases) < len(results) else [])
                 for (verdict, reason), cases in reasons.items()
             ]
-            card.results.append(Result(DEVICES.get(device, device), worst, len(results), told))
+            card.results.append(Result(verdicts.place(device), worst, len(results), told))
         outcomes = [result["outcome"] for result in note["results"]]
-        card.verdict = min(outcomes, key=reader.WORST_FIRST.index)
+        card.verdict = verdicts.worst(outcomes)
         card.announced = sorted({text for result in note["results"] for text in result.get("will_change", ())})
         card.failures = [
             (
                 _case(result),
-                DEVICES.get(result["device"], result["device"]),
+                verdicts.place(result["device"]),
                 result.get("explanation") or [result["reason"]],
             )
             for result in note["results"]
@@ -706,7 +691,7 @@ def as_data(columns, rows, book):
             [_function(note), book.of_note[note].id, ranks.index(section[note]), *_crossings(book.of_note[note])]
             for note in notes
         ],
-        "devices": [[device, DEVICES.get(device, device)] for device in devices],
+        "devices": [[device, verdicts.place(device)] for device in devices],
         "keys": keys,
         "reasons": reasons,
         "announced": announced,

@@ -11,6 +11,9 @@ import textwrap
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from packaging.requirements import Requirement
+
+from torchnotes import markers, note as notes
 from torchnotes.record.reader import BadRecord, reason
 
 FIXTURES = {
@@ -99,32 +102,20 @@ def section(path):
         raise BadRecord(f"{path}: is nested too deeply to be read") from None
     except ValueError as error:  # no UTF-8, or a zero byte
         raise BadRecord(f"{path}: is not Python ({error})") from None
-    words = ast.get_docstring(module.tree) or ""
-    title, introduction, _ = of_docstring(words)
-    label = path.stem.removeprefix("test_").replace("_", " ")
+    title, introduction, _ = notes.words(ast.get_docstring(module.tree))
+    label = notes.section(path)
     topics = list(_topics(text))
-    notes = []
+    found = []
     for node in module.tree.body:
         if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
             begin = _begin(node)
             topic = next((topic for line, topic in reversed(topics) if line < begin), "")
             try:
-                notes.append(_note(path.name, module, node, begin, topic))
+                found.append(_note(path.name, module, node, begin, topic))
             except (ValueError, TypeError, LookupError, AttributeError, SyntaxError, RecursionError) as error:
                 why = f"it is written in a way that the page cannot show ({reason(error)})"
                 raise BadRecord(f"{path}: line {begin}: {node.name}: {why}") from None
-    return Section(path.name, label, title or label.capitalize(), introduction, notes)
-
-
-def of_docstring(text):
-    """The claim, the explanation, and the pages of documentation at the end."""
-    first, _, rest = text.strip().partition("\n\n")
-    lines = rest.rstrip().splitlines()
-    links = []
-    while lines and (not lines[-1].strip() or lines[-1].strip().startswith("https://")):
-        if last := lines.pop().strip():
-            links.insert(0, last)
-    return " ".join(first.split()), "\n".join(lines).strip("\n"), links
+    return Section(path.name, label, title or label.capitalize(), introduction, found)
 
 
 def _topics(text):
@@ -140,7 +131,7 @@ def _begin(node):
 
 
 def _note(file, module, node, line, topic):
-    claim, explanation, links = of_docstring(ast.get_docstring(node) or node.name)
+    claim, explanation, links = notes.words(ast.get_docstring(node) or node.name)
     arguments = [argument.arg for argument in node.args.args]
     tables = list(_tables(module, node))
     asked = [name for name in arguments if name not in {name for table in tables for name in table.names}]
@@ -175,20 +166,20 @@ def _markers(node):
     for mark in node.decorator_list:
         name = ast.unparse(mark).partition("(")[0].removeprefix("pytest.mark.")
         first = mark.args[0] if isinstance(mark, ast.Call) and mark.args else None
-        if not isinstance(first, ast.Constant):
-            continue
-        if name in ("myth", "advice"):
-            yield {"name": name, "text": first.value}
-        elif name == "only":
-            kinds = [ast.literal_eval(kind) for kind in mark.args]
-            because = next((word.value.value for word in mark.keywords if word.arg == "because"), "")
-            yield {"name": name, "kinds": kinds, "text": because}
-        elif name == "holds":
-            said = {word.arg: word.value for word in mark.keywords}
-            change = {"change": ast.literal_eval(said["change"])} if "change" in said else {}
-            value = said.get("otherwise", mark.args[-1])
-            names = [ast.unparse(each) for each in getattr(value, "elts", [value])]
-            yield {"name": name, "requirement": first.value, "otherwise": names, **change}
+        if name in markers.RECORDED and isinstance(first, ast.Constant):
+            yield _marker(name, mark).as_data()
+
+
+def _marker(name, mark):
+    """A marker whose arguments are texts; exceptions stay as they are written."""
+    said = {word.arg: word.value for word in mark.keywords}
+    if name == "holds":
+        value = said.get("otherwise", mark.args[-1])
+        names = tuple(ast.unparse(each) for each in getattr(value, "elts", [value]))
+        change = ast.literal_eval(said["change"]) if "change" in said else None
+        return markers.Holds(Requirement(mark.args[0].value), names, change)
+    named = {word: ast.literal_eval(value) for word, value in said.items()}
+    return markers.of(name, [ast.literal_eval(each) for each in mark.args], named)
 
 
 def _tables(module, node):

@@ -12,10 +12,10 @@ from pathlib import Path
 import jsonschema
 from packaging.version import Version
 
+from torchnotes import verdicts
+
 SCHEMA = Path(__file__).parent / "record.schema.json"
 FORMAT, VERSION = "what-pytorch-does/record", 1
-WORST_FIRST = ("failed", "held", "elsewhere", "unchecked")
-"""What a note came to that has several results: the first of these that is among them."""
 
 
 class BadRecord(ValueError):
@@ -148,6 +148,6 @@ class Record:
 
 
 def _worst(results):
-    worst = min(results, key=lambda result: WORST_FIRST.index(result["outcome"]))
+    worst = min(results, key=lambda result: verdicts.WORST_FIRST.index(result["outcome"]))
     announced = frozenset(text for result in results for text in result.get("will_change", ()))
     return Outcome(worst["outcome"], worst["reason"], announced)

@@ -2,6 +2,7 @@
 
 import argparse
 import csv
+import multiprocessing
 import os
 import platform
 import subprocess
@@ -14,7 +15,16 @@ nox.options.sessions = ["tests"]
 nox.options.error_on_missing_interpreters = True  # a leg that did not run is not green
 
 NOTES = ("-r", "requirements.txt", "-c", "constraints.txt")
-TOOLS = ("nox", "pytest-random-order", "pytest-xdist", "ruff", "sybil", "-r", "torchnotes/requirements.txt")
+TOOLS = (
+    "import-linter",
+    "nox",
+    "pytest-random-order",
+    "pytest-xdist",
+    "ruff",
+    "sybil",
+    "-r",
+    "torchnotes/requirements.txt",
+)
 RECORDS = Path("records")
 MADE = Path("made")
 """Where the sessions leave what they found. Only `nox -s keep` takes it over into the repository's records."""
@@ -68,9 +78,10 @@ def tests(session):
     session.install(*NOTES, *TOOLS)
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
-    session.run("pytest", *session.posargs)
-    session.run("pytest", "-q", "--random-order", "-n", "2", *session.posargs)
-    session.run("pytest", "-q", "--mutants", "-n", "2", *session.posargs)
+    session.run("lint-imports")
+    session.run("pytest", "--costly", *session.posargs)
+    session.run("pytest", "-q", "--costly", "--random-order", "-n", "2", *session.posargs)
+    session.run("pytest", "-q", "--costly", "--mutants", "-n", "2", *session.posargs)
     session.run("pytest", "-q", "tests/benchmarks", "--benchmark-disable")
     session.run("pytest", "-q", "tests/harness", "-n", "2")
 
@@ -82,7 +93,7 @@ def versions(session, torch):
     chosen, rest = choices(session)
     record = MADE / f"torch-{torch}.json"
     record.unlink(missing_ok=True)  # one of an earlier run must not pass for this one's
-    command = ("-m", "pytest", "--expect", f"torch=={torch}", "--record", str(record), *rest)
+    command = ("-m", "pytest", "--expect", f"torch=={torch}", "--costly", "--record", str(record), *rest)
     if unknown := dict(chosen.python).keys() - {release["torch"] for release in RELEASES}:
         session.error(f"--python {' '.join(unknown)}: no release of versions.csv")
     if path := dict(chosen.python).get(torch):
@@ -103,7 +114,25 @@ def lowest(session):
     floors = [line.replace(">=", "==") for line in lines if ">=" in line]
     install_torch(session, next(floor for floor in floors if floor.startswith("torch==")), chosen)
     session.install(*floors, "setuptools<81")  # torch 2.0 imports pkg_resources for its timer
-    session.run("pytest", *rest)
+    session.run("pytest", "--costly", *rest)
+
+
+@nox.session
+def newest(session):
+    """The notes with the newest release of everything: what a plain `pip install -r requirements.txt` gives today."""
+    chosen, rest = choices(session)
+    if chosen.index or chosen.wheels:
+        install_torch(session, "torch", chosen)
+    session.install("--upgrade", "-r", "requirements.txt")
+    session.run("pytest", "--costly", *rest)
+
+
+@nox.session
+def starts(session):
+    """The notes with workers that are forked, spawned, and started by a fork server: all that this system has."""
+    session.install(*NOTES)
+    for method in multiprocessing.get_all_start_methods():
+        session.run("python", "tests/harness/started.py", method, "-q", "--costly", *session.posargs)
 
 
 NEIGHBOURS = [
@@ -142,7 +171,7 @@ def neighbours(session):
     session.install(*NOTES)
     for neighbour in session.posargs or NEIGHBOURS:
         session.install(neighbour, "-c", "constraints.txt")
-        session.run("pytest", "-q", "-p", "no:cacheprovider")
+        session.run("pytest", "-q", "--costly", "-p", "no:cacheprovider")
         session.run("pip", "uninstall", "-q", "-y", neighbour)
 
 
@@ -155,7 +184,7 @@ def nightly(session):
     install_torch(session, "torch", chosen, "--pre")
     session.install("-r", "requirements.txt")
     newest = RELEASES[-1]["torch"]
-    session.run("pytest", "--expect", f"torch>{newest}", "--record", str(MADE / "nightly.json"), *rest)
+    session.run("pytest", "--expect", f"torch>{newest}", "--costly", "--record", str(MADE / "nightly.json"), *rest)
 
 
 @nox.session(venv_backend="none")
@@ -219,7 +248,7 @@ def workflows(session):
 def mutants(session):
     """Each note under each mutant that names it: the score by section, the slowest, the survivors."""
     session.install(*NOTES)
-    session.run("pytest", "--mutants", "-q", *session.posargs)
+    session.run("pytest", "--mutants", "--costly", "-q", *session.posargs)
 
 
 @nox.session
@@ -234,7 +263,7 @@ def bench(session):
 
 @nox.session
 def page(session):
-    """The page of the notes in `site`, of what is in `made` and `records`. What follows `--` goes to `page build`."""
+    """The page of the notes in `site`, of what is in `made` and `records`. What follows `--` goes to `page`."""
     session.install("-r", "torchnotes/requirements.txt")
     files = {path.name: path for folder in (RECORDS, MADE) for path in sorted(folder.glob("*.json"))}
     measured = files.pop("bench.json", None)

@@ -164,7 +164,23 @@ class Picture:
         return cls(kind, names)
 
 
-MARKERS = {marker.name: marker for marker in (Myth, Advice, Only, Holds, Picture)}
+@dataclass(frozen=True)
+class Costly:
+    """Why a note takes a second or more: it compiles, starts an interpreter, waits."""
+
+    name: ClassVar = "costly"
+    usage: ClassVar = "costly(why): takes a second or more, and runs with --costly alone"
+
+    why: str
+
+    @classmethod
+    def of(cls, *texts, **named):
+        if named or len(texts) != 1 or not isinstance(texts[0], str) or not texts[0].strip():
+            raise Misused('@pytest.mark.costly takes one text, what costs so much: @pytest.mark.costly("...")')
+        return cls(texts[0])
+
+
+MARKERS = {marker.name: marker for marker in (Myth, Advice, Only, Holds, Picture, Costly)}
 """Every marker, by its name."""
 
 RECORDED = ("myth", "advice", "only", "holds")

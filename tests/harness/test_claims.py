@@ -57,6 +57,7 @@ MALFORMED = {
     "@pytest.mark.myth": "takes one text, what people say",
     '@pytest.mark.myth("  ")': "takes one text, what people say",
     '@pytest.mark.myth("this", "and that")': "takes one text, what people say",
+    "@pytest.mark.costly": "takes one text, what costs so much",
     "@pytest.mark.advice(3)": "takes one text, who says so, and where",
     '@pytest.mark.holds("torch>=2.6")': "takes a requirement and the exception raised otherwise",
     '@pytest.mark.holds("torch >>> 2", otherwise=TypeError)': "'torch >>> 2'",

@@ -347,3 +347,34 @@ def test_a_torch_that_was_built_for_another_numpy_is_one_line(project, tmp_path,
     assert result.code == pytest.ExitCode.USAGE_ERROR
     assert f"was built for NumPy 1 and cannot use NumPy {np.__version__}" in result.refusal
     assert 'python -m pip install "numpy<2"' in result.refusal
+
+
+COSTLY = '''
+@pytest.mark.costly("compiles a model")
+def test_it():
+    """It holds in the end."""
+
+
+def test_other():
+    """Another holds at once."""
+'''
+
+
+def test_a_costly_note_is_named_and_waits_for_its_option(project):
+    project.note(COSTLY)
+
+    plain, costly = project.run(), project.run("--costly")
+
+    assert plain.code == costly.code == 0
+    assert "not checked here:\n  it compiles a model: run it with --costly\n    01 first: test_it\n" in plain.out
+    assert "2 claims: 1 held, 0 failed, 1 could not be checked" in plain.out
+    assert "2 claims: 2 held" in costly.out
+
+
+def test_nothing_but_a_costly_note_is_no_proof(project):
+    project.note(COSTLY)
+
+    result = project.run("-k", "test_it")
+
+    assert result.code == 1
+    assert "FAILED: no note ran" in result.out

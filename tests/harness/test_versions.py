@@ -40,7 +40,7 @@ def test_each_python_of_the_workflow_has_a_newest_release_to_expect():
     (pythons,) = re.findall(r"python: \[(.+)\]", workflow)
 
     assert set(re.findall(r"3\.\d+", pythons)) == {text for release in RELEASES for text in release["python"].split()}
-    assert 'pytest --expect "torch>=$newest"' in workflow
+    assert 'pytest --costly --expect "torch>=$newest"' in workflow
 
 
 def test_the_constraints_are_those_of_a_supported_release():

@@ -38,7 +38,7 @@ def run(arguments, connection):
     """Run the notes in this process, in silence, and send the exit code and the names of those that failed."""
     sys.stdout = sys.stderr = open(os.devnull, "w")  # noqa: SIM115 (this process is about to end)
     failures = Failures()
-    code = pytest.main([*QUIET, *arguments], plugins=[failures])
+    code = pytest.main([*QUIET, "--costly", *arguments], plugins=[failures])
     connection.send((int(code), failures.names))
 
 

@@ -70,6 +70,7 @@ raise SystemExit("; ".join(answers))
 """
 
 
+@pytest.mark.costly("starts a Python without NumPy")
 def test_without_a_bridge_tensors_still_compute():
     """A torch that finds no NumPy it can use computes all the same, and raises RuntimeError, "Numpy is not available",
     from `torch.from_numpy(array)`, `tensor.numpy()` and `tensor + array`.

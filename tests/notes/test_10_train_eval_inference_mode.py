@@ -166,9 +166,9 @@ def test_one_nan_in_training_mode_spoils_batchnorm_for_good(device, autograd):
     """A nan in one batch in training mode makes the running mean and variance of its channel nan in a BatchNorm with
     default settings, and no later batch repairs them.
 
-    An average with nan is nan. In evaluation mode the channel is then nan for each input, though the output for later
-    batches in training mode is finite. Check the inputs with `torch.isfinite(x).all()`, and call
-    `reset_running_stats()` on the layer to start anew.
+    An average with nan is nan. In evaluation mode the channel is then nan for each input, though in training mode the
+    good batches that follow here have finite outputs. Check the inputs with `torch.isfinite(x).all()`, and call
+    `reset_running_stats()` on the layer to start its statistics anew.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm1d.html
     """
@@ -238,8 +238,8 @@ def test_predictions_do_not_depend_on_the_autograd_mode(device):
 @pytest.mark.parametrize("autograd", [torch.no_grad, torch.inference_mode])
 def test_a_transformer_encoder_returns_zeros_for_padding_without_gradients(autograd):
     """On the CPU an `nn.TransformerEncoder` of layers with `batch_first=True`, an even number of heads and otherwise
-    default settings returns 0 in evaluation mode for padding at the ends of a batch's rows under `no_grad` and
-    `inference_mode`, and other numbers while autograd records.
+    default settings returns 0 in evaluation mode for padding behind the data of a batch's rows under `no_grad` and
+    `inference_mode`, and other numbers if gradients are recorded.
 
     Without gradients a fast path leaves the padding out, unless some row has padding before data or a `mask` is given.
     At other positions the results agree up to rounding. With `enable_nested_tensor=False` padding is computed as
@@ -552,9 +552,9 @@ def test_the_mode_stays_until_the_next_call(device):
     """After a validation with `model.eval()` the model stays in evaluation mode until `model.train()` is called: the
     next epoch trains without dropout and with the statistics of BatchNorm at rest.
 
-    Nothing warns, and the weights go on learning; only recurrent layers on CUDA raise, see the note on cuDNN above. The
-    end of a `with torch.no_grad():` block brings gradients back and not the mode. Write `model.train()` as the first
-    line of each epoch, not once before the loop. `model.eval` without its brackets does nothing.
+    Nothing warns here, and the weights go on learning. The end of a `with torch.no_grad():` block brings gradients back
+    and not the mode. Write `model.train()` as the first line of each epoch, not once before the loop. `model.eval`
+    without its brackets does nothing.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html#torch.nn.Module.train
     """
@@ -1178,7 +1178,7 @@ def test_in_training_a_prediction_depends_on_its_batch(device, rounding_bound):
 
 def test_batchnorm_cannot_train_on_a_batch_of_one(device):
     """In training BatchNorm raises ValueError "Expected more than 1 value per channel when training" if a channel has
-    exactly one value, as in a batch of one row.
+    exactly one value, as in a single row of features.
 
     The last batch of an epoch may have one row: `DataLoader(..., drop_last=True)` leaves it out. One image of several
     pixels is enough, one image of 1 x 1 pixel is not. In evaluation mode the running statistics serve a single row.
@@ -1217,7 +1217,11 @@ def test_frozen_parameters_do_not_stop_the_statistics(device):
     assert layer.running_mean.tolist() == [3]
 
     layer.bias.grad = torch.ones(1, device=device)  # from a backward pass before the freezing
-    torch.optim.SGD(layer.parameters(), lr=0.5).step()
+    optimizer = torch.optim.SGD(layer.parameters(), lr=0.5)
+    optimizer.step()
+    assert layer.bias.tolist() == [-0.5]
+    layer.zero_grad()
+    optimizer.step()
     assert layer.bias.tolist() == [-0.5]
 
 
@@ -1254,8 +1258,8 @@ def test_batchnorm_momentum_is_the_share_of_the_new(device):
 
 @pytest.mark.parametrize("use_reentrant", [True, False])
 def test_checkpoint_updates_batchnorm_twice(device, use_reentrant):
-    """`checkpoint` of a BatchNorm in training mode updates its running statistics twice for each batch that requires
-    grad, in the forward pass and again in `backward()`.
+    """`checkpoint` of a default BatchNorm in training mode updates its running statistics twice for each batch that
+    requires grad, in the forward pass and again in `backward()`.
 
     With `use_reentrant=False` that is so for plain data too. `checkpoint` saves memory by running the function a second
     time. A dropout has the same mask both times, because the random state is put back. With the `momentum` m
@@ -1294,7 +1298,7 @@ def test_batchnorm_without_statistics_is_always_in_training(device):
     """A BatchNorm that is built with `track_running_stats=False` uses the statistics of the batch in evaluation mode
     too, so that `eval()` changes nothing.
 
-    It has no running statistics. A batch of one row therefore raises ValueError in evaluation mode as well.
+    It has no running statistics. A batch of shape (1, features) therefore raises ValueError in evaluation mode as well.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm1d.html
     """
@@ -1461,9 +1465,9 @@ def test_no_grad_without_with_does_nothing(device):
     """`torch.no_grad()` and `torch.inference_mode()` alone on a line do nothing: they work in a `with` statement and as
     decorators.
 
-    `torch.set_grad_enabled(False)` on a line does turn gradients off, until the next such call or until a surrounding
-    block of `no_grad`, `enable_grad`, `inference_mode` or `set_grad_enabled` ends. A block of `enable_grad` inside has
-    gradients.
+    `torch.set_grad_enabled(False)` on a line does turn gradients off, and `torch.set_grad_enabled(True)` turns them on
+    again. The end of a surrounding block of `no_grad`, `enable_grad`, `inference_mode` or `set_grad_enabled` brings
+    back the mode from before that block. A block of `enable_grad` inside has gradients.
 
     https://docs.pytorch.org/docs/stable/generated/torch.autograd.grad_mode.set_grad_enabled.html
     """
@@ -1789,8 +1793,8 @@ def test_a_with_block_in_a_generator_leaks_to_its_consumer(device):
     """A generator that yields inside `with torch.no_grad():` turns gradients off for the loop that consumes it, and a
     generator function under `@torch.no_grad()` does not.
 
-    `backward()` in such a loop fails with "does not require grad". Decorate the generator function, or leave the `with`
-    block before each `yield`.
+    `backward()` of a loss that is computed in such a loop fails with "does not require grad". Decorate the generator
+    function, or leave the `with` block before each `yield`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.autograd.grad_mode.no_grad.html
     """
@@ -1861,7 +1865,7 @@ def test_two_generators_with_blocks_leave_gradients_off():
 @pytest.mark.holds("torch>=2.4", otherwise=(AssertionError, UserWarning), change="warns")
 def test_decorating_a_class_is_deprecated(decorate):
     """From torch 2.4 on `@torch.no_grad()` above a class gives a FutureWarning, turns the class into a function, and
-    covers the making of an object but none of its methods.
+    covers the making of an object but not the methods that you call on the object later.
 
     Before 2.4 it gave a UserWarning. `isinstance(x, Model)` then raises TypeError. Decorate the methods.
 
@@ -2156,8 +2160,8 @@ def test_a_model_made_in_inference_mode_learns_its_biases_only():
     for its weight, if its input does not require grad.
 
     By default a step of SGD and `load_state_dict` raise RuntimeError "Inplace update to inference tensor", and so does,
-    with other words, a forward pass whose input requires grad. Build models outside of `inference_mode`;
-    `copy.deepcopy(model)` repairs one.
+    with other words, a forward pass whose input requires grad. Build models outside of `inference_mode`; outside,
+    `copy.deepcopy(model)` gives one that learns.
 
     https://docs.pytorch.org/docs/stable/notes/autograd.html#inference-mode
     """
@@ -2180,7 +2184,9 @@ def test_a_model_made_in_inference_mode_learns_its_biases_only():
         second(model(x))
     with pytest.raises(RuntimeError, match="Inference tensors cannot be saved for backward"):
         model(x.clone().requires_grad_())
-    assert not copy.deepcopy(model).weight.is_inference()
+    repaired = copy.deepcopy(model)
+    repaired(x).sum().backward()
+    assert (repaired.weight.is_inference(), repaired.weight.grad.tolist()) == (False, [[4, 6]])
     with torch.inference_mode():
         no_bias = nn.Linear(2, 1, bias=False)
     with pytest.raises(RuntimeError, match="does not require grad"):
@@ -2219,7 +2225,7 @@ def test_dropout_scales_the_gradient_like_the_value_for_every_p(device, p, x):
     """For each `p` from 0 to 1 the gradient of `nn.Dropout(p)` in training has the mask of the forward pass: 0 where a
     number was dropped and, up to rounding, `1 / (1 - p)` where it was kept.
 
-    A dropped number therefore teaches the layers before it nothing in this step.
+    Through this layer a dropped number teaches the layers before it nothing in this step.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Dropout.html
     """

@@ -38,8 +38,9 @@ def test_an_epoch_has_ceil_n_over_b_steps():
     """A DataLoader of a list or a TensorDataset of N rows, in batches of B, has ceil(N / B) steps per epoch, and
     floor(N / B) with `drop_last=True`.
 
-    `len(loader)` is this number of steps, and `len(loader.dataset)` the number of rows. Schedulers that count steps
-    need the former: `epochs * len(loader)`. If you pass a `sampler=`, N is the number of rows that the sampler draws.
+    `len(loader)` is this number of steps, and `len(loader.dataset)` the number of rows. A scheduler that is stepped
+    after each batch takes `epochs * len(loader)` steps. If you pass a `sampler=`, N is the number of rows that the
+    sampler draws.
 
     https://docs.pytorch.org/docs/stable/data.html
     """
@@ -139,8 +140,8 @@ def test_sorted_rows_make_batches_of_one_class(device):
     """Without `shuffle=True` and without a sampler, a DataLoader makes batches of a single class of rows that are
     sorted by label, except for a batch in which a class ends and another begins.
 
-    At a logit of 0, the gradient of a batch of zeros pushes the bias down, and the gradient of a batch of ones pushes
-    it up as much.
+    At a logit of 0, the gradient of the binary cross entropy of a batch of zeros pushes the bias down, and that of a
+    batch of ones pushes the bias up as much.
 
     https://docs.pytorch.org/docs/stable/data.html
     """
@@ -163,12 +164,12 @@ def test_sorted_rows_make_batches_of_one_class(device):
 
 @pytest.mark.myth("x.view(batch_size, -1) makes one row for each sample")
 def test_a_batch_size_that_is_written_out_fails_at_the_short_batch(device):
-    """`x.view(32, -1)` of a short last batch raises RuntimeError "shape '[32, -1]' is invalid for input of size", or
-    cuts the samples up silently, if the sizes happen to fit.
+    """`x.view(32, -1)` of a short, contiguous last batch raises RuntimeError "shape '[32, -1]' is invalid for input of
+    size", or cuts the samples up silently, if the sizes happen to fit.
 
     Eight samples of 12 numbers are 96 numbers, which are 32 rows of 3: four from each sample. So are 24 samples of 4
-    numbers: then half of the rows mix two samples. Write `x.flatten(1)` or `x.view(len(x), -1)`: each sample stays a
-    row. The loss may notice: "Expected input batch_size (32) to match target batch_size (8)".
+    numbers: then half of the rows mix two samples. Write `x.flatten(1)` or, here, `x.view(len(x), -1)`: each sample
+    stays a row. The loss may notice: "Expected input batch_size (32) to match target batch_size (8)".
 
     https://docs.pytorch.org/docs/stable/generated/torch.flatten.html
     """
@@ -192,9 +193,9 @@ def test_a_hidden_state_is_made_for_one_batch_size(device):
     """An LSTM or a GRU with a state for 32 sequences raises RuntimeError "Expected hidden[0] size" or "Expected hidden
     size" for a batch of any other size, such as the short last one.
 
-    Leave the state out, and it starts at zeros of the right size, or make it from the batch: `torch.zeros(1,
-    x.shape[0], 4)` with `batch_first=True`. The state has the batch second even with `batch_first=True`.
-    `drop_last=True` avoids the short batch.
+    Leave the state out, and it starts at zeros of the right size, or make it from the batch: here, for one layer of
+    size 4 with `batch_first=True`, `torch.zeros(1, x.shape[0], 4)`. The state has the batch second even with
+    `batch_first=True`. `drop_last=True` avoids the short batch.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.LSTM.html
     """
@@ -217,10 +218,11 @@ def test_a_hidden_state_is_made_for_one_batch_size(device):
 
 @pytest.mark.myth("the loss of an epoch is the sum of the batch losses divided by the number of batches")
 def test_the_mean_of_batch_means_is_not_the_mean(device):
-    """If the last batch is short, the mean of the batch losses gives the rows of the last batch too much weight.
+    """If the last batch is short and a loss is the mean of its rows, the mean of the batch losses gives the rows of the
+    last batch too much weight.
 
-    For a loss that is the mean of the rows, sum `loss.item() * len(y)` and divide by the number of rows. If
-    `ignore_index` leaves rows out, the mean is over the other rows: weight by their number.
+    Sum `loss.item() * len(y)` and divide by the number of rows. If `ignore_index` leaves rows out of a loss without
+    class weights, the mean is over the other rows: weight by their number.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.L1Loss.html
     """
@@ -245,8 +247,8 @@ def test_batch_means_weighted_by_size_for_every_batch_size(device, rounding_boun
     """Mean squared errors of batches, weighted by the sizes of the batches, give the error of all rows up to rounding,
     for every batch size.
 
-    The same goes for any loss whose mean divides by the number of rows. With class weights or `ignore_index` the mean
-    of `cross_entropy` can divide by another number.
+    The same goes for another loss that is the sum of a number for each row, divided by the number of rows. With class
+    weights or `ignore_index` the mean of `cross_entropy` can divide by another number.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.MSELoss.html
     """
@@ -274,7 +276,7 @@ def gradient(x, y, reduction="mean"):
 
 def test_the_mean_of_minibatch_gradients_is_the_full_gradient(device):
     """For a model that treats each row by itself, without dropout, the mean of the MSE gradients of equally large
-    minibatches, at the same parameters, is the gradient of all rows, up to rounding.
+    minibatches, at the same parameters, is the gradient of all their rows, up to rounding.
 
     If the rows are shuffled, a minibatch gradient is wrong by chance only, and right on average. With BatchNorm in
     training it is not: see the note on its small batches below.
@@ -337,11 +339,11 @@ def gradients_of_batches(x, y, rows, loss_fn):
 
 
 def test_the_noise_of_a_gradient_falls_as_one_over_b(device):
-    """For a model that treats each row by itself, the variance of the gradient of the mean loss of B rows is that of a
-    single row divided by B, if the rows are drawn with replacement.
+    """For a model that treats each row by itself, without dropout, the variance of the gradient of the mean loss of B
+    rows is that of a single row divided by B, if the rows are drawn with replacement.
 
-    Four times the rows halve the noise, for four times the work. In an epoch no row comes twice, and the variance is
-    smaller by the factor (N - B) / (N - 1): it is 0 if the batch is all N rows.
+    Four times the rows halve the noise, for four times the work. In a shuffled epoch no row comes twice, and the
+    variance is smaller by the factor (N - B) / (N - 1): it is 0 if the batch is all N rows.
 
     https://docs.pytorch.org/docs/stable/optim.html
     """
@@ -483,8 +485,8 @@ def test_32_is_advice_and_not_a_law(cancer, device):
 
 
 def test_accumulated_small_batches_equal_a_large_one(device):
-    """The MSE gradients of a Linear layer for 2 equally large batches add up to that of one large batch if you divide
-    each loss by 2 before `backward`.
+    """The MSE gradients of a Linear layer for 2 equally large batches add up to that of one large batch, up to rounding,
+    if you divide each loss by 2 before `backward`.
 
     Without the division they add up to twice as much. Call `optimizer.step()` and `zero_grad()` after every second
     batch only.
@@ -625,7 +627,7 @@ def test_accumulation_with_class_weights_divides_by_the_weights(device, rounding
     so accumulate it with the share of the weights and not of the rows.
 
     Two batches of two rows each are not halves of the loss if their targets weigh 3 and 7. If the targets are
-    probabilities, the mean divides by the number of rows, with class weights too.
+    probabilities of shape (rows, classes), the mean divides by the number of rows, with class weights too.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
     """

@@ -404,8 +404,8 @@ def test_a_pass_without_gradient_leaves_the_next_one_its_gradient():
     Autocast keeps the half-precision copy of each weight until the block ends, and older releases kept one that
     `no_grad` had made, without a graph: `backward()` then raises "does not require grad", or nothing raises, where a
     LayerNorm behind the Linear is trained alone. There, open a new block for the second pass, or pass
-    `cache_enabled=False`. In every release a weight that requires grad and is changed inside a block is used as it was
-    before: take the optimizer's step outside.
+    `cache_enabled=False`. In every release the weight of a Linear that requires grad and is changed inside a block,
+    after a pass, is used as it was before: take the optimizer's step outside.
 
     https://docs.pytorch.org/docs/stable/amp.html
     """
@@ -558,11 +558,11 @@ def test_a_fused_optimizer_takes_float16_under_a_grad_scaler(name):
 @pytest.mark.holds("torch>=2.3", otherwise=AttributeError, change="new")
 def test_a_grad_scaler_wants_a_gradient(device):
     """From torch 2.3 on the `step` of a `torch.amp.GradScaler` raises AssertionError "No inf checks were recorded for
-    this optimizer" if the optimizer, such as an unfused `SGD`, has no parameter with a gradient.
+    this optimizer" if an unfused `SGD` has no parameter with a gradient.
 
-    `optimizer.step()` by itself then does nothing, silently. The parameters are frozen, or they belong to another model
-    than the loss, or the loss was detached from them. If `scaler.scale` was never called, the message is "Attempted
-    step but _scale is None": write `scaler.scale(loss).backward()`.
+    `optimizer.step()` by itself then does nothing, silently. Perhaps the parameters are frozen, or they belong to
+    another model than the loss, or the loss was detached from them. If `scaler.scale` was never called, the message is
+    "Attempted step but _scale is None": write `scaler.scale(loss).backward()`.
 
     https://docs.pytorch.org/docs/stable/amp.html#gradient-scaling
     """
@@ -587,8 +587,8 @@ def test_a_grad_scaler_wants_a_gradient(device):
 @pytest.mark.only("cpu", "cuda", "xpu", because="GradScaler came to MPS with torch 2.8")
 @pytest.mark.holds("torch>=2.3", otherwise=AttributeError, change="new")
 def test_a_skipped_first_step_makes_the_scheduler_warn(device):
-    """From torch 2.3 on, if a `torch.amp.GradScaler` skips the first step of an unfused optimizer because of an inf,
-    `scheduler.step()` warns "Detected call of `lr_scheduler.step()` before `optimizer.step()`", although the order is
+    """From torch 2.3 on, if a `torch.amp.GradScaler` skips the first step of an unfused SGD because of an inf, the
+    `step()` of a StepLR warns "Detected call of `lr_scheduler.step()` before `optimizer.step()`", although the order is
     right.
 
     The learning rate goes on to its next value, and no weight has changed. After `scaler.update()` the scale is smaller
@@ -816,8 +816,8 @@ def test_the_global_setting_of_tf32_makes_the_old_ones_raise():
     set before.
 
     It asks for TF32 everywhere at once, and the old settings still say float32. A library that reads them fails then:
-    write `torch.set_float32_matmul_precision("high")` instead, or as well, which mends it. What was set for products
-    alone wins: after "highest", products stay in float32, whatever the global setting is.
+    write `torch.set_float32_matmul_precision("high")` instead, or as well, which mends it. What is set for products
+    alone wins: after "highest", products stay in float32 here, although the global setting is "tf32".
 
     https://docs.pytorch.org/docs/stable/notes/cuda.html
     """

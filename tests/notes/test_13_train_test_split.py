@@ -17,8 +17,8 @@ from torch.utils.data import Subset, TensorDataset, random_split
 
 
 def test_tensors_in_tensors_out(device):
-    """`train_test_split(X, y)` of two dense tensors with two rows or more returns tensors of the same dtype on the same
-    device, and picks the same rows from both.
+    """`train_test_split(X, y)` of two dense tensors of one length, two rows or more, returns tensors of the same dtype
+    on the same device, and picks the same rows from both.
 
     Nothing has to be converted to NumPy first, and a GPU tensor stays on the GPU. A sparse COO tensor raises
     NotImplementedError: pass `X.to_dense()`.
@@ -39,6 +39,7 @@ def test_tensors_in_tensors_out(device):
 
     with pytest.raises(NotImplementedError, match="Sparse"):
         train_test_split(X.to_sparse(), y)
+    assert len(train_test_split(X.to_sparse().to_dense(), y)) == 4
 
 
 def test_order_of_what_comes_back(device):
@@ -90,7 +91,7 @@ def test_sizes(device, rows, sizes, expected):
     for the test.
 
     A share of the test is rounded up and a share of the training is rounded down, so the test of ten rows gets three.
-    If you give both sizes, rows can be left out silently: the last row of the table uses seven of ten.
+    If you give both sizes, rows can be left out silently: `train_size=0.4, test_size=0.21` uses seven rows of ten.
 
     https://scikit-learn.org/stable/modules/generated/sklearn.model_selection.train_test_split.html
     """
@@ -236,7 +237,8 @@ def test_sizes_have_names_and_stratify_wants_labels(device, stratify):
 def test_parts_are_copies(device, shuffle):
     """The parts of a tensor are copies, without shuffling too: a write to a part leaves the whole as it was.
 
-    The data are in memory twice until you `del` the whole. The slice `whole[:7]` is a view and copies nothing.
+    The whole stays in memory beside the parts as long as a name refers to it. The slice `whole[:7]` is a view and
+    copies nothing.
 
     https://scikit-learn.org/stable/modules/generated/sklearn.model_selection.train_test_split.html
     """
@@ -326,8 +328,8 @@ def test_random_state_decides_the_rows(device):
     """An int as `random_state` gives the same call the same rows every time, for tensors as for lists, whatever the
     global seeds are.
 
-    The rows for 42 are written out here. NumPy has frozen the generator behind it, `RandomState`, so that another
-    process and another machine get them too.
+    The rows for 42 are written out in the code here, and a new process gets the same ones. The generator behind them is
+    NumPy's `RandomState`, which NumPy has frozen.
 
     https://scikit-learn.org/stable/glossary.html#term-random_state
     """
@@ -387,7 +389,7 @@ def test_random_state_takes_no_generator(generator):
 
 @pytest.mark.myth("torch.manual_seed makes the whole program reproducible")
 def test_torch_seed_does_not_reach_it(device):
-    """Without `random_state` the rows follow `np.random.seed`, and `torch.manual_seed` does not change them.
+    """Without `random_state` the shuffled rows follow `np.random.seed`, and `torch.manual_seed` does not change them.
 
     Give each split an int as `random_state`. Then nothing else that draws from NumPy's generator can move a row into
     the test.
@@ -403,6 +405,7 @@ def test_torch_seed_does_not_reach_it(device):
     np.random.seed(42)
     third, _ = train_test_split(rows)
     np.random.seed(42)
+    torch.manual_seed(43)
     fourth, _ = train_test_split(rows)
 
     assert first.tolist() != second.tolist()
@@ -410,12 +413,12 @@ def test_torch_seed_does_not_reach_it(device):
 
 
 def test_split_x_and_y_in_one_call(device):
-    """X and y of 50 rows no longer match if you shuffle them in two calls of `train_test_split` without `random_state`,
-    unless the same `np.random.seed` stands before each call.
+    """X and y of 50 rows no longer match if you shuffle them in two calls of `train_test_split` without `random_state`
+    and set no seed between the calls.
 
     Nothing raises, and the model learns from wrong answers. One `RandomState` object for both calls does not help,
-    because it moves on; the same int does if the sizes are the same, unless one of the calls has `stratify`. Write
-    `train_test_split(X, y)`.
+    because it moves on. The same int in both calls does, and so does the same `np.random.seed` before each, but not if
+    one of the two has `stratify`. Write `train_test_split(X, y)`.
 
     https://scikit-learn.org/stable/common_pitfalls.html#controlling-randomness
     """
@@ -442,8 +445,8 @@ def test_split_x_and_y_in_one_call(device):
 
 
 def test_stratify_keeps_the_proportions(device):
-    """`stratify=y` keeps the proportions of the classes in both parts, as far as whole rows allow, where chance can
-    leave a rare class out of the test.
+    """If you give one size or none, `stratify=y` keeps the proportions of the classes in both parts, as far as whole
+    rows allow, where chance can leave a rare class out of the test.
 
     A class that is too rare for the size of the test is left out by `stratify` too: of two rows in a hundred, a test of
     ten gets none. Pass `y.cpu()` if the labels are on a GPU.
@@ -468,7 +471,8 @@ def test_stratify_keeps_the_proportions(device):
     random_state=st.integers(0, 1000),
 )
 def test_stratify_is_exact_for_every_proportion_that_comes_out_even(device, share, classes, random_state):
-    """If the proportions of the classes come out in whole rows, stratified parts have exactly these numbers of rows.
+    """If the proportions of the classes come out in whole rows in both parts, stratified parts have exactly these
+    numbers of rows.
 
     Here too every row is in one part, and in one only.
 
@@ -524,8 +528,9 @@ def test_stratify_is_off_by_less_than_one_row(classes, share, random_state):
         ([0.5, 1.5, 1.25, 2.0, 3.5, 0.75, 2.5, 0.5], {}, "only 1 member"),
         ([0, 0, 0, 0, 1, 1, 1, 1], {"shuffle": False}, "shuffle=False"),
         ([0, 0, 1, 1, 2, 2, 3, 3], {"test_size": 3}, "number of classes = 4"),
+        ([0, 0, 1, 1, 2, 2, 3, 3], {"train_size": 3}, "number of classes = 4"),
     ],
-    ids=["a class of one", "continuous", "without shuffling", "fewer rows than classes"],
+    ids=["a class of one", "continuous", "without shuffling", "a test too small", "a training too small"],
 )
 def test_stratify_refuses_what_it_cannot_keep(labels, arguments, message):
     """`stratify` raises ValueError for a class with a single row, for a part with fewer rows than classes, and with
@@ -546,8 +551,9 @@ def test_stratify_counts_whole_rows_of_labels():
     """If the labels for `stratify` are a matrix, each different row of it is a class of its own.
 
     One-hot labels thus keep the proportions of the classes as class numbers do, but other rows may be picked. With
-    several labels to a sample, the combinations are counted: ValueError, "The least populated class" has only 1 member,
-    although each single label is frequent. Stratify by the label that matters most: `stratify=y[:, 0]`.
+    several labels to a sample, the combinations are counted: a combination that occurs once raises ValueError, "The
+    least populated class" has only 1 member, although here each single label is frequent. Stratify by the label that
+    matters most: `stratify=y[:, 0]`.
 
     https://scikit-learn.org/stable/modules/cross_validation.html#stratification
     """
@@ -673,6 +679,7 @@ def test_random_split_beside_train_test_split(device):
 
     (kept,), _ = train_test_split([objects := [1], objects], test_size=1)
     assert kept is objects
+    assert [len(part) for part in random_split(range(11), [0.25] * 4)] == [3, 3, 3, 2]
 
 
 def test_random_split_can_leave_a_part_empty():

@@ -2148,6 +2148,7 @@ class LocalError(Squares):
         raise BrokenImage(f"number {i} is broken")
 
 
+@pytest.mark.costly("waits for a second")
 def test_an_exception_of_a_local_class_never_arrives():
     """An exception in a worker whose class is defined inside a function never reaches the loop, which waits for ever.
 

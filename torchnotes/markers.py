@@ -11,6 +11,8 @@ from typing import ClassVar
 
 from packaging.requirements import InvalidRequirement, Requirement
 
+from torchnotes import kinds
+
 
 class Misused(ValueError):
     """A marker says too little or something else; the message says what it takes."""
@@ -24,8 +26,6 @@ CHANGES = {
     "new": "an upgrade brings it: before, it raises or is not there",
 }
 """What crossing a boundary from an older release to a newer one does to code, the gravest first."""
-
-DEVICE_KINDS = ("cpu", "cuda", "nvidia", "mps", "xpu")
 
 PICTURE_KINDS = ("memory", "strides", "masks", "curves", "graph")
 
@@ -66,7 +66,7 @@ class Only:
 
     name: ClassVar = "only"
     usage: ClassVar = (
-        f"only(*kinds, because): the note runs on these kinds of device ({', '.join(DEVICE_KINDS)}) and is unchecked "
+        f"only(*kinds, because): the note runs on these kinds of device ({', '.join(kinds.names())}) and is unchecked "
         "on others, for the reason"
     )
 
@@ -74,13 +74,13 @@ class Only:
     because: str
 
     @classmethod
-    def of(cls, *kinds, because=None, **named):
-        if named or not kinds or not set(kinds) <= set(DEVICE_KINDS) or not isinstance(because, str) or not because:
+    def of(cls, *names, because=None, **named):
+        if named or not names or not set(names) <= set(kinds.names()) or not isinstance(because, str) or not because:
             raise Misused(
-                f"@pytest.mark.only takes kinds of device ({', '.join(DEVICE_KINDS)}) and the reason why not on "
+                f"@pytest.mark.only takes kinds of device ({', '.join(kinds.names())}) and the reason why not on "
                 'others: @pytest.mark.only("cuda", because="...")'
             )
-        return cls(kinds, because)
+        return cls(names, because)
 
     def as_data(self):
         return {"name": self.name, "kinds": list(self.kinds), "text": self.because}

@@ -67,7 +67,7 @@ MALFORMED = {
     '@pytest.mark.holds("torch>=2.6", otherwise=TypeError, change="breaks")': "'breaks' is none of raises, gone",
     '@pytest.mark.holds("torch>=2.6", otherwise=Exception)': "would accept any failure",
     '@pytest.mark.holds("torch>=2.6", otherwise=(TypeError, BaseException))': "would accept any failure",
-    '@pytest.mark.only("cuda")': "takes kinds of device (cpu, cuda, nvidia, mps, xpu) and the reason",
+    '@pytest.mark.only("cuda")': "takes kinds of device (cpu, cuda, mps, xpu, nvidia) and the reason",
     '@pytest.mark.only(because="so it is")': "takes kinds of device",
     '@pytest.mark.only("gpu", because="so it is")': "takes kinds of device",
     '@pytest.mark.only("cuda", because="")': "takes kinds of device",

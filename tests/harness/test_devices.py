@@ -1,11 +1,15 @@
 """Which devices are found, what is proved on them, and what a device that does not work leads to."""
 
 import re
+import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
 
+from torchnotes import kinds
 from torchnotes.harness import devices, diagnosis, isolation
+from torchnotes.record import reader
 
 
 class Accelerator:
@@ -457,3 +461,38 @@ def test_a_device_that_the_environment_names_is_required_too(project, monkeypatc
 
     assert result.code == pytest.ExitCode.USAGE_ERROR
     assert "the environment variable NOTES_DEVICE stands for --device mps: not a device of this" in result.refusal
+
+
+def test_a_new_kind_of_device_is_one_entry(project, monkeypatch):
+    """The walk of whoever adds a kind: `--device`, `only`, the head, a refusal and a record all know it from there."""
+    there = ["cpu", "abacus"]
+    abacus = kinds.Kind(
+        is_there=lambda torch: True,
+        describe=lambda torch, name: f"{name} with 10 beads",
+        absence=lambda torch: "nobody lent one",
+    )
+    monkeypatch.setitem(kinds.KINDS, "abacus", abacus)
+    monkeypatch.setitem(sys.modules, "torch.abacus", SimpleNamespace(manual_seed=lambda seed: None))
+    monkeypatch.setattr(devices, "visible", lambda: there)
+    monkeypatch.setattr(devices, "probe", lambda name: None)
+    monkeypatch.setattr(devices, "canonical", lambda name: name)
+    monkeypatch.setattr(devices, "synchronize", lambda name: None)
+    project.note(
+        """
+@pytest.mark.only("abacus", because="only beads can be counted")
+def test_it(device):
+    assert device == "abacus"
+"""
+    )
+
+    everywhere, alone = project.run("-v", "--record", "record.json"), project.run("--device", "abacus")
+    there.remove("abacus")
+    refused = project.run("--device", "abacus")
+
+    assert everywhere.counts == {"passed": 1, "skipped": 1}
+    assert "not on cpu: only beads can be counted" in everywhere.out
+    assert "abacus computes" in everywhere.out
+    found = reader.read(project.path / "record.json").environment["devices"]
+    assert {"name": "abacus", "description": "abacus with 10 beads", "problem": None} in found
+    assert alone.counts == {"passed": 1}
+    assert "not a device of this machine, which has cpu (nobody lent one)" in refused.refusal

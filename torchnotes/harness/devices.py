@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from torchnotes import note as notes, verdicts
+from torchnotes import kinds, note as notes, verdicts
 from torchnotes.harness import about, boundaries, diagnosis, simulation
 from torchnotes.verdicts import STAND_IN
 
@@ -144,8 +144,7 @@ def visible():
             if torch.accelerator.is_available():
                 names.append(torch.accelerator.current_accelerator().type)
         else:
-            modules = {"cuda": torch.cuda, "mps": torch.backends.mps, "xpu": getattr(torch, "xpu", None)}
-            names += [name for name, module in modules.items() if module is not None and module.is_available()]
+            names += [name for name, kind in kinds.KINDS.items() if name != "cpu" and kind.is_there(torch)]
     return names
 
 
@@ -175,20 +174,7 @@ def description(device):
     """What kind of device it is, for a record: the GPU's name, capability and memory, or the CPU's instruction set."""
     import torch
 
-    device_type = torch.device(device.name).type
-    if device.problem:
-        return None
-    if device_type == "cpu":
-        return (
-            getattr(torch.backends.cpu, "get_cpu_capability", lambda: None)()
-            if hasattr(torch.backends, "cpu")
-            else None
-        )
-    if device_type in ("cuda", "xpu"):
-        properties = module(device_type).get_device_properties(device.name)
-        architecture = f"sm_{properties.major}{properties.minor}, " if hasattr(properties, "major") else ""
-        return f"{properties.name}, {architecture}{properties.total_memory / 2**30:.0f} GiB"
-    return None
+    return None if device.problem else kinds.of(device.name).describe(torch, device.name)
 
 
 @pytest.fixture
@@ -306,18 +292,17 @@ def canonical(name):
     return torch.empty(0, device=name).device
 
 
-def kinds(name):
+def called(name):
     """What the marker `only` may call a device: its type, and `nvidia` for a cuda that is not AMD's."""
     import torch
 
-    device_type = name.partition(":")[0]
-    return {device_type, "nvidia"} if device_type == "cuda" and torch.version.cuda else {device_type}
+    return {name.partition(":")[0], *kinds.of(name).makers(torch)}
 
 
 def _params(metafunc, names):
     """One parameter for each device; one that the note's marker `only` does not name is skipped for its reason."""
     for name in names:
-        others = [only for only in boundaries.of(metafunc.definition, "only") if not kinds(name) & set(only.kinds)]
+        others = [only for only in boundaries.of(metafunc.definition, "only") if not called(name) & set(only.kinds)]
         marks = [pytest.mark.skip(reason=f"not on {name}: {only.because}") for only in others]
         yield pytest.param(name, marks=marks, id=name)
 

@@ -7,6 +7,8 @@ import os
 import re
 import sys
 
+from torchnotes import kinds
+
 HIDING = ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES")
 """Environment variables that hide GPUs from a process."""
 
@@ -42,18 +44,7 @@ def of_absence(device_type):
     """Why torch sees no device of this type, in one line, or an empty text where there is no more to say."""
     import torch
 
-    if device_type == "cuda":
-        return _of_absent_cuda(torch)
-    if device_type == "mps" and sys.platform == "darwin":
-        built = torch.backends.mps.is_built()
-        return (
-            "macOS finds no GPU that MPS can use"
-            if built
-            else f"this torch ({torch.__version__}) was built without MPS"
-        )
-    if device_type == "xpu" and not getattr(torch.version, "xpu", None):
-        return f"this torch ({torch.__version__}) was not built for XPU"
-    return ""
+    return _of_absent_cuda(torch) if device_type == "cuda" else kinds.of(device_type).absence(torch)
 
 
 def _of_absent_cuda(torch):

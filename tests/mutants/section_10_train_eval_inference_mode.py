@@ -647,6 +647,23 @@ def transformer_encoder_computes_its_padding(patch):
     patch.around(nn.TransformerEncoder, "forward", forward)
 
 
+def _encoded_by_a_frozen_model():
+    model = nn.TransformerEncoder(nn.TransformerEncoderLayer(2, 2, 2, batch_first=True), 1).eval().requires_grad_(False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return model(torch.randn(2, 2, 2), src_key_padding_mask=torch.tensor([[False, True], [False, False]]))
+
+
+@mutant(kills=PADDING, witness=lambda: _encoded_by_a_frozen_model()[0, 1].tolist() == [0, 0])
+def a_frozen_transformer_encoder_computes_its_padding(patch):
+    """`nn.TransformerEncoder` returns 0 for padding under `no_grad` only, and not because its parameters are frozen."""
+
+    def forward(call, self, x, *args, **kwargs):
+        return call(self, x.clone().requires_grad_() if torch.is_grad_enabled() else x, *args, **kwargs)
+
+    patch.around(nn.TransformerEncoder, "forward", forward)
+
+
 @mutant(kills=PADDING, witness=lambda: (_encoded(enable_nested_tensor=False)[0, 1] != 0).any())
 def transformer_encoder_always_zeroes_its_padding(patch):
     """`nn.TransformerEncoder` returns 0 for padding without gradients, whatever `enable_nested_tensor` is."""
@@ -2831,6 +2848,29 @@ def _bias_with_a_gradient_from_before():
     layer.bias.grad = torch.ones(1)
     torch.optim.SGD(layer.parameters(), lr=1).step()
     return layer.bias.item()
+
+
+def _gradient_of_a_frozen_layer_after_zero_grad():
+    layer = nn.BatchNorm1d(1).requires_grad_(False)
+    layer.bias.grad = torch.ones(1)
+    layer.zero_grad()
+    return layer.bias.grad
+
+
+@mutant(
+    kills="test_frozen_parameters_do_not_stop_the_statistics",
+    witness=lambda: _gradient_of_a_frozen_layer_after_zero_grad() is None,
+)
+def zero_grad_skips_frozen_parameters(patch):
+    """`model.zero_grad()` leaves the gradients of parameters alone that do not require grad."""
+
+    def change(zero_grad, self, *args, **more):
+        kept = [(parameter, parameter.grad) for parameter in self.parameters() if not parameter.requires_grad]
+        zero_grad(self, *args, **more)
+        for parameter, grad in kept:
+            parameter.grad = grad
+
+    patch.around(nn.Module, "zero_grad", change)
 
 
 def _jacobian_in(mode):

@@ -968,10 +968,26 @@ def random_split_gives_lists(patch):
     )
 
 
-def sizes_of(lengths):
+def sizes_of(lengths, size=10):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return [len(part) for part in torch.utils.data.random_split(range(10), lengths)]
+        return [len(part) for part in torch.utils.data.random_split(range(size), lengths)]
+
+
+@mutant(
+    kills="test_random_split_beside_train_test_split",
+    witness=lambda: sizes_of([0.25] * 4, size=11) == [3, 3, 3, 2],
+)
+def random_split_gives_the_rest_to_one_part(patch):
+    """`random_split` gives all items that are left after rounding to the first part."""
+
+    def change(call, dataset, lengths, generator):
+        if sum(lengths) <= 1:
+            lengths = [int(share * len(dataset)) for share in lengths]
+            lengths[0] += len(dataset) - sum(lengths)
+        return call(dataset, lengths, generator)
+
+    change_random_split(patch, change)
 
 
 @mutant(kills="test_random_split_can_leave_a_part_empty", witness=lambda: sizes_of([0.95, 0.05]) == [10, 0])

@@ -2178,9 +2178,29 @@ def an_ignored_class_is_left_out_of_the_mean(patch):
     patch.around(MulticlassRecall, "compute", change)
 
 
-def mean_recall_without_the_first():
+@mutant(
+    kills="test_an_ignored_class_counts_in_a_macro_average",
+    witness=lambda: mean_recall_without_the_first([1, 1, 0, 0]) == 1,
+)
+def an_ignored_class_always_counts_in_the_mean(patch):
+    """The macro average of `MulticlassRecall(ignore_index=0)` is over all classes, predicted or not."""
+    from torchmetrics.classification import MulticlassRecall
+
+    def change(call, metric):
+        if metric.average != "macro" or metric.ignore_index is None:
+            return call(metric)
+        metric.average = "none"
+        try:
+            return call(metric).mean()
+        finally:
+            metric.average = "macro"
+
+    patch.around(MulticlassRecall, "compute", change)
+
+
+def mean_recall_without_the_first(predictions=(1, 0, 1, 1)):
     from torchmetrics.classification import MulticlassRecall
 
     metric = MulticlassRecall(num_classes=2, average="macro", ignore_index=0)
-    metric.update(torch.tensor([1, 0, 1, 1]), torch.tensor([1, 1, 0, 0]))
+    metric.update(torch.tensor(predictions), torch.tensor([1, 1, 0, 0]))
     return metric.compute().item()

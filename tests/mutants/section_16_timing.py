@@ -1157,3 +1157,29 @@ def denormal_numbers_are_always_flushed(patch):
 
     patch.enter(flushing())
     patch.setattr(torch, "set_flush_denormal", lambda on: True)
+
+
+def of_a_thread_that_ran_before():
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        pool.submit(int).result()
+        torch.set_flush_denormal(True)
+        try:
+            return pool.submit(lambda: (torch.tensor([1e-30]) * 1e-9).item()).result()
+        finally:
+            torch.set_flush_denormal(False)
+
+
+@mutant(
+    kills="test_denormal_numbers_are_kept_unless_told_otherwise",
+    witness=lambda: of_a_thread_that_ran_before() > 0,
+)
+def every_thread_flushes_denormal_numbers(patch):
+    """`torch.set_flush_denormal(True)` goes for the threads that run already, too."""
+    flush, on = torch.set_flush_denormal, []
+
+    def times(call, *factors):
+        flush(bool(on))
+        return call(*factors)
+
+    patch.around(torch.Tensor, "__mul__", times)
+    patch.setattr(torch, "set_flush_denormal", lambda mode: (on.append(1) if mode else on.clear()) or flush(mode))

@@ -241,9 +241,10 @@ def test_a_transformer_encoder_returns_zeros_for_padding_without_gradients(autog
     default settings returns 0 in evaluation mode for padding behind the data of a batch's rows under `no_grad` and
     `inference_mode`, and other numbers if gradients are recorded.
 
-    Without gradients a fast path leaves the padding out, unless some row has padding before data or a `mask` is given.
-    At other positions the results agree up to rounding. With `enable_nested_tensor=False` padding is computed as
-    well. In torch 2.0 the output also lacks positions that are padding in every row. Average over the others only.
+    Without gradients, as of a frozen model, a fast path leaves the padding out, unless some row has padding before data
+    or a `mask` is given. At other positions the results agree up to rounding. With `enable_nested_tensor=False` padding
+    is computed as well. In torch 2.0 the output also lacks positions that are padding in every row. Average over the
+    others only.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.TransformerEncoder.html
     """
@@ -258,6 +259,8 @@ def test_a_transformer_encoder_returns_zeros_for_padding_without_gradients(autog
 
     assert (recorded[0, 2] != 0).any()
     assert unrecorded[0, 2].tolist() == [0, 0, 0, 0]
+    frozen = copy.deepcopy(model).requires_grad_(False)
+    assert frozen(x, src_key_padding_mask=padding)[0, 2].tolist() == [0, 0, 0, 0]
     with autograd():
         assert (model(x, src_key_padding_mask=padding.flip(1))[0, 0] != 0).any()  # padding comes first
         hole = torch.tensor([[False, True, False], [False, False, True]])
@@ -790,7 +793,8 @@ def test_dropout_zeroes_a_share_p(device, p):
     become 0.
 
     Code that speaks of a share to keep has to pass 1 minus that share. The number of zeros has the standard deviation
-    `sqrt(n * p * (1 - p))`, and a normal variable is further than six of them from its mean once in 500 million draws.
+    `sqrt(n * p * (1 - p))`, and a normal variable is further than six of them from its mean about once in 500 million
+    draws.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Dropout.html
     """
@@ -1113,9 +1117,9 @@ def test_batchnorm_in_evaluation_uses_what_it_remembers(device, rounding_bound):
     weight + bias` and does not change its statistics.
 
     A new layer has the running mean 0 and the running variance 1. With the default `eps` of 1e-5 it changes hardly
-    anything: evaluated before it was trained, it does not normalise your data. After k batches a share of `0.9**k` of
-    the first values is left, a third after ten: results in evaluation can be far from those in training. What a layer
-    lacks, as it lacks `weight` and `bias` with `affine=False`, is not in the formula.
+    anything: evaluated before it was trained, it does not normalise your data. With the default `momentum` a share of
+    `0.9**k` of the first values is left after k batches, a third after ten: results in evaluation can be far from those
+    in training. What a layer lacks, as it lacks `weight` and `bias` with `affine=False`, is not in the formula.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm1d.html
     """

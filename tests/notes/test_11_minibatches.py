@@ -316,10 +316,11 @@ def test_minibatch_gradients_weighted_by_size_for_every_batch_size(device, round
 
 
 def test_a_summed_loss_makes_steps_grow_with_the_batch(device):
-    """With `reduction="sum"` each row twice makes twice the gradient; with the default, `reduction="mean"`, the
-    gradient stays the same.
+    """For the squared error of a line `w * x`, each row twice makes twice the gradient with `reduction="sum"`; with the
+    default, `reduction="mean"`, the gradient stays the same, up to rounding.
 
-    With a summed loss you have to make the learning rate of SGD smaller for a larger batch, only to keep the step size.
+    With a summed loss you have to make the learning rate of plain SGD smaller for a larger batch, only to keep the step
+    size.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.MSELoss.html
     """
@@ -485,8 +486,8 @@ def test_32_is_advice_and_not_a_law(cancer, device):
 
 
 def test_accumulated_small_batches_equal_a_large_one(device):
-    """The MSE gradients of a Linear layer for 2 equally large batches add up to that of one large batch, up to rounding,
-    if you divide each loss by 2 before `backward`.
+    """The MSE gradients of a Linear layer for 2 equally large batches add up, but for rounding, to that of one large
+    batch if you divide each loss by 2 before `backward`.
 
     Without the division they add up to twice as much. Call `optimizer.step()` and `zero_grad()` after every second
     batch only.
@@ -742,8 +743,7 @@ def test_a_generator_that_was_used_up_clips_nothing(device):
 
     It returns a norm of 0 and leaves the gradients alone, which older releases do silently. A generator can be walked
     through once: call `model.parameters()` anew each time, or keep `list(model.parameters())`. `clip_grad_value_` of
-    such a generator raises RuntimeError from torch 2.1 on. An empty list, as of a model without parameters, does not
-    warn.
+    such a generator raises RuntimeError from torch 2.1 on. With an empty list `clip_grad_norm_` does not warn.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.clip_grad_norm_.html
     """

@@ -401,9 +401,9 @@ def test_a_pass_without_gradient_leaves_the_next_one_its_gradient():
     """From torch 2.11 on a forward pass under `no_grad` does not take the gradient away from a later one in the same
     `torch.autocast` block on the CPU; up to 2.10 the output of an `nn.Linear` then requires no grad.
 
-    Autocast keeps the half-precision copy of each weight until the block ends, and older releases kept one that
-    `no_grad` had made, without a graph: `backward()` then raises "does not require grad", or nothing raises, where a
-    LayerNorm behind the Linear is trained alone. There, open a new block for the second pass, or pass
+    Autocast keeps the half-precision copy of the Linear's weight until the block ends, and older releases kept one
+    that `no_grad` had made, without a graph: `backward()` then raises "does not require grad", or nothing raises, where
+    a LayerNorm behind the Linear is trained alone. There, open a new block for the second pass, or pass
     `cache_enabled=False`. In every release the weight of a Linear that requires grad and is changed inside a block,
     after a pass, is used as it was before: take the optimizer's step outside.
 
@@ -883,8 +883,8 @@ def test_a_padded_layer_is_the_same_layer_for_every_size(device, rounding_bound,
     """A Linear layer that is padded with zeros gives the same output up to rounding, and its gradient is zero in the
     padding.
 
-    For that, pad the features with zeros too, and cut the output before the loss. Plain SGD then leaves the padding at
-    zero. For small integers the bits agree; for other weights another kernel may add up in another order.
+    For that, pad features that are finite with zeros too, and cut the output before the loss. Plain SGD then leaves the
+    padding at zero. For small integers the bits agree; for other weights another kernel may add up in another order.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html
     """

@@ -237,7 +237,7 @@ def test_sizes_have_names_and_stratify_wants_labels(device, stratify):
 def test_parts_are_copies(device, shuffle):
     """The parts of a tensor are copies, without shuffling too: a write to a part leaves the whole as it was.
 
-    The whole stays in memory beside the parts as long as a name refers to it. The slice `whole[:7]` is a view and
+    The whole stays in memory beside the parts as long as something refers to it. The slice `whole[:7]` is a view and
     copies nothing.
 
     https://scikit-learn.org/stable/modules/generated/sklearn.model_selection.train_test_split.html
@@ -414,11 +414,11 @@ def test_torch_seed_does_not_reach_it(device):
 
 def test_split_x_and_y_in_one_call(device):
     """X and y of 50 rows no longer match if you shuffle them in two calls of `train_test_split` without `random_state`
-    and set no seed between the calls.
+    and without `np.random.seed` in between.
 
     Nothing raises, and the model learns from wrong answers. One `RandomState` object for both calls does not help,
-    because it moves on. The same int in both calls does, and so does the same `np.random.seed` before each, but not if
-    one of the two has `stratify`. Write `train_test_split(X, y)`.
+    because it moves on. The same int helps in two calls that are alike, and so does the same `np.random.seed` before
+    each of them, but not if one of the two has `stratify`. Write `train_test_split(X, y)`.
 
     https://scikit-learn.org/stable/common_pitfalls.html#controlling-randomness
     """

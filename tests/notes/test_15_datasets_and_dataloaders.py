@@ -103,8 +103,8 @@ def test_any_sequence_will_do(dataset):
 
 
 def test_what_is_missing_shows_late():
-    """Without a sampler, a Dataset of `__getitem__` alone raises TypeError: with `shuffle=True` when the DataLoader is
-    made, else when the loop starts.
+    """Without `sampler` and `batch_sampler`, a Dataset of `__getitem__` alone raises TypeError: with `shuffle=True`
+    when the DataLoader is made, else when the loop starts.
 
     A sampler that says which samples to take makes `__len__` superfluous. A Dataset of `__len__` alone raises
     NotImplementedError at the first batch. An IterableDataset without `__iter__` raises NotImplementedError, too, or,
@@ -128,6 +128,7 @@ def test_what_is_missing_shows_late():
     with pytest.raises(TypeError, match="has no len"):
         DataLoader(NoLen(), shuffle=True)
     assert [batch.tolist() for batch in DataLoader(NoLen(), sampler=[5, 3])] == [[5], [3]]
+    assert [batch.tolist() for batch in DataLoader(NoLen(), batch_sampler=[[5, 3]])] == [[5, 3]]
 
     loader = DataLoader(NoGetitem())
     with pytest.raises(NotImplementedError):
@@ -190,7 +191,7 @@ def test_tensor_dataset(device):
     """`TensorDataset(x, y)` pairs the rows of tensors: sample i is the tuple `(x[i], y[i])`, with their dtypes and on
     their device.
 
-    `for x, y in DataLoader(TensorDataset(x, y), batch_size=32)` is the shortest way from two tensors to batches. A
+    Write `for x, y in DataLoader(TensorDataset(x, y), batch_size=32)` to get batches of two tensors. A
     `TensorDataset(x)` of one tensor has tuples as well, of one part: write `for (x,) in loader`.
 
     https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.TensorDataset
@@ -209,6 +210,8 @@ def test_tensor_dataset(device):
     ]
     assert [part.tolist() for part in dataset[-1]] == [[5, 6], 9]
     assert [part.tolist() for part in TensorDataset(y)[1]] == [8]
+    assert [(len(x), y.tolist()) for x, y in DataLoader(dataset, batch_size=32)] == [(3, [7, 8, 9])]
+    assert [x.tolist() for (x,) in DataLoader(TensorDataset(y), batch_size=32)] == [[7, 8, 9]]
 
 
 def test_tensor_dataset_wants_tensors():
@@ -255,9 +258,9 @@ def test_tensor_dataset_wants_equal_lengths(device):
 def test_samples_are_views_and_batches_are_copies(device):
     """A sample of a TensorDataset is a view of its tensors: what you write into a sample changes the dataset.
 
-    A batch that `default_collate` makes is a copy. Without workers, an in-place augmentation of `x[i]` in `__getitem__`
-    hits the stored sample again in each epoch: work on `x[i].clone()`. `DataLoader(dataset, batch_size=None)` collates
-    nothing, and gives the views.
+    A batch of tensors that `default_collate` makes is a copy. Without workers, an in-place augmentation of `x[i]` in
+    `__getitem__` hits the stored sample again in each epoch: work on `x[i].clone()`. `DataLoader(dataset,
+    batch_size=None)` collates nothing, and gives the views.
 
     https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.TensorDataset
     """
@@ -325,8 +328,9 @@ def test_subset_is_a_list_of_indices(device):
 
     assert len(subset) == 4
     assert [subset[i].item() for i in range(3)] == [40, 0, 40]
-    with pytest.raises(IndexError):
-        subset[3]
+    for without_9 in (subset, Subset([0, 1], [0, 1, 2, 9])):
+        with pytest.raises(IndexError):
+            without_9[3]
     assert Subset(Squares(5), [9])[0] == (9, 81)
 
 
@@ -797,8 +801,8 @@ def test_a_flipped_array_makes_no_batch(flip):
     """A batch of NumPy arrays that were flipped with a negative step, as `image[:, ::-1]` or `np.flip(image)` does,
     raises ValueError, because a tensor has no negative strides.
 
-    An augmentation that flips some of the images fails at the first of those, with `batch_size=None` as well. Copy what
-    you have flipped: `image[:, ::-1].copy()`.
+    An augmentation that flips some of the images fails at the first batch with one of those, and with `batch_size=None`
+    as well. Copy what you have flipped: `image[:, ::-1].copy()`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.from_numpy.html
     """
@@ -833,8 +837,8 @@ def test_python_floats_do_not_fit_a_model():
     """A Dataset that returns Python floats, or float64 arrays, gives batches in float64, for which a float32
     `nn.Linear` raises RuntimeError.
 
-    Return `torch.tensor(value)`, which is float32 for a Python float but not for an array, or call `.float()` on the
-    batch.
+    Return `torch.tensor(value)`, which is float32 for a Python float but float64 for a float64 array, or call
+    `.float()` on the batch.
 
     https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.default_collate
     """
@@ -852,7 +856,8 @@ def test_python_floats_do_not_fit_a_model():
 
 
 def test_containers_keep_their_names(device):
-    """In a batch, dicts stay dicts, namedtuples stay namedtuples and plain tuples become lists, at any depth.
+    """In a batch of `default_collate`, dicts stay dicts, namedtuples stay namedtuples and plain tuples become lists, at
+    any depth.
 
     Strings are not made a tensor: of a list of strings `default_collate` makes a list, and of strings in tuples or in
     lists a tuple. Tokenize text in `__getitem__` or in a `collate_fn`.
@@ -1073,9 +1078,9 @@ def test_a_seeded_generator_fixes_the_epochs_for_every_seed(device, size, seed):
     same options shuffle their epochs in the same orders, whatever the global seed is, and leave the global generator
     alone.
 
-    If only one of them breaks an epoch off, the orders of the next epochs differ. The generator is a CPU generator,
-    wherever the data are. Without `generator=` the order follows `torch.manual_seed` and everything that was drawn
-    since.
+    If only one of them breaks an epoch off, the orders of the next epochs can differ. The generator is a CPU generator,
+    wherever the data are. Without `generator=` the order follows `torch.manual_seed` and the numbers that were drawn on
+    the CPU since.
 
     https://docs.pytorch.org/docs/stable/notes/randomness.html#dataloader
     """
@@ -2050,7 +2055,8 @@ class Overtaken(Squares):
 
 @pytest.mark.filterwarnings("ignore:This DataLoader will create 2 worker processes")  # on a machine with one CPU
 def test_workers_keep_the_order():
-    """The batches of two workers come in the order of their indices, also if the second worker is ahead of the first.
+    """By default the batches of two workers come in the order of their indices, also if the second worker is ahead of
+    the first.
 
     A Dataset with `__getitem__` is shared out in turns, a batch to each worker. One slow batch holds up all batches
     that come after it.

@@ -348,21 +348,26 @@ def test_the_median_ignores_a_disturbed_run_and_the_mean_does_not():
 @pytest.mark.only("cpu", because="other devices have rules of their own for denormal numbers")
 def test_denormal_numbers_are_kept_unless_told_otherwise(device):
     """By default the CPU computes with denormal numbers, those of float32 below 1.18e-38 such as 1e-39, and after
-    `torch.set_flush_denormal(True)` a result that would be denormal is 0.
+    `torch.set_flush_denormal(True)` a product of the same thread that would be denormal is 0.
 
-    On many CPUs an operation on denormal numbers is far slower than on others. A model whose activations or weights
-    decay to almost nothing gets slower and slower, and nothing else shows it. `set_flush_denormal` returns False where
-    the CPU cannot do it.
+    A thread that was started before goes on with denormal numbers, and a part of a large product can be its work: call
+    `set_flush_denormal` at the start of the program. It returns False where the CPU cannot do it. On many CPUs an
+    operation on denormal numbers is far slower than on others, so a model whose activations or weights decay to almost
+    nothing can get slower and slower.
 
     https://docs.pytorch.org/docs/stable/generated/torch.set_flush_denormal.html
     """
     x = torch.tensor([1e-30], device=device)
     kept = x * 1e-9
 
-    supported = torch.set_flush_denormal(True)
-    flushed = x * 1e-9
-    torch.set_flush_denormal(False)
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        pool.submit(int).result()  # the thread starts
+        supported = torch.set_flush_denormal(True)
+        flushed = x * 1e-9
+        elsewhere = pool.submit(lambda: x * 1e-9).result()
+        torch.set_flush_denormal(False)
 
+    assert torch.equal(elsewhere, kept)
     assert 0 < kept.item() < torch.finfo(torch.float32).tiny
     assert (flushed.item() == 0) == supported
     assert torch.equal(x * 1e-9, kept)
@@ -399,12 +404,12 @@ def test_a_timer_around_an_order_stops_before_the_work_is_done():
 
 # A kernel that fails would end the CUDA context of this process, so it is a thread that fails here.
 def test_an_error_of_ordered_work_shows_where_somebody_waits():
-    """If a call only hands work over, an error of that work is raised at the line that asks for the result, and not at
-    the line that hands the work over.
+    """If a call only hands work to a thread pool, an error of that work is raised at the line that asks for the result,
+    and not at the line that hands the work over.
 
-    If nobody calls `result()`, the error of a thread pool is never raised: `wait([ordered])` and the end of `with` are
-    silent. A CUDA error ("device-side assert triggered") is raised by some later call, maybe another launch. Start the
-    program with `CUDA_LAUNCH_BLOCKING=1`: then each launch waits, and the traceback names the line of the launch.
+    If nobody calls `result()`, the error is not raised: `wait([ordered])` and the end of `with` are silent. A CUDA
+    error ("device-side assert triggered") is raised by some later call, maybe another launch. Start the program with
+    `CUDA_LAUNCH_BLOCKING=1`: then each launch waits, and the traceback names the line of the launch.
 
     https://docs.pytorch.org/docs/stable/notes/cuda.html#asynchronous-execution
     """

@@ -102,7 +102,7 @@ def test_a_widget_needs_ipywidgets(monkeypatch):
 
 
 def test_the_items_come_through_untouched(device):
-    """`for item in tqdm(items)` gets the very objects of `items`, in the same order: no copies.
+    """`for item in tqdm(items)` gets the very objects of the list `items`, in the same order: no copies.
 
     A loop over a list computes the same with a bar as without. A loop over a DataLoader that shuffles may not: see the
     notes on random numbers below.
@@ -259,8 +259,7 @@ def test_a_console_without_blocks_gets_number_signs():
 
     In a file in cp1252 a bar with `ascii=False` raises UnicodeEncodeError, "'charmap' codec can't encode".
 
-    A Windows console often says UTF-8 and shows the blocks badly or breaks the line: pass `ascii=True` there. Leave
-    `ascii` out otherwise.
+    A Windows console can say UTF-8 and show the blocks badly or break the line: pass `ascii=True` there.
 
     https://tqdm.github.io/docs/tqdm
     """
@@ -724,6 +723,10 @@ def test_description_before_postfix_after():
         bar.set_postfix(accuracy=f"{0.9996:.4f}")
         assert str(bar) == "epoch 3: 0/2, accuracy=0.9996"
 
+    with tqdm(total=2, desc="epoch 3", postfix={"loss": 0.5}, file=io.StringIO()) as bar:
+        assert str(bar).startswith("epoch 3:   0%|")
+        assert str(bar).endswith(", loss=0.5]")
+
 
 def test_a_tensor_in_the_postfix_is_shown_as_a_tensor(device):
     """`set_postfix(loss=loss)` shows a loss tensor as torch prints it, here `tensor(0.2500, grad_fn=<PowBackward0>)`,
@@ -778,9 +781,9 @@ def test_a_bar_that_was_left_open_keeps_its_line():
     """While there is a bar that is not closed, the next bar is drawn one line below, with a line feed at each step; in
     an output that cannot move up, such as a log, each step is then on a new line.
 
-    In a notebook it is often the bar of a cell that was interrupted. A loop over a bar closes it in the end, `update`
-    does not, even at the total. Call `bar.close()`, or write
-    `with tqdm(total=3) as bar`. `position=0` draws the next bar on the first line all the same.
+    In a notebook it can be a bar that an interrupted cell counted with `update`. A loop over a bar closes it in the
+    end, `update` does not, even at the total. Call `bar.close()`, or write `with tqdm(total=3) as bar`. `position=0`
+    draws the next bar on the first line all the same.
 
     https://tqdm.github.io/docs/tqdm
     """

@@ -246,9 +246,9 @@ def test_binary_auroc_checks_nothing(device):
     """`BinaryAUROC()` checks neither predictions nor targets, not even with `validate_args=True`: integer labels as
     predictions, targets of 0.0 and 1.0, and shapes [N, 1] and [N] pass silently.
 
-    The area under the curve needs scores: labels in their place give one threshold and another number, 0.75 instead of
-    1 here. `BinaryROC` and `BinaryAveragePrecision` raise for all three. Pass `logits.sigmoid()` and not
-    `predictions.round()`.
+    The area under the curve needs scores: labels in their place give one threshold and another number here, 0.75
+    instead of 1. `BinaryROC` and `BinaryAveragePrecision` by default raise for all three. Pass `logits.sigmoid()` and
+    not `predictions.round()`.
 
     https://lightning.ai/docs/torchmetrics/stable/classification/auroc.html
     """

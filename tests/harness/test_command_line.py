@@ -1,12 +1,16 @@
 """The options, and what is said when they ask for something that is not there."""
 
+import shutil
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from torchnotes.harness import devices
+
+ROOT = Path(__file__).parent.parent.parent
 
 ONE_ON_A_DEVICE = "def test_it(device):\n    assert torch.ones(2, device=device).sum() == 2\n"
 
@@ -378,3 +382,16 @@ def test_nothing_but_a_costly_note_is_no_proof(project):
 
     assert result.code == 1
     assert "FAILED: no note ran" in result.out
+
+
+@pytest.mark.parametrize("mode", ["prepend", "append", "importlib"])
+def test_somebody_elses_torchnotes_does_not_come_first(project, tmp_path, mode):
+    (tmp_path / "torchnotes").mkdir()
+    (tmp_path / "torchnotes" / "__init__.py").write_text("raise SystemExit('not this one')", encoding="utf-8")
+    shutil.copytree(ROOT / "torchnotes", project.path / "torchnotes", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "requirements.txt", project.path / "requirements.txt")
+    project.note(ONE_ON_A_DEVICE)
+
+    result = project.run_apart(project.path, f"--import-mode={mode}", cwd=tmp_path)  # which comes before all others
+
+    assert result.code == 0, result.text

@@ -193,6 +193,7 @@ def conv2d_swaps_its_paddings(patch):
 @mutant(
     kills="test_conv2d_agrees_with_float64",
     witness=lambda: conv_of([[1 + 2.0**-15]], [[1.0]]).item() == 1 + 2**-15,
+    cpu_only=True,
 )
 def conv2d_rounds_to_tf32(patch):
     """A convolution on the CPU rounds its inputs to the ten bits of TF32."""
@@ -2893,3 +2894,157 @@ def a_hook_without_a_result_stops_the_gradient(patch):
         return call(tensor, stopping)
 
     patch.around(torch.Tensor, "register_hook", change)
+
+
+# Functions of your own, `out=`, and what has no gradient yet
+
+
+class Marking(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.mark_dirty(x)
+        return x.mul_(2)
+
+    @staticmethod
+    def backward(ctx, grad):
+        return grad * 2
+
+
+class Passing(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x
+
+    @staticmethod
+    def backward(ctx, grad):
+        return grad
+
+
+class Squaring(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x * x
+
+    @staticmethod
+    def backward(ctx, grad):
+        return 2 * ctx.saved_tensors[0] * grad
+
+
+class Rounding(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        rounded = x.round()
+        ctx.mark_non_differentiable(rounded)
+        return rounded
+
+    @staticmethod
+    def backward(ctx, grad):
+        return grad
+
+
+def change_of_a_saved_input():
+    x = leaf(3.0) * 1
+    square = Squaring.apply(x)
+    x.mul_(2)
+    square.backward()
+
+
+@mutant(
+    kills="test_a_function_of_your_own_marks_what_it_changes",
+    witness=lambda: raises(RuntimeError, Marking.apply, leaf(1.0)),
+)
+def marks_of_dirty_inputs_are_ignored(patch):
+    """`ctx.mark_dirty` of a Function of one's own does nothing."""
+    patch.setattr(torch.autograd.function.FunctionCtx, "mark_dirty", lambda ctx, *tensors: None)
+
+
+@mutant(
+    kills="test_a_view_from_a_function_of_your_own_cannot_be_changed_in_place",
+    witness=lambda: raises(RuntimeError, lambda: Passing.apply(leaf(1.0)).add_(1)),
+)
+def functions_return_copies(patch):
+    """What a Function of one's own returns is a copy and may be changed in place."""
+    apply = torch.autograd.Function.apply.__func__
+
+    def broken(cls, *args, **kwargs):
+        result = apply(cls, *args, **kwargs)
+        return result.clone() if isinstance(result, torch.Tensor) else result
+
+    patch.setattr(torch.autograd.Function, "apply", classmethod(broken))
+
+
+@mutant(
+    kills="test_save_for_backward_notices_an_in_place_change",
+    witness=lambda: raises(RuntimeError, change_of_a_saved_input),
+)
+def saved_inputs_are_copies(patch):
+    """`ctx.save_for_backward` keeps copies, which no in-place change reaches."""
+    save = torch.autograd.function.FunctionCtx.save_for_backward
+
+    def broken(ctx, *tensors):
+        save(ctx, *(tensor.clone() if isinstance(tensor, torch.Tensor) else tensor for tensor in tensors))
+
+    patch.setattr(torch.autograd.function.FunctionCtx, "save_for_backward", broken)
+
+
+@mutant(
+    kills="test_a_result_that_is_marked_has_no_gradient",
+    witness=lambda: not Rounding.apply(leaf(1.5)).requires_grad,
+)
+def marks_of_results_are_ignored(patch):
+    """`ctx.mark_non_differentiable` of a Function of one's own does nothing."""
+    patch.setattr(torch.autograd.function.FunctionCtx, "mark_non_differentiable", lambda ctx, *tensors: None)
+
+
+@mutant(
+    kills="test_out_takes_no_gradient",
+    witness=lambda: raises(RuntimeError, torch.add, leaf(1.0), 1, out=torch.zeros(())),
+)
+def out_is_written_without_a_graph(patch):
+    """A function with `out=` computes without recording, whoever requires grad."""
+
+    def broken(call, *args, **kwargs):
+        with torch.no_grad() if kwargs.get("out") is not None else contextlib.nullcontext():
+            return call(*args, **kwargs)
+
+    patch.function("add", "mm", "exp", "cat", change=broken)
+
+
+@mutant(kills="test_there_is_no_gradient_before_the_first_backward", witness=lambda: leaf(1.0).grad is None)
+def gradients_start_as_zeros(patch):
+    """The `.grad` of a leaf is zeros before the first backward."""
+    change_property(
+        patch,
+        "grad",
+        lambda tensor, value: torch.zeros_like(tensor) if value is None and is_marked_leaf(tensor) else value,
+    )
+
+
+@mutant(
+    kills="test_equal_maxima_share_the_gradient_or_not",
+    witness=lambda: slope(lambda x: x.max(), 3.0, 3.0) == [0.5, 0.5],
+)
+def one_of_two_equal_maxima_gets_all(patch):
+    """`x.max()` gives the whole gradient to one of two equal elements."""
+
+    def broken(call, x, *args, **kwargs):
+        return call(x, *args, **kwargs) if args or kwargs else call(x.flatten(), 0).values
+
+    patch.function("max", change=broken)
+
+
+@mutant(
+    kills="test_equal_maxima_share_the_gradient_or_not",
+    witness=lambda: slope(lambda x: x.max(dim=0).values, 3.0, 3.0) != [0.5, 0.5],
+)
+def equal_maxima_along_a_dimension_share(patch):
+    """`x.max(dim=0).values` shares the gradient between two equal elements, as `amax` does."""
+
+    def broken(call, x, *args, **kwargs):
+        found = call(x, *args, **kwargs)
+        if not args and "dim" not in kwargs:
+            return found
+        return torch.return_types.max((x.amax(*args, **kwargs), found.indices))
+
+    patch.function("max", change=broken)

@@ -1356,7 +1356,9 @@ def floor_division_of_int8_saturates(patch):
 
     def change(call, left, right):
         made = call(left, right)
-        return made.where((left >= 0) | (right >= 0) | (made >= 0), tiny(127)) if left.dtype == torch.int8 else made
+        if left.dtype != torch.int8:
+            return made
+        return made.where((left >= 0) | (right >= 0) | (made >= 0), made.new_tensor(127))
 
     patch.function("floor_divide", "__floordiv__", change=change)
 
@@ -2094,7 +2096,7 @@ def eq_converts_lists(patch):
     patch.setattr(
         torch.Tensor,
         "__eq__",
-        lambda tensor, other: equal(tensor, torch.tensor(other) if isinstance(other, list) else other),
+        lambda tensor, other: equal(tensor, tensor.new_tensor(other) if isinstance(other, list) else other),
     )
 
 
@@ -3511,7 +3513,7 @@ def max_counts_through_all_elements(patch):
         "max",
         change=lambda values, indices, tensor: (
             values,
-            indices + torch.arange(len(indices)) * tensor.shape[1] if indices.ndim == 1 else indices,
+            indices + torch.arange(len(indices)).to(indices) * tensor.shape[1] if indices.ndim == 1 else indices,
         ),
     )
 
@@ -4969,3 +4971,120 @@ def softmax_of_integers_raises_a_plain_error(patch):
         return call(x, *rest, **options)
 
     patch.around(torch.Tensor, "softmax", change)
+
+
+# What people run into: wrong attributes, indices and shapes
+
+
+class CallableSize(tuple):
+    def __call__(self):
+        return self
+
+
+@mutant(
+    kills="test_shape_is_an_attribute_and_size_a_method",
+    witness=lambda: not callable(matrix().shape),
+)
+def shape_can_be_called(patch):
+    """`x.shape()` is the same as `x.shape`."""
+    attribute(patch, "shape", lambda tensor: CallableSize(tensor.size()))
+
+
+@mutant(
+    kills="test_a_number_in_a_tensor_has_no_first_element",
+    witness=lambda: raises(IndexError, lambda: torch.tensor(1.5)[0]),
+)
+def a_number_is_its_own_first_element(patch):
+    """`loss[0]` of a 0-d tensor is the number, as it was in very old releases."""
+
+    def broken(call, tensor, index):
+        return tensor if tensor.ndim == 0 and isinstance(index, int) else call(tensor, index)
+
+    indexing(patch, broken)
+
+
+@mutant(
+    kills="test_a_printed_tensor_is_rounded_and_cut",
+    witness=lambda: str(torch.tensor([0.123456])) == "tensor([0.1235])",
+)
+def printed_tensors_are_exact(patch):
+    """A printed tensor shows all digits and all elements."""
+    patch.setattr(torch.Tensor, "__repr__", lambda tensor, **options: f"tensor({tensor.tolist()})")
+
+
+@mutant(
+    kills="test_a_vector_has_no_dimension_1",
+    witness=lambda: raises(IndexError, lambda: torch.ones(3).sum(dim=1)),
+)
+def a_vector_is_a_row_to_sum(patch):
+    """`v.sum(dim=1)` of a vector takes it for a row of a matrix."""
+
+    def broken(call, tensor, *args, **kwargs):
+        if tensor.ndim == 1 and 1 in (*args, kwargs.get("dim")):
+            tensor = tensor.unsqueeze(0)
+        return call(tensor, *args, **kwargs)
+
+    patch.function("sum", change=broken)
+
+
+@mutant(
+    kills="test_a_tensor_of_one_integer_counts_as_an_index",
+    witness=lambda: raises(TypeError, range, torch.tensor(2.0)),
+)
+def a_float_counts_as_an_index(patch):
+    """`range(n)` takes a float tensor, and cuts its fraction off."""
+    patch.setattr(torch.Tensor, "__index__", lambda tensor: int(tensor.flatten()[0].item()))
+
+
+@mutant(
+    kills="test_writing_to_picked_rows_writes_to_a_copy",
+    witness=lambda: matrix()[[0, 1]].data_ptr() != 0 and not seen(lambda tensor: tensor[[0, 1]], matrix()),
+)
+def a_list_of_rows_is_a_slice(patch):
+    """`x[[0, 2]]` is a view, as the slice `x[0:3:2]` of the same rows is."""
+
+    def broken(call, tensor, index):
+        if isinstance(index, list) and len(index) == 2 and all(type(i) is int for i in index) and index[0] < index[1]:
+            index = slice(index[0], index[1] + 1, index[1] - index[0])
+        return call(tensor, index)
+
+    indexing(patch, broken)
+
+
+@mutant(
+    kills="test_a_singular_matrix_raises_linalg_error",
+    witness=lambda: raises(RuntimeError, torch.linalg.inv, torch.ones(2, 2)),
+)
+def inv_gives_the_pseudo_inverse(patch):
+    """`torch.linalg.inv` of a singular matrix gives its pseudo-inverse."""
+    patch.setattr(torch.linalg, "inv", torch.linalg.pinv)
+
+
+@mutant(
+    kills="test_cat_wants_equal_sizes_in_the_other_dimensions",
+    witness=lambda: raises(RuntimeError, torch.cat, [torch.ones(2, 3), torch.ones(2, 2)]),
+)
+def cat_cuts_to_the_smallest(patch):
+    """`torch.cat` of matrices of different widths cuts them to the smallest one."""
+
+    def broken(call, tensors, *args, **kwargs):
+        if not args and not kwargs and {tensor.ndim for tensor in tensors} == {2}:
+            width = min(tensor.shape[1] for tensor in tensors)
+            tensors = [tensor[:, :width] for tensor in tensors]
+        return call(tensors, *args, **kwargs)
+
+    patch.function("cat", change=broken)
+
+
+@mutant(
+    kills="test_permute_names_every_dimension_once",
+    witness=lambda: raises(RuntimeError, lambda: torch.ones(1, 2, 3, 4).permute(0, 2, 1)),
+)
+def permute_leaves_the_rest_in_place(patch):
+    """`permute` of too few dimensions leaves those at the end where they are."""
+
+    def broken(call, tensor, *sizes):
+        order = sizes_of(sizes)
+        return call(tensor, (*order, *range(len(order), tensor.ndim)))
+
+    patch.function("permute", change=broken)

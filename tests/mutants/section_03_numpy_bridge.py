@@ -12,7 +12,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from torchnotes.harness.mutation import mutant
+from torchnotes.harness.mutation import error_of, mutant
 
 
 def shares(convert):
@@ -1610,6 +1610,7 @@ def detach_counts_its_own_writes(patch):
     kills="test_numpy_of_a_tensor_that_needs_grad_raises",
     witness=lambda: not refuses(nn.Parameter(torch.zeros(2), requires_grad=False).numpy, error=RuntimeError),
     raises=RuntimeError,
+    cpu_only=True,  # what `.cpu()` gives is no parameter
 )
 def numpy_refuses_frozen_parameters(patch):
     """`.numpy()` of a parameter raises although it does not require grad."""
@@ -1802,7 +1803,7 @@ def force_always_copies(patch):
 @mutant(
     kills="test_force_does_all_that_is_needed",
     witness=lambda: not refuses(lambda: parameter().numpy(force=True), error=RuntimeError),
-    raises=RuntimeError,
+    raises=(RuntimeError, TypeError),
 )
 def force_is_ignored(patch):
     """`.numpy(force=True)` raises for a tensor that needs grad, as without `force`."""
@@ -2858,3 +2859,19 @@ def a_list_of_losses_is_detached(patch):
 def numpy_still_has_nan_twice(patch):
     """`np.NaN` is still there."""
     patch.setattr(np, "NaN", np.nan, raising=False)
+
+
+@mutant(
+    kills="test_an_array_of_another_numpy_is_no_array",
+    witness=lambda: (
+        error_of(lambda: torch.from_numpy(type("numpy.ndarray", (), {"tolist": lambda self: [1]})())) is TypeError
+    ),
+)
+def arrays_are_known_by_their_name(patch):
+    """`torch.from_numpy` takes whatever calls itself "numpy.ndarray"."""
+    original = torch.from_numpy
+
+    def broken(array):
+        return torch.tensor(array.tolist()) if type(array).__name__ == "numpy.ndarray" else original(array)
+
+    patch.setattr(torch, "from_numpy", broken)

@@ -51,6 +51,12 @@ def one_more(generator=None):
     torch.empty(1).uniform_(generator=generator)
 
 
+def one_more_on_each_device():
+    one_more()
+    if torch.cuda.is_available():
+        torch.rand(1, device="cuda")
+
+
 def state():
     return torch.default_generator.get_state().tolist()
 
@@ -1916,13 +1922,13 @@ SHIFTS = "test_a_draw_in_between_shifts_everything_after_it"
 @mutant(kills=SHIFTS, witness=lambda: not moves_on(nn.ReLU))
 def relu_layers_draw_when_they_are_made(patch):
     """Making a `nn.ReLU` uses up a random number."""
-    patch.around(nn.ReLU, "__init__", lambda init, self, *a, **k: (one_more(), init(self, *a, **k))[1])
+    patch.around(nn.ReLU, "__init__", lambda init, self, *a, **k: (one_more_on_each_device(), init(self, *a, **k))[1])
 
 
 @mutant(kills=SHIFTS, witness=lambda: not moves_on(lambda: nn.LayerNorm(2)))
 def layer_norms_draw_when_they_are_made(patch):
     """Making a `nn.LayerNorm` uses up random numbers."""
-    patch.around(nn.LayerNorm, "reset_parameters", lambda reset, self: (one_more(), reset(self))[1])
+    patch.around(nn.LayerNorm, "reset_parameters", lambda reset, self: (one_more_on_each_device(), reset(self))[1])
 
 
 @mutant(
@@ -2102,10 +2108,8 @@ def sparse_takes_everything_from_its_generator(patch):
         if generator is None:
             return sparse_(tensor, sparsity, std)
         with aside():
-            torch.default_generator.set_state(generator.get_state())
-            sparse_(tensor, sparsity, std)
-            generator.set_state(torch.default_generator.get_state())
-        return tensor
+            torch.default_generator.manual_seed(generator.initial_seed())
+            return sparse_(tensor, sparsity, std, generator)
 
     patch.around(nn.init, "sparse_", all_from_one)
 

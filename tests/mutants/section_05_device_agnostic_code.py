@@ -158,6 +158,7 @@ def get_device_module_is_always_that_of_the_cpu(patch):
 @mutant(
     kills="test_get_device_module_finds_the_module_of_a_device",
     witness=lambda: torch.get_device_module(CPU) is torch.cpu,
+    cpu_only=True,
 )
 def get_device_module_of_a_device_is_that_of_cuda(patch):
     """`torch.get_device_module` knows names, and takes every `torch.device` for a GPU."""
@@ -837,7 +838,7 @@ def tolist_refuses_bfloat16(patch):
 @mutant(
     kills="test_the_way_out_of_torch_is_the_same_everywhere",
     witness=lambda: not raises(RuntimeError, lambda: here().requires_grad_().numpy(force=True)),
-    raises=RuntimeError,
+    raises=(RuntimeError, TypeError),
 )
 def numpy_ignores_force(patch):
     """`tensor.numpy(force=True)` refuses what `tensor.numpy()` refuses."""
@@ -2118,3 +2119,19 @@ def rnn_moves_its_input(patch):
         return original(self, x.to(self.weight_ih_l0.device) if not args else x, *args)
 
     patch.around(nn.RNN, "forward", forward)
+
+
+@mutant(
+    kills="test_new_tensor_of_a_tensor_goes_to_the_device_of_its_source",
+    witness=lambda: silently(there().new_tensor, here()).device == META,
+)
+def new_tensor_stays_where_the_numbers_are(patch):
+    """`source.new_tensor(other)` is on the device of `other`, as before torch 2.7."""
+    original = torch.Tensor.new_tensor
+
+    def broken(self, data, **options):
+        if isinstance(data, torch.Tensor):
+            options = {"device": data.device} | options
+        return original(self, data, **options)
+
+    patch.setattr(torch.Tensor, "new_tensor", broken)

@@ -126,15 +126,9 @@ def linear_refuses_with_type_error(patch):
 @mutant(
     kills="test_arrays_become_float32_tensors", witness=lambda: identity()(torch.zeros(1, 2)).dtype == torch.float32
 )
-def linear_answers_in_float64(patch):
-    """A Linear layer of float32 gives float64."""
-    linear = F.linear
-
-    def broken(x, w, bias=None):
-        out = linear(x, w, bias)
-        return out.double() if x.device.type == "cpu" else out
-
-    patch.setattr(F, "linear", broken)
+def linear_answers_in_float16(patch):
+    """A Linear layer of float32 gives float16."""
+    patch.around(F, "linear", lambda linear, *args: linear(*args).half())
 
 
 @mutant(
@@ -2258,3 +2252,54 @@ def rate_of_a_sequence_from_0():
     parts = [schedulers.ConstantLR(optimizer, factor, total_iters=9) for factor in (0.5, 0.25)]
     schedulers.SequentialLR(optimizer, parts, milestones=[0])
     return optimizer.param_groups[0]["lr"]
+
+
+@mutant(
+    kills="test_a_python_number_has_no_backward",
+    witness=lambda: type(torch.tensor(1.5).item()) is float,
+    raises=RuntimeError,
+)
+def item_gives_a_tensor(patch):
+    """`item()` gives a tensor without its graph."""
+    patch.function("item", change=lambda call, tensor: tensor.detach().clone())
+
+
+@mutant(
+    kills="test_lbfgs_wants_a_function_that_computes_the_loss",
+    witness=lambda: error_of(one_parameter(torch.optim.LBFGS).step) is TypeError,
+)
+def lbfgs_steps_without_a_closure(patch):
+    """`step()` of LBFGS without a function does nothing."""
+    step = torch.optim.LBFGS.step
+    patch.setattr(torch.optim.LBFGS, "step", lambda self, closure=None: step(self, closure) if closure else None)
+
+
+@mutant(
+    kills="test_weight_decay_is_half_a_square_in_the_loss",
+    witness=lambda: path([0], start=4, weight_decay=0.5) == [3],
+)
+def weight_decay_stands_before_the_square(patch):
+    """`weight_decay` of SGD is the number before the square in the loss, so that it pulls twice as hard."""
+    with_option(patch, torch.optim.SGD, "weight_decay", lambda value: 2 * value)
+
+
+def plateau_after(numbers):
+    optimizer = one_parameter(lr=8.0)
+    scheduler = schedulers.ReduceLROnPlateau(optimizer, factor=0.5, patience=1)
+    for number in numbers:
+        scheduler.step(number)
+    return optimizer.param_groups[0]["lr"]
+
+
+@mutant(
+    kills="test_reduce_on_plateau_waits_for_a_fall_unless_told",
+    witness=lambda: plateau_after([0.5, 0.6, 0.7]) == 4,
+)
+def plateaus_are_those_of_an_accuracy(patch):
+    """`ReduceLROnPlateau` waits for a rise unless it is told otherwise."""
+    init = schedulers.ReduceLROnPlateau.__init__
+
+    def broken(self, optimizer, mode="max", **options):
+        init(self, optimizer, mode, **options)
+
+    patch.setattr(schedulers.ReduceLROnPlateau, "__init__", broken)

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from torchnotes.harness.mutation import mutant
+from torchnotes.harness.mutation import mutant, quiet
 
 
 def around_parameter(patch, change):
@@ -2029,10 +2029,12 @@ def linear_starts_always_the_same(patch):
     """Every new Linear of the same size starts from the same numbers."""
 
     def change(reset, self):
-        before = torch.random.get_rng_state()
-        torch.default_generator.manual_seed(3)
         reset(self)
-        torch.random.set_rng_state(before)
+        generator = torch.Generator(self.weight.device).manual_seed(3)
+        bound = self.in_features**-0.5
+        with torch.no_grad():
+            for parameter in self.parameters():
+                parameter.uniform_(-bound, bound, generator=generator)
 
     patch.around(nn.Linear, "reset_parameters", change)
 
@@ -3756,3 +3758,198 @@ def register_buffer_replaces_an_attribute(patch):
         original(self, name, *args, **options)
 
     patch.around(nn.Module, "register_buffer", register)
+
+
+# What people run into: outputs, sizes and masks
+
+
+class Nothing(nn.Module):
+    def forward(self, x):
+        pass
+
+
+@mutant(kills="test_a_forward_without_return_gives_none", witness=lambda: Nothing()(torch.ones(2)) is None)
+def a_forward_without_return_gives_its_input(patch):
+    """A model whose `forward` returns nothing gives its input back."""
+    call = nn.Module.__call__
+
+    def broken(self, *args, **kwargs):
+        result = call(self, *args, **kwargs)
+        return args[0] if result is None and args else result
+
+    patch.setattr(nn.Module, "__call__", broken)
+
+
+@mutant(kills="test_sizes_of_layers_are_whole_numbers", witness=lambda: raises(TypeError, nn.Linear, 4 / 2, 3))
+def linear_takes_sizes_with_a_point(patch):
+    """`nn.Linear(10 / 2, 3)` has 5 inputs."""
+    init = nn.Linear.__init__
+
+    def broken(self, in_features, out_features, *args, **kwargs):
+        if isinstance(in_features, float):
+            in_features = int(in_features)
+        init(self, in_features, out_features, *args, **kwargs)
+
+    patch.setattr(nn.Linear, "__init__", broken)
+
+
+@mutant(
+    kills="test_an_embedding_takes_whole_numbers",
+    witness=lambda: raises(RuntimeError, nn.Embedding(4, 2), torch.tensor([1.0])),
+)
+def embedding_cuts_fractions_off(patch):
+    """`nn.Embedding` takes indices of any dtype, and cuts fractions off."""
+    embedding = F.embedding
+    patch.setattr(F, "embedding", lambda input, *args, **kwargs: embedding(input.long(), *args, **kwargs))
+
+
+@mutant(
+    kills="test_batchnorm_wants_its_features_in_dimension_1",
+    witness=lambda: raises(RuntimeError, nn.BatchNorm1d(4), torch.ones(2, 3)),
+)
+def batch_norm_passes_what_does_not_fit(patch):
+    """A BatchNorm gives an input of another number of features back as it is."""
+    batch_norm = F.batch_norm
+
+    def broken(input, running_mean, *args, **kwargs):
+        if running_mean is not None and input.shape[1] != len(running_mean):
+            return input
+        return batch_norm(input, running_mean, *args, **kwargs)
+
+    patch.setattr(F, "batch_norm", broken)
+
+
+@mutant(
+    kills="test_batchnorm_wants_its_features_in_dimension_1",
+    witness=lambda: nn.BatchNorm1d(2)(torch.arange(8.0).reshape(2, 2, 2) ** 2).mean(dim=(0, 2)).abs().max() < 0.1,
+)
+def batch_norm_looks_at_the_last_dimension(patch):
+    """A BatchNorm of a square sequence normalises its last dimension."""
+    batch_norm = F.batch_norm
+
+    def broken(input, *args, **kwargs):
+        if input.ndim == 3 and input.shape[1] == input.shape[2]:
+            return batch_norm(input.transpose(1, 2), *args, **kwargs).transpose(1, 2)
+        return batch_norm(input, *args, **kwargs)
+
+    patch.setattr(F, "batch_norm", broken)
+
+
+@mutant(
+    kills="test_layernorm_normalises_the_last_dimension",
+    witness=lambda: raises(RuntimeError, nn.LayerNorm(4), torch.ones(2, 4, 3)),
+)
+def layer_norm_takes_any_last_dimension(patch):
+    """A LayerNorm gives an input of another size back as it is."""
+    layer_norm = F.layer_norm
+
+    def broken(input, normalized_shape, *args, **kwargs):
+        fits = tuple(input.shape[-len(normalized_shape) :]) == tuple(normalized_shape)
+        return layer_norm(input, normalized_shape, *args, **kwargs) if fits else input
+
+    patch.setattr(F, "layer_norm", broken)
+
+
+@mutant(
+    kills="test_a_recurrent_layer_names_its_wrong_sizes",
+    witness=lambda: raises(RuntimeError, nn.LSTM(10, 4), torch.ones(2, 3, 5)),
+)
+def lstm_fills_up_its_input(patch):
+    """An LSTM fills numbers that are missing in its input with 0."""
+    forward = nn.LSTM.forward
+
+    def broken(self, input, hx=None):
+        return forward(self, F.pad(input, (0, self.input_size - input.shape[-1])), hx)
+
+    patch.setattr(nn.LSTM, "forward", broken)
+
+
+def doubly_named():
+    model = nn.Sequential()
+    model.add_module("a", nn.ReLU())
+    model.add_module("a", nn.Tanh())
+    return model
+
+
+@mutant(kills="test_a_name_that_comes_twice_keeps_one_layer", witness=lambda: len(doubly_named()) == 1)
+def a_second_layer_of_one_name_is_kept_too(patch):
+    """`add_module` finds another name for a layer whose name is taken."""
+    add = nn.Module.add_module
+
+    def broken(self, name, module):
+        add(self, name + "_" if name in self._modules else name, module)
+
+    patch.setattr(nn.Module, "add_module", broken)
+
+
+@mutant(
+    kills="test_softmax_without_dim_warns_and_may_take_the_batch",
+    witness=lambda: quiet(F.softmax)(torch.zeros(2, 3, 4))[0, 0, 0].item() == 0.5,
+)
+def softmax_takes_the_last_dimension(patch):
+    """`F.softmax` without `dim` takes the last dimension."""
+    choose = F._get_softmax_dim
+
+    def broken(name, ndim, stacklevel):
+        choose(name, ndim, stacklevel + 1)
+        return ndim - 1
+
+    patch.setattr(F, "_get_softmax_dim", broken)
+
+
+@mutant(
+    kills="test_an_image_can_be_too_small_for_a_kernel",
+    witness=lambda: nn.MaxPool2d(2)(torch.ones(1, 1, 7, 7)).shape[-1] == 3,
+)
+def pooling_rounds_up(patch):
+    """`nn.MaxPool2d(2)` keeps a last row of its own, and the image never gets too small."""
+    patch.setattr(nn.MaxPool2d, "forward", lambda self, x: F.max_pool2d(x, self.kernel_size, ceil_mode=True))
+
+
+@mutant(
+    kills="test_interpolate_takes_an_image_without_a_batch_for_a_line",
+    witness=lambda: F.interpolate(torch.ones(3, 4, 5), scale_factor=2).shape == (3, 4, 10),
+)
+def interpolate_adds_the_batch(patch):
+    """`F.interpolate` of three dimensions takes them for one image."""
+    interpolate = F.interpolate
+
+    def broken(input, *args, **kwargs):
+        return interpolate(input[None], *args, **kwargs)[0] if input.ndim == 3 else interpolate(input, *args, **kwargs)
+
+    patch.setattr(F, "interpolate", broken)
+
+
+def shown_to(mask):
+    """The share of each position in what a query sees."""
+    return F.scaled_dot_product_attention(torch.ones(1, 2, 2), torch.ones(1, 2, 2), torch.eye(2)[None], attn_mask=mask)
+
+
+@mutant(
+    kills="test_true_in_a_mask_means_the_opposite_in_two_attentions",
+    witness=lambda: shown_to(torch.tensor([[True, False]] * 2))[0, 0].tolist() == [1, 0],
+)
+def true_leaves_out_in_both_attentions(patch):
+    """True in the mask of `F.scaled_dot_product_attention` means "is left out"."""
+    attention = F.scaled_dot_product_attention
+
+    def broken(query, key, value, attn_mask=None, **options):
+        if attn_mask is not None and attn_mask.dtype == torch.bool:
+            attn_mask = ~attn_mask
+        return attention(query, key, value, attn_mask=attn_mask, **options)
+
+    patch.setattr(F, "scaled_dot_product_attention", broken)
+
+
+@mutant(
+    kills="test_a_bias_has_no_fan_in",
+    witness=lambda: raises(ValueError, nn.init.xavier_uniform_, torch.ones(3)),
+)
+def a_vector_has_a_fan_in(patch):
+    """A vector counts as a matrix of one row when first weights are drawn."""
+    count = nn.init._calculate_fan_in_and_fan_out
+    patch.setattr(
+        nn.init,
+        "_calculate_fan_in_and_fan_out",
+        lambda tensor: count(tensor[None] if tensor.ndim == 1 else tensor),
+    )

@@ -3057,3 +3057,49 @@ def triplet_loss_takes_any_margin(patch):
         "triplet_margin_loss",
         lambda call, x, y, margin, **more: call(x, y, margin=margin if margin > 0 else 1.0, **more),
     )
+
+
+@mutant(
+    kills="test_losses_take_tensors_only",
+    witness=lambda: error_of(lambda: F.cross_entropy(torch.zeros(2, 3), [2, 0])) is TypeError,
+)
+def cross_entropy_takes_lists(patch):
+    """`F.cross_entropy` takes a list of class numbers."""
+
+    def change(call, x, y, **more):
+        return call(x, torch.tensor(y, device=x.device) if isinstance(y, list) else y, **more)
+
+    broken(patch, "cross_entropy", change)
+
+
+@mutant(
+    kills="test_class_weights_scale_each_share_of_the_smoothing",
+    witness=lambda: (
+        value("cross_entropy", [[0.0, 0.0]], [0], weight=torch.tensor([0.0, 1.0]), label_smoothing=0.5, reduction="sum")
+        > 0
+    ),
+)
+def the_weight_of_the_target_scales_all_shares(patch):
+    """With `label_smoothing` the weight of the target's class multiplies the whole loss of a row."""
+
+    def change(call, x, y, weight=None, label_smoothing=0.0, reduction="mean", **more):
+        if weight is None or not label_smoothing or y.is_floating_point():
+            return call(x, y, weight=weight, label_smoothing=label_smoothing, reduction=reduction, **more)
+        each = weight[y] * call(x, y, label_smoothing=label_smoothing, reduction="none", **more)
+        return each.sum() / weight[y].sum() if reduction == "mean" else reduced(each, reduction)
+
+    broken(patch, "cross_entropy", change)
+
+
+@mutant(
+    kills="test_ranking_losses_want_targets_of_minus_one_and_one",
+    witness=lambda: F.cosine_embedding_loss(torch.ones(1, 2), torch.ones(1, 2), torch.zeros(1)).item() == 0,
+)
+def a_target_of_zero_means_unlike(patch):
+    """`CosineEmbeddingLoss` takes the target 0 for -1."""
+    loss = F.cosine_embedding_loss
+
+    def broken(input1, input2, target, *args, **kwargs):
+        return loss(input1, input2, torch.where(target == 0, -torch.ones_like(target), target), *args, **kwargs)
+
+    patch.setattr(F, "cosine_embedding_loss", broken)

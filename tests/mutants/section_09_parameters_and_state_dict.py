@@ -3772,3 +3772,61 @@ def load_says_less_of_what_it_cannot_read(patch):
             raise pickle.UnpicklingError("Weights only load failed") from None
 
     loading(patch, change)
+
+
+@mutant(
+    kills="test_a_checkpoint_is_not_the_state_dict_in_it",
+    witness=lambda: raises(RuntimeError, Slope().load_state_dict, {"model_state_dict": Slope().state_dict()}),
+)
+def load_state_dict_looks_into_checkpoints(patch):
+    """`load_state_dict` finds the state_dict in a checkpoint by itself."""
+    load = nn.Module.load_state_dict
+
+    def broken(self, state_dict, *args, **kwargs):
+        return load(self, state_dict.get("model_state_dict", state_dict), *args, **kwargs)
+
+    patch.setattr(nn.Module, "load_state_dict", broken)
+
+
+def saved_below(folder):
+    torch.save(1, pathlib.Path(folder) / "new" / "one.pt")
+
+
+def saved_below_a_temporary_folder():
+    with tempfile.TemporaryDirectory() as folder:
+        saved_below(folder)
+
+
+@mutant(
+    kills="test_saving_makes_no_directory",
+    witness=lambda: raises(RuntimeError, saved_below_a_temporary_folder),
+)
+def save_makes_the_directory(patch):
+    """`torch.save` makes the directories that its path names."""
+    save = torch.save
+
+    def broken(obj, f, *args, **kwargs):
+        if isinstance(f, (str, os.PathLike)):
+            pathlib.Path(f).parent.mkdir(parents=True, exist_ok=True)
+        save(obj, f, *args, **kwargs)
+
+    patch.setattr(torch, "save", broken)
+
+
+def loaded_from_the_end():
+    buffer = io.BytesIO()
+    torch.save(1, buffer)
+    torch.load(buffer)
+
+
+@mutant(kills="test_a_buffer_in_memory_must_be_rewound", witness=lambda: raises(EOFError, loaded_from_the_end))
+def load_rewinds(patch):
+    """`torch.load` goes back to the beginning of a buffer."""
+    load = torch.load
+
+    def broken(f, *args, **kwargs):
+        if isinstance(f, io.BytesIO):
+            f.seek(0)
+        return load(f, *args, **kwargs)
+
+    patch.setattr(torch, "load", broken)

@@ -2059,6 +2059,7 @@ def inference_mode_is_no_grad(patch):
 @mutant(
     kills=(SWITCHES, NESTED, DECORATE, THREAD),
     witness=undisturbed(lambda: not _inside(torch.no_grad)[1]),
+    raises=RuntimeError,  # a model that was moved has parameters that nothing can be saved of for backward
 )
 def no_grad_is_inference_mode(patch):
     """`torch.no_grad()` does what `inference_mode` does."""

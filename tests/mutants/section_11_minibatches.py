@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import BatchSampler, DataLoader, RandomSampler, TensorDataset
 
-from torchnotes.harness.mutation import mutant
+from torchnotes.harness.mutation import error_of, mutant
 
 
 def batches(rows, **options):
@@ -1410,3 +1410,38 @@ def clipping_takes_an_empty_generator_silently(patch):
     patch.around(
         nn.utils, "clip_grad_norm_", lambda call, parameters, *args, **more: call(list(parameters), *args, **more)
     )
+
+
+# Sequences of different lengths
+
+
+@mutant(
+    kills="test_pad_sequence_puts_time_first",
+    witness=lambda: nn.utils.rnn.pad_sequence([torch.ones(3), torch.ones(1)]).shape == (3, 2),
+)
+def pad_sequence_puts_the_batch_first(patch):
+    """`pad_sequence` puts the batch first unless it is told otherwise."""
+    pad = nn.utils.rnn.pad_sequence
+
+    def broken(sequences, batch_first=True, **options):
+        return pad(sequences, batch_first=batch_first, **options)
+
+    patch.setattr(nn.utils.rnn, "pad_sequence", broken)
+
+
+def packed_out_of_order():
+    return nn.utils.rnn.pack_padded_sequence(torch.ones(3, 2), torch.tensor([2, 3]))
+
+
+@mutant(
+    kills="test_packed_sequences_come_longest_first",
+    witness=lambda: error_of(packed_out_of_order) is RuntimeError,
+)
+def sequences_are_sorted_when_they_are_packed(patch):
+    """`pack_padded_sequence` sorts by itself."""
+    pack = nn.utils.rnn.pack_padded_sequence
+
+    def broken(input, lengths, batch_first=False, enforce_sorted=False):
+        return pack(input, lengths, batch_first, enforce_sorted)
+
+    patch.setattr(nn.utils.rnn, "pack_padded_sequence", broken)

@@ -1254,3 +1254,22 @@ def random_split_takes_labels(patch):
     """`random_split` takes `stratify`, and ignores it."""
     original = data.random_split
     patch.everywhere(original, lambda *arguments, stratify=None, **options: original(*arguments, **options))
+
+
+def fitted_to_a_column():
+    from sklearn.preprocessing import StandardScaler
+
+    return StandardScaler().fit(np.arange(3.0))
+
+
+@mutant(kills="test_a_scaler_wants_a_table", witness=lambda: raises(ValueError, fitted_to_a_column))
+def a_scaler_takes_a_vector_for_a_column(patch):
+    """`StandardScaler().fit` takes one dimension for one column."""
+    from sklearn.preprocessing import StandardScaler
+
+    fit = StandardScaler.fit
+
+    def broken(self, x, *args, **kwargs):
+        return fit(self, x.reshape(-1, 1) if x.ndim == 1 else x, *args, **kwargs)
+
+    patch.setattr(StandardScaler, "fit", broken)

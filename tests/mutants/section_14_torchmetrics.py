@@ -1907,6 +1907,7 @@ def auroc_keeps_the_last_batch(patch):
 @mutant(
     kills="test_auroc_keeps_every_prediction",
     witness=lambda: fed((halves().requires_grad_(), ints(1, 0))).preds[0].requires_grad,
+    cpu_only=True,
 )
 def auroc_drops_the_graph(patch):
     """`BinaryAUROC` keeps predictions without their graph."""
@@ -2094,7 +2095,7 @@ def made_in_inference_mode():
     return raises(RuntimeError, lambda: metric.update(1.0))
 
 
-@mutant(kills="test_a_metric_outlives_inference_mode", witness=made_in_inference_mode)
+@mutant(kills="test_a_metric_outlives_inference_mode", witness=made_in_inference_mode, cpu_only=True)
 def metric_is_made_outside_inference_mode(patch):
     """A `MeanMetric` that is made under `inference_mode` has ordinary tensors."""
 

@@ -3266,3 +3266,39 @@ def batches_never_require_grad(patch):
 def sparse_tensors_are_stacked(patch):
     """`default_collate` stacks sparse tensors."""
     collate_tensors(patch, lambda call, batch: torch.stack(batch) if batch[0].is_sparse else call(batch))
+
+
+# What people run into: a loader that is taken for a list
+
+
+@mutant(
+    kills="test_a_loader_is_no_iterator_and_no_list",
+    witness=lambda: raises(TypeError, lambda: data.DataLoader(Numbers())[0]),
+)
+def a_loader_has_indices(patch):
+    """`loader[0]` is the first sample."""
+    patch.setattr(data.DataLoader, "__getitem__", lambda self, i: self.dataset[i], raising=False)
+
+
+@mutant(
+    kills="test_enumerate_gives_a_number_and_a_batch",
+    witness=lambda: type(first(data.TensorDataset(torch.ones(3)))) is list,
+)
+def one_tensor_makes_plain_batches(patch):
+    """A batch of a `TensorDataset` of one tensor is that tensor, and no list."""
+    get = data.TensorDataset.__getitem__
+
+    def broken(self, i):
+        row = get(self, i)
+        return row[0] if len(row) == 1 else row
+
+    patch.setattr(data.TensorDataset, "__getitem__", broken)
+
+
+@mutant(
+    kills="test_a_subset_has_no_attributes_of_its_dataset",
+    witness=lambda: raises(AttributeError, lambda: data.Subset(OrderedDict(), [0]).keys),
+)
+def a_subset_passes_attributes_on(patch):
+    """A `Subset` has the attributes of its dataset."""
+    patch.setattr(data.Subset, "__getattr__", lambda self, name: getattr(self.__dict__["dataset"], name), raising=False)

@@ -1403,3 +1403,46 @@ def total_after_a_reset():
     with std(total=3, file=io.StringIO()) as bar:
         bar.reset()
         return bar.total
+
+
+# What people run into: a postfix that comes late, or not at all
+
+
+def drawn_by_an_update_of_nothing():
+    text = io.StringIO()
+    with tqdm.auto.tqdm(total=2, file=text, bar_format=COUNT, **EVERY_STEP) as bar:
+        before = text.getvalue()
+        bar.update(0)
+        return text.getvalue() != before
+
+
+@mutant(
+    kills="test_a_postfix_set_after_the_update_comes_a_step_late",
+    witness=lambda: not drawn_by_an_update_of_nothing(),
+)
+def an_update_of_nothing_draws(patch):
+    """`bar.update(0)` draws the bar, as `refresh` does."""
+    update = std.update
+
+    def broken(self, n=1):
+        if n == 0:
+            return self.refresh()
+        return update(self, n)
+
+    patch.setattr(std, "update", broken)
+
+
+@mutant(
+    kills="test_set_postfix_takes_no_text",
+    witness=lambda: raises(ValueError, lambda: bar_of(total=1).set_postfix("text")),
+)
+def set_postfix_takes_a_text(patch):
+    """`set_postfix` of a text shows the text."""
+    set_postfix = std.set_postfix
+
+    def broken(self, ordered_dict=None, refresh=True, **values):
+        if isinstance(ordered_dict, str):
+            return self.set_postfix_str(ordered_dict, refresh)
+        return set_postfix(self, ordered_dict, refresh, **values)
+
+    patch.setattr(std, "set_postfix", broken)

@@ -176,6 +176,25 @@ def test_the_gradient_follows_the_branch_that_was_taken(device):
     assert (left.grad.tolist(), right.grad.tolist()) == ([1, 0], [0, 1])
 
 
+def test_equal_maxima_share_the_gradient_or_not(device):
+    """If two elements are both the largest, `x.max()` and `x.amax(dim=0)` give each of them half of the gradient, and
+    `x.max(dim=0).values` gives one of them all of it.
+
+    `torch.maximum(x, y)` gives half where `x` and `y` are equal. `F.max_pool1d` gives all of it to one element.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.amax.html
+    """
+    x = torch.tensor([3.0, 1.0, 3.0], device=device, requires_grad=True)
+
+    def slopes(result):
+        return torch.autograd.grad(result.sum(), x)[0].tolist()
+
+    assert slopes(x.max()) == slopes(x.amax(dim=0)) == [0.5, 0, 0.5]
+    assert slopes(torch.maximum(x, torch.full_like(x, 3))) == [0.5, 0, 0.5]
+    for result in (x.max(dim=0).values, torch.nn.functional.max_pool1d(x[None, None], 3)):
+        assert slopes(result) in ([1, 0, 0], [0, 0, 1])
+
+
 @pytest.mark.picture("graph", "x", "y")
 @pytest.mark.parametrize(
     ("start", "end", "slope", "nodes"),
@@ -283,6 +302,31 @@ def test_gradients_accumulate(device):
     assert seen == [None, [6, -12], [16, -32]]
     torch.optim.SGD([x], lr=0.1).zero_grad()
     assert x.grad is None
+
+
+def test_there_is_no_gradient_before_the_first_backward(device):
+    """Before the first `backward()` the `.grad` of a leaf is None, so `w.grad.zero_()` raises AttributeError,
+    "'NoneType' object has no attribute 'zero_'".
+
+    It stays None if the loss does not depend on `w`, and it is None again after `optimizer.zero_grad()`. In a loop by
+    hand write `w.grad = None` after the step, or ask first: `if w.grad is not None: w.grad.zero_()`.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.Tensor.grad.html
+    """
+    w, unused = (torch.tensor([3.0], device=device, requires_grad=True) for _ in range(2))
+
+    assert w.grad is None
+    with pytest.raises(AttributeError, match="'NoneType' object has no attribute 'zero_'"):
+        w.grad.zero_()
+    with pytest.raises(AttributeError, match="'NoneType' object has no attribute 'data'"):
+        w.grad.data.zero_()
+    (2 * w).backward()
+    assert (w.grad.tolist(), unused.grad) == ([2], None)
+
+    w.grad.zero_()
+    assert w.grad.tolist() == [0]
+    torch.optim.SGD([w], lr=0.5).zero_grad()
+    assert w.grad is None
 
 
 @pytest.mark.picture("graph", "x", "y")
@@ -1155,6 +1199,33 @@ def test_floor_division_raises_in_backward_only(device):
     assert torch.autograd.grad(y.sum(), x)[0].tolist() == [0.25, 0.25]
 
 
+def test_out_takes_no_gradient(device):
+    """While gradients are recorded, `torch.add(w, 1, out=buffer)` raises RuntimeError if `w` or `buffer` requires grad:
+    "functions with out=... arguments don't support automatic differentiation".
+
+    `torch.mm`, `torch.exp` and `torch.cat` with `out=` raise as well. Write `buffer = torch.add(w, 1)`, or
+    `buffer.copy_(w + 1)`, which passes the gradient on. Under `torch.no_grad()` or with `w.detach()` the call with
+    `out=` computes.
+
+    https://docs.pytorch.org/docs/stable/notes/autograd.html
+    """
+    w = torch.tensor([[3.0]], device=device, requires_grad=True)
+    buffer = torch.zeros(1, 1, device=device)
+
+    for function, arguments in ((torch.add, (w, 1)), (torch.mm, (w, w)), (torch.exp, (w,)), (torch.cat, ([w],))):
+        with pytest.raises(RuntimeError, match=r"functions with out=\.\.\. arguments don't support automatic differen"):
+            function(*arguments, out=buffer)
+    with pytest.raises(RuntimeError, match=r"functions with out=\.\.\. arguments don't support automatic differen"):
+        torch.add(buffer, 1, out=w)
+
+    with torch.no_grad():
+        assert torch.add(w, 1, out=buffer).item() == buffer.item() == 4
+    assert torch.add(w.detach(), 2, out=buffer).item() == 5
+    copied = buffer.copy_(w + 1)
+    copied.backward()
+    assert (copied.item(), w.grad.item()) == (4, 1)
+
+
 class Product(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x, factor=2):
@@ -1213,6 +1284,201 @@ def test_apply_takes_arguments_by_name(device):
     product.sum().backward()
 
     assert (product.tolist(), x.grad.tolist()) == ([6, -3], [3, 3])
+
+
+class InPlace(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x.mul_(2)
+
+    @staticmethod
+    def backward(ctx, grad):
+        return grad * 2
+
+
+class MarkedInPlace(InPlace):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.mark_dirty(x)
+        return x.mul_(2)
+
+
+def test_a_function_of_your_own_marks_what_it_changes(device):
+    """A `torch.autograd.Function` whose `forward` runs `x.mul_(2)` on its input `x` makes the gradient of a loss that
+    uses `x` afterwards silently wrong, unless `forward` calls `ctx.mark_dirty(x)`.
+
+    Without the mark, autograd takes `x` for unchanged, and the slope of 2 is missing in its gradient. With the mark, a
+    leaf that requires grad raises RuntimeError, "a leaf Variable that requires grad has been used in an in-place
+    operation"; without it the leaf is changed silently. Simpler is `return x * 2`, which leaves `x` as it was.
+
+    https://docs.pytorch.org/docs/stable/notes/extending.html
+    """
+    for function, after, slope in ((InPlace, [4, -2], 1), (MarkedInPlace, [4, -2], 2), (Product, [2, -1], 1)):
+        w = torch.tensor([2.0, -1.0], device=device, requires_grad=True)
+        x = w * 1
+        y = function.apply(x)
+        x.sum().backward()
+        assert (y.tolist(), x.tolist(), w.grad.tolist()) == ([4, -2], after, [slope, slope])
+
+    leaf = torch.tensor([2.0, -1.0], device=device, requires_grad=True)
+    InPlace.apply(leaf)
+    assert leaf.tolist() == [4, -2]
+    with pytest.raises(RuntimeError, match="a leaf Variable that requires grad has been used in an in-place operation"):
+        MarkedInPlace.apply(leaf)
+
+
+class Reversal(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x
+
+    @staticmethod
+    def backward(ctx, grad):
+        return -grad
+
+
+class ReversalOfACopy(Reversal):
+    @staticmethod
+    def forward(ctx, x):
+        return x.clone()
+
+
+class FirstOfTwo(Reversal):
+    @staticmethod
+    def forward(ctx, x):
+        return x[:1]
+
+
+def test_a_view_from_a_function_of_your_own_cannot_be_changed_in_place(device):
+    """If `forward` of a `torch.autograd.Function` returns its unchanged input or a slice of it, an in-place change of
+    the result raises RuntimeError, "is a view and is being modified inplace".
+
+    That goes for an input that requires grad and a `forward` with one result, while gradients are recorded. The message
+    goes on: "This view was created inside a custom Function". A layer that reverses the gradient is such a function,
+    and `nn.ReLU(inplace=True)` behind it such a change. Write `return x.clone()` in `forward`, or make a new tensor
+    outside: `y = y + 1`.
+
+    https://docs.pytorch.org/docs/stable/notes/extending.html
+    """
+    w = torch.tensor([2.0, -1.0], device=device, requires_grad=True)
+    changes = (lambda y: y.add_(1), lambda y: y.mul_(2), lambda y: torch.nn.ReLU(inplace=True)(y))
+
+    for function in (Reversal, FirstOfTwo):
+        for x in (w, w * 1):
+            for change in changes:
+                with pytest.raises(RuntimeError, match=r"view.*modified inplace.*created inside a custom Function"):
+                    change(function.apply(x))
+    for y in (ReversalOfACopy.apply(w).add_(1), Reversal.apply(w) + 1, Reversal.apply(w).clone().add_(1)):
+        assert y.tolist() == [3, 0]
+        assert torch.autograd.grad(y.sum(), w)[0].tolist() == [-1, -1]
+
+
+class Square(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x**2
+
+    @staticmethod
+    def backward(ctx, grad):
+        (x,) = ctx.saved_tensors
+        return 2 * x * grad
+
+
+class SquareWithAttribute(Square):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.x = x
+        return x**2
+
+    @staticmethod
+    def backward(ctx, grad):
+        return 2 * ctx.x * grad
+
+
+class SquareThatSavesANumber(Square):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x, 2)
+        return x**2
+
+
+def test_save_for_backward_notices_an_in_place_change(device):
+    """A `torch.autograd.Function` that keeps its input by `ctx.save_for_backward(x)` raises RuntimeError in `backward`
+    if `x.mul_(5)` ran in between; one that keeps it as `ctx.x = x` silently gives a wrong gradient.
+
+    The error is "one of the variables needed for gradient computation has been modified by an inplace operation". A
+    second `y.backward()` raises "Trying to backward through the graph a second time" with `save_for_backward`, and
+    nothing with the attribute. `ctx.save_for_backward(x, 2)` raises TypeError, "save_for_backward can only save
+    variables": keep a number as an attribute, `ctx.exponent = 2`.
+
+    https://docs.pytorch.org/docs/stable/notes/extending.html
+    """
+    for function in (Square, SquareWithAttribute):
+        w = torch.tensor([3.0], device=device, requires_grad=True)
+        function.apply(w).backward()
+        assert w.grad.tolist() == [6]
+
+    x = w * 1
+    y = Square.apply(x)
+    x.mul_(5)
+    with pytest.raises(RuntimeError, match="needed for gradient computation has been modified by an inplace operation"):
+        y.backward()
+    x = w * 1
+    y = SquareWithAttribute.apply(x)
+    x.mul_(5)
+    assert torch.autograd.grad(y, w)[0].tolist() == [30]  # not 6
+
+    once, twice = Square.apply(w), SquareWithAttribute.apply(w)
+    once.backward()
+    with pytest.raises(RuntimeError, match="Trying to backward through the graph a second time"):
+        once.backward()
+    twice.backward()
+    twice.backward()
+    with pytest.raises(TypeError, match="save_for_backward can only save variables"):
+        SquareThatSavesANumber.apply(w).backward()
+
+
+class DoubledAndRounded(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        rounded = x.round()
+        ctx.mark_non_differentiable(rounded)
+        return x * 2, rounded, x.argmax(), x > 0
+
+    @staticmethod
+    def backward(ctx, grad, *rest):
+        return grad * 2
+
+
+class OneGradient(DoubledAndRounded):
+    @staticmethod
+    def backward(ctx, grad):
+        return grad * 2
+
+
+def test_a_result_that_is_marked_has_no_gradient(device):
+    """A result that `forward` of a `torch.autograd.Function` gives to `ctx.mark_non_differentiable` does not require
+    grad, and neither does an int64 or bool result without the mark.
+
+    A loss of marked results alone raises RuntimeError, "does not require grad". `backward` still gets one gradient for
+    each result: `backward(ctx, grad)` of a function with four results raises TypeError, "takes 2 positional arguments
+    but 5 were given".
+
+    https://docs.pytorch.org/docs/stable/notes/extending.html
+    """
+    w = torch.tensor([2.25, -1.0], device=device, requires_grad=True)
+
+    doubled, rounded, place, positive = DoubledAndRounded.apply(w)
+
+    assert (doubled.tolist(), rounded.tolist(), place.item()) == ([4.5, -2], [2, -1], 0)
+    assert [result.requires_grad for result in (doubled, rounded, place, positive)] == [True, False, False, False]
+    with pytest.raises(RuntimeError, match="does not require grad"):
+        rounded.sum().backward()
+    (doubled + rounded).sum().backward()
+    assert w.grad.tolist() == [2, 2]
+    with pytest.raises(TypeError, match="takes 2 positional arguments but 5 were given"):
+        OneGradient.apply(w)[0].sum().backward()
 
 
 # Why does memory grow, and where does nan come from?

@@ -68,6 +68,26 @@ def test_length_is_the_size_of_the_first_dimension(device):
         iter(torch.tensor(7, device=device))
 
 
+def test_shape_is_an_attribute_and_size_a_method(device):
+    """`x.shape()` raises TypeError, "'torch.Size' object is not callable", and `x.size[0]` raises TypeError,
+    "'builtin_function_or_method' object is not subscriptable".
+
+    Write `x.shape[0]` or `x.size(0)`. `shape`, `dtype`, `device`, `ndim`, `T` and `requires_grad` are attributes
+    without parentheses; `size`, `dim`, `numel`, `item`, `tolist` and `stride` are methods.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.Tensor.size.html
+    """
+    x = torch.ones(2, 3, device=device)
+
+    with pytest.raises(TypeError, match=r"'torch\.Size' object is not callable"):
+        x.shape()
+    with pytest.raises(TypeError, match="'builtin_function_or_method' object is not subscriptable"):
+        x.size[0]
+    assert x.shape[0] == x.size(0) == 2
+    assert not any(callable(getattr(x, name)) for name in ("shape", "dtype", "device", "ndim", "T", "requires_grad"))
+    assert all(callable(getattr(x, name)) for name in ("size", "dim", "numel", "item", "tolist", "stride"))
+
+
 def nested(shape, numbers):
     """Lists in lists of this shape, filled from the iterator `numbers`."""
     return [nested(shape[1:], numbers) for _ in range(shape[0])] if shape else next(numbers)
@@ -203,6 +223,55 @@ def test_item_of_several_elements_raises(device):
     assert f"{x[0]:.2f}" == f"{x.item():.2f}" == "1.50"
     assert torch.tensor([1.5, 2.5], device=device).tolist() == [1.5, 2.5]
     assert torch.tensor([], device=device).tolist() == []
+
+
+def test_a_number_in_a_tensor_has_no_first_element(device):
+    """`loss[0]` of a 0-d tensor, as a loss usually is, raises IndexError, "invalid index of a 0-dim tensor".
+
+    The message goes on: "Use `tensor.item()`". Old code reads a loss as `loss.data[0]`: write `loss.item()`. A loop
+    over a 0-d tensor and `list(loss)` raise TypeError, "iteration over a 0-d tensor". `loss[None]` has one dimension
+    more, and `loss[None][0]` works.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.Tensor.item.html
+    """
+    loss = torch.tensor(2.5, device=device)
+
+    for wrong in (lambda: loss[0], lambda: loss.data[0]):
+        with pytest.raises(IndexError, match=r"invalid index of a 0-dim tensor. Use `tensor.item\(\)`"):
+            wrong()
+    with pytest.raises(TypeError, match="iteration over a 0-d tensor"):
+        list(loss)
+    assert loss.item() == loss[None][0].item() == 2.5
+    assert loss[None].shape == (1,)
+
+
+def test_a_printed_tensor_is_rounded_and_cut():
+    """A printed float32 tensor has at most four digits after the point, and a vector of more than 1000 elements is
+    printed as its beginning and its end, with "..." between.
+
+    The tensor itself is not rounded. `torch.set_printoptions(precision=6)` shows six digits, `sci_mode=False` writes no
+    powers of ten, `profile="full"` shows all elements, and `profile="default"` goes back. `tolist()` leaves nothing
+    out.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.set_printoptions.html
+    """
+    x, small, long = torch.tensor([0.123456, 0.5]), torch.tensor([0.00001, 1.0]), torch.zeros(1001)
+
+    assert (str(x), str(torch.tensor([1.0, 2.0]))) == ("tensor([0.1235, 0.5000])", "tensor([1., 2.])")
+    assert x[0].item() != 0.1235
+    assert str(small) == "tensor([1.0000e-05, 1.0000e+00])"
+    assert ("..." in str(long), "..." in str(long[:1000]), len(long.tolist())) == (True, False, 1001)
+    try:
+        torch.set_printoptions(precision=6)
+        assert str(x) == "tensor([0.123456, 0.500000])"
+        torch.set_printoptions(sci_mode=False)
+        assert "e-05" not in str(small)
+        torch.set_printoptions(profile="full")
+        assert "..." not in str(long)
+    finally:
+        torch.set_printoptions(profile="default")
+    assert str(x) == "tensor([0.1235, 0.5000])"
+    assert str(small) == "tensor([1.0000e-05, 1.0000e+00])"
 
 
 @pytest.mark.holds("torch>=2.1", otherwise=AttributeError, change="new")
@@ -1521,6 +1590,29 @@ def test_linear_algebra_is_in_linalg(device, rounding_bound):
     assert (q.abs().tolist(), r.abs().tolist()) == ([[1, 0], [0, 1]], [[1, 0], [0, 1]])
 
 
+def test_a_singular_matrix_raises_linalg_error():
+    """On the CPU `torch.linalg.inv` and `torch.linalg.solve` of the singular matrix [[1, 1], [1, 1]] raise
+    `torch.linalg.LinAlgError`, a RuntimeError: "the input matrix is singular".
+
+    `torch.linalg.cholesky` of a matrix that is not positive definite, here the negative identity, raises it as well:
+    "the input is not positive-definite". `torch.linalg.pinv` gives the pseudo-inverse of the singular matrix. A number
+    added to the diagonal, as in `matrix + 0.5 * torch.eye(2)`, makes this matrix invertible.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.linalg.inv.html
+    """
+    ones = torch.ones(2, 2)
+
+    for call in (torch.linalg.inv, torch.inverse, lambda matrix: torch.linalg.solve(matrix, torch.ones(2))):
+        with pytest.raises(torch.linalg.LinAlgError, match="the input matrix is singular"):
+            call(ones)
+    with pytest.raises(torch.linalg.LinAlgError, match="the input is not positive-definite"):
+        torch.linalg.cholesky(-torch.eye(2))
+    assert issubclass(torch.linalg.LinAlgError, RuntimeError)
+    torch.testing.assert_close(torch.linalg.pinv(ones), torch.full((2, 2), 0.25))
+    regular = ones + 0.5 * torch.eye(2)
+    torch.testing.assert_close(torch.linalg.inv(regular) @ regular, torch.eye(2))
+
+
 # Broadcasting: what happens if the shapes differ?
 
 
@@ -1863,6 +1955,30 @@ def test_writing_through_a_view(device):
     assert x.tolist() == [[0, 21, 31], [1, 1, 0]]
 
 
+def test_writing_to_picked_rows_writes_to_a_copy(device):
+    """`x[[0, 2]][:, 0] = 9` leaves `x` as it was, and so do `x[mask][0] = 9` and `x[mask].zero_()`: a list or a mask as
+    an index makes a copy, and the copy is written to.
+
+    Nothing warns. Write one index, `x[[0, 2], 0] = 9` and `x[mask] = 0`, or name the place by numbers: `x[0][0] = 9`
+    writes to `x`, because `x[0]` is a view.
+
+    https://docs.pytorch.org/docs/stable/tensor_view.html
+    """
+    x = torch.tensor([[1, 2], [3, 4], [5, 6]], device=device)
+    mask = x > 4
+
+    x[[0, 2]][:, 0] = 9
+    x[mask][0] = 9
+    x[mask].zero_()
+    assert x.tolist() == [[1, 2], [3, 4], [5, 6]]
+
+    x[[0, 2], 0] = 9
+    assert x.tolist() == [[9, 2], [3, 4], [9, 6]]
+    x[mask] = 0
+    x[0][0] = 7
+    assert x.tolist() == [[7, 2], [3, 4], [0, 0]]
+
+
 def test_a_repeated_index_adds_once(device):
     """`counts[[2, 2, 0]] += 1` adds 1 to element 2 once, although the position occurs twice.
 
@@ -2010,6 +2126,28 @@ def test_reshape_does_not_transpose(device):
     assert image.reshape(3, 2, 2)[0].tolist() == [[0, 1], [2, 3]]
 
 
+def test_permute_names_every_dimension_once(device):
+    """`images.permute(0, 2, 1)` of a tensor with four dimensions raises RuntimeError, "number of dimensions in the
+    tensor input does not match the length of the desired ordering of dimensions".
+
+    `permute` wants each dimension once: a dimension named twice raises "duplicate dims are not allowed". To exchange
+    two dimensions and leave the others write `images.transpose(1, 2)`. To bring the channels from
+    the end to the front write `image.permute(2, 0, 1)` for one image and `images.permute(0, 3, 1, 2)` for a batch.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.permute.html
+    """
+    images = torch.zeros(2, 4, 5, 3, device=device)
+
+    for x, order in ((images, (0, 2, 1)), (images[0], (0, 3, 1, 2))):
+        with pytest.raises(RuntimeError, match="does not match the length of the desired ordering of dimensions"):
+            x.permute(*order)
+    with pytest.raises(RuntimeError, match="duplicate dims are not allowed"):
+        images.permute(0, 1, 1, 2)
+    assert images.transpose(1, 2).shape == (2, 5, 4, 3)
+    assert images[0].permute(2, 0, 1).shape == (3, 4, 5)
+    assert images.permute(0, 3, 1, 2).shape == (2, 3, 4, 5)
+
+
 def test_capital_t_on_three_dimensions_warns_and_reverses_all(device):
     """`batch.T` of a tensor with three dimensions reverses all three, so the batch comes last; it warns once per
     process.
@@ -2140,6 +2278,46 @@ def test_an_index_drops_the_dimension_and_a_slice_keeps_it(device):
         x[2]
     with pytest.raises(IndexError, match="index -3 is out of bounds"):
         x[-3]
+
+
+def test_a_vector_has_no_dimension_1(device):
+    """For a vector `v`, `v[0, 0]` raises IndexError, "too many indices for tensor of dimension 1", and `v.sum(dim=1)`
+    raises IndexError, "Dimension out of range (expected to be in range of [-1, 0], but got 1)".
+
+    `v.softmax(dim=1)`, `v.argmax(dim=1)` and `v.size(1)` raise the second error, too. Often a dimension was lost
+    before: by `x[0]`, or by `x.squeeze()` of a batch of one row. `v.unsqueeze(0)` brings it back.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.unsqueeze.html
+    """
+    row = torch.tensor([[1.0, 2.0, 4.0]], device=device)
+
+    for v in (row[0], row.squeeze()):
+        with pytest.raises(IndexError, match="too many indices for tensor of dimension 1"):
+            v[0, 0]
+        for reduce in (torch.sum, torch.softmax, torch.argmax, torch.Tensor.size):
+            with pytest.raises(IndexError, match=r"Dimension out of range .*in range of \[-1, 0\], but got 1"):
+                reduce(v, 1)
+        assert v.unsqueeze(0).sum(dim=1).tolist() == [7]
+
+
+def test_a_tensor_of_one_integer_counts_as_an_index(device):
+    """`range(n)` and `words[n]` of a list take an int64 tensor of one element for `n`; a float32 tensor or one of two
+    elements raises TypeError, "only integer tensors of a single element can be converted to an index".
+
+    Write `int(n)` for a float, and `[words[i] for i in positions.tolist()]` for several positions.
+
+    https://docs.python.org/3/reference/datamodel.html#object.__index__
+    """
+    words, n, positions = ["cat", "dog", "bird"], torch.tensor(2, device=device), torch.tensor([2, 0], device=device)
+
+    assert (list(range(n)), words[n], words[n[None]]) == ([0, 1], "bird", "bird")
+    for wrong in (n.float(), positions):
+        with pytest.raises(TypeError, match="only integer tensors of a single element can be converted to an index"):
+            range(wrong)
+        with pytest.raises(TypeError, match="only integer tensors of a single element can be converted to an index"):
+            words[wrong]
+    assert words[int(n.float())] == "bird"
+    assert [words[i] for i in positions.tolist()] == ["bird", "cat"]
 
 
 def test_lists_of_indices_go_in_pairs(device):
@@ -2285,6 +2463,29 @@ def test_stack_adds_a_dimension_and_cat_does_not(device):
     with pytest.raises(RuntimeError, match=r"zero-dimensional tensor \(at position 0\) cannot be concatenated"):
         torch.cat([a[0], b[0]])
     assert torch.stack([a[0], b[0]]).tolist() == [1, 4]
+
+
+def test_cat_wants_equal_sizes_in_the_other_dimensions(device):
+    """`torch.cat` of tensors of shape (2, 3) and (2, 2) along dimension 0 raises RuntimeError, "Sizes of tensors must
+    match except in dimension 0".
+
+    The message goes on: "Expected size 3 but got size 2". Along `dim=1` the two fit. Shapes (2, 3) and (3,) raise
+    "Tensors must have same number of dimensions: got 2 and 1": write `row[None]` for the row. To make the rows of a
+    matrix longer by one 0 write `F.pad(x, (0, 1))`.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.cat.html
+    """
+    x, y, row = torch.ones(2, 3, device=device), torch.zeros(2, 2, device=device), torch.zeros(3, device=device)
+
+    with pytest.raises(
+        RuntimeError, match=r"Sizes of tensors must match except in dimension 0\. Expected size 3 but got size 2"
+    ):
+        torch.cat([x, y])
+    with pytest.raises(RuntimeError, match="Tensors must have same number of dimensions: got 2 and 1"):
+        torch.cat([x, row])
+    assert torch.cat([x, y], dim=1).tolist() == [[1, 1, 1, 0, 0]] * 2
+    assert torch.cat([x, row[None]]).tolist() == [[1, 1, 1], [1, 1, 1], [0, 0, 0]]
+    assert torch.cat([x, nn.functional.pad(y, (0, 1))]).shape == (4, 3)
 
 
 @pytest.mark.holds("torch>=2.9", otherwise=RuntimeError, change="raises")

@@ -766,6 +766,28 @@ def test_from_numpy_takes_arrays_only():
     assert torch.from_numpy(array[:1]).tolist() == [1]
 
 
+def test_an_array_of_another_numpy_is_no_array():
+    """`torch.from_numpy` compares classes and not their names: an object whose class is called "numpy.ndarray" and is
+    another one than that of torch's NumPy raises TypeError, "expected np.ndarray (got numpy.ndarray)".
+
+    Here a class of that name stands in for a second NumPy, as an installation into a running notebook can leave it:
+    start Python anew. Until then `torch.tensor(array.tolist())` crosses. An array of a subclass of `np.ndarray` is
+    taken.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.from_numpy.html
+    """
+    another = type("numpy.ndarray", (), {"tolist": lambda self: [1.0, 2.5]})()
+
+    with pytest.raises(TypeError, match=r"expected np\.ndarray \(got numpy\.ndarray\)"):
+        torch.from_numpy(another)
+    assert torch.tensor(another.tolist()).tolist() == [1, 2.5]
+
+    class Special(np.ndarray):
+        pass
+
+    assert torch.from_numpy(np.array([1.0, 2.5]).view(Special)).tolist() == [1, 2.5]
+
+
 @pytest.mark.parametrize(
     "array",
     [

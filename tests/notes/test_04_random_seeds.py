@@ -1184,7 +1184,7 @@ def test_initial_seed_names_the_seed_and_not_the_state(device):
     https://docs.pytorch.org/docs/stable/generated/torch.initial_seed.html
     """
     torch.manual_seed(RANDOM_SEED)
-    torch.rand(1000, device=device)
+    torch.rand(1000), torch.rand(1000, device=device)
     state = torch.get_rng_state()
     assert torch.initial_seed() == 42
 

@@ -195,7 +195,8 @@ def test_names_of_devices():
     `torch.device("cuda")` is not equal to `torch.device("cuda:0")`.
 
     Compare `device.type` to ask for the kind of device. A name that torch does not know, "gpu" or "CUDA" in capitals
-    for example, raises RuntimeError.
+    for example, raises RuntimeError: "Expected one of cpu, cuda, ... device type at start of device string". So does
+    "cuda0" without a colon: "Invalid device string".
 
     https://docs.pytorch.org/docs/stable/tensor_attributes.html
     """
@@ -206,9 +207,14 @@ def test_names_of_devices():
     assert len({device, torch.device("cuda", 1), torch.device("cuda", 2)}) == 2
     assert torch.device("cuda").index is None
     assert torch.device("cuda") != torch.device("cuda:0")
-    for name in ("gpu", "CUDA", "cuda:-1", "cuda:x", ""):
-        with pytest.raises(RuntimeError, match=r"(?i)device"):
+    for name in ("gpu", "CUDA"):
+        with pytest.raises(RuntimeError, match=f"Expected one of cpu, .* at start of device string: {name}"):
             torch.device(name)
+    for name in ("cuda0", "cuda:-1", "cuda:x"):
+        with pytest.raises(RuntimeError, match=f"Invalid device string: '{name}'"):
+            torch.device(name)
+    with pytest.raises(RuntimeError, match=r"(?i)device"):
+        torch.device("")
 
 
 def test_a_device_never_equals_a_string(device):
@@ -364,6 +370,31 @@ def test_like_and_new_cut_fractions_for_an_integer_source(device):
     assert torch.full_like(labels, 0.5, dtype=torch.float32).tolist() == [0.5, 0.5]
     with pytest.raises(RuntimeError, match="not implemented"):
         torch.rand_like(labels.cpu())
+
+
+@pytest.mark.holds("torch>=2.7", otherwise=AssertionError, change="result")
+def test_new_tensor_of_a_tensor_goes_to_the_device_of_its_source(device_pair):
+    """From torch 2.7 on `source.new_tensor(other)` of a tensor `other` on another device is on the device of `source`;
+    before it was on the device of `other`.
+
+    The dtype is that of `source` in all releases. The call warns, "To copy construct from a tensor", as `torch.tensor`
+    does, which keeps the device of `other`. Write `other.to(source)`: it takes device and dtype of `source`.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.Tensor.new_tensor.html
+    """
+    here, elsewhere = device_pair
+    source = torch.ones(3, dtype=torch.int64, device=elsewhere)
+    other = torch.ones(2, device=here)
+
+    with pytest.warns(UserWarning, match="To copy construct from a tensor"):
+        made = source.new_tensor(other)
+    assert (made.dtype, made.device in (here, elsewhere)) == (torch.int64, True)
+    moved = other.to(source)
+    assert (moved.device, moved.dtype) == (elsewhere, torch.int64)
+    with pytest.warns(UserWarning, match="To copy construct from a tensor"):
+        assert torch.tensor(other).device == here
+
+    assert made.device == elsewhere
 
 
 def test_a_tensor_made_in_forward_stays_on_the_cpu(device_pair):

@@ -438,12 +438,38 @@ def test_the_loss_is_that_of_before_the_step(device):
     assert (w**2).item() == 1
 
 
+def test_a_python_number_has_no_backward(device):
+    """`total += loss.item()` adds up a Python float, and `total.backward()` raises AttributeError, "'float' object has
+    no attribute 'backward'".
+
+    `item()` leaves the graph behind. Call `loss.backward()` for each batch, and keep `loss.item()` for the report. A
+    `total = 0` to which no batch was added is an int: "'int' object has no attribute 'backward'".
+
+    https://docs.pytorch.org/docs/stable/generated/torch.Tensor.item.html
+    """
+    w = nn.Parameter(torch.tensor([1.0], device=device))
+    total = 0
+
+    with pytest.raises(AttributeError, match="'int' object has no attribute 'backward'"):
+        total.backward()
+    for target in (3.0, 5.0):
+        loss = ((w - target) ** 2).sum()
+        loss.backward()
+        total += loss.item()
+
+    assert total == 4 + 16
+    assert w.grad.tolist() == [-4 - 8]
+    with pytest.raises(AttributeError, match="'float' object has no attribute 'backward'"):
+        total.backward()
+
+
 def test_a_learning_rate_can_be_too_large(device):
     """Up to rounding, SGD without momentum on the loss `a * w**2` with a > 0 reaches the minimum in one step with a
     learning rate of `1 / (2 * a)`, jumps back and forth with `1 / a`, and diverges with more.
 
     A loss that grows or jumps is often the sign of a learning rate that is too large: try a third or a tenth of it.
-    Each step multiplies w by 1 - 2 * a * lr, and w starts at 1 here.
+    Each step multiplies w by 1 - 2 * a * lr, and w starts at 1 here. With `1.5 / a` the loss becomes inf and then nan
+    within 200 steps.
 
     https://docs.pytorch.org/docs/stable/optim.html
     """
@@ -459,6 +485,17 @@ def test_a_learning_rate_can_be_too_large(device):
                 optimizer.step()
                 path[step].append(w.item())
         assert path == {0.25: [0.5, 0.25, 0.125], 0.5: [0, 0, 0], 1: [-1, 1, -1], 1.5: [-2, 4, -8]}
+
+        w, losses = nn.Parameter(torch.tensor(1.0, device=device)), []
+        optimizer = torch.optim.SGD([w], lr=1.5 / a)
+        for _ in range(200):
+            optimizer.zero_grad()
+            loss = a * w**2
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+        assert math.inf in losses
+        assert math.isnan(losses[-1])
 
 
 def test_adam_starts_with_steps_of_lr(device, rounding_bound):
@@ -492,6 +529,39 @@ def test_adam_starts_with_steps_of_lr(device, rounding_bound):
     large.grad = torch.ones_like(large)
     torch.optim.Adam([large], lr=0.001).step()
     assert large.item() == 1e5
+
+
+def test_lbfgs_wants_a_function_that_computes_the_loss(device):
+    """`optimizer.step()` of `torch.optim.LBFGS` raises TypeError, "missing 1 required positional argument: 'closure'".
+
+    LBFGS needs a function that computes the loss and its gradient, because one step may ask for them several times.
+    The function calls `zero_grad()` and `backward()` and returns the loss; one that returns None raises TypeError.
+    `step(closure)` returns the first of these losses. LBFGS takes one group of parameters: two raise ValueError.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.optim.LBFGS.html
+    """
+    w = nn.Parameter(torch.tensor([4.0], device=device))
+    optimizer = torch.optim.LBFGS([w], lr=1)
+    losses = []
+
+    def closure():
+        optimizer.zero_grad()
+        loss = ((w - 1) ** 2).sum()
+        loss.backward()
+        losses.append(loss.item())
+        return loss
+
+    with pytest.raises(TypeError, match="missing 1 required positional argument: 'closure'"):
+        optimizer.step()
+    first = optimizer.step(closure)
+
+    assert len(losses) > 1
+    assert first.item() == losses[0] == 9
+    assert w.item() == pytest.approx(1, rel=0, abs=1e-3)
+    with pytest.raises(TypeError):
+        optimizer.step(lambda: None)
+    with pytest.raises(ValueError, match="LBFGS doesn't support per-parameter options"):
+        torch.optim.LBFGS([{"params": [w]}, {"params": [nn.Parameter(torch.ones(1))]}])
 
 
 def test_a_layer_replaced_afterwards_is_not_trained(device):
@@ -570,6 +640,37 @@ def test_weight_decay_is_another_thing_in_adam_than_in_adamw(device):
     assert stepped(torch.optim.AdamW, weight_decay=0.25) == 7
     assert stepped(torch.optim.Adam, weight_decay=0.25) == stepped(torch.optim.Adam, weight_decay=0.001) == 7.5
     assert (stepped(torch.optim.SGD), stepped(torch.optim.Adam), stepped(torch.optim.AdamW)) == (8, 8, 8 - 0.04)
+
+
+def test_weight_decay_is_half_a_square_in_the_loss(device):
+    """In plain SGD `weight_decay=0.25` makes the step of a loss to which `0.125 * (w ** 2).sum()` was added: half of
+    the number stands before the square.
+
+    It shrinks each parameter that has a gradient, a bias like a weight; one whose gradient is None stays. To spare
+    some, put them into a group of their own, `{"params": biases, "weight_decay": 0}`. No option adds an L1 penalty: add
+    `0.25 * w.abs().sum()` to the loss.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.optim.SGD.html
+    """
+
+    def after_a_step(penalty=lambda w: 0, group=None, **options):
+        w, unused = (nn.Parameter(torch.tensor([3.0, -1.0], device=device)) for _ in range(2))
+        optimizer = torch.optim.SGD([{"params": [w, unused], **(group or {})}], lr=0.5, **options)
+        ((2 * w).sum() + penalty(w)).backward()
+        optimizer.step()
+        assert unused.tolist() == [3, -1]
+        return w.tolist()
+
+    decayed = after_a_step(weight_decay=0.25)
+    assert decayed == after_a_step(lambda w: 0.125 * (w**2).sum()) == [3 - 1 - 0.375, -1 - 1 + 0.125]
+    assert after_a_step(group={"weight_decay": 0}, weight_decay=0.25) == after_a_step() == [2, -2]
+    assert after_a_step(lambda w: 0.25 * w.abs().sum()) == [2 - 0.125, -2 + 0.125]
+
+    layer = nn.Linear(1, 1).to(device)
+    nn.init.ones_(layer.bias)
+    layer.bias.grad = torch.zeros_like(layer.bias)
+    torch.optim.SGD(layer.parameters(), lr=0.5, weight_decay=0.25).step()
+    assert layer.bias.item() == 1 - 0.125
 
 
 # The learning rate: who changes it, and when?
@@ -783,6 +884,33 @@ def test_reduce_on_plateau_is_a_scheduler_like_the_others(device):
     assert rates == [8, 8, 8, 4, 4]
     with pytest.raises(TypeError, match="missing 1 required positional argument: 'metrics'"):
         scheduler.step()
+
+
+def test_reduce_on_plateau_waits_for_a_fall_unless_told(device):
+    """`ReduceLROnPlateau` watches for a number that falls: given an accuracy that rises in every epoch it lowers the
+    learning rate when its patience is over, unless it is made with `mode="max"`.
+
+    An improvement has to be larger than `threshold`, by default one in 10,000 of the best number so far, and nan is no
+    improvement. With `patience=1` the rate falls after the second epoch in a row without one.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ReduceLROnPlateau.html
+    """
+
+    def rates(numbers, **options):
+        optimizer = torch.optim.SGD([nn.Parameter(torch.ones(1, device=device))], lr=8.0)
+        scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=1, **options)
+        seen = []
+        for number in numbers:
+            scheduler.step(number)
+            seen.append(optimizer.param_groups[0]["lr"])
+        return seen
+
+    accuracies = [0.5, 0.6, 0.7, 0.8]
+    assert rates(accuracies) == [8, 8, 4, 4]
+    assert rates(accuracies, mode="max") == [8, 8, 8, 8]
+    assert rates([0.5, math.nan, math.nan, math.nan]) == [8, 8, 4, 4]
+    assert rates([1.0, 0.99999, 0.99998, 0.99997]) == [8, 8, 4, 4]
+    assert rates([1.0, 0.9995, 0.999, 0.9985]) == [8, 8, 8, 8]
 
 
 @pytest.mark.filterwarnings("ignore:.*scheduler.step")  # before 2.9 making a SequentialLR warns

@@ -15,6 +15,7 @@ import itertools
 import math
 from collections import OrderedDict
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import example, given, strategies as st
@@ -139,6 +140,41 @@ def test_wrong_arguments_are_an_error_of_forward(device):
             model(x, x)
     with pytest.raises(TypeError, match=r"^linear\(\): argument 'input' \(position 1\) must be Tensor, not list"):
         layer([1.0, 2.0, 3.0])
+
+
+def test_a_forward_without_return_gives_none(device):
+    """A model whose `forward` has no `return` gives None and raises nothing: the line that uses the output raises.
+
+    `F.cross_entropy(output, target)` raises TypeError, "must be Tensor, not NoneType", and `output.shape`
+    AttributeError, "'NoneType' object has no attribute 'shape'". The same comes from a `return` that stands in one
+    branch only, as in `if self.training: return x`.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
+    """
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(2, 3)
+
+        def forward(self, x):
+            x = self.layer(x)  # and no return
+
+    class Sometimes(Net):
+        def forward(self, x):
+            if self.training:
+                return self.layer(x)
+
+    x, target = torch.ones(1, 2, device=device), torch.tensor([0], device=device)
+
+    assert Sometimes().to(device)(x).shape == (1, 3)
+    for model in (Net(), Sometimes().eval()):
+        output = model.to(device)(x)
+        assert output is None
+        with pytest.raises(TypeError, match="must be Tensor, not NoneType"):
+            F.cross_entropy(output, target)
+        with pytest.raises(AttributeError, match="'NoneType' object has no attribute 'shape'"):
+            output.shape
 
 
 @pytest.mark.myth("model(x) and model.forward(x) are the same")
@@ -1313,6 +1349,29 @@ def test_wrong_number_of_features_raises(device, shape):
     assert last.in_features == 4 * 6 * 4
 
 
+def test_sizes_of_layers_are_whole_numbers():
+    """`nn.Linear(10 / 2, 3)` raises TypeError, "tuple of ints", because `10 / 2` is the float 5.0: write
+    `nn.Linear(10 // 2, 3)`.
+
+    The message names `empty()`, which makes the weight. `nn.Conv2d(3.0, 4, 3)`, `nn.Embedding(3.0, 2)` and
+    `nn.BatchNorm1d(3.0)` raise it as well, and so does `nn.Linear` for None and for a NumPy float. A NumPy integer is
+    taken.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.Linear.html
+    """
+    for make in (
+        lambda: nn.Linear(10 / 2, 3),
+        lambda: nn.Linear(np.float64(5), 3),
+        lambda: nn.Linear(None, 3),
+        lambda: nn.Conv2d(3.0, 4, 3),
+        lambda: nn.Embedding(3.0, 2),
+        lambda: nn.BatchNorm1d(3.0),
+    ):
+        with pytest.raises(TypeError, match=r"empty\(\)(.|\n)*tuple of ints"):
+            make()
+    assert nn.Linear(10 // 2, 3).weight.shape == nn.Linear(np.int64(5), 3).weight.shape == (3, 5)
+
+
 def test_one_feature_needs_its_own_dimension():
     """A 1-d tensor of N numbers is one sample of N features to `nn.Linear(1, 1)`, and on the CPU raises RuntimeError
     unless N is 1.
@@ -1386,6 +1445,106 @@ def test_linear_computes_in_the_dtype_of_its_weights(dtype):
         nn.Linear(3, 2, dtype=torch.int64)
 
 
+def test_an_embedding_takes_whole_numbers():
+    """`nn.Embedding(4, 2)` takes indices of dtype int64 or int32: a float32 tensor raises RuntimeError, "Expected
+    tensor for argument #1 'indices' to have one of the following scalar types: Long, Int".
+
+    A uint8 tensor raises it, too: write `indices.long()`. The indices are 0 to 3 here, and on the CPU 4 and -1 raise
+    IndexError, "index out of range in self". One-hot rows are no indices: `rows @ embedding.weight` looks them up.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.Embedding.html
+    """
+    embedding, indices = nn.Embedding(4, 2), torch.tensor([3, 0])
+
+    assert embedding(indices).shape == (2, 2)
+    assert (embedding(indices) == embedding(indices.int())).all()
+    for dtype in (torch.float32, torch.uint8):
+        with pytest.raises(RuntimeError, match="Expected tensor for argument #1 'indices' to have one of the"):
+            embedding(indices.to(dtype))
+    for wrong in (4, -1):
+        with pytest.raises(IndexError, match="index out of range in self"):
+            embedding(torch.tensor([wrong]))
+    torch.testing.assert_close(F.one_hot(indices, 4).float() @ embedding.weight, embedding(indices))
+
+
+def test_batchnorm_wants_its_features_in_dimension_1(device):
+    """`nn.BatchNorm1d(4)` wants 4 features in dimension 1: an input of shape (2, 3) raises RuntimeError, "running_mean
+    should contain 3 elements not 4".
+
+    A sequence (batch, time, features) raises as well, unless time and features are equally many: then the wrong
+    dimension is normalised silently. Write `norm(x.transpose(1, 2)).transpose(1, 2)`. `nn.BatchNorm2d` of the output of
+    a Linear raises ValueError, "expected 4D input (got 2D input)": take `nn.BatchNorm1d`.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.BatchNorm1d.html
+    """
+    norm = nn.BatchNorm1d(4).to(device)
+    sequence = torch.arange(24.0, device=device).reshape(2, 3, 4)
+
+    with pytest.raises(RuntimeError, match="running_mean should contain 3 elements not 4"):
+        norm(sequence[:, :, 0])
+    with pytest.raises(RuntimeError, match="running_mean should contain 3 elements not 4"):
+        norm(sequence)
+    with pytest.raises(ValueError, match=r"expected 4D input \(got 2D input\)"):
+        nn.BatchNorm2d(4).to(device)(sequence[:, 0])
+    assert norm(sequence[:, 0]).shape == (2, 4)
+
+    y = norm(sequence.transpose(1, 2)).transpose(1, 2)
+    assert y.shape == (2, 3, 4)
+    assert y.mean(dim=(0, 1)).abs().max() < 1e-4
+    square = torch.cat([sequence, sequence[:, :1]], dim=1)  # four steps of four features
+    assert norm(square).mean(dim=(0, 2)).abs().max() < 1e-4
+    assert norm(square).mean(dim=(0, 1)).abs().max() > 0.1
+
+
+def test_layernorm_normalises_the_last_dimension(device):
+    """`nn.LayerNorm(4)` normalises the last dimension, which has to be of size 4: an input of shape (2, 4, 3) raises
+    RuntimeError, "Given normalized_shape=[4], expected input with shape [*, 4]".
+
+    For channels in dimension 1 write `norm(x.transpose(1, 2)).transpose(1, 2)`. `nn.GroupNorm(3, 4)` raises ValueError,
+    "must be divisible by num_groups": it has 4 channels for 3 groups.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.LayerNorm.html
+    """
+    norm = nn.LayerNorm(4).to(device)
+    sequence = torch.arange(24.0, device=device).reshape(2, 3, 4)
+    channels_first = sequence.transpose(1, 2)
+
+    assert norm(sequence).mean(dim=2).abs().max() < 1e-4
+    with pytest.raises(RuntimeError, match=r"Given normalized_shape=\[4\], expected input with shape \[\*, 4\]"):
+        norm(channels_first)
+    normalised = norm(channels_first.transpose(1, 2)).transpose(1, 2)
+    assert normalised.shape == channels_first.shape
+    assert normalised.mean(dim=1).abs().max() < 1e-4
+    with pytest.raises(ValueError, match="must be divisible by num_groups"):
+        nn.GroupNorm(3, 4)
+
+
+def test_a_recurrent_layer_names_its_wrong_sizes():
+    """`nn.LSTM(10, 4)` wants 10 numbers in the last dimension: an input of shape (2, 3, 5) raises RuntimeError,
+    "input.size(-1) must be equal to input_size".
+
+    The message goes on: "Expected 10, got 5". Two dimensions are one sequence without a batch, and a state with a batch
+    raises then: "For unbatched 2-D input, hx and cx should also be 2-D". The state of a batch is (layers, batch,
+    features) even with `batch_first=True`: "Expected hidden[0] size (1, 2, 4), got [2, 1, 4]". The layer returns a
+    pair: write `output, (h, c) = lstm(x)`.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.LSTM.html
+    """
+    lstm = nn.LSTM(10, 4, batch_first=True)
+    state = (torch.zeros(1, 2, 4), torch.zeros(1, 2, 4))
+
+    with pytest.raises(RuntimeError, match=r"input\.size\(-1\) must be equal to input_size\. Expected 10, got 5"):
+        lstm(torch.ones(2, 3, 5))
+    with pytest.raises(RuntimeError, match="For unbatched 2-D input, hx and cx should also be 2-D"):
+        lstm(torch.ones(3, 10), state)
+    with pytest.raises(RuntimeError, match=r"Expected hidden\[0\] size \(1, 2, 4\), got \[2, 1, 4\]"):
+        lstm(torch.ones(2, 3, 10), tuple(part.transpose(0, 1) for part in state))
+
+    output, (h, c) = lstm(torch.ones(2, 3, 10), state)
+    assert (output.shape, h.shape, c.shape) == ((2, 3, 4), (1, 2, 4), (1, 2, 4))
+    assert lstm(torch.ones(3, 10))[0].shape == (3, 4)
+
+
 # Layers in a row: what do Sequential, ReLU and Flatten do?
 
 
@@ -1449,7 +1608,7 @@ def test_sequential_is_a_list_of_named_layers(device):
     it is made of an OrderedDict.
 
     A slice holds the same layers and keeps their names, so the keys of its `state_dict` may not start from 0. A plain
-    dict raises TypeError.
+    dict raises TypeError, and so does a list, "list is not a Module subclass": write `nn.Sequential(*layers)`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.Sequential.html
     """
@@ -1467,6 +1626,33 @@ def test_sequential_is_a_list_of_named_layers(device):
     assert [named.body, named[1]] == [first, last]
     with pytest.raises(TypeError, match="dict is not a Module subclass"):
         nn.Sequential({"body": first})
+    with pytest.raises(TypeError, match="list is not a Module subclass"):
+        nn.Sequential([first, relu])
+    assert list(nn.Sequential(*[first, relu])) == [first, relu]
+
+
+def test_a_name_that_comes_twice_keeps_one_layer(device):
+    """`nn.Sequential(OrderedDict([("fc", a), ("act", b), ("fc", c)]))` has two layers, `c` and `b`: Python's dictionary
+    keeps one entry for each name, and nothing raises.
+
+    `nn.ModuleDict({"fc": a, "fc": c})` keeps `c`, and a second `model.add_module("fc", c)` replaces `a`. Compare
+    `len(model)` with the number of layers that you wrote. `nn.Sequential(a, b, c)` keeps all three.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.Sequential.html
+    """
+    a, b, c = nn.Linear(2, 3).to(device), nn.ReLU(), nn.Linear(2, 4).to(device)
+
+    model = nn.Sequential(OrderedDict([("fc", a), ("act", b), ("fc", c)]))
+    assert list(model) == [c, b]
+    assert model(torch.ones(1, 2, device=device)).shape == (1, 4)
+
+    entries = [("fc", a), ("fc", c)]
+    assert list(nn.ModuleDict(dict(entries)).values()) == list(nn.ModuleDict(entries).values()) == [c]
+    added = nn.Sequential()
+    for name, layer in entries:
+        added.add_module(name, layer)
+    assert list(added) == [c]
+    assert list(nn.Sequential(a, b, c)) == [a, b, c]
 
 
 def test_append_to_a_slice_replaces_its_last_layer(device):
@@ -1599,6 +1785,29 @@ def test_activation_makes_two_layers_more_than_one(device):
         assert (low + high).item() / 2 == halfway.item()
 
 
+def test_softmax_without_dim_warns_and_may_take_the_batch(device):
+    """`F.softmax(x)` without `dim` warns, "Implicit dimension choice for softmax has been deprecated", and takes
+    dimension 1 of a matrix and dimension 0 of a tensor with three dimensions, which is the batch.
+
+    Scores of shape (batch, time, classes) then add up to 1 over the samples and not over the classes. `nn.Softmax()`
+    and `nn.LogSoftmax()` choose alike. Write `F.softmax(x, dim=-1)`. The method `x.softmax()` raises TypeError without
+    `dim`.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.softmax.html
+    """
+    scores = torch.arange(24.0, device=device).reshape(2, 3, 4)
+
+    for softmax in (F.softmax, nn.Softmax(), lambda x: nn.LogSoftmax()(x).exp()):
+        for x, dim in ((scores[0], 1), (scores, 0)):
+            with pytest.warns(UserWarning, match="Implicit dimension choice for (log_)?softmax has been deprecated"):
+                shares = softmax(x)
+            torch.testing.assert_close(shares.sum(dim=dim), torch.ones_like(shares.sum(dim=dim)))
+    assert not torch.allclose(shares.sum(dim=-1), torch.ones(2, 3, device=device))
+    torch.testing.assert_close(F.softmax(scores, dim=-1).sum(dim=-1), torch.ones(2, 3, device=device))
+    with pytest.raises(TypeError):
+        scores.softmax()
+
+
 def test_flatten_layer_keeps_the_batch(device):
     """`nn.Flatten()` keeps the first dimension, which is the batch, and joins all others, while `torch.flatten(x)`
     joins the first dimension too.
@@ -1706,6 +1915,48 @@ def test_same_padding_is_for_a_stride_of_one(device, kernel, dilation):
         nn.Conv2d(1, 3, **options, padding="SAME")
 
 
+def test_an_image_can_be_too_small_for_a_kernel():
+    """A convolution with a kernel of 5 raises RuntimeError for an image of 3 by 3, "Kernel size can't be greater than
+    actual input size", and `nn.MaxPool2d(2)` for one of 1 by 1, "Output size is too small".
+
+    Each `nn.MaxPool2d(2)` halves the image and drops the rest: 28 becomes 14, 7, 3 and 1, and the fifth one raises.
+    Take a larger image or fewer layers, or pad it: `nn.Conv2d(1, 1, 5, padding=2)` takes 3 by 3.
+    `nn.AdaptiveAvgPool2d(1)` takes an image of any of these sizes.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.MaxPool2d.html
+    """
+    sizes, image = [], torch.ones(1, 1, 28, 28)
+
+    with pytest.raises(RuntimeError, match="Kernel size can't be greater than actual input size"):
+        nn.Conv2d(1, 1, 5)(image[:, :, :3, :3])
+    assert nn.Conv2d(1, 1, 5, padding=2)(image[:, :, :3, :3]).shape == (1, 1, 3, 3)
+    for _ in range(4):
+        image = nn.MaxPool2d(2)(image)
+        sizes.append(image.shape[-1])
+        assert nn.AdaptiveAvgPool2d(1)(image).shape == (1, 1, 1, 1)
+    assert sizes == [14, 7, 3, 1]
+    with pytest.raises(RuntimeError, match="Output size is too small"):
+        nn.MaxPool2d(2)(image)
+
+
+def test_interpolate_takes_an_image_without_a_batch_for_a_line(device):
+    """`F.interpolate(image, scale_factor=2)` of an image (3, 4, 5) without a batch enlarges its width alone: three
+    dimensions are read as (batch, channels, length).
+
+    Nothing warns. With `size=(8, 10)` the mistake raises ValueError, "Input and output must have the same number of
+    spatial dimensions". Write `F.interpolate(image[None], scale_factor=2)[0]`. `nn.Upsample` does the same.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.interpolate.html
+    """
+    image = torch.ones(3, 4, 5, device=device)
+
+    assert F.interpolate(image, scale_factor=2).shape == nn.Upsample(scale_factor=2)(image).shape == (3, 4, 10)
+    assert F.interpolate(image[None], scale_factor=2)[0].shape == (3, 8, 10)
+    for wrong in (lambda: F.interpolate(image, size=(8, 10)), lambda: nn.Upsample(size=(8, 10))(image)):
+        with pytest.raises(ValueError, match="must have the same number of spatial dimensions"):
+            wrong()
+
+
 def test_attention_takes_the_batch_second():
     """`nn.MultiheadAttention` takes (time, batch, features) unless it is made with `batch_first=True`: given (batch,
     time, features) it raises nothing and mixes the samples of the batch.
@@ -1741,6 +1992,35 @@ def test_attention_takes_the_batch_second():
     assert nn.MultiheadAttention(4, 2)(square, square, square, key_padding_mask=padding[:1].expand(3, 3))
     with pytest.raises(AssertionError, match="embed_dim must be divisible by num_heads"):
         nn.MultiheadAttention(5, 2)
+
+
+def test_true_in_a_mask_means_the_opposite_in_two_attentions():
+    """In a bool `attn_mask` True means "is left out" to `nn.MultiheadAttention` and "takes part" to
+    `F.scaled_dot_product_attention`.
+
+    Passed on from one to the other without `~mask`, the mask shows each position what it must not see, and nothing
+    raises. A mask of integers raises in both. One of shape (2, 3) for three positions raises RuntimeError in
+    `nn.MultiheadAttention`, "The shape of the 2D attn_mask is torch.Size([2, 3]), but should be (3, 3)".
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.scaled_dot_product_attention.html
+    """
+    attention, x, values = nn.MultiheadAttention(4, 2, batch_first=True), torch.randn(1, 3, 4), torch.eye(3)[None]
+    mask = torch.tensor([[True, False, False]] * 3)  # in each row the first position
+
+    left_out = attention(x, x, x, attn_mask=mask)[1][0]
+    takes_part = F.scaled_dot_product_attention(x, x, values, attn_mask=mask)[0]
+    assert left_out[:, 0].tolist() == [0, 0, 0]
+    assert (left_out[:, 1:] > 0).all()
+    assert takes_part.tolist() == [[1, 0, 0]] * 3
+    opposite = F.scaled_dot_product_attention(x, x, values, attn_mask=~mask)[0]
+    assert opposite[:, 0].tolist() == [0, 0, 0]
+
+    with pytest.raises(AssertionError, match="only bool and floating types of attn_mask are supported"):
+        attention(x, x, x, attn_mask=mask.int())
+    with pytest.raises(RuntimeError, match="Expected attn_mask dtype to be bool"):
+        F.scaled_dot_product_attention(x, x, values, attn_mask=mask.int())
+    with pytest.raises(RuntimeError, match=r"The shape of the 2D attn_mask is torch.Size\(\[2, 3\]\), but should be"):
+        attention(x, x, x, attn_mask=mask[:2])
 
 
 # What moved between releases: from which torch on can you write it?
@@ -1914,6 +2194,31 @@ def test_linear_starts_from_small_random_numbers(device):
     many = nn.Linear(7, 100_000, dtype=torch.bfloat16)  # one number in 20,000 is so close to -b
     assert many.weight.min().item() < -1 / math.sqrt(7)
     assert nn.MultiheadAttention(4, num_heads=1).out_proj.bias.tolist() == [0] * 4
+
+
+def test_a_bias_has_no_fan_in(device):
+    """`nn.init.xavier_uniform_` and `nn.init.kaiming_normal_` of a bias raise ValueError, "Fan in and fan out can not
+    be computed for tensor with fewer than 2 dimensions".
+
+    A loop over `model.parameters()` meets the biases, and the weight of an `nn.BatchNorm1d`, which is a vector, too.
+    Write `if p.dim() > 1`, and `nn.init.zeros_(layer.bias)` for a bias. `nn.init.xavier_uniform`, without the
+    underscore at the end, is deprecated and warns.
+
+    https://docs.pytorch.org/docs/stable/nn.init.html
+    """
+    model = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3)).to(device)
+
+    for init in (nn.init.xavier_uniform_, nn.init.kaiming_normal_):
+        for vector in (model[0].bias, model[1].weight):
+            with pytest.raises(ValueError, match="Fan in and fan out can not be computed for tensor with fewer than 2"):
+                init(vector)
+    for p in model.parameters():
+        if p.dim() > 1:
+            nn.init.constant_(p, 0.5)
+    nn.init.zeros_(model[0].bias)
+    assert (model[0].weight.tolist(), model[0].bias.tolist()) == ([[0.5, 0.5]] * 3, [0, 0, 0])
+    with pytest.warns((UserWarning, FutureWarning), match="xavier_uniform.* is now deprecated"):
+        nn.init.xavier_uniform(model[0].weight)
 
 
 def test_the_layers_of_a_transformer_encoder_start_equal(device):

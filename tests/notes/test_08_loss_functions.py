@@ -72,6 +72,27 @@ def test_loss_class_takes_settings_and_its_object_takes_tensors(device):
     assert isinstance(nn.PoissonNLLLoss(predictions, targets), nn.Module)
 
 
+def test_losses_take_tensors_only(device):
+    """`F.cross_entropy(logits, [2, 0])` raises TypeError, "argument 'target' (position 2) must be Tensor, not list",
+    and for a model that returns a tuple "argument 'input' (position 1) must be Tensor, not tuple".
+
+    Write `torch.tensor([2, 0])`, and `model(x)[0]` for the first of the tuple. `F.mse_loss(x, 1.0)` raises
+    AttributeError, "'float' object has no attribute 'size'": write `torch.full_like(x, 1.0)`.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.cross_entropy.html
+    """
+    logits, classes = torch.zeros(2, 3, device=device), torch.tensor([2, 0], device=device)
+
+    with pytest.raises(TypeError, match=r"argument 'target' \(position 2\) must be Tensor, not list"):
+        F.cross_entropy(logits, [2, 0])
+    with pytest.raises(TypeError, match=r"argument 'input' \(position 1\) must be Tensor, not tuple"):
+        F.cross_entropy((logits, None), classes)
+    with pytest.raises(AttributeError, match="'float' object has no attribute 'size'"):
+        F.mse_loss(logits, 1.0)
+    assert F.cross_entropy(logits, classes).isfinite()
+    assert F.mse_loss(logits, torch.full_like(logits, 1.0)).item() == 1
+
+
 def test_the_prediction_comes_first(device, rounding_bound):
     """`BCEWithLogitsLoss` takes the prediction first and the target second; exchanging two float tensors of one shape
     raises nothing and usually returns another number.
@@ -1279,6 +1300,30 @@ def test_label_smoothing_mixes_the_target_with_equal_shares(device, rounding_bou
     torch.testing.assert_close(4 * by_number, 2 * by_row, rtol=rounding_bound(32, torch.float32), atol=0)
 
 
+def test_class_weights_scale_each_share_of_the_smoothing(device, rounding_bound):
+    """With `label_smoothing` and a `weight`, `CrossEntropyLoss` multiplies the share of each class by the weight of
+    that class, and not all shares by the weight of the target.
+
+    A row whose target has weight 0 still has a loss, from the shares of the other classes. Without smoothing its loss
+    is 0. Over class numbers the mean divides by the weights of the targets, as it does without smoothing.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
+    """
+    logits = torch.tensor([[1.0, 2.0, 4.0, 0.0], [0.5, -1.0, 0.0, 3.0]], device=device)
+    classes, weight = torch.tensor([2, 0], device=device), torch.tensor([1.0, 2.0, 0.0, 4.0], device=device)
+    costs = -logits.log_softmax(dim=1)
+
+    each = F.cross_entropy(logits, classes, weight=weight, label_smoothing=0.25, reduction="none")
+    mean = F.cross_entropy(logits, classes, weight=weight, label_smoothing=0.25)
+
+    near = {"rtol": rounding_bound(32, torch.float32), "atol": rounding_bound(32, torch.float32)}
+    shares = 0.75 * F.one_hot(classes, num_classes=4) + 0.25 / 4
+    torch.testing.assert_close(each, (weight * shares * costs).sum(dim=1), **near)
+    torch.testing.assert_close(mean, each.sum() / weight[classes].sum(), **near)
+    assert each[0] > 0
+    assert F.cross_entropy(logits, classes, weight=weight, reduction="none")[0] == 0
+
+
 # Weights and empty batches: what does the mean divide by?
 
 
@@ -1630,6 +1675,28 @@ def test_a_triplet_loss_wants_a_margin_above_0(device, margin):
         F.triplet_margin_loss(x, x, x + 1, margin=margin)
     with pytest.raises(ValueError, match="expected margin to be greater than 0"):
         nn.TripletMarginLoss(margin=margin)
+
+
+def test_ranking_losses_want_targets_of_minus_one_and_one(device):
+    """`CosineEmbeddingLoss` and `MarginRankingLoss` take the targets 1 and -1: for a target of 0 the loss does not
+    depend on the input, the gradient is 0, and nothing raises.
+
+    With labels 0 and 1 the model learns from the rows with label 1 alone. Write `2 * labels - 1`. The loss of a target
+    of 0 is 0 from `CosineEmbeddingLoss` and the margin from `MarginRankingLoss`.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.CosineEmbeddingLoss.html
+    """
+    x = torch.tensor([[1.0, 0.5]], device=device, requires_grad=True)
+    y = torch.tensor([[0.5, 1.0]], device=device)
+    embedding, ranking = nn.CosineEmbeddingLoss(), nn.MarginRankingLoss(margin=4.0)
+
+    for label in (0.0, 1.0, -1.0):
+        target = torch.full((1,), label, device=device)
+        for loss in (embedding(x, y, target), ranking(x, y, target.expand(1, 2))):
+            (slope,) = torch.autograd.grad(loss, x)
+            assert (slope != 0).any().item() is (label != 0)
+    zero = torch.zeros(1, device=device)
+    assert (embedding(x, y, zero).item(), ranking(x, y, zero.expand(1, 2)).item()) == (0, 4)
 
 
 X = [[0.5, -1.0, 3.0], [-0.25, 2.0, 0.125]]

@@ -406,6 +406,50 @@ def test_saving_and_loading_a_state_dict(device, tmp_path):
         assert torch.equal(new.state_dict()[name], tensor)
 
 
+def test_saving_makes_no_directory(device, tmp_path):
+    """`torch.save` to a path in a directory that does not exist raises RuntimeError, "Parent directory ... does not
+    exist".
+
+    Write `path.parent.mkdir(parents=True, exist_ok=True)` before a long training and not after it. `torch.load` of a
+    file that is not there raises FileNotFoundError.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.save.html
+    """
+    path = tmp_path / "runs" / "3" / "model.pt"
+    state = Slope(device).state_dict()
+
+    with pytest.raises(RuntimeError, match=r"Parent directory .* does not exist"):
+        torch.save(state, path)
+    with pytest.raises(FileNotFoundError):
+        torch.load(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    torch.save(state, path)
+    assert list(torch.load(path)) == list(state)
+
+
+def test_a_buffer_in_memory_must_be_rewound(device, tmp_path):
+    """`torch.load(buffer)` directly after `torch.save(state, buffer)` into an `io.BytesIO` raises EOFError: the buffer
+    stands at its end.
+
+    Write `buffer.seek(0)` in between. An empty file raises EOFError, too. With `weights_only=False` the text is "Ran
+    out of input" for both.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.load.html
+    """
+    buffer, state = io.BytesIO(), Slope(device).state_dict()
+    torch.save(state, buffer)
+    empty = tmp_path / "model.pt"
+    empty.touch()
+
+    for at_its_end in (buffer, empty):
+        with pytest.raises(EOFError):
+            torch.load(at_its_end)
+        with pytest.raises(EOFError, match="Ran out of input"):
+            torch.load(at_its_end, weights_only=False)
+    buffer.seek(0)
+    assert list(torch.load(buffer)) == list(state)
+
+
 def test_neither_load_gives_back_a_model(device, tmp_path):
     """After `model = model.load_state_dict(state)` or `model = torch.load(path)` of a saved state_dict, `model.eval()`
     raises AttributeError: the one returns a report on the names, the other the dictionary.
@@ -431,6 +475,30 @@ def test_neither_load_gives_back_a_model(device, tmp_path):
             no_model(1)
     with pytest.raises(TypeError, match="Expected state_dict to be dict-like"):
         model.load_state_dict(str(path))
+
+
+def test_a_checkpoint_is_not_the_state_dict_in_it(device):
+    """`model.load_state_dict(checkpoint)` of a dictionary that holds the state_dict under a name raises RuntimeError:
+    "Unexpected key(s) in state_dict: "epoch", "model_state_dict"".
+
+    Write `model.load_state_dict(checkpoint["model_state_dict"])`, with the name that the file has: look at
+    `checkpoint.keys()`. With `strict=False` nothing raises, and nothing is loaded.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.Module.html
+    """
+    model, saved = Slope(device), Slope(device)
+    with torch.no_grad():
+        saved.weight.fill_(7)
+        model.weight.fill_(3)
+    checkpoint = {"epoch": 3, "model_state_dict": saved.state_dict()}
+
+    with pytest.raises(RuntimeError, match=r'Unexpected key\(s\) in state_dict: "epoch", "model_state_dict"'):
+        model.load_state_dict(checkpoint)
+    model.load_state_dict(checkpoint, strict=False)
+    assert set(model.weight.tolist()) == {3}
+
+    model.load_state_dict(checkpoint["model_state_dict"])
+    assert set(model.weight.tolist()) == {7}
 
 
 def test_what_is_not_in_the_state_dict_is_not_loaded(device):

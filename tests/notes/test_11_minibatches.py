@@ -213,6 +213,62 @@ def test_a_hidden_state_is_made_for_one_batch_size(device):
     assert torch.equal(gru(last)[0], gru(last, right)[0])
 
 
+def test_pad_sequence_puts_time_first(device):
+    """`nn.utils.rnn.pad_sequence` of two sequences of the lengths 3 and 1 gives shape (3, 2): time first, and the batch
+    second, unless you pass `batch_first=True`.
+
+    The short sequence is filled with 0, which may be a class or a word: pass `padding_value=-100` for targets that
+    `CrossEntropyLoss` is to ignore. Only dimension 0 may differ: (2, 3) and (2, 2) raise RuntimeError, but (2, 3) and
+    (2, 1) are broadcast silently. Call `pad_sequence` in the `collate_fn` of a DataLoader, which by default raises
+    RuntimeError for sequences of two lengths.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.rnn.pad_sequence.html
+    """
+    long, short = torch.tensor([5, 6, 7], device=device), torch.tensor([8], device=device)
+    pad = nn.utils.rnn.pad_sequence
+
+    assert pad([long, short]).tolist() == [[5, 8], [6, 0], [7, 0]]
+    assert pad([long, short], batch_first=True).tolist() == [[5, 6, 7], [8, 0, 0]]
+    assert pad([long, short], batch_first=True, padding_value=-100).tolist() == [[5, 6, 7], [8, -100, -100]]
+    matrix = torch.ones(2, 3, device=device)
+    with pytest.raises(RuntimeError):
+        pad([matrix, matrix[:, :2]])
+    assert pad([matrix, 2 * matrix[:, :1]], batch_first=True).tolist() == [[[1, 1, 1]] * 2, [[2, 2, 2]] * 2]
+
+    with pytest.raises(RuntimeError, match="stack expects each tensor to be equal size"):
+        next(iter(DataLoader([long, short], batch_size=2)))
+    (batch,) = DataLoader([long, short], batch_size=2, collate_fn=lambda rows: pad(rows, batch_first=True))
+    assert batch.tolist() == [[5, 6, 7], [8, 0, 0]]
+
+
+def test_packed_sequences_come_longest_first(device):
+    """`pack_padded_sequence` with the lengths [2, 3] raises RuntimeError, "must be sorted in decreasing order when
+    `enforce_sorted` is True": pass `enforce_sorted=False`.
+
+    A length of 0 raises "Length of all samples has to be greater than 0". The lengths stay on the CPU: on another
+    device they raise "'lengths' argument should be a 1D CPU int64 tensor". `pad_packed_sequence` gives back as many
+    steps as the longest sequence has; pass `total_length=` for a fixed number.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.rnn.pack_padded_sequence.html
+    """
+    pack, unpack = nn.utils.rnn.pack_padded_sequence, nn.utils.rnn.pad_packed_sequence
+    batch = torch.arange(10.0, device=device).reshape(2, 5, 1)
+    lengths = torch.tensor([2, 3])
+
+    with pytest.raises(RuntimeError, match="must be sorted in decreasing order when `enforce_sorted` is True"):
+        pack(batch, lengths, batch_first=True)
+    with pytest.raises(RuntimeError, match="Length of all samples has to be greater than 0"):
+        pack(batch, torch.tensor([2, 0]), batch_first=True)
+    with pytest.raises(RuntimeError, match="'lengths' argument should be a 1D CPU int64 tensor"):
+        pack(batch, torch.tensor([3, 2], device="meta"), batch_first=True)
+
+    packed = pack(batch, lengths, batch_first=True, enforce_sorted=False)
+    back, counted = unpack(packed, batch_first=True)
+    assert back[:, :, 0].tolist() == [[0, 1, 0], [5, 6, 7]]
+    assert counted.tolist() == [2, 3]
+    assert unpack(packed, batch_first=True, total_length=5)[0].shape == batch.shape
+
+
 # What a batch's loss says about all rows
 
 

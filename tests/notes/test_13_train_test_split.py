@@ -11,6 +11,7 @@ import pytest
 import torch
 from hypothesis import example, given, strategies as st
 from sklearn.model_selection import GroupShuffleSplit, train_test_split
+from sklearn.preprocessing import StandardScaler
 from torch.utils.data import Subset, TensorDataset, random_split
 
 # What comes back
@@ -649,6 +650,27 @@ def test_scale_after_the_split(device):
     many = torch.arange(1000.0, device=device)
     parts = [train_test_split(many, random_state=seed)[0] for seed in range(50)]
     assert 0.03 < max((part.mean() - many.mean()).abs() / many.std() for part in parts) < 0.1
+
+
+def test_a_scaler_wants_a_table():
+    """`StandardScaler().fit(column)` of one dimension raises ValueError, "Expected 2D array, got 1D array instead":
+    write `column.reshape(-1, 1)`.
+
+    Fitted to two columns, `transform` of three raises ValueError, "X has 3 features, but StandardScaler is expecting 2
+    features as input". It gives a NumPy array for a tensor: write `torch.from_numpy(scaled).float()`.
+
+    https://scikit-learn.org/stable/modules/generated/sklearn.preprocessing.StandardScaler.html
+    """
+    column = torch.tensor([1.0, 3.0, 8.0])
+
+    with pytest.raises(ValueError, match="Expected 2D array, got 1D array instead"):
+        StandardScaler().fit(column)
+    scaled = StandardScaler().fit_transform(column.reshape(-1, 1))
+    assert isinstance(scaled, np.ndarray)
+    assert torch.from_numpy(scaled).float().shape == (3, 1)
+    scaler = StandardScaler().fit(column.reshape(-1, 1).repeat(1, 2))
+    with pytest.raises(ValueError, match="X has 3 features, but StandardScaler is expecting 2 features as input"):
+        scaler.transform(column.reshape(-1, 1).repeat(1, 3))
 
 
 # Beside it: torch's random_split

@@ -59,10 +59,11 @@ def test_accuracy_needs_a_task():
     """`Accuracy()` raises TypeError, because it needs a `task`: "binary", "multiclass" or "multilabel".
 
     With `task="multiclass"` write `num_classes=` too, with `task="multilabel"` write `num_labels=`: without it
-    `Accuracy` raises ValueError, as for `task="regression"`. `functional.accuracy` without a task raises TypeError
-    too, "accuracy() missing 1 required positional argument: 'task'". Old code fails in other ways as well:
-    `compute_on_step=`, `mdmc_average=` and `subset_accuracy=` raise ValueError, "Unexpected keyword arguments", and
-    "cannot import name 'F1'" or 'IoU' is an ImportError: import `F1Score` and `JaccardIndex`.
+    `Accuracy` raises ValueError, "Optional arg `num_classes` must be type `int`"; for `task="regression"` it
+    raises ValueError, too. `functional.accuracy` without a task raises TypeError, "accuracy() missing 1 required
+    positional argument: 'task'". Old code fails in other ways as well: `compute_on_step=`, `mdmc_average=` and
+    `subset_accuracy=` raise ValueError, "Unexpected keyword arguments", and "cannot import name 'F1'" or 'IoU' is an
+    ImportError: import `F1Score` and `JaccardIndex`.
 
     https://lightning.ai/docs/torchmetrics/stable/classification/accuracy.html
     """
@@ -70,10 +71,9 @@ def test_accuracy_needs_a_task():
         Accuracy()
     with pytest.raises(ValueError, match="expected one of"):
         Accuracy(task="regression")
-    with pytest.raises(ValueError, match="num_classes"):
-        Accuracy(task="multiclass")
-    with pytest.raises(ValueError, match="num_labels"):
-        Accuracy(task="multilabel")
+    for task, size in (("multiclass", "num_classes"), ("multilabel", "num_labels")):
+        with pytest.raises(ValueError, match=f"Optional arg `{size}` must be type `int`"):
+            Accuracy(task=task)
     with pytest.raises(TypeError, match="missing 1 required positional argument: 'task'"):
         torchmetrics.functional.accuracy(torch.tensor([1, 0]), torch.tensor([1, 1]))
     for old in ("compute_on_step", "mdmc_average", "subset_accuracy"):

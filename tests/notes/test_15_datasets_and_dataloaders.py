@@ -334,6 +334,40 @@ def test_subset_is_a_list_of_indices(device):
     assert Subset(Squares(5), [9])[0] == (9, 81)
 
 
+def test_a_subset_has_no_attributes_of_its_dataset():
+    """A `Subset` does not pass on the attributes of its dataset: `part.targets` of a part that `random_split` made
+    raises AttributeError, "'Subset' object has no attribute 'targets'".
+
+    Write `[part.dataset.targets[i] for i in part.indices]`. A `ConcatDataset` does not pass them on either. A change of
+    `part.dataset.transform` reaches the other parts, too: they share one dataset.
+
+    https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.Subset
+    """
+
+    class Labelled(Dataset):
+        targets = [7, 8, 9]
+        transform = None
+
+        def __len__(self):
+            return 3
+
+        def __getitem__(self, i):
+            return self.targets[i] if self.transform is None else self.transform(self.targets[i])
+
+    dataset = Labelled()
+    part, other = random_split(dataset, [2, 1])
+
+    for wrong in (part, Subset(dataset, [2, 0])):
+        with pytest.raises(AttributeError, match="'Subset' object has no attribute 'targets'"):
+            wrong.targets
+    with pytest.raises(AttributeError, match="'ConcatDataset' object has no attribute 'targets'"):
+        ConcatDataset([part, other]).targets
+    assert sorted([*part, *other]) == [7, 8, 9]
+    assert [part.dataset.targets[i] for i in part.indices] == list(part)
+    part.dataset.transform = lambda label: -label
+    assert other[0] < 0
+
+
 def test_subset_takes_a_mask_for_indices():
     """`Subset(names, mask)` of a list of three names reads a mask that is a list or a tensor of booleans as the indices
     1 and 0: the subset is as long as the mask, and raises nothing.
@@ -602,6 +636,29 @@ def test_a_batch_of_pairs_is_a_list(device):
     assert [(part.dtype, part.device) for part in first] == [(torch.float32, device), (torch.int64, device)]
 
 
+def test_enumerate_gives_a_number_and_a_batch(device):
+    """`for x, y in enumerate(loader)` raises nothing: `x` is the number of the batch, and `y` the whole batch.
+
+    Write `for i, (x, y) in enumerate(loader)`. Without the parentheses, `for i, x, y in enumerate(loader)` raises
+    ValueError, "not enough values to unpack (expected 3, got 2)". A `TensorDataset(x)` of one tensor gives lists of one
+    tensor: `for x, y in loader` raises "not enough values to unpack (expected 2, got 1)"; write `for (x,) in loader`.
+
+    https://docs.python.org/3/library/functions.html#enumerate
+    """
+    x, y = torch.arange(4.0, device=device), torch.arange(4, device=device)
+    loader, alone = (DataLoader(TensorDataset(*tensors), batch_size=2) for tensors in ((x, y), (x,)))
+
+    assert [(type(number), type(batch)) for number, batch in enumerate(loader)] == [(int, list)] * 2
+    assert [(i, a.tolist()) for i, (a, b) in enumerate(loader)] == [(0, [0, 1]), (1, [2, 3])]
+    with pytest.raises(ValueError, match=r"not enough values to unpack \(expected 3, got 2\)"):
+        for _i, _a, _b in enumerate(loader):
+            pass
+    with pytest.raises(ValueError, match=r"not enough values to unpack \(expected 2, got 1\)"):
+        for _a, _b in alone:
+            pass
+    assert [a.tolist() for (a,) in alone] == [[0, 1], [2, 3]]
+
+
 def test_next_iter_is_always_the_first_batch(device):
     """`iter(loader)` starts a new epoch if the dataset has `__getitem__` and no sampler is given: without shuffling,
     `next(iter(loader))` in a loop gives the first batch again and again.
@@ -642,6 +699,24 @@ def test_next_iter_is_always_the_first_batch(device):
 
     stream = DataLoader(Counting(), batch_size=2)
     assert [next(iter(stream)).tolist() for _ in range(2)] == [[1, 2], [3, 4]]
+
+
+def test_a_loader_is_no_iterator_and_no_list(device):
+    """`next(loader)` raises TypeError, "'DataLoader' object is not an iterator", and `loader[0]` raises TypeError,
+    "'DataLoader' object is not subscriptable".
+
+    Write `next(iter(loader))` for a first batch, and `loader.dataset[0]` for a sample.
+
+    https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.DataLoader
+    """
+    loader = DataLoader(torch.arange(6, device=device), batch_size=2)
+
+    with pytest.raises(TypeError, match="'DataLoader' object is not an iterator"):
+        next(loader)
+    with pytest.raises(TypeError, match="'DataLoader' object is not subscriptable"):
+        loader[0]
+    assert next(iter(loader)).tolist() == [0, 1]
+    assert loader.dataset[0].item() == 0
 
 
 def test_nothing_to_load(device):

@@ -469,7 +469,10 @@ def calls_of_iter(bar):
 def seeded_epoch(decorate, device):
     loader = DataLoader(torch.arange(20), batch_size=6, shuffle=True)
     torch.manual_seed(42)
-    return [(batch.tolist(), torch.rand(2, device=device).tolist()) for batch in decorate(loader)]
+    return [
+        (batch.tolist(), [torch.rand(2, device=place).tolist() for place in ("cpu", device)])
+        for batch in decorate(loader)
+    ]
 
 
 def test_the_plain_bar_leaves_random_numbers_alone(device):
@@ -700,6 +703,41 @@ def test_set_postfix_draws_every_time():
     assert drawn[False] == ["0/2", "batch 1: 2/2, loss=0.5"]
 
 
+def test_a_postfix_set_after_the_update_comes_a_step_late():
+    """A postfix that `bar.set_postfix(loss=loss, refresh=False)` sets after `bar.update()` is drawn one step late: set
+    it before `bar.update()`.
+
+    `bar.update(0)` does not draw a bar that draws at every step (`miniters=1`), and `bar.refresh()` draws at once. A
+    postfix set after the last `bar.update()` appears when the bar is closed, and with `leave=False` not at all.
+
+    https://tqdm.github.io/docs/tqdm
+    """
+
+    def last_lines(*, before, **options):
+        text, lines = io.StringIO(), []
+        with tqdm(total=2, file=text, bar_format=COUNT, **EVERY_STEP, **options) as bar:
+            for step in (1, 2):
+                if before:
+                    bar.set_postfix(step=step, refresh=False)
+                bar.update()
+                if not before:
+                    bar.set_postfix(step=step, refresh=False)
+                lines.append(text.getvalue().split("\r")[-1].rstrip())
+            bar.update(0)
+            assert text.getvalue().split("\r")[-1].rstrip() == lines[-1]
+        return lines, "step=2" in text.getvalue()
+
+    assert last_lines(before=True) == (["1/2, step=1", "2/2, step=2"], True)
+    assert last_lines(before=False) == (["1/2", "2/2, step=1"], True)
+    assert last_lines(before=False, leave=False) == (["1/2", "2/2, step=1"], False)
+    text = io.StringIO()
+    with tqdm(total=2, file=text, bar_format=COUNT, mininterval=3600) as bar:
+        bar.set_postfix(step=1, refresh=False)
+        assert text.getvalue() == "\r0/2"
+        bar.refresh()
+        assert text.getvalue() == "\r0/2\r0/2, step=1"
+
+
 def test_description_before_postfix_after():
     """`set_postfix` replaces all of the postfix before it, and shows a number with three significant digits if that is
     shorter.
@@ -726,6 +764,26 @@ def test_description_before_postfix_after():
     with tqdm(total=2, desc="epoch 3", postfix={"loss": 0.5}, file=io.StringIO()) as bar:
         assert str(bar).startswith("epoch 3:   0%|")
         assert str(bar).endswith(", loss=0.5]")
+
+
+def test_set_postfix_takes_no_text():
+    """`bar.set_postfix("loss 0.5")` raises ValueError, "need more than 1 value to unpack".
+
+    `set_postfix` takes names and values, as in `set_postfix(loss=0.5)`. For a text of your own write
+    `bar.set_postfix_str("loss 0.5")`, or `bar.set_description("loss 0.5")` to have it before the bar.
+
+    https://tqdm.github.io/docs/tqdm
+    """
+    with tqdm(total=2, file=io.StringIO(), bar_format=COUNT) as bar:
+        with pytest.raises(ValueError, match="need more than 1 value to unpack"):
+            bar.set_postfix("loss 0.5")
+        bar.set_postfix(loss=0.5)
+        assert str(bar) == "0/2, loss=0.5"
+        bar.set_postfix_str("loss 0.5")
+        assert str(bar) == "0/2, loss 0.5"
+        bar.set_postfix_str("")
+        bar.set_description("loss 0.5")
+        assert str(bar).startswith("loss 0.5: 0/2")
 
 
 def test_a_tensor_in_the_postfix_is_shown_as_a_tensor(device):

@@ -36,8 +36,9 @@ def seed_everything(seed, accelerators=()):
     random.seed(seed)
 
 
-def _print_options():
-    return dict(vars(torch._tensor_str.PRINT_OPTS))
+def _print_options(options=torch._tensor_str.PRINT_OPTS):
+    """The values by name, which in torch 2.0 stand on the class until they are set."""
+    return {name: getattr(options, name) for name in ("precision", "threshold", "edgeitems", "linewidth", "sci_mode")}
 
 
 def _restore_print_options(options):
@@ -122,7 +123,7 @@ DEFAULTS = {
     "matmul precision (torch.set_float32_matmul_precision)": "highest",
     "cuDNN's choice of algorithm (torch.backends.cudnn.benchmark, .deterministic)": (False, False),
     "anomaly detection (torch.autograd.set_detect_anomaly)": False,
-    "print options (torch.set_printoptions)": dict(vars(type(torch._tensor_str.PRINT_OPTS)())),
+    "print options (torch.set_printoptions)": _print_options(type(torch._tensor_str.PRINT_OPTS)()),
     "NumPy's handling of floating-point errors (np.seterr)": {
         "divide": "warn",
         "over": "warn",

@@ -143,17 +143,6 @@ def test_drawing_it_twice_gives_the_same_bytes(kind):
     assert picture.svg("one") == picture.svg("one")
 
 
-@EVERY_KIND
-def test_all_colours_are_the_pages_and_there_is_no_background_and_no_rule_for_the_page(kind):
-    svg = drawn(*CASES[kind]).svg("picture")
-
-    outside = re.sub(r"var\(--(\w+), (#\w+)\)", lambda found: f"<{found[1]}>", svg)
-    assert not re.findall(r"#[0-9a-fA-F]{6}\b", outside)
-    assert set(re.findall(r"var\(--(\w+),", svg)) <= explained.COLOURS.keys()
-    assert "<style" not in svg
-    assert "white" not in svg
-
-
 def test_memory_shows_which_name_sees_which_cell():
     picture = drawn(memory())
 

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import pytest
 
 from torchnotes.drawing import measured
-from torchnotes.measuring import timing
+from torchnotes.measuring import bench as benches
 from torchnotes.record import reader
 
 ROOT = Path(__file__).parent.parent.parent
@@ -73,7 +73,7 @@ def alignment(eight=1.0):
 def a_bench(rows, findings=()):
     machine = {"torch": "2.13.0", "threads": 2, "cpu": {"brand_raw": "Some CPU"}, "devices": {"cpu": "AVX2"}}
     rows = list(rows)
-    return measured.Bench(
+    return benches.Bench(
         {"benchmarks": rows, "machine_info": machine, "datetime": "2026-01-02T03:04:05", "findings": list(findings)}
     )
 
@@ -108,7 +108,7 @@ def words_of(text):
 def test_every_kind_of_picture_is_drawn_with_a_title_and_words(tmp_path):
     found = drawn(everything(), tmp_path)
 
-    assert sorted(found) == [f"{kind}-cpu.svg" for kind in sorted(measured.PICTURES)]
+    assert sorted(found) == [f"{kind}-cpu.svg" for kind in sorted(measured.KINDS)]
     for text in found.values():
         root = ElementTree.fromstring(text)
         assert root.get("role") == "img"
@@ -197,11 +197,6 @@ def test_the_title_of_the_losses_says_from_where_the_gradient_is_lost(tmp_path, 
     assert says in title_of(text)
 
 
-def test_what_is_too_close_to_call_is_the_same_as_in_the_findings():
-    assert measured.MARGIN == timing.MARGIN
-    assert list(measured.VERDICTS) == [timing.HOLDS, timing.FALSE, timing.OPEN]
-
-
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
@@ -226,7 +221,7 @@ def test_a_file_that_is_no_run_of_the_benchmarks_is_refused_by_name(tmp_path, te
         path.write_text(text, encoding="utf-8")
 
     with pytest.raises(reader.BadRecord, match=f"^{re.escape(str(path))}: .*{reason}"):
-        measured.read(path)
+        benches.read(path)
 
 
 def hostile(change):
@@ -269,7 +264,7 @@ def test_what_no_run_of_the_benchmarks_can_have_left_is_refused_by_name(tmp_path
     path.write_text(json.dumps(hostile(change)), encoding="utf-8")
 
     with pytest.raises(reader.BadRecord, match=f"^{re.escape(str(path))}: ") as refusal:
-        list(measured.draw(measured.read(path), tmp_path / "drawn"))
+        list(measured.draw(benches.read(path), tmp_path / "drawn"))
 
     assert "\n" not in str(refusal.value)
     assert not list(tmp_path.glob("**/*.svg"))

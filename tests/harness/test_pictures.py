@@ -8,9 +8,10 @@ import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
+import extents
 import pytest
 
-from torchnotes.drawing import measured
+from torchnotes.drawing import measured, palette, words
 from torchnotes.measuring import bench as benches
 from torchnotes.record import reader
 
@@ -132,6 +133,118 @@ def test_what_a_claim_holds_is_text_and_no_markup(tmp_path):
     shown = "".join("".join(text.itertext()) for text in ElementTree.fromstring(text).iter(f"{SVG}text"))
     assert "<script>alert(1)</script>" in shown
     assert "$x_1$" in shown
+
+
+def test_a_claim_that_looks_like_a_style_or_a_link_stays_as_it_is_on_the_page():
+    claim = 'fill: #ffffff; font-family: \'DejaVu Sans\', <g id="x"> url(#x) href="#x"'
+    bench = a_bench(conversion(), [finding(claim, "array to tensor on -", 0.5)])
+
+    part = ElementTree.fromstring(parts(bench)["findings-cpu"])
+
+    assert claim in part.find("desc").text
+    assert claim in " ".join(text.text for text in part.iter("text"))
+
+
+@pytest.mark.filterwarnings("ignore:Glyph")  # nor has a font a letter for it
+def test_a_character_that_xml_cannot_write_is_left_out(tmp_path):
+    bench = a_bench(conversion(), [finding("a bell\x07 and an end\uffff", "array to tensor on -", 0.5)])
+
+    text = drawn(bench, tmp_path)["findings-cpu.svg"]
+
+    assert "a bell and an end (claimed" in words_of(text)
+
+
+def test_colours_in_a_file_are_those_of_the_palette_and_on_the_page_those_of_its_style(tmp_path):
+    style = (ROOT / "torchnotes" / "page" / "style.css").read_text(encoding="utf-8")
+
+    for text in drawn(everything(), tmp_path).values():
+        assert set(COLOUR.findall(text)) <= palette.ON_THE_PAGE.keys()
+    for text in parts(everything()).values():
+        assert not COLOUR.findall(text)
+        for name in re.findall(r"var\((--[^)]*)\)", text):
+            assert f"  {name}: " in style
+
+
+def test_a_part_of_the_page_has_no_size_no_font_no_rule_and_no_identifier_of_another(tmp_path):
+    for name, text in parts(everything()).items():
+        root = ElementTree.fromstring(text)
+        assert root.tag == "svg"
+        assert not {"width", "height", "version"} & {*root.keys()}
+        assert not list(root.iter("style"))
+        assert "DejaVu" not in text
+        identifiers = [element.get("id") for element in root.iter() if element.get("id")]
+        assert len(identifiers) == len(set(identifiers))
+        assert all(identifier.startswith(f"{name}-") for identifier in identifiers)
+        used = re.findall(r'(?:url\(|href=")#([^)"]+)', text)
+        assert {*used, f"{name}-title", f"{name}-words"} == set(identifiers)
+
+
+def parts(bench):
+    return {name: picture.part(name) for name, picture in measured.drawn(bench)}
+
+
+COLOUR = re.compile(r"#[0-9a-fA-F]{3,8}\b|\bwhite\b|\bblack\b")
+
+
+def crowded():
+    """Knees, ends of lines and dtypes close to each other, and numbers that are long, as a GPU may give them."""
+    rows, found = [], []
+    for test in ("inference", "training"):
+        for place, model in enumerate(("MLP", "CNN", "transformer", "LSTM")):
+            group = f"{test}, model {model}"
+            for size in (2**power for power in range(14)):
+                seconds = 1e-5 * max(1, size / 4096) * (1 + place / 50)
+                rows.append(row(test, group, seconds, "cuda", entry=size, model=model))
+            knee = {"group": f"{group} on cuda", "knee": 4096, "low": 2048, "high": 4096}
+            found.append({**KNEE, **knee, "claim": f"{model}, {test}: it stops to pay at 4,096"})
+    for way, seconds in (("from_numpy", 1e-6), ("as_tensor", 1.02e-6), ("tensor", 1.04e-6)):
+        for size in (2**4, 2**12, 2**30):
+            rows.append(row("array_to_tensor", "array to tensor", seconds, entry=size, convert=way))
+    for width in range(248, 265):
+        rows.append(row("matrix_product_by_width", "by width", 1.2345e-4, "cuda", entry=width, dtype="torch.bfloat16"))
+    for test in ("matrix_product", "training_step"):
+        for dtype in ("float64", "float32", "TF32", "float16", "bfloat16", "float8_e4m3fn"):
+            for k in (33, 125, 1025):
+                for entry, times in (("8k-1", 5.4321), ("8k", 1), ("8k+1", 5.4322)):
+                    rows.append(row(test, f"{test} {dtype} {k}", 1e-5 * times, "cuda", entry=entry, dtype=dtype, k=k))
+    for ratio in (1e-7, 1e-3, 0.05, 1, 1e7):
+        claim = "a claim that takes several lines, with words of every length " * 3
+        found.append(finding(claim, "array to tensor on cpu", ratio))
+    return a_bench([*rows, *stability(20)], [*found, {**found[-1], "group": "array to tensor on cpu"}])
+
+
+@pytest.mark.parametrize("bench", [everything, crowded, lambda: benches.read(ROOT / "records" / "bench.json")])
+def test_no_text_lies_on_another_or_reaches_beyond_the_picture(bench):
+    found = dict(measured.drawn(bench()))
+
+    assert {name.rpartition("-")[0] for name in found} == measured.KINDS.keys()
+    assert {name: extents.misplaced(picture) for name, picture in found.items()} == {name: [] for name in found}
+
+
+def test_texts_on_each_other_and_beyond_the_picture_are_seen():
+    (name, picture), *_ = measured.drawn(a_bench(conversion()))
+    picture.figure.text(0.3, 0.5, "one")
+    picture.figure.text(0.31, 0.5, "another")
+    picture.figure.text(0.99, 0.9, "too far to the right")
+
+    assert extents.misplaced(picture) == [("one", "another"), "too far to the right"]
+
+
+@pytest.mark.parametrize(("reached", "rings"), [(True, 2), (False, 0)])
+def test_a_sweep_whose_knee_was_not_reached_has_no_ring(reached, rings):
+    (_, picture), *_ = measured.drawn(a_bench(batch_size(), [{**KNEE, "low": 2, "reached": reached}]))
+
+    for axes in picture.figure.axes:
+        assert sum(line.get_markerfacecolor() == "none" for line in axes.get_lines()) == rings
+        assert [text.get_text() for text in axes.texts] == ["4"] * reached
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [(10, "10"), (1024, "1,024"), (1.05e6, "1.05 million"), (1e9, "1 billion"), (7.3e10, "73 billion")],
+)
+def test_amounts_are_read_aloud(value, says):
+    assert words.amount(value) == says
 
 
 def test_a_picture_without_numbers_is_left_out(tmp_path):

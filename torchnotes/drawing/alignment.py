@@ -114,13 +114,14 @@ def _draw_race(axes, found, width):
             axes.plot(place + shift, middle, marker, color=color, ms=5, label=entry if place == 0 else None)
     names = [f"{k}" for _, k in found]
     fixed_axis(axes.xaxis, range(len(names)), lambda place: names[int(place)])
-    axes.set_xlabel("k", labelpad=15)
+    axes.tick_params(axis="x", labelsize=_size(names, width / len(names)))
+    axes.annotate("k", (0.5, 0), (0, -31), "axes fraction", "offset points", ha="center", va="top", color=GREY)
     axes.set_xlim(-0.5, len(names) - 0.5)
     axes.xaxis.grid(False)
     begin = 0
     for dtype, some in groupby(found, key=lambda key: key[0]):
         count = len(list(some))
-        size = min(9, 9 * (width * count / len(names) - 0.08) / width_of(dtype, 9))
+        size = _size([dtype], width * count / len(names))
         middle, below = begin + count / 2 - 0.5, axes.get_xaxis_transform()
         axes.annotate(
             dtype, (middle, 0), (0, -18), below, "offset points", ha="center", va="top", size=size, color=GREY
@@ -128,3 +129,8 @@ def _draw_race(axes, found, width):
         begin += count
         if begin < len(names):
             axes.axvline(begin - 0.5, color=LINE, lw=0.7)
+
+
+def _size(texts, width):
+    """The size, in points, in which each of these texts takes no more than so many inches, and has some room around."""
+    return 9 * min(1, (width - 0.06) / max(width_of(text, 9) for text in texts))

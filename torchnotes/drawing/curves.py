@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from torchnotes.drawing import views
-from torchnotes.drawing.canvas import CODE, WIDTH
+from torchnotes.drawing.canvas import CODE, WIDTH, width_of
 from torchnotes.drawing.palette import BLUE, GREY, ORANGE
 from torchnotes.drawing.views import Nonsense, View
 from torchnotes.drawing.words import listed, said
@@ -62,7 +62,8 @@ class Curves:
                 name: [View(name, each) for each in pair] for name, pair in values.items() if isinstance(pair, list)
             }
             found.append(Panel(x, ", ".join(setting.replace(" = ", " ") for setting in views.settings(values)), pairs))
-        return cls(found)
+        names = sum(width_of(name, 9, **CODE) for name in found[0].forms)
+        return cls(found) if len(found) <= 2 and names <= WIDTH - 1.6 else None
 
     @property
     def title(self):
@@ -104,7 +105,8 @@ class Curves:
         for panel, column in zip(self.panels, all_axes.T, strict=True):
             for which, (axes, what) in enumerate(zip(column, ("loss", "gradient"), strict=True)):
                 _draw(axes, panel, which)
-                axes.set_title(f"{what}, {panel.settings}" if panel.settings else what)
+                title = f"{what}, {panel.settings}" if panel.settings else what
+                axes.set_title(title, size=9.5 * min(1, 4 / len(self.panels) / width_of(title, 9.5)))
             axes.set_xlabel(panel.what)
         figure.legend(
             all_axes[0, 0].get_lines(),

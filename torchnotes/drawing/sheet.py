@@ -106,22 +106,21 @@ def line(axes, x, rows, value=lambda row, seconds: seconds, **look):
     return middle
 
 
-def label(axes, labels, away, down=False):
+def label(axes, labels, away):
     """Write names beside points, `away` from them by so many points: [(name, (x, y), colour), ...].
 
-    Where two would lie on each other, the higher one moves up, or with `down` the lower one moves down. Only when the
+    A name that would lie on another moves up or down to the nearest place within the axes that is free. Only when the
     limits of the axes are set.
     """
     axes.get_xlim(), axes.get_ylim()  # which settles them
-    renderer, point = FigureCanvasAgg(axes.figure).get_renderer(), axes.figure.dpi / 72
-    taken = []
-    for name, place, colour in sorted(labels, key=lambda each: each[1][1], reverse=down):
-        look = {"color": palette.of_words(colour), "weight": "bold", "va": "top" if down else "center"}
+    renderer, taken = FigureCanvasAgg(axes.figure).get_renderer(), []
+    for name, place, colour in sorted(labels, key=lambda each: each[1][1], reverse=True):
+        look = {"color": palette.of_words(colour), "weight": "bold", "va": "center"}
         text = axes.annotate(name, place, away, textcoords="offset points", **look)
-        box = text.get_window_extent(renderer)
-        for other in taken:
-            if Bbox.intersection(box.padded(point), other):
-                shift = other.y0 - box.y1 - point if down else other.y1 - box.y0 + point
-                text.xyann = (text.xyann[0], text.xyann[1] + shift / point)
-                box = text.get_window_extent(renderer)
+        for step in sorted(range(-30, 31), key=abs):
+            text.xyann = away[0], away[1] + step * 6
+            box = text.get_window_extent(renderer).padded(1.5)
+            within = axes.bbox.y0 <= box.y0 and box.y1 <= axes.bbox.y1
+            if within and not any(Bbox.intersection(box, other) for other in taken):
+                break
         taken.append(box)

@@ -115,7 +115,7 @@ class Sizes:
         log_axis(sheet.axes[1, 0].yaxis, seconds)
         for test, column in zip(tests, sheet.axes.T, strict=True):
             for axes, value in zip(column, (_rate, _time), strict=True):
-                label(axes, list(self._knees(test, looks, value)), (9, -7), down=True)
+                label(axes, list(self._knees(test, looks, value)), (9, -12))
         sheet.legend(max(sheet.axes[0], key=lambda axes: len(axes.get_lines())))
         return sheet.figure
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from torchnotes.drawing import views
-from torchnotes.drawing.canvas import CODE, Canvas, width_of
+from torchnotes.drawing.canvas import CODE, WIDTH, Canvas, width_of
 from torchnotes.drawing.palette import BLUE, GREEN, GREY, INK, ORANGE
 from torchnotes.drawing.words import listed, said
 
@@ -28,7 +28,7 @@ class Strides:
             return None
         if any(max(view.shape) > 6 for group, _ in groups for view in group):
             return None
-        return cls(groups)
+        return cls(groups) if all(_fits(group) for group, _ in groups) else None
 
     @property
     def every(self):
@@ -55,7 +55,7 @@ class Strides:
         for group, cells in self.groups:
             y = _grids(canvas, y, group) + 0.22
             y = _cells(canvas, y, group, cells) + 0.36
-            gutter = max(width_of(left, 9.5, weight="bold", **CODE) for left, _, _ in formulas(group)) + 0.1
+            gutter = _gutter(group)
             for left, right, colour in formulas(group):
                 canvas.box(LEFT, y - 0.06, 0.12, 0.12, colour, 0.35)
                 canvas.code(LEFT + 0.2, y, left, weight="bold")
@@ -81,13 +81,31 @@ def formulas(group):
     return found
 
 
+def _steps(view):
+    return f"strides ({', '.join(map(str, view.stride))})"
+
+
+def _width(view):
+    return max(view.shape[1] * CELL, width_of(view.name, 9.5, weight="bold", **CODE), width_of(_steps(view), 8.5))
+
+
+def _gutter(group):
+    return max(width_of(left, 9.5, weight="bold", **CODE) for left, _, _ in formulas(group)) + 0.1
+
+
+def _fits(group):
+    """Whether there is room for its grids side by side, and for its formulas."""
+    grids = sum(map(_width, group)) + 0.45 * (len(group) - 1)
+    sums = 0.2 + _gutter(group) + max(width_of(right, 9.5, **CODE) for _, right, _ in formulas(group))
+    return LEFT + max(grids, sums) <= WIDTH
+
+
 def _grids(canvas, y, group):
     """Each view as rows and columns; returns how far down they reach."""
     x = LEFT
     for view, colour in zip(group, COLOURS, strict=False):
-        steps = f"strides ({', '.join(map(str, view.stride))})"
         canvas.code(x, y + 0.12, view.name, weight="bold")
-        canvas.text(x, y + 0.3, steps, size=8.5, color=GREY)
+        canvas.text(x, y + 0.3, _steps(view), size=8.5, color=GREY)
         rows, columns = view.shape
         for ((i, j), place), value in zip(view.elements(), view.values, strict=True):
             filled = 0.35 if place == chosen(group) else 0.08
@@ -96,7 +114,7 @@ def _grids(canvas, y, group):
             canvas.code(x + (j + 0.5) * CELL, y + 0.53, str(j), size=7.5, color=GREY, ha="center")
         for i in range(rows):
             canvas.code(x - 0.06, y + 0.62 + (i + 0.5) * CELL, str(i), size=7.5, color=GREY, ha="right")
-        x += max(columns * CELL, width_of(view.name, 9.5, weight="bold", **CODE), width_of(steps, 8.5)) + 0.45
+        x += _width(view) + 0.45
     return y + 0.62 + max(view.shape[0] for view in group) * CELL
 
 

@@ -296,7 +296,7 @@ TOO_MUCH = {
     "a name that leaves no room for cells": taken("memory", **{LONG * 2: torch.zeros(4)}),
     "names that leave no room for grids": taken("strides", **{LONG: (x := torch.zeros(2, 2)), f"{LONG}_2": x.T}),
     "names that leave no room for a legend": taken(
-        "curves", x=(x := torch.ones(2)), **{LONG: [x, x], f"{LONG}_2": [x, x]}
+        "curves", x=(x := torch.arange(2.0)), **{LONG: [x, x], f"{LONG}_2": [x, x]}
     ),
 }
 
@@ -304,6 +304,10 @@ TOO_MUCH = {
 @pytest.mark.parametrize("case", TOO_MUCH.values(), ids=TOO_MUCH)
 def test_what_cannot_be_drawn_well_is_left_out(case):
     assert explained.of(record(case)) == {}
+
+
+def test_curves_for_three_targets_are_left_out():
+    assert explained.of(record(*map(forms, (0.0, 0.5, 1.0)))) == {}
 
 
 X = torch.ones(2)

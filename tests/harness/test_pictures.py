@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 import extents
 import pytest
 
-from torchnotes.drawing import measured, palette, words
+from torchnotes.drawing import measured, palette, svg, words
 from torchnotes.measuring import bench as benches
 from torchnotes.record import reader
 
@@ -171,12 +171,32 @@ def test_a_part_of_the_page_has_no_size_no_font_no_rule_and_no_identifier_of_ano
         assert root.tag == "svg"
         assert not {"width", "height", "version"} & {*root.keys()}
         assert not list(root.iter("style"))
+        assert all(group.attrib for group in root.iter("g"))
         assert "DejaVu" not in text
         identifiers = [element.get("id") for element in root.iter() if element.get("id")]
         assert len(identifiers) == len(set(identifiers))
         assert all(identifier.startswith(f"{name}-") for identifier in identifiers)
         used = re.findall(r'(?:url\(|href=")#([^)"]+)', text)
         assert {*used, f"{name}-title", f"{name}-words"} == set(identifiers)
+
+
+def test_a_font_in_one_piece_as_matplotlib_3_7_writes_it_is_taken_apart():
+    root = ElementTree.fromstring(
+        '<svg width="1" height="1">'
+        "<text style=\"font: 700 9px 'DejaVu Sans', sans-serif; fill: #1b1b1b\">a</text>"
+        "<text style=\"font: 9px 'DejaVu Sans Mono', monospace\">b</text></svg>"
+    )
+
+    plain, code = (text.get("style") for text in ElementTree.fromstring(svg.as_part(root)))
+
+    assert plain == "fill: var(--ink); font-size: 9px; font-weight: 700"
+    assert code == "font-size: 9px; font-family: var(--mono)"
+
+
+def test_a_path_is_shortened_to_what_can_be_seen():
+    path = "M 1.04 2.06 \nL 3.04 2.06 \nL 3.04 5.5 \nL 4 6.123 \nQ 1 2 3 4 \nz\n"
+
+    assert svg._path(path, 1) == "M1 2.1H3V5.5L4 6.1Q1 2 3 4z"
 
 
 def parts(bench):

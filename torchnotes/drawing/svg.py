@@ -116,10 +116,26 @@ def _shorten(root):
     for element in root.iter():
         if element.get("transform", "").startswith("rotate(-0 "):
             del element.attrib["transform"]
+        digits = 3 if element in shapes else 1  # what is used many times over is small
         if "d" in element.attrib:
-            digits = 3 if element in shapes else 1
-            numbers = re.sub(rf"(\.\d{{{digits}}})\d+", r"\1", element.get("d"))
-            element.set("d", " ".join(numbers.split()))
+            element.set("d", _path(element.get("d"), digits))
+        for name in {"x", "y"} & {*element.keys()}:
+            element.set(name, f"{round(float(element.get(name)), digits):g}")
+
+
+def _path(commands, digits):
+    """The same path, with lines to the right and downwards as H and V, which take one number."""
+    short, x, y = [], None, None
+    for letter, numbers in re.findall(r"([A-Za-z])([^A-Za-z]*)", commands):
+        numbers = [f"{round(float(number), digits):g}" for number in numbers.split()]
+        if letter == "L" and x == numbers[0]:
+            short.append(f"V{numbers[1]}")
+        elif letter == "L" and y == numbers[1]:
+            short.append(f"H{numbers[0]}")
+        else:
+            short.append(letter + " ".join(numbers))
+        x, y = numbers[-2:] or (None, None)
+    return "".join(short)
 
 
 def _flatten(parent):

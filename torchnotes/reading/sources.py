@@ -311,7 +311,8 @@ def _names(node):
 def _loaded(statements):
     """The names that some statements, one after another, take from outside."""
     code = "\n".join(map(ast.unparse, statements)) or "pass"
-    tables = [symtable.symtable(f"def code():\n{textwrap.indent(code, '    ')}", "<note>", "exec").get_children()[0]]
+    in_a_function = f"def code():\n{textwrap.indent(code, '    ')}"
+    tables = symtable.symtable(in_a_function, "<note>", "exec").get_children()
     for table in tables:  # which grows while it is walked
         tables += table.get_children()
     symbols = [symbol for table in tables for symbol in table.get_symbols()]

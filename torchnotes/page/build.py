@@ -48,24 +48,6 @@ SECTION_OF = {
 
 SECTION_OF_PICTURE = {"batch-size": "11", "alignment": "12", "conversion": "03", "stability": "08"}
 
-COLOURS = {
-    "#ffffff": "card",
-    "#000000": "ink",
-    "#595959": "muted",
-    "#e3e3e3": "line",
-    "#0072b2": "blue",
-    "#d55e00": "orange",
-    "#009e73": "green",
-    "#cc79a7": "pink",
-    "#a34700": "orange-word",
-    "#00694c": "green-word",
-    "#96437a": "pink-word",
-    "#fbe9df": "tint-orange",
-    "#e6edf5": "tint-blue",
-    "#aebfd2": "shade-blue",
-}
-"""Colours of torchnotes/drawing/measured.py, and what they are in style.css, light or dark."""
-
 
 @dataclass
 class Column:
@@ -522,6 +504,7 @@ class Measured:
 def measurements(bench):
     # Here, because a page without measurements need not wait for the plotting library.
     from torchnotes.drawing import measured
+    from torchnotes.measuring.bench import interval
 
     files = {}
     for entry in bench.document["benchmarks"]:
@@ -532,7 +515,7 @@ def measurements(bench):
     for device in bench.devices:
         for kind in ("ratio", "knee"):
             for each in bench.findings(device, kind):
-                figure = measured.interval(each) if kind == "ratio" else _knee(each)
+                figure = interval(each) if kind == "ratio" else _knee(each)
                 found.append((files[each["group"]], Finding(each["found"], each["verdict"], figure, device)))
     for name, picture in measured.drawn(bench):
         kind = next((kind for kind in SECTION_OF_PICTURE if name.startswith(kind)), "")
@@ -542,7 +525,7 @@ def measurements(bench):
 
 
 def _picture(name, picture, section=""):
-    return Picture(name, picture.title, for_the_page(picture.svg(name), name), section)
+    return Picture(name, picture.title, Markup(picture.part(name)), section)
 
 
 def _knee(finding):
@@ -550,30 +533,6 @@ def _knee(finding):
         return "not reached for certain"
     low, high = finding["low"], finding["high"]
     return f"{low:g}" if low == high else f"{low:g} to {high:g}"
-
-
-def for_the_page(svg, name):
-    """A picture as a part of a page: no prolog, no style of its own, ids no other has, colours the page may change."""
-    svg = svg[svg.index("<svg ") :]
-    svg = re.sub(r"<metadata>.*?</metadata>|<style[^>]*>.*?</style>|<!--.*?-->", "", svg, flags=re.DOTALL)
-    svg = svg.replace("xlink:href=", "href=")
-    used = dict.fromkeys(re.findall(r'(?:url\(|href=")#([^)"]+)', svg))
-    short = {identifier: f"{name}-{number}" for number, identifier in enumerate(used)}  # matplotlib's differ by Python
-
-    def identified(found):
-        if found[1] in short:
-            return f' id="{short[found[1]]}"'
-        return found[0] if found[1].startswith(f"{name}-") else ""
-
-    svg = re.sub(r' id="([^"]+)"', identified, svg)
-    svg = re.sub(r'(url\(#|href="#)([^)"]+)', lambda found: found[1] + short[found[2]], svg)
-    svg = re.sub(r'(<svg [^>]*?) (?:height="[^"]*")([^>]*?) (?:width="[^"]*")', r"\1\2", svg, count=1)
-    svg = re.sub(r' (?:xmlns(?::\w+)?|version)="[^"]*"', "", svg)
-    svg = re.sub(r"font-family: 'DejaVu Sans',[^;\"]*;? ?", "", svg)
-    svg = re.sub(r"font-family: 'DejaVu Sans Mono',[^;\"]*", "font-family: var(--mono)", svg)
-    for colour, name_of_it in COLOURS.items():
-        svg = re.sub(rf": ?{colour}\b", f":var(--{name_of_it})", svg)
-    return Markup(re.sub(r"\n\s*", "\n", svg))
 
 
 # Words

@@ -442,3 +442,12 @@ def test_benchmarks_leave_what_the_pictures_are_drawn_of(tmp_path, monkeypatch):
     assert "node" not in json.loads(measured.read_text(encoding="utf-8"))["machine_info"]
     for name in ("test_matrix_product_by_width", "test_matrix_product[", "test_training_step[", "test_inference["):
         assert name in listing
+
+
+def test_a_backend_that_is_not_installed_does_not_matter(tmp_path):
+    environment = {**os.environ, "MPLBACKEND": "module://no_such_backend"}
+    command = [sys.executable, "-m", "torchnotes", "pictures", "records/bench.json", "--out", str(tmp_path)]
+
+    run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+
+    assert (run.returncode, run.stderr) == (0, "")

@@ -3057,7 +3057,8 @@ def test_wide_unsigned_integers_sort_and_meet_floats(name):
     """From torch 2.4 on uint16, uint32 and uint64 can be sorted on the CPU and compared with `torch.equal`, and with a
     float tensor they give the dtype of the float.
 
-    In 2.3 these calls raise RuntimeError. In 2.3 convert to int64 first, with `x.long()`.
+    In 2.3 sorting a vector, comparing it with a copy and adding a vector of floats raise RuntimeError. Convert to int64
+    first there, with `x.long()`, if no number of a uint64 tensor is 2**63 or more: `long()` makes these negative.
 
     https://docs.pytorch.org/docs/stable/tensors.html
     """

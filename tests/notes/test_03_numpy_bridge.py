@@ -362,12 +362,12 @@ def test_rebinding_is_not_writing():
     ids=["from_numpy", "as_tensor", "asarray", "from_dlpack", "tensor", "Tensor"],
 )
 def test_six_ways_from_array_to_tensor(name, shares, dtype):
-    """By default `torch.from_numpy`, `as_tensor`, `asarray` and `from_dlpack` share the memory of a one-dimensional
+    """By default `torch.from_numpy`, `as_tensor`, `asarray` and `from_dlpack` share the memory of a new one-dimensional
     float64 array, `torch.tensor` copies, and `torch.Tensor` copies and converts to float32.
 
     `asarray` copies a 0-d array, even with `copy=False`. Write `torch.from_numpy(array)` to share and
     `torch.tensor(array)` to copy: what the other four do depends on the dtype, the default dtype, the default device,
-    the number of dimensions or the release.
+    the number of dimensions or the release. Read-only arrays, and views such as `array[::-1]`, have notes below.
 
     https://docs.pytorch.org/docs/stable/generated/torch.as_tensor.html
     """

@@ -48,7 +48,8 @@ def test_arrays_become_float32_tensors(device, cancer):
     """A new `nn.Linear` has float32 weights by default and raises RuntimeError for float64 features.
 
     The message for a matrix of features and a layer with a bias is "mat1 and mat2 must have the same dtype"; that of
-    an `nn.Conv2d` with a bias is "Input type (double) and bias type (float) should be the same". The features of
+    an `nn.Conv2d` with a bias and a number as its padding is "Input type (double) and bias type (float) should be the
+    same", and with `padding="same"` it is "expected scalar type Double but found Float". The features of
     `load_breast_cancer` are float64: write `torch.tensor(features, dtype=torch.float32)`. `nn.ReLU` has no weights and
     returns float64 without an error.
 
@@ -70,6 +71,8 @@ def test_arrays_become_float32_tensors(device, cancer):
         nn.Linear(30, 1, bias=False)(torch.from_numpy(features))
     with pytest.raises(RuntimeError, match=r"Input type \(double\) and bias type \(float\) should be the same"):
         nn.Conv2d(1, 1, 1)(torch.from_numpy(features[:, None, None]))
+    with pytest.raises(RuntimeError, match="expected scalar type Double but found Float"):
+        nn.Conv2d(1, 1, 1, padding="same")(torch.from_numpy(features[:, None, None]))
     assert nn.ReLU()(torch.from_numpy(features)).dtype == torch.float64
     x = torch.tensor(features, dtype=torch.float32).to(device)
     assert np.array_equal(x.cpu().numpy(), features.astype(np.float32))
@@ -92,9 +95,9 @@ def test_a_mask_of_pixels_needs_int64():
     (N, H, W) and dtype int64; on the CPU a mask of uint8, as an image file gives it, raises RuntimeError, "expected
     scalar type Long but found Byte".
 
-    Write `mask.long()`. A mask with a channel, (N, 1, H, W), raises "only batches of spatial targets supported (3D
-    tensors) but got targets of dimension: 4": write `mask.squeeze(1)`. A border marked with 255 raises IndexError with
-    the two classes here, on the CPU, "Target 255 is out of bounds", unless you pass `ignore_index=255`.
+    Write `mask.long()`. With the two classes here, a mask with a channel, (N, 1, H, W), raises "only batches of spatial
+    targets supported (3D tensors) but got targets of dimension: 4": write `mask.squeeze(1)`. A border marked with 255
+    raises IndexError with them, on the CPU, "Target 255 is out of bounds", unless you pass `ignore_index=255`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
     """
@@ -818,7 +821,7 @@ def test_a_rate_in_a_tensor_is_changed_in_place_and_logged_as_a_copy(device):
 
 
 def test_one_cycle_ends_after_its_steps(device):
-    """A `OneCycleLR` for four steps raises ValueError in the fifth call of `step()`: "Tried to step 5 times" and "the
+    """A `OneCycleLR` for four steps raises ValueError in the fifth call of `step()`: "Tried to step 5 times. The
     specified number of total steps is 4".
 
     It counts batches: call `step()` once a batch, and pass `epochs=` and `steps_per_epoch=len(loader)`, or their
@@ -1221,11 +1224,13 @@ def test_a_checkpoint_needs_the_optimizer_too(cancer, device, tmp_path):
 
 def test_a_scheduler_made_after_loading_overwrites_the_rate(device):
     """To resume, make the scheduler before you load the optimizer's `state_dict`: made after it without `last_epoch=`,
-    a `LinearLR`, `LambdaLR` or `OneCycleLR` overwrites the loaded learning rate.
+    a `LinearLR` with a `start_factor` below 1, a `LambdaLR` or a `OneCycleLR` overwrites the loaded learning rate.
 
     Training goes on with a wrong rate, with LambdaLR and OneCycleLR up to the next `scheduler.step()`, and nothing
     raises: `scheduler.load_state_dict` does not put the rate right, and `get_last_lr()` reports a rate that the
-    optimizer does not have. In this order all is well: optimizer, scheduler, and then `load_state_dict` of both.
+    optimizer does not have. (The lambda here is 1 at epoch 0 alone: one that gives the same number again sets the same
+    rate.) In this order all is well: optimizer, scheduler, and then `load_state_dict` of both. A `LinearLR` that starts
+    with a factor of 1 multiplies the loaded rate by 1, and a late one does no harm.
 
     https://github.com/pytorch/pytorch/issues/119168
     """
@@ -1258,6 +1263,11 @@ def test_a_scheduler_made_after_loading_overwrites_the_rate(device):
             its_scheduler.step()
         right = late.param_groups[0]["lr"] == pytest.approx(early.param_groups[0]["lr"])
         assert right == (kind != "LinearLR"), kind
+
+    loaded = torch.optim.SGD([nn.Parameter(torch.ones(1, device=device))], lr=8.0)
+    loaded.load_state_dict(saved[0])
+    schedulers.LinearLR(loaded, start_factor=1.0, end_factor=0.1)
+    assert loaded.param_groups[0]["lr"] == rate
 
 
 def test_last_epoch_alone_does_not_resume(device):

@@ -305,7 +305,7 @@ def test_gradients_accumulate(device):
 
 
 def test_there_is_no_gradient_before_the_first_backward(device):
-    """Before the first `backward()` the `.grad` of a leaf is None, so `w.grad.zero_()` raises AttributeError,
+    """Before the first `backward()` the `.grad` of a new leaf is None, so `w.grad.zero_()` raises AttributeError,
     "'NoneType' object has no attribute 'zero_'".
 
     It stays None if the loss does not depend on `w`, and it is None again after `optimizer.zero_grad()`. In a loop by
@@ -1571,7 +1571,8 @@ def test_the_root_of_a_sum_of_squares_has_no_slope_at_zero(device):
 
     The slope of sqrt at 0 is infinite and that of `x * x` is 0, and inf * 0 is nan. The distance of a point to itself
     is such a length. Write `x.norm()` or `torch.linalg.vector_norm(x)`, or add a small number below the root:
-    `((x * x).sum() + 1e-12).sqrt()`, whose gradient is 0 there. `x.sqrt()` alone has the gradient inf.
+    `((x * x).sum() + 1e-12).sqrt()`, whose gradient is 0 there. `x.std()` has the gradient 0 here, too, and `x.sqrt()`
+    alone has the gradient inf.
 
     https://docs.pytorch.org/docs/stable/generated/torch.linalg.vector_norm.html
     """
@@ -1583,7 +1584,7 @@ def test_the_root_of_a_sum_of_squares_has_no_slope_at_zero(device):
     assert gradient((x * x).sum().sqrt()).isnan().all()
     assert gradient((x - x.detach()).square().sum().sqrt()).isnan().all()
 
-    for length in (x.norm(), torch.linalg.vector_norm(x), ((x * x).sum() + 1e-12).sqrt()):
+    for length in (x.norm(), torch.linalg.vector_norm(x), ((x * x).sum() + 1e-12).sqrt(), x.std()):
         assert gradient(length).tolist() == [0, 0]
     assert gradient(x.sqrt().sum()).tolist() == [math.inf, math.inf]
 

@@ -246,19 +246,19 @@ def test_a_number_in_a_tensor_has_no_first_element(device):
 
 
 def test_a_printed_tensor_is_rounded_and_cut():
-    """A printed float32 tensor has at most four digits after the point, and a vector of more than 1000 elements is
-    printed as its beginning and its end, with "..." between.
+    """A printed float32 vector has at most four digits after the point, and of a vector with more than 1000 elements
+    only the beginning and the end are printed, with "..." between.
 
-    The tensor itself is not rounded. `torch.set_printoptions(precision=6)` shows six digits, `sci_mode=False` writes no
-    powers of ten, `profile="full"` shows all elements, and `profile="default"` goes back. `tolist()` leaves nothing
-    out.
+    The tensor itself is not rounded, and `f"{loss}"` of a 0-d tensor shows all digits.
+    `torch.set_printoptions(precision=6)` shows six digits, `sci_mode=False` writes no powers of ten, `profile="full"`
+    shows all elements, and `profile="default"` goes back. `tolist()` leaves nothing out.
 
     https://docs.pytorch.org/docs/stable/generated/torch.set_printoptions.html
     """
     x, small, long = torch.tensor([0.123456, 0.5]), torch.tensor([0.00001, 1.0]), torch.zeros(1001)
 
     assert (str(x), str(torch.tensor([1.0, 2.0]))) == ("tensor([0.1235, 0.5000])", "tensor([1., 2.])")
-    assert x[0].item() != 0.1235
+    assert f"{x[0]}" == str(x[0].item()) != "0.1235"
     assert str(small) == "tensor([1.0000e-05, 1.0000e+00])"
     assert ("..." in str(long), "..." in str(long[:1000]), len(long.tolist())) == (True, False, 1001)
     try:
@@ -2131,8 +2131,8 @@ def test_permute_names_every_dimension_once(device):
     tensor input does not match the length of the desired ordering of dimensions".
 
     `permute` wants each dimension once: a dimension named twice raises "duplicate dims are not allowed". To exchange
-    two dimensions and leave the others write `images.transpose(1, 2)`. To bring the channels from
-    the end to the front write `image.permute(2, 0, 1)` for one image and `images.permute(0, 3, 1, 2)` for a batch.
+    two dimensions and leave the others write `images.transpose(1, 2)`. To bring the channels from the end to the front
+    write `image.permute(2, 0, 1)` for one image and `images.permute(0, 3, 1, 2)` for a batch.
 
     https://docs.pytorch.org/docs/stable/generated/torch.permute.html
     """

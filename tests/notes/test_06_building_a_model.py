@@ -649,9 +649,9 @@ def test_weight_decay_is_half_a_square_in_the_loss(device):
     """In plain SGD `weight_decay=0.25` makes the step of a loss to which `0.125 * (w ** 2).sum()` was added: half of
     the number stands before the square.
 
-    It shrinks each parameter that has a gradient, a bias like a weight; one whose gradient is None stays. To spare
-    some, put them into a group of their own, `{"params": biases, "weight_decay": 0}`. No option adds an L1 penalty: add
-    `0.25 * w.abs().sum()` to the loss.
+    It acts on each parameter that has a gradient, on a bias like on a weight; one whose gradient is None stays. To
+    spare some, put them into a group of their own, `{"params": biases, "weight_decay": 0}`. SGD has no option for an L1
+    penalty: add `0.25 * w.abs().sum()` to the loss.
 
     https://docs.pytorch.org/docs/stable/generated/torch.optim.SGD.html
     """
@@ -821,13 +821,12 @@ def test_a_rate_in_a_tensor_is_changed_in_place_and_logged_as_a_copy(device):
 
 
 def test_one_cycle_ends_after_its_steps(device):
-    """A `OneCycleLR` for four steps raises ValueError in the fifth call of `step()`: "Tried to step 5 times. The
-    specified number of total steps is 4".
+    """A `OneCycleLR` for four steps raises ValueError in the fifth call of `step()`: "Tried to step 5 times".
 
-    It counts batches: call `step()` once a batch, and pass `epochs=` and `steps_per_epoch=len(loader)`, or their
-    product as `total_steps=`. The rate after the fourth `step()` is meant for no batch: here it goes up again, or below
-    0 with `anneal_strategy="linear"`. A `CosineAnnealingLR` with `T_max=4` raises nothing: its rate is lowest after
-    four steps and goes up again.
+    The message goes on with "The specified number of total steps is 4". `OneCycleLR` counts batches: call `step()` once
+    a batch, and pass `epochs=` and `steps_per_epoch=len(loader)`, or their product as `total_steps=`. The rate after
+    the fourth `step()` is meant for no batch: here it goes up again, or below 0 with `anneal_strategy="linear"`. A
+    `CosineAnnealingLR` with `T_max=4` raises nothing: its rate is lowest after four steps and goes up again.
 
     https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.OneCycleLR.html
     """
@@ -1228,9 +1227,8 @@ def test_a_scheduler_made_after_loading_overwrites_the_rate(device):
 
     Training goes on with a wrong rate, with LambdaLR and OneCycleLR up to the next `scheduler.step()`, and nothing
     raises: `scheduler.load_state_dict` does not put the rate right, and `get_last_lr()` reports a rate that the
-    optimizer does not have. (The lambda here is 1 at epoch 0 alone: one that gives the same number again sets the same
-    rate.) In this order all is well: optimizer, scheduler, and then `load_state_dict` of both. A `LinearLR` that starts
-    with a factor of 1 multiplies the loaded rate by 1, and a late one does no harm.
+    optimizer does not have. In this order all is well: optimizer, scheduler, and then `load_state_dict` of both. A late
+    `LinearLR` that starts with a factor of 1 does no harm, and neither does a lambda that still gives its first number.
 
     https://github.com/pytorch/pytorch/issues/119168
     """
@@ -1264,10 +1262,9 @@ def test_a_scheduler_made_after_loading_overwrites_the_rate(device):
         right = late.param_groups[0]["lr"] == pytest.approx(early.param_groups[0]["lr"])
         assert right == (kind != "LinearLR"), kind
 
-    loaded = torch.optim.SGD([nn.Parameter(torch.ones(1, device=device))], lr=8.0)
-    loaded.load_state_dict(saved[0])
-    schedulers.LinearLR(loaded, start_factor=1.0, end_factor=0.1)
-    assert loaded.param_groups[0]["lr"] == rate
+    late.load_state_dict(saved[0])
+    schedulers.LinearLR(late, start_factor=1.0, end_factor=0.1)
+    assert late.param_groups[0]["lr"] == rate
 
 
 def test_last_epoch_alone_does_not_resume(device):

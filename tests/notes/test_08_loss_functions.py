@@ -1127,6 +1127,24 @@ def test_cross_entropy_wants_flat_class_numbers(device):
     assert right.shape == (2,)
 
 
+@pytest.mark.only("cpu", "cuda", "xpu", because="not seen on MPS")
+@pytest.mark.holds("torch>=2.9", otherwise=RuntimeError, change="new")
+def test_cross_entropy_of_one_sample_takes_a_target_of_one_number(device):
+    """From torch 2.9 on `F.cross_entropy` of logits of shape (C,) takes a class number of shape (1,), and returns what
+    it returns for the class number of shape ().
+
+    Before, it raised RuntimeError, "size mismatch (got input: [3], target: [1])". Write `target.squeeze()`, or give
+    both a batch: `logits[None]` and a target of shape (1,), which work in every release.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
+    """
+    logits, target = torch.tensor([1.0, 2.0, 4.0], device=device), torch.tensor([1], device=device)
+    expected = F.cross_entropy(logits, target.squeeze())
+
+    torch.testing.assert_close(F.cross_entropy(logits[None], target), expected)
+    torch.testing.assert_close(F.cross_entropy(logits, target), expected)
+
+
 def test_a_mask_of_classes_has_no_dimension_for_channels(device):
     """For logits of shape (N, C, H, W) and two classes or more `CrossEntropyLoss` takes class numbers of shape (N, H,
     W): a mask of (N, 1, H, W) raises RuntimeError "only batches of spatial targets supported (3D tensors) but got
@@ -1304,8 +1322,8 @@ def test_class_weights_scale_each_share_of_the_smoothing(device, rounding_bound)
     """With `label_smoothing` and a `weight`, `CrossEntropyLoss` multiplies the share of each class by the weight of
     that class, and not all shares by the weight of the target.
 
-    A row whose target has weight 0 still has a loss, from the shares of the other classes. Without smoothing its loss
-    is 0. Over class numbers the mean divides by the weights of the targets, as it does without smoothing.
+    A row whose target has weight 0 still has a loss here, from the shares of the other classes. Without smoothing its
+    loss is 0. Over class numbers the mean divides by the weights of the targets, as it does without smoothing.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
     """

@@ -218,8 +218,8 @@ def test_pad_sequence_puts_time_first(device):
     second, unless you pass `batch_first=True`.
 
     The short sequence is filled with 0, which may be a class or a word: pass `padding_value=-100` for targets that
-    `CrossEntropyLoss` is to ignore. Only dimension 0 may differ: (2, 3) and (2, 2) raise RuntimeError, but (2, 3) and
-    (2, 1) are broadcast silently. Call `pad_sequence` in the `collate_fn` of a DataLoader, which by default raises
+    `CrossEntropyLoss` is to ignore. Only dimension 0 may differ: (2, 3) and (2, 2) raise RuntimeError, but (2, 1)
+    after (2, 3) is broadcast silently. Call `pad_sequence` in the `collate_fn` of a DataLoader, which by default raises
     RuntimeError for sequences of two lengths.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.rnn.pad_sequence.html

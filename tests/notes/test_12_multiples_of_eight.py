@@ -252,6 +252,32 @@ def test_a_mask_of_minus_a_billion_does_not_fit_into_float16(device):
     assert (scores - 1e9).tolist() == [[-math.inf, -math.inf]]
 
 
+@pytest.mark.holds("torch>=2.8", otherwise=RuntimeError, change="new")
+def test_a_number_that_float16_cannot_hold_becomes_inf_at_one_position():
+    """On the CPU, from torch 2.8 on, `x[0] = -1e9` of a vector of float16 writes -inf.
+
+    Before, it raised RuntimeError, "value cannot be converted to type at::Half without overflow". `x.fill_(-1e9)` and
+    `torch.full((2,), -1e9, dtype=torch.float16)` raise it in every release, and `x[0] = 1e39` of a float32 vector does,
+    too. Write `-math.inf` if you want it, or `torch.finfo(x.dtype).min`.
+
+    https://docs.pytorch.org/docs/stable/type_info.html
+    """
+    x, single = torch.zeros(2, dtype=torch.float16), torch.zeros(2)
+
+    for wrong in (
+        lambda: x.fill_(-1e9),
+        lambda: torch.full((2,), -1e9, dtype=torch.float16),
+        lambda: single.__setitem__(0, 1e39),
+    ):
+        with pytest.raises(RuntimeError, match=r"value cannot be converted to type .* without overflow"):
+            wrong()
+    x[1] = torch.finfo(x.dtype).min
+    assert x.tolist() == [0, -65504]
+
+    x[0] = -1e9
+    assert x[0].item() == -math.inf
+
+
 @pytest.mark.parametrize(
     ("dtype", "last", "square"),
     [(torch.float16, 2048, math.inf), (torch.bfloat16, 256, 90112)],

@@ -14,7 +14,7 @@ import pickle
 import subprocess
 import sys
 import warnings
-from collections import Counter, namedtuple
+from collections import Counter, defaultdict, namedtuple
 from multiprocessing.reduction import ForkingPickler
 
 import numpy as np
@@ -958,6 +958,28 @@ def test_containers_keep_their_names(device):
     assert (samples[0]["name"], samples[1]["at"]) == ("a", Point(4, 5))  # the batch is a new dict
     assert list(DataLoader(["a", "b", "c"], batch_size=2)) == [["a", "b"], ["c"]]
     assert default_collate([("a", 1), ("b", 2)])[0] == default_collate([["a", 1], ["b", 2]])[0] == ("a", "b")
+
+
+@pytest.mark.holds("torch>=2.3", otherwise=AssertionError, change="result")
+def test_a_batch_of_defaultdicts_is_a_defaultdict():
+    """From torch 2.3 on, a batch of samples that are each a `defaultdict(int)` is a `defaultdict(int)`; before, it was
+    a plain dict.
+
+    A missing key then gives 0 and no KeyError. Write `batch.get(key)` or `key in batch` to ask for a key, which works
+    with both.
+
+    https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.default_collate
+    """
+    samples = [defaultdict(int, label=1), defaultdict(int, label=2)]
+
+    (batch,) = DataLoader(samples, batch_size=2)
+
+    assert isinstance(batch, dict)
+    assert batch["label"].tolist() == [1, 2]
+    assert batch.get("weight") is None
+    assert "weight" not in batch
+    assert type(batch) is defaultdict
+    assert batch["weight"] == 0
 
 
 def test_the_first_dict_decides_the_keys():

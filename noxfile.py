@@ -14,7 +14,16 @@ nox.options.sessions = ["tests"]
 nox.options.error_on_missing_interpreters = True  # a leg that did not run is not green
 
 NOTES = ("-r", "requirements.txt", "-c", "constraints.txt")
-TOOLS = ("nox", "pytest-random-order", "pytest-xdist", "ruff", "sybil", "-r", "torchnotes/requirements.txt")
+TOOLS = (
+    "nox",
+    "pytest-random-order",
+    "pytest-xdist",
+    "ruff",
+    "selectolax",
+    "sybil",
+    "-r",
+    "torchnotes/requirements.txt",
+)
 RECORDS = Path("records")
 MADE = Path("made")
 """Where the sessions leave what they found. Only `nox -s keep` takes it over into the repository's records."""

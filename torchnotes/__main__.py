@@ -75,7 +75,7 @@ def an_address(text):
 def run_page(options):
     # Here, because the other commands neither draw nor fill templates.
     from torchnotes.drawing import explained, measured
-    from torchnotes.page import build
+    from torchnotes.page import model, render
     from torchnotes.reading import sources
 
     named = {os.path.realpath(path): path for path in [*options.records, *filter(None, [options.of])]}
@@ -83,10 +83,10 @@ def run_page(options):
     bench = measured.read(options.bench) if options.bench else None
     newest = max(runs, key=lambda path: reader.moment(runs[path].document["made"]))
     of = named[os.path.realpath(options.of)] if options.of else newest
-    columns = build.columns_of(runs.values())
+    columns = model.columns_of(runs.values())
     speaking = next(column for column in columns if column.record is runs[of])
     pictures = explained.of(runs[of], of)
-    text = build.page(columns, speaking, sources.read(options.notes), bench, options.source or "", pictures)
+    text = render.page(columns, speaking, sources.read(options.notes), bench, options.source or "", pictures)
     path = Path(options.out) / "index.html"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")

@@ -405,7 +405,7 @@ def test_the_matrix_shows_the_rest_when_asked(visit, site):
 
     page.locator("#matrix-all").check(force=True)
 
-    keys = {key for path in site.paths for key in reader.read(path).outcomes()}
+    keys = {key for path in site.paths for key in reader.read(path).outcomes}
     assert page.locator("#matrix tbody tr:has(td)").count() == len(keys) > few
     page.locator("#matrix-all").uncheck(force=True)
     assert page.locator("#matrix tbody tr:has(td)").count() == few

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections import Counter
 
+import jsonschema
 import prompt
 import pytest
 from builders import ROOT, a_record, broken, command, elsewhere, failed, held, note, unchecked, written
@@ -19,7 +20,7 @@ from torchnotes.changes import compare, counts
 from torchnotes.drawing import measured
 from torchnotes.harness import versions
 from torchnotes.note import words
-from torchnotes.page import data, model, render, words as of_the_page
+from torchnotes.page import behaviour, data, model, render, words as of_the_page
 from torchnotes.reading import sources
 from torchnotes.record import reader
 
@@ -34,7 +35,7 @@ JAVASCRIPT = "javascript:pwned=1"
 def html_of(*runs, sources=(), of=None, **more):
     columns = model.columns_of(runs)
     speaking = next(column for column in columns if column.record is (of or runs[-1]))
-    return render.page(columns, speaking, list(sources), **more)
+    return render.page(model.Book(columns, speaking, list(sources)), **more)
 
 
 def sources_in(folder, text, name="test_01_first.py"):
@@ -44,14 +45,19 @@ def sources_in(folder, text, name="test_01_first.py"):
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
+def site(tmp_path_factory):
     """The page of all records, built as anybody builds it."""
     folder = tmp_path_factory.mktemp("site")
     result = command("page", *RECORDS, "--out", folder)
     assert result.stderr == ""
     assert result.returncode == 0
     assert result.stdout.strip() == str(folder / "index.html")
-    return (folder / "index.html").read_text(encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole(site):
+    return (site / "index.html").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -580,6 +586,40 @@ def test_the_way_from_easy_to_hard_names_notes_that_there_are(tree):
 
 def test_the_whole_page_stays_below_three_megabytes(whole):
     assert len(whole.encode()) < 3_000_000
+
+
+def test_what_the_page_says_is_there_for_programs(site, tree):
+    document = json.loads((site / "behaviour.json").read_text(encoding="utf-8"))
+    schema = json.loads((ROOT / "torchnotes" / "page" / "behaviour.schema.json").read_text(encoding="utf-8"))
+
+    jsonschema.Draft202012Validator.check_schema(schema)
+    assert [error.message for error in jsonschema.Draft202012Validator(schema).iter_errors(document)] == []
+    assert [note["page"] for note in document["notes"]] == [f"#{card.id}" for card in tree.css("article.note")]
+    assert [run["name"] for run in document["runs"]] == [
+        column.name for column in model.columns_of(map(reader.read, RECORDS))
+    ]
+    by_name = {note["note"].rpartition("::test_")[2]: note for note in document["notes"]}
+    refused = by_name["code_in_a_file_is_refused_by_default"]
+    assert refused["changes"] == [{"holds": "torch>=2.6", "package": "torch", "releases": ["2.6"], "effect": "raises"}]
+    assert "torch.load" in refused["names"]
+    assert {run: set(of_run.values()) for run, of_run in refused["verdicts"].items()} == {
+        run["name"]: {"held" if reader.Version(run["name"]) >= reader.Version("2.6") else "elsewhere"}
+        for run in document["runs"]
+    }
+
+
+@pytest.mark.parametrize(
+    ("code", "names"),
+    [
+        ("import torch\ntorch.ones(1).sum()", ["torch.ones"]),
+        ("from torch import nn\nnn.init.zeros_(nn.Linear(1, 1).weight)", ["torch.nn.Linear", "torch.nn.init.zeros_"]),
+        ("import torch.nn.functional as F\nF.relu(x)", ["torch.nn.functional.relu"]),
+        ("from torch.utils.data import DataLoader as D\nD([1])", ["torch.utils.data.DataLoader"]),
+        ("import os\nos.environ, np.ones(1), torch", []),
+    ],
+)
+def test_names_in_code_are_whole_whatever_they_were_imported_as(code, names):
+    assert behaviour.names_in(code) == names
 
 
 def test_each_topic_can_be_linked_to_and_each_section_leads_on(tree):

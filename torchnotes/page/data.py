@@ -36,8 +36,9 @@ def group_of(change):
     return change.kind
 
 
-def as_data(columns, rows, book, synonyms):
+def as_data(book, synonyms):
     """The JSON, as markup. Cards are named by their place on the page, and runs by their place among the columns."""
+    columns, rows = book.columns, book.rows
     place = {card.node: number for number, card in enumerate(book.cards)}
     devices = list(dict.fromkeys(row.device for row in rows))
     texts, found = Numbered(), Numbered()

@@ -242,13 +242,14 @@ def rows_of(columns):
 
 
 class Book:
-    """Everything there is to read, section by section."""
+    """Everything there is to read, section by section: all runs, and of one of them what it says of each note."""
 
-    def __init__(self, columns, of, sections, rows):
+    def __init__(self, columns, of, sections):
         self.columns, self.of = columns, of
         self.record = of.record
+        self.rows = rows_of(columns)
         self.rows_of_note = defaultdict(list)
-        for row in rows:
+        for row in self.rows:
             self.rows_of_note[row.note].append(row)
         self.known = {}
         for column in [*columns, of]:  # what the run itself says counts, then what the newest torch says
@@ -258,7 +259,7 @@ class Book:
         self.cards = [card for section in self.sections for card in section.cards]
         self.of_note = {card.node: card for card in self.cards}
         self.failed = [card for card in self.cards if card.verdict == "failed"]
-        self.matrix = [row for row in rows if row.differs]
+        self.matrix = [row for row in self.rows if row.differs]
         self.counts = Counter(card.verdict if card.in_run else "absent" for card in self.cards)
         self.marks = Counter(mark for card in self.cards for mark in card.marks)
 

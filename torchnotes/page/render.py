@@ -13,7 +13,7 @@ from markupsafe import Markup
 from torchnotes import note as notes
 from torchnotes.page.data import as_data
 from torchnotes.page.measured import measurements, part_of_page
-from torchnotes.page.model import CODES, SHORT, Book, rows_of
+from torchnotes.page.model import CODES, SHORT
 from torchnotes.page.words import blocks, capital, inline, page_name, text
 
 FOLDER = Path(__file__).parent
@@ -30,10 +30,8 @@ SCRIPTS = (
 """One script together, in this order."""
 
 
-def page(columns, of, sections, bench=None, source="", explained=None):
-    """The HTML of the page: all runs, the one the cards speak of, the notes' sources, what was measured, pictures."""
-    rows = rows_of(columns)
-    book = Book(columns, of, sections, rows)
+def page(book, bench=None, source="", explained=None):
+    """The HTML of the page: what there is to read, what was measured, where the sources are, pictures of notes."""
     for node, drawn in (explained or {}).items():
         book.of_note[node].pictures = [
             part_of_page(f"{book.of_note[node].id}-{n}", each) for n, each in enumerate(drawn, 1)
@@ -55,7 +53,7 @@ def page(columns, of, sections, bench=None, source="", explained=None):
             style=Markup(text_of("style.css")),
             script=Markup(script),
             digest=digest,
-            data=as_data(columns, rows, book, json.loads(text_of("synonyms.json"))),
+            data=as_data(book, json.loads(text_of("synonyms.json"))),
             start=path_of(json.loads(text_of("start.json")), book),
         )
     )

@@ -15,9 +15,16 @@ from torchnotes.page.model import SHORT, turning_points
 SHARING = {crossing for crossings in compare.EFFECTS.values() if len(crossings) > 1 for crossing in crossings}
 """Crossings that share a group with others, so that each says which it is."""
 
+
+def _explained(crossings):
+    """What crossings of one group do to code; where they are several, each says the rest itself."""
+    text = compare.CROSSINGS[crossings[0]]
+    return text.partition(":")[0] if SHARING & {*crossings} else text
+
+
 GROUPS = {
     compare.BROKE: compare.EXPLAINED[compare.BROKE],
-    **{title: compare.CROSSINGS[crossings[0]] for title, crossings in compare.EFFECTS.items()},
+    **{title: _explained(crossings) for title, crossings in compare.EFFECTS.items()},
     "another boundary": "a known boundary was crossed, and its note does not say what that does to code",
     **{
         kind: compare.EXPLAINED[kind]

@@ -13,10 +13,11 @@ const KINDS = {
   keyword: "k", boolean: "k", comment: "c", string: "s", "triple-quoted-string": "s", "string-interpolation": "s",
   number: "m", function: "f", "class-name": "f",
 };
+const NAMES = new Set(["match", "case", "print", "exec"]); // keywords to Prism, and in the notes names of arguments and functions
 const painted = (token) => {
   if (typeof token === "string") return [token];
   const kind = KINDS[token.type];
-  if (kind) return [made("span", { className: kind, textContent: textOf(token) })];
+  if (kind && !NAMES.has(token.content)) return [made("span", { className: kind, textContent: textOf(token) })];
   return [textOf(token)];
 };
 const textOf = (token) => {

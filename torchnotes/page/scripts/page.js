@@ -89,6 +89,7 @@ const filter = () => {
   bringHome();
   $("sections").hidden = Boolean(text);
   $("found").hidden = !text;
+  $("notes").classList.toggle("searching", Boolean(text));
   if (text) {
     ranked = [...fitting];
     showRanked(AT_ONCE);
@@ -130,7 +131,7 @@ const choose = ({ q = "", section = "", only = "" }) => {
 let place = null;
 const remember = () => {
   const card = cards.find((each) => each.checkVisibility() && each.getBoundingClientRect().bottom > 0);
-  place = { hash: location.hash, scroll: scrollY, card, top: card?.getBoundingClientRect().top };
+  place = { scroll: scrollY, card, top: card?.getBoundingClientRect().top };
 };
 const emptied = () => {
   const was = place;
@@ -144,7 +145,10 @@ const emptied = () => {
   else if (was.card) goTo(was.card, was.top);
 };
 search.addEventListener("focus", () => {
-  if (!search.value) remember();
+  if (!place) remember();
+});
+search.addEventListener("blur", () => {
+  if (!search.value) place = null;
 });
 const searched = () => {
   if (search.value && !place) remember();
@@ -283,7 +287,7 @@ document.addEventListener("keydown", (event) => {
   if (event.key === "/") {
     event.preventDefault();
     if ($("notes").hidden) show($("notes"));
-    if (!search.value) remember();
+    if (!search.value) remember(); // before the focus scrolls
     search.focus();
     search.select();
   } else if (event.key === "j" || event.key === "k") {

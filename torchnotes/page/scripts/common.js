@@ -16,7 +16,8 @@ const cards = all("article.note");
 const sections = all("section.section");
 const views = all("section.view");
 const home = new Map(cards.map((card) => [card, card.parentElement])); // a search takes cards out of their groups
-const sectionOf = (card) => home.get(card).closest("section.section");
+const within = new Map(cards.map((card) => [card, card.closest("section.section")]));
+const sectionOf = (card) => within.get(card);
 const claimOf = (card) => card.querySelector("h3, h4");
 const linkTo = (card) => made("a", { href: `#${card.id}` }, ...claimOf(card).cloneNode(true).childNodes);
 const nameOf = (card) => card.id.replace(/^s[^-]*-/, "").replaceAll("_", " ");

@@ -17,6 +17,7 @@ const isCounted = () => {
   const verdicts = chosen.filter((value) => VERDICTS.includes(value));
   const marks = chosen.filter((value) => !VERDICTS.includes(value));
   const section = inSection.value;
+  if (!chosen.length && !section) return () => true;
   return (card) => {
     const is = card.dataset.is.split(" ");
     return (
@@ -28,7 +29,13 @@ const isCounted = () => {
 };
 
 const bringHome = () => {
-  for (const group of new Set([...away].map((card) => home.get(card)))) group.append(...members.get(group));
+  for (const group of new Set([...away].map((card) => home.get(card)))) {
+    let next = null;
+    for (const card of members.get(group).toReversed()) {
+      if (away.has(card)) group.insertBefore(card, next);
+      next = card;
+    }
+  }
   away = new Set();
 };
 
@@ -48,10 +55,15 @@ const showRanked = (count) => {
   $("found").firstElementChild.replaceChildren(...some);
   $("more").hidden = some.length === ranked.length;
   $("more").textContent = `Show ${Math.min(AT_ONCE, ranked.length - some.length)} more of ${ranked.length}`;
-  afterwards(() => {
-    some.forEach(colour);
-    mark(some, terms);
-  });
+  unmark();
+  const markSome = (from) => {
+    for (const card of some.slice(from, from + 3)) {
+      colour(card);
+      mark(card, terms);
+    }
+    if (from + 3 < some.length) afterwards(() => markSome(from + 3));
+  };
+  afterwards(() => markSome(0));
 };
 $("more").addEventListener("click", () => {
   const shown = $("found").firstElementChild.childElementCount;
@@ -95,7 +107,7 @@ const filter = () => {
     showRanked(AT_ONCE);
   } else {
     $("found").firstElementChild.replaceChildren();
-    mark([], []);
+    unmark();
     for (const card of cards) card.hidden = !fitting.has(card);
     const fullest = new Set([...fitting].map((card) => home.get(card)));
     for (const group of groups) group.hidden = narrowed && !fullest.has(group);

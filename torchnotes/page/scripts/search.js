@@ -103,24 +103,19 @@ const suggested = (text) => {
 };
 
 // What was found is marked without a change to the page.
-const mark = (some, terms) => {
-  if (!window.Highlight) return;
-  CSS.highlights.delete("found");
-  if (!terms.length) return;
+const unmark = () => window.Highlight && CSS.highlights.set("found", new Highlight());
+const mark = (card, terms) => {
+  if (!window.Highlight || !terms.length) return;
   const wanted = terms.map((term) => term.replace(/[.*+?^${}()|[\]\\]/g, "\\$&")).sort((one, other) => other.length - one.length);
   const pattern = new RegExp(wanted.join("|"), "giu");
-  const ranges = [];
-  for (const card of some) {
-    const walker = document.createTreeWalker(card, NodeFilter.SHOW_TEXT);
-    for (let node = walker.nextNode(); node; node = walker.nextNode()) {
-      for (const { index, 0: word } of node.data.matchAll(pattern)) {
-        if (word.length < 3 && /\w/.test(node.data[index - 1] ?? "")) continue;
-        const range = new Range();
-        range.setStart(node, index);
-        range.setEnd(node, index + word.length);
-        ranges.push(range);
-      }
+  const walker = document.createTreeWalker(card, NodeFilter.SHOW_TEXT);
+  for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+    for (const { index, 0: word } of node.data.matchAll(pattern)) {
+      if (word.length < 3 && /\w/.test(node.data[index - 1] ?? "")) continue;
+      const range = new Range();
+      range.setStart(node, index);
+      range.setEnd(node, index + word.length);
+      CSS.highlights.get("found").add(range);
     }
   }
-  CSS.highlights.set("found", new Highlight(...ranges));
 };

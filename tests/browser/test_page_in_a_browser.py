@@ -490,6 +490,7 @@ def test_what_is_copied_is_python_that_runs_at_a_prompt(page):
     for identifier in (A_NOTE, *notes_like(page, ":has(pre.code)")[::97]):
         button = page.locator(f"#{identifier} button.copy").first
         button.click()
+        page.locator(f"#{identifier} button.copy", has_text="Copied").wait_for()
         text = clipboard(page)
 
         assert compile(text, identifier, "exec")

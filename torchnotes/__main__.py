@@ -74,13 +74,14 @@ def an_address(text):
 
 def run_page(options):
     # Here, because the other commands neither draw nor fill templates.
-    from torchnotes.drawing import explained, measured
+    from torchnotes.drawing import explained
+    from torchnotes.measuring import bench as benches
     from torchnotes.page import behaviour, model, render
     from torchnotes.reading import sources
 
     named = {os.path.realpath(path): path for path in [*options.records, *filter(None, [options.of])]}
     runs = {path: reader.read(path) for path in named.values()}
-    bench = measured.read(options.bench) if options.bench else None
+    bench = benches.read(options.bench) if options.bench else None
     newest = max(runs, key=lambda path: reader.moment(runs[path].document["made"]))
     of = named[os.path.realpath(options.of)] if options.of else newest
     columns = model.columns_of(runs.values())
@@ -114,8 +115,9 @@ def run_counts(options):
 
 def run_pictures(options):
     from torchnotes.drawing import measured  # here, because the other commands need not wait for the plotting library
+    from torchnotes.measuring import bench as benches
 
-    return "\n".join(map(str, measured.draw(measured.read(options.bench), options.out))), SAME
+    return "\n".join(map(str, measured.draw(benches.read(options.bench), options.out))), SAME
 
 
 def main():

@@ -17,8 +17,8 @@ from selectolax.lexbor import LexborHTMLParser as Page
 from test_notes import EVERY_NOTE, NOTES
 
 from torchnotes.changes import compare, counts
-from torchnotes.drawing import measured
 from torchnotes.harness import versions
+from torchnotes.measuring import bench as benches
 from torchnotes.note import words
 from torchnotes.page import behaviour, data, model, render, words as of_the_page
 from torchnotes.reading import sources
@@ -564,7 +564,7 @@ def test_a_run_that_says_nothing_of_a_note_draws_no_boundary_and_no_strip():
 
 
 def test_what_was_measured_stands_in_the_section_that_the_benchmark_names():
-    bench = measured.read(ROOT / "records" / "bench.json")
+    bench = benches.read(ROOT / "records" / "bench.json")
     for entry in bench.document["benchmarks"]:
         entry["extra_info"]["section"] = "01" if "progress_bar" in entry["fullname"] else ""
 

@@ -14,9 +14,7 @@ import sys
 import pytest
 
 from torchnotes.harness import about, boundaries
-
-LARGEST = 4096
-"""How many numbers one picture may take from a note: a record is to stay small."""
+from torchnotes.record.values import MOST_NUMBERS
 
 
 class NotPictured(ValueError):
@@ -86,8 +84,8 @@ def of(local, names):
     chosen = {name: local[name] for name in names}
     memories = _memories([_span(each) for value in chosen.values() for each in _arrays(value)])
     found = {name: _plain(name, value, memories, chosen) for name, value in chosen.items()}
-    if (size := _size(list(found.values()))) > LARGEST:
-        raise NotPictured(f"{' and '.join(names)} hold {size:,} numbers; a picture takes at most {LARGEST:,}")
+    if (size := _size(list(found.values()))) > MOST_NUMBERS:
+        raise NotPictured(f"{' and '.join(names)} hold {size:,} numbers; a picture takes at most {MOST_NUMBERS:,}")
     return found
 
 
@@ -149,8 +147,8 @@ def _plain_array(name, array, memories, chosen):
     _, first, last = span = _span(array)
     number, start = memories[span]
     size = array.element_size() if is_tensor else array.itemsize
-    if max((last - first) // size, array.numel() if is_tensor else array.size) > LARGEST:
-        raise NotPictured(f"{name!r} holds more than {LARGEST:,} numbers")
+    if max((last - first) // size, array.numel() if is_tensor else array.size) > MOST_NUMBERS:
+        raise NotPictured(f"{name!r} holds more than {MOST_NUMBERS:,} numbers")
     if is_tensor:
         flat = array.detach()
         values, storage = flat.reshape(-1).tolist(), flat.as_strided(((last - first) // size,), (1,), 0).tolist()
@@ -195,8 +193,8 @@ def _graph(tensor, chosen):
                 continue
             if before not in nodes:
                 nodes.append(before)
-                if len(nodes) > LARGEST:
-                    raise NotPictured(f"the graph has more than {LARGEST:,} nodes")
+                if len(nodes) > MOST_NUMBERS:
+                    raise NotPictured(f"the graph has more than {MOST_NUMBERS:,} nodes")
             edges.append([place, nodes.index(before)])
     return {"nodes": [_node(node, chosen) for node in nodes], "edges": edges}
 

@@ -146,17 +146,17 @@ class Ratio:
         return cls(statistics.median(ratios), ratios[k - 1], ratios[number - k])
 
     def __str__(self):
-        return f"{_short(self.value)} ({self.interval})"
+        return f"{factor(self.value)} ({self.interval})"
 
     @property
     def interval(self):
-        return f"{_short(self.low)} to {_short(self.high)}"
+        return f"{factor(self.low)} to {factor(self.high)}"
 
 
-def _short(value):
-    """A factor that is read aloud: 1.50, 42, 1/2,500, with two digits that say something."""
+def factor(value):
+    """A factor that is read aloud: 1.50, 42, 1/2,500, with two or three digits that say something."""
     if value < 0.1:
-        return f"1/{_short(1 / value)}"
+        return f"1/{factor(1 / value)}"
     return f"{value:.2f}" if value < 10 else f"{float(f'{value:.2g}'):,.0f}"
 
 
@@ -189,7 +189,7 @@ class Finding:
 
     @property
     def claimed(self):
-        limit = f"{self.limit:g}" if self.limit >= 0.1 else _short(self.limit)
+        limit = f"{self.limit:g}" if self.limit >= 0.1 else factor(self.limit)
         return f"at {'most' if self.at_least is None else 'least'} {_times(limit)}"
 
     @property
@@ -199,7 +199,7 @@ class Finding:
     @property
     def found(self):
         """The sentence with the number that was found, and the one that was claimed."""
-        return f"{self.sentence.format(times=_times(_short(self.ratio.value)))} (claimed: {self.claimed})"
+        return f"{self.sentence.format(times=_times(factor(self.ratio.value)))} (claimed: {self.claimed})"
 
     @property
     def verdict(self):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from torchnotes.page.build import for_the_page
+from torchnotes.measuring import timing
 
 SECTION_OF_PICTURE = {"batch-size": "11", "alignment": "12", "conversion": "03", "stability": "08"}
 
@@ -20,7 +20,7 @@ class Finding:
 
     @property
     def code(self):
-        return {"holds here": "h", "does not hold here": "f"}.get(self.verdict, "u")
+        return {timing.HOLDS: "h", timing.FALSE: "f", timing.OPEN: "u"}[self.verdict]
 
 
 @dataclass
@@ -42,13 +42,14 @@ class Measured:
 def measurements(bench):
     # Here, because a page without measurements need not wait for the plotting library.
     from torchnotes.drawing import measured
+    from torchnotes.measuring.bench import interval
 
     sections = {entry["group"]: entry["extra_info"].get("section", "") for entry in bench.document["benchmarks"]}
     found, drawn = [], []
     for device in bench.devices:
         for kind in ("ratio", "knee"):
             for each in bench.findings(device, kind):
-                figure = measured.interval(each) if kind == "ratio" else _knee(each)
+                figure = interval(each) if kind == "ratio" else _knee(each)
                 found.append((sections[each["group"]], Finding(each["found"], each["verdict"], figure, device)))
     for name, picture in measured.drawn(bench):
         kind = next((kind for kind in SECTION_OF_PICTURE if name.startswith(kind)), "")
@@ -59,7 +60,7 @@ def measurements(bench):
 
 def part_of_page(name, picture, section=""):
     """A picture of torchnotes/drawing as the page shows it; no other may have this name."""
-    return Picture(name, picture.title, for_the_page(picture.svg(name), name), section)
+    return Picture(name, picture.title, Markup(picture.part(name)), section)
 
 
 def _knee(finding):

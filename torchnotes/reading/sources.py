@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import re
+import symtable
 import textwrap
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -266,7 +267,7 @@ class Module:
                 continue
             found[name] = node
             if not isinstance(node, (ast.Import, ast.ImportFrom)):
-                left += sorted(_loaded(node))
+                left += sorted(_loaded([node]))
         return found
 
     def definitions(self, names):
@@ -307,13 +308,15 @@ def _names(node):
     return []
 
 
-def _loaded(node):
-    """The names that some code takes from outside."""
-    inside = [each for each in ast.walk(node) if isinstance(each, ast.Name)]
-    own = {each.id for each in inside if isinstance(each.ctx, ast.Store)}
-    if isinstance(node, ast.FunctionDef):
-        own |= {argument.arg for argument in node.args.args}
-    return {each.id for each in inside if isinstance(each.ctx, ast.Load)} - own
+def _loaded(statements):
+    """The names that some statements, one after another, take from outside."""
+    code = "\n".join(map(ast.unparse, statements)) or "pass"
+    in_a_function = f"def code():\n{textwrap.indent(code, '    ')}"
+    tables = symtable.symtable(in_a_function, "<note>", "exec").get_children()
+    for table in tables:  # which grows while it is walked
+        tables += table.get_children()
+    symbols = [symbol for table in tables for symbol in table.get_symbols()]
+    return {symbol.get_name() for symbol in symbols if symbol.is_global() and symbol.is_referenced()}
 
 
 def _uses(module, node, asked, tables):
@@ -323,7 +326,7 @@ def _uses(module, node, asked, tables):
     if "device" in asked:
         stand_ins.insert(0, _device(node))
     first = [line for table in tables for line in _first(table)]
-    names = {name for statement in [*node.body, *ast.parse("\n".join(first)).body] for name in _loaded(statement)}
+    names = _loaded([*ast.parse("\n".join(first)).body, *node.body])
     defined = list(module.definitions(names | {*fixtures}))
     imports = [line for needed, _ in stand_ins for line in needed.splitlines()]
     yield from (line for line in dict.fromkeys(imports) if line not in defined)

@@ -620,6 +620,10 @@ def test_the_two_releases_are_in_the_address(visit, site):
     page.evaluate(SETTLED)
     assert page.locator("#after").input_value() != page.evaluate("String(names.indexOf('2.9.1'))")
 
+    assert "the way back" not in page.locator("#changes").inner_text()
+    page.locator("#swap").click()
+    assert "the way back" in page.locator("#changes").inner_text()
+
 
 def test_on_paper_a_comparison_is_whole_and_says_of_what(visit, site):
     page = visit(site.path, "#versions?from=2.3.1&to=2.9.1")

@@ -1,5 +1,6 @@
 """`python -m torchnotes page`: it has every note, escapes every text, and is the same for the same records."""
 
+import ast
 import copy
 import json
 import os
@@ -573,6 +574,32 @@ def test_what_was_measured_stands_in_the_section_that_the_benchmark_names():
     assert "with tqdm" in tree.css_first("#s01 .findings").text()
     assert "a Python loop that adds" not in tree.css_first("#s01 .findings").text()
     assert "a Python loop that adds" in tree.css_first("#measurements [aria-labelledby=found-others]").text()
+
+
+def sections_of_benchmarks():
+    """The section that each benchmark is marked with, beside it or for its whole file."""
+    for path in sorted((ROOT / "tests" / "benchmarks").glob("test_*.py")):
+        body = ast.parse(path.read_text(encoding="utf-8")).body
+        marks = [
+            node.value for node in body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "pytestmark"
+        ]
+        for node in body:
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+                named = [
+                    each
+                    for each in [*node.decorator_list, *marks]
+                    if ast.unparse(each).startswith("pytest.mark.section(")
+                ]
+                yield f"{path.name}::{node.name}", named[0].args[0].value if named else None
+
+
+def test_each_benchmark_names_the_section_that_tells_of_it():
+    marked = dict(sections_of_benchmarks())
+    kept = benches.read(ROOT / "records" / "bench.json").document["benchmarks"]
+
+    assert {*marked.values()} <= {section.label[:2] for section in SECTIONS}
+    for entry in kept:
+        assert entry["extra_info"]["section"] == marked[entry["fullname"].partition("[")[0].rpartition("/")[2]]
 
 
 def test_the_way_from_easy_to_hard_names_notes_that_there_are(tree):

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from torchnotes import note as notes
 from torchnotes.page.data import as_data
 from torchnotes.page.measured import measurements, part_of_page
-from torchnotes.page.model import CODES, SHORT
+from torchnotes.page.model import CODES
 from torchnotes.page.words import blocks, capital, inline, page_name, text
 
 FOLDER = Path(__file__).parent
@@ -79,5 +79,5 @@ def environment():
         undefined=jinja2.StrictUndefined,
     )
     found.filters |= {"inline": inline, "blocks": blocks, "page_name": page_name, "capital": capital, "text": text}
-    found.globals |= {"SHORT": SHORT, "CODES": CODES}
+    found.globals["CODES"] = CODES
     return found

@@ -39,11 +39,11 @@ const bringHome = () => {
   away = new Set();
 };
 
-// What can wait until the answer is drawn; only for the last answer.
+// What can wait until the answer is drawn and the next key has not come.
 let answer = 0;
-const afterwards = (work) => {
+const afterwards = (work, milliseconds = 60) => {
   const mine = answer;
-  requestAnimationFrame(() => setTimeout(() => mine === answer && work()));
+  setTimeout(() => mine === answer && work(), milliseconds);
 };
 
 const showRanked = (count) => {
@@ -61,7 +61,7 @@ const showRanked = (count) => {
       colour(card);
       mark(card, terms);
     }
-    if (from + 3 < some.length) afterwards(() => markSome(from + 3));
+    if (from + 3 < some.length) afterwards(() => markSome(from + 3), 0);
   };
   afterwards(() => markSome(0));
 };

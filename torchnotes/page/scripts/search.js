@@ -33,10 +33,14 @@ const stem = (term) => {
   return /^[a-z]{6,}$/.test(word) ? word.replace(/(?:ing|ed|es|s)$/, "") : word;
 };
 
+const asWritten = new Set();
 const engine = new MiniSearch({
   fields: Object.keys(FIELDS),
   tokenize: parts,
-  processTerm: (term) => [...new Set([term.toLowerCase(), stem(term)])],
+  processTerm: (term) => {
+    asWritten.add(term.toLowerCase());
+    return [...new Set([term.toLowerCase(), stem(term)])];
+  },
   searchOptions: {
     tokenize: wholes,
     processTerm: stem,
@@ -99,7 +103,11 @@ const find = (text) => {
 const suggested = (text) => {
   const last = wholes(text).at(-1);
   if (!last || last.length < 2) return [];
-  return engine.autoSuggest(last, { fields: ["claim", "name"], fuzzy: 0.3 }).map(({ suggestion }) => suggestion);
+  const options = { fields: ["claim", "name"], fuzzy: 0.3, processTerm: (term) => term.toLowerCase() };
+  return engine
+    .autoSuggest(last, options)
+    .map(({ suggestion }) => suggestion)
+    .filter((word) => asWritten.has(word));
 };
 
 // What was found is marked without a change to the page.

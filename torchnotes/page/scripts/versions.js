@@ -40,6 +40,9 @@ const showChanges = () => {
     made("div", {}, made("dt", { textContent: name }), made("dd", { textContent: `${left} → ${right}` })),
   );
   if (rows.length) parts.push(made("dl", { className: "about" }, ...rows));
+  if (+before.value > +after.value && found.length) {
+    parts.push(made("p", { textContent: "This is the way back: what an upgrade does to code is undone." }));
+  }
   if (!found.length) parts.push(made("p", { className: "none", textContent: "No note came out differently." }));
   const failing = [one, other].map(({ name, failed }) => `${failed || "none"} in torch ${name}`).join(", ");
   parts.push(made("p", { className: "tally", textContent: `Notes that failed: ${failing}.` }));

@@ -1,4 +1,5 @@
 /*! MiniSearch 7.2.0, https://github.com/lucaong/minisearch
+    As npm has it: esbuild --minify of dist/umd/index.js.
 
 Copyright 2022 Luca Ongaro
 

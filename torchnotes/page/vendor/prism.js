@@ -1,4 +1,5 @@
 /*! Prism 1.30.0, its core and Python, https://prismjs.com
+    As npm has it: components/prism-core.min.js and components/prism-python.min.js.
 
 MIT LICENSE
 

@@ -38,7 +38,7 @@ def arguments():
     command.add_argument("--bench", metavar="BENCH.json", help="what was measured, made with: nox -s bench")
     command.add_argument("--notes", metavar="DIR", default="tests/notes", help="their sources (default: %(default)s)")
     command.add_argument("--source", metavar="URL", type=an_address, help="where the sources can be read")
-    command.add_argument("--out", metavar="DIR", required=True, help="the folder for index.html")
+    command.add_argument("--out", metavar="DIR", required=True, help="the folder for index.html and behaviour.json")
     command.set_defaults(run=run_page)
 
     command = commands.add_parser(
@@ -76,7 +76,7 @@ def run_page(options):
     # Here, because the other commands neither draw nor fill templates.
     from torchnotes.drawing import explained
     from torchnotes.measuring import bench as benches
-    from torchnotes.page import build
+    from torchnotes.page import behaviour, model, render
     from torchnotes.reading import sources
 
     named = {os.path.realpath(path): path for path in [*options.records, *filter(None, [options.of])]}
@@ -84,14 +84,19 @@ def run_page(options):
     bench = benches.read(options.bench) if options.bench else None
     newest = max(runs, key=lambda path: reader.moment(runs[path].document["made"]))
     of = named[os.path.realpath(options.of)] if options.of else newest
-    columns = build.columns_of(runs.values())
+    columns = model.columns_of(runs.values())
     speaking = next(column for column in columns if column.record is runs[of])
     pictures = explained.of(runs[of], of)
-    text = build.page(columns, speaking, sources.read(options.notes), bench, options.source or "", pictures)
-    path = Path(options.out) / "index.html"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
-    return str(path), SAME
+    book = model.Book(columns, speaking, sources.read(options.notes))
+    folder = Path(options.out)
+    files = {
+        "index.html": render.page(book, bench, options.source or "", pictures),
+        "behaviour.json": behaviour.as_json(book),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
+    return str(folder / "index.html"), SAME
 
 
 def run_compare(options):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections import defaultdict
 from dataclasses import asdict, dataclass
@@ -36,6 +37,14 @@ CROSSINGS = {**CHANGES, "": ""}
 GRAVITY = {name: place for place, name in enumerate(CROSSINGS)}
 CROSSED = CROSSED_OUT, CROSSED_IN
 
+EFFECTS = {
+    "code stops": ("raises", "gone"),
+    "code computes something else, without a word": ("result",),
+    "code warns, or no longer": ("warns",),
+    "there is something new": ("new",),
+}
+"""What crossing boundaries comes to for somebody's code, the gravest first: the crossings of each."""
+
 NO_NOTE, NO_RESULT, NOT_ON = (
     "not among the notes of that run",
     "it did not run there",
@@ -58,6 +67,10 @@ class Change:
     reason: str
     crossing: str = ""
     """Of a boundary: what an upgrade across it does, one of `CROSSINGS`."""
+    node: str = ""
+    """The note with its file, which tells it from one of the same name."""
+    boundary: str = ""
+    """The requirement that is met in one of the runs only, where a boundary was crossed."""
 
 
 def kind_of(before, after):
@@ -76,7 +89,7 @@ def kind_of(before, after):
 def changes(before, after):
     """Every `Change` between two records, the gravest kind and crossing first, in reading order within."""
     known, both = before.notes | after.notes, before.notes.keys() & after.notes.keys()
-    one, other = before.outcomes(), after.outcomes()
+    one, other = before.outcomes, after.outcomes
     order = {note: number for number, note in enumerate(known)}
     found = []
     for key in sorted(
@@ -111,10 +124,16 @@ def _reason(left, right):
 
 def _change(kind, known, key, left, right, reason):
     note = known[key[0]]
-    crossed = [each["change"] for each in note["markers"] if "change" in each and each["requirement"] in reason]
-    crossing = min(crossed, key=GRAVITY.get, default="") if kind in CROSSED else ""
+    boundaries = [each for each in note["markers"] if kind in CROSSED and _names(reason, each.get("requirement"))]
+    gravest = min(boundaries, key=lambda each: GRAVITY[each.get("change", "")], default={})
+    about = gravest.get("change", ""), key[0], gravest.get("requirement", "")
     verdicts = left.verdict, right.verdict
-    return Change(kind, note["section"], notes.name(key[0]), note["claim"], key[1], *verdicts, reason, crossing)
+    return Change(kind, note["section"], notes.name(key[0]), note["claim"], key[1], *verdicts, reason, *about)
+
+
+def _names(reason, requirement):
+    """Whether a reason names the requirement, whole: `torch>=2.13` does not name `torch>=2.1`."""
+    return requirement is not None and re.search(re.escape(requirement) + r"(?![\w.,*])", reason) is not None
 
 
 def differences(before, after):
@@ -153,7 +172,7 @@ def as_text(before, after):
 
 def _failing_in_both(before, after):
     one, other = (
-        {note for (note, _), outcome in record.outcomes().items() if outcome.verdict == FAILED}
+        {note for (note, _), outcome in record.outcomes.items() if outcome.verdict == FAILED}
         for record in (before, after)
     )
     return sorted(notes.name(note) for note in one & other)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 import jsonschema
@@ -114,7 +115,7 @@ class Record:
     def environment(self):
         return self.document["environment"]
 
-    @property
+    @cached_property
     def notes(self):
         """Notes by their node id."""
         return {note["note"]: note for note in self.document["notes"]}
@@ -123,6 +124,7 @@ class Record:
     def counts(self):
         return self.document["counts"]
 
+    @cached_property
     def outcomes(self):
         """What each note came to on each device, by (node id, device); the device is None where the note takes none."""
         found = {}
@@ -143,11 +145,22 @@ class Record:
             "build": environment["build"],
             "Python": environment["python"],
             "platform": f"{environment['platform']} {environment['machine']}",
-            "devices": ", ".join(device["name"] for device in environment["devices"]),
+            "devices": ", ".join(map(_named, environment["devices"])),
         }
+
+
+def announced(result):
+    """The announcements of a change that came with a result; the number of a process in them differs by chance."""
+    return [re.sub(r"\bpid=\d+", "pid=…", text) for text in result.get("will_change", ())]
+
+
+def _named(device):
+    """A device, and what sort it is where there are several: `cuda (NVIDIA H200)`."""
+    described = device["description"] if device["name"] != "cpu" else None
+    return f"{device['name']} ({described.partition(',')[0]})" if described else device["name"]
 
 
 def _worst(results):
     worst = min(results, key=lambda result: verdicts.WORST_FIRST.index(result["outcome"]))
-    announced = frozenset(text for result in results for text in result.get("will_change", ()))
-    return Outcome(worst["outcome"], worst["reason"], announced)
+    found = frozenset(text for result in results for text in announced(result))
+    return Outcome(worst["outcome"], worst["reason"], found)

@@ -113,7 +113,8 @@ RuntimeError: Target 3 is out of bounds.
     "one of several processes": """[rank1]: Traceback (most recent call last):
 [rank1]:   File "/home/me/train.py", line 7, in train
 [rank1]:     loss = F.cross_entropy(logits, labels)
-[rank1]: RuntimeError: Target 3 is out of bounds.""",
+[rank1]: RuntimeError: Target 3 is
+[rank1]:     out of bounds.""",
     "in colours": "\x1b[0;31mRuntimeError\x1b[0m: \x1b[1mTarget 3 is out of bounds.\x1b[0m",
     "a notebook": """---------------------------------------------------------------------------
 RuntimeError                              Traceback (most recent call last)
@@ -273,11 +274,29 @@ def test_of_two_notes_that_met_the_same_the_one_that_is_about_the_function_comes
     assert names(index.closest(trace)) == ["test_wide", "test_tall"]
 
 
-def test_a_word_of_pythons_own_messages_is_no_evidence(index):
-    closest = index.closest("TypeError: 'Frobnicator' object is not subscriptable")
+def test_words_of_pythons_own_messages_are_no_evidence(small):
+    index = small({"wide": "'Road' object has no attribute 'width'"})
 
-    assert names(closest) == []
-    assert closest[0].score < explain.CLOSE
+    assert names(index.closest("AttributeError: 'Road' object has no attribute 'width'")) == ["test_wide"]
+    assert names(index.closest("AttributeError: 'Cart' object has no attribute 'wheel'")) == []
+
+
+def test_words_are_compared_without_numbers_addresses_plurals_and_classes_of_ones_own():
+    assert [*explain.words_of("'Net' object at 0x7f3a: 2 Losses, num_samples=0 (3, 4) class")] == [
+        *["object", "at", "losse", "num", "sample", "class"]
+    ]
+    assert [*explain.words_of("zero_grads", whole=True)] == ["zero", "grad", "zero_grad"]
+
+
+@pytest.mark.parametrize(
+    ("scores", "number"),
+    [([1.1, 1, 0.9, 0.8], 3), ([1, 0.71, 0.69], 2), ([0.5, 0.45, 0.43], 2), ([0.43, 0.42], 0), ([], 0)],
+    ids=["three at most", "far from the first", "not close", "none close", "none"],
+)
+def test_which_notes_are_an_answer(scores, number):
+    closest = [explain.Found(None, score, None) for score in scores]
+
+    assert explain.answers(closest) == closest[:number]
 
 
 def test_an_announced_change_finds_its_note(tmp_path):
@@ -372,7 +391,7 @@ def test_the_answer_that_the_readme_shows_is_the_real_one(run):
 def test_a_text_without_quotes_and_a_text_on_standard_input_are_the_same(run):
     expected = run(SHAPES)
 
-    assert run(*SHAPES.split()) == run(stdin=f"RuntimeError: {SHAPES}\n") == expected
+    assert run(*SHAPES.split()) == run(stdin=f"{SHAPES}\n") == expected
 
 
 def test_json_is_a_list_of_notes(run):
@@ -402,8 +421,9 @@ def test_nothing_close_enough_is_an_answer(run):
     ]
 
 
-def test_where_no_word_is_known_no_section_is_named(run):
-    assert run("Xyzzy: plugh") == (command_line.NOTHING, "Nothing close enough: no note settles this.\n", "")
+@pytest.mark.parametrize("text", ["Xyzzy: plugh", "RuntimeError:", "RuntimeError", "0x7f3a 42 (3, 4)"])
+def test_where_no_word_is_known_no_section_is_named(run, text):
+    assert run(text) == (command_line.NOTHING, "Nothing close enough: no note settles this.\n", "")
 
 
 @pytest.mark.parametrize(("arguments", "stdin"), [([], ""), ([], " \n"), ([" "], ""), (["--json"], "")])

@@ -1,8 +1,8 @@
 """`python -m torchnotes explain`: what it makes of what people paste, and how often it is right.
 
-errors.json holds real messages, each with the notes that settle it, written by reading the notes; and messages that no
-note settles. `settled` and `not_settled` were there while the scores were chosen, `held_out` and `not_settled_held_out`
-were looked at afterwards. `met` is where a message was met, where that is a public issue.
+errors.json holds real messages, each with the notes that settle it, written by reading the notes, and messages that no
+note settles; `met` is the public issue where a message was met. What is `settled` and `not_settled` was there while the
+weights were chosen; what is `held_out` was looked at when they had been, and `met_later` was collected after that.
 """
 
 import ast
@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -20,10 +21,18 @@ import torchnotes.__main__ as command_line
 from torchnotes.answers import explain, pasted, texts
 from torchnotes.record import reader
 
+
+class Written(NamedTuple):
+    """A note as Python reads it."""
+
+    file: str
+    docstring: str
+
+
 ROOT = Path(__file__).parent.parent.parent
 ERRORS = json.loads((ROOT / "tests" / "harness" / "errors.json").read_text(encoding="utf-8"))
 NOTES = {
-    node.name: ast.get_docstring(node, clean=False)
+    node.name: Written(path.name, ast.get_docstring(node, clean=False))
     for path in (ROOT / "tests" / "notes").glob("test_*.py")
     for node in ast.parse(path.read_text(encoding="utf-8")).body
     if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
@@ -41,6 +50,14 @@ def names(closest):
 
 # how often it is right
 
+NOT_SETTLED = {
+    "settled": "not_settled",
+    "held_out": "not_settled_held_out",
+    "met_later": "not_settled_met_later",
+}
+UNSEEN = ("held_out", "met_later")
+PARTS = {"all": ("settled", *UNSEEN), "unseen": UNSEEN}
+
 
 @pytest.fixture(scope="module")
 def met_is_recorded():
@@ -48,21 +65,29 @@ def met_is_recorded():
     return any('"said":' in path.read_text(encoding="utf-8") for path in (ROOT / "records").glob("torch-*.json"))
 
 
-@pytest.mark.parametrize("part", ["settled", "held_out"])
-def test_the_right_note_is_the_first_for_four_in_five_and_among_three_for_all_but_few(index, met_is_recorded, part):
-    answers = {error["text"]: names(index.closest(error["text"])) for error in ERRORS[part]}
+@pytest.mark.parametrize(
+    ("parts", "first", "among", "without_records"),
+    [("all", 0.8, 0.95, (0.8, 0.85)), ("unseen", 0.8, 0.9, (0.75, 0.8))],
+    ids=PARTS,
+)
+def test_the_right_note_is_the_first_or_among_three(index, met_is_recorded, parts, first, among, without_records):
+    errors = [error for part in PARTS[parts] for error in ERRORS[part]]
+    answers = [names(index.closest(error["text"])) for error in errors]
 
-    not_first = [error["text"] for error in ERRORS[part] if not {*answers[error["text"]][:1]} & {*error["notes"]}]
-    missed = [error["text"] for error in ERRORS[part] if not {*answers[error["text"]]} & {*error["notes"]}]
-    assert len(not_first) <= 0.2 * len(answers), not_first
-    assert len(missed) <= (0.05 if met_is_recorded else 0.15) * len(answers), missed
+    pairs = [*zip(errors, answers, strict=True)]
+    not_first = [error["text"] for error, answer in pairs if not {*answer[:1]} & {*error["notes"]}]
+    missed = [error["text"] for error, answer in pairs if not {*answer} & {*error["notes"]}]
+    least = (first, among) if met_is_recorded else without_records
+    assert 1 - len(not_first) / len(errors) >= least[0], not_first
+    assert 1 - len(missed) / len(errors) >= least[1], missed
 
 
-@pytest.mark.parametrize("part", ["not_settled", "not_settled_held_out"])
-def test_what_no_note_settles_is_answered_once_in_twenty_at_most(index, part):
-    answered = [text for text in ERRORS[part] if names(index.closest(text))]
+@pytest.mark.parametrize(("parts", "most"), [("all", 0.05), ("unseen", 0.1)], ids=PARTS)
+def test_what_no_note_settles_is_not_answered(index, parts, most):
+    texts = [text for part in PARTS[parts] for text in ERRORS[NOT_SETTLED[part]]]
+    answered = [text for text in texts if names(index.closest(text))]
 
-    assert len(answered) <= 0.05 * len(ERRORS[part]), answered
+    assert len(answered) <= most * len(texts), answered
 
 
 def test_questions_are_answered_five_in_six(index):
@@ -76,8 +101,8 @@ def test_questions_are_answered_five_in_six(index):
 
 
 def test_the_messages_are_enough_and_name_notes_that_are_there():
-    settled = ERRORS["settled"] + ERRORS["held_out"]
-    others = ERRORS["not_settled"] + ERRORS["not_settled_held_out"]
+    settled = [error for part in PARTS["all"] for error in ERRORS[part]]
+    others = [text for part in PARTS["all"] for text in ERRORS[NOT_SETTLED[part]]]
     every = [error["text"] for error in settled] + others
 
     assert len(settled) >= 150
@@ -86,13 +111,7 @@ def test_the_messages_are_enough_and_name_notes_that_are_there():
     assert len({*every}) == len(every)
     named = {name for error in settled + ERRORS["questions"] for name in error["notes"]}
     assert named - NOTES.keys() == set()
-    sections = {
-        path.name
-        for path in (ROOT / "tests" / "notes").glob("test_*.py")
-        for name in named
-        if name in path.read_text(encoding="utf-8")
-    }
-    assert len(sections) >= 17
+    assert {NOTES[name].file for name in named} == {note.file for note in NOTES.values()}
 
 
 # what was pasted
@@ -336,7 +355,7 @@ def test_a_folder_without_notes_is_named(tmp_path):
 
 def test_every_note_is_read_as_python_reads_it():
     found = {
-        name: docstring
+        name: Written(path.name, docstring)
         for path in (ROOT / "tests" / "notes").glob("test_*.py")
         for name, docstring in texts.NOTE.findall(path.read_text(encoding="utf-8"))
     }

@@ -67,7 +67,7 @@ PYTHON = frozenset(
     word
     for message in (
         "object has no attribute",
-        "object is not callable, iterable, subscriptable",
+        "'NoneType' object is not callable, iterable, subscriptable",
         "No module named",
         "cannot import name from",
         "name is not defined",

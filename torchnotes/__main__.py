@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 SAME, CHANGED, UNUSABLE = 0, 1, 2
+FOUND, NOTHING = 0, 1
 
 
 def missing(error):
@@ -18,6 +19,7 @@ def missing(error):
 
 
 try:
+    from torchnotes.answers import pasted
     from torchnotes.changes import compare, counts
     from torchnotes.record import reader
 except ModuleNotFoundError as error:
@@ -54,6 +56,19 @@ def arguments():
     command = commands.add_parser("counts", help="how many claims held in each run, as a Markdown table")
     command.add_argument("records", nargs="+", metavar="RECORD", help="made with: pytest --record RECORD")
     command.set_defaults(run=run_counts)
+
+    command = commands.add_parser(
+        "explain",
+        help="the notes that settle an error: what it means, why, what to do",
+        description="The notes that settle an error, a warning or a question, the closest first. Exit code: 0 found, "
+        "1 nothing close enough, 2 there is no text, or a file cannot be used.",
+        epilog='example: python -m torchnotes explain "mat1 and mat2 shapes cannot be multiplied (3x4 and 5x6)"',
+    )
+    command.add_argument(
+        "text", nargs="*", metavar="TEXT", help="what the error says (default: a traceback on standard input)"
+    )
+    command.add_argument("--json", action="store_true", help="as JSON instead of text")
+    command.set_defaults(run=run_explain)
 
     command = commands.add_parser(
         "pictures",
@@ -113,6 +128,24 @@ def run_counts(options):
     return "\n".join(counts.as_markdown([reader.read(path) for path in options.records])), SAME
 
 
+def run_explain(options):
+    from torchnotes.answers import explain, texts  # here, because the other commands need not wait for them
+
+    text = " ".join(options.text) or from_standard_input()
+    closest = explain.Index(texts.read()).closest(text)
+    said = (
+        json.dumps(explain.as_json(closest), indent=1, ensure_ascii=False)
+        if options.json
+        else "\n".join(explain.as_text(closest))
+    )
+    return said, FOUND if explain.answers(closest) else NOTHING
+
+
+def from_standard_input():
+    """What is piped in; nothing where somebody sits at the keyboard, who would not know that the program waits."""
+    return "" if sys.stdin.isatty() else sys.stdin.buffer.read().decode("utf-8", errors="replace")
+
+
 def run_pictures(options):
     from torchnotes.drawing import measured  # here, because the other commands need not wait for the plotting library
     from torchnotes.measuring import bench as benches
@@ -128,7 +161,7 @@ def main():
     options = arguments().parse_args()
     try:
         text, code = options.run(options)
-    except reader.BadRecord as error:
+    except (reader.BadRecord, pasted.NoText) as error:
         print(f"python -m torchnotes: {error}", file=sys.stderr)
         return UNUSABLE
     except OSError as error:

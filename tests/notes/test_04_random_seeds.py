@@ -283,7 +283,12 @@ def test_which_seeds_torch_and_numpy_refuse():
         np.random.seed(seed)
 
 
-@pytest.mark.holds("torch>=2.9", otherwise=RuntimeError, change="raises", concerns="torch.manual_seed?")
+@pytest.mark.holds(
+    "torch>=2.9",
+    otherwise=RuntimeError,
+    change="raises",
+    concerns="torch.manual_seed except RuntimeError not ValueError?",
+)
 def test_a_seed_that_is_too_large_is_a_value_error():
     """From torch 2.9 on, `torch.manual_seed(2**64)` raises ValueError; up to 2.8 it raises RuntimeError.
 

@@ -42,8 +42,10 @@ class Boundary:
     marks: list[Mark]
     concerns: list[concerns.Concern]
     """Empty where no name in code tells it."""
+    derived: list[concerns.Concern]
+    """What its claim and its body say of that; the same, unless a marker says otherwise."""
     stated: bool
-    """Whether a marker says what it is about, so that it was not derived."""
+    """Whether a marker says what it is about."""
 
     @property
     def name(self):
@@ -83,7 +85,8 @@ def _in_file(path):
         lines = [range(part.lineno, part.end_lineno + 1) for part in _parts(node, defined, loaded)]
         inside = [use for use in used if any(use.line in each for each in lines)]
         try:
-            about = [concerns.read(text) for text in stated] if is_stated else derive(words.claim, inside, roots)
+            derived = derive(words.claim, inside, roots)
+            about = [concerns.read(text) for text in stated] if is_stated else derived
         except concerns.Misunderstood as error:
             raise BadRecord(f"{path}: line {node.lineno}: {node.name}: concerns={error}") from None
         yield Boundary(
@@ -94,6 +97,7 @@ def _in_file(path):
             links=words.links,
             marks=[mark for mark, _ in marks],
             concerns=about,
+            derived=derived,
             stated=is_stated,
         )
 

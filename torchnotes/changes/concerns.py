@@ -15,6 +15,8 @@ A concern is a line that looks like the code it is about; `_` stands for anythin
 | `torch.no_grad on def` | a decorator without parentheses above a function |
 | `torch.no_grad() on class` | a decorator with parentheses, whatever is in them, above a class |
 | `class torch.utils.data.Subset(__getitem__, not __getitems__)` | a class derived from it, by the methods it defines |
+| `isinstance(_, torch.optim.Adam)` | asking for it with `isinstance` or `issubclass` |
+| `torch.cat except RuntimeError not ValueError` | a use in a `try` that handles the first, not the second |
 | `$TQDM_DISABLE` | an environment variable, by its name in quotes |
 | `torch.cat?` | as without `?`, but only some values or files make the difference, so that it is never certain |
 
@@ -82,8 +84,12 @@ class Concern:
     """Whether the concern has parentheses."""
     given: tuple[Given, ...] = ()
     on: str = ""
-    derived: bool = False
-    """Whether it is about a class statement."""
+    caught: str = ""
+    """An exception that a `try` around it must handle."""
+    uncaught: str = ""
+    """One that it must not."""
+    how: str = ""
+    """`class` if it is about a class statement, `isinstance`, or empty for any use that does something."""
     doubtful: bool = False
     """Whether a use says no more than that it may matter."""
 
@@ -98,13 +104,16 @@ class Concern:
         """The concern in words."""
         having = [_said(each) for each in self.given if not each.absent and each is not ANY]
         lacking = [each.name for each in self.given if each.absent]
-        name = f"a class derived from {self.name}" if self.derived else self.name.removeprefix("$")
+        name = f"a class derived from {self.name}" if self.how == "class" else self.name.removeprefix("$")
         if self.on:
             name = f"@{name}{'()' * self.called} above a {'class' if self.on == 'class' else 'function'}"
+        name = f"isinstance(..., {self.name})" if self.how == "isinstance" else name
         words = [name]
         words += [f"with {', '.join(having)}"] if having else []
         words += [f"without {', '.join(lacking)}"] if lacking else []
         words += ["without arguments"] if self.called and not self.given and not self.on else []
+        words += [f"in a try that handles {self.caught}"] if self.caught else []
+        words += [f"and not {self.uncaught}"] if self.uncaught else []
         return " ".join(words)
 
 
@@ -118,11 +127,15 @@ def _said(given):
 @cache
 def read(text):
     """The `Concern` that a text says. Raises `Misunderstood`."""
-    rest, _, on = text.removesuffix("?").partition(" on ")
-    derived = rest.startswith("class ")
+    rest, _, caught = text.removesuffix("?").partition(" except ")
+    caught, _, uncaught = caught.partition(" not ")
+    rest, _, on = rest.partition(" on ")
+    how = "class" if rest.startswith("class ") else ""
     rest = rest.removeprefix("class ")
     if rest.startswith("$"):
         return Concern(text, rest, False)
+    if asked := re.fullmatch(r"isinstance\(_, (.+)\)", rest):
+        rest, how = asked[1], "isinstance"
     try:
         node = ast.parse(rest, mode="eval").body
     except SyntaxError:
@@ -132,7 +145,7 @@ def read(text):
     name = ast.unparse(node.func if called else node)
     if not re.fullmatch(r"[A-Za-z_]\w*(?:\.\w+)*", name) or on not in ("", "def", "class"):
         raise Misunderstood(f"{text!r}: write a qualified name, such as torch.load")
-    return Concern(text, name, called, given, on, derived, text.endswith("?"))
+    return Concern(text, name, called, given, on, caught, uncaught, how, text.endswith("?"))
 
 
 def _given(text, call):
@@ -161,18 +174,30 @@ def _value(text, node):
 def match(concern, use, *, gone=False):
     """`CERTAIN`, `POSSIBLE` or None: whether a use is what the concern is about.
 
-    An import counts where what is imported is gone: it raises by itself, and elsewhere only the use does something.
+    An import and a type count where what they name is gone: elsewhere only its use does something.
     """
-    if use.how == "import" and (not gone or concern.called):
+    if not _is_how(concern, use, gone) or not _is_caught(concern, use.caught):
         return None
     found = _name(concern, use)
-    if not found or (concern.derived != (use.how == "class") and (concern.derived or concern.called)):
-        return None
     if (concern.on or use.on) and not _on(concern, use):
         return None
-    if concern.called and not concern.on:
+    if found and concern.called and not concern.on:
         found = _worse(found, _arguments(concern, use))
     return _worse(found, POSSIBLE) if use.guarded or concern.doubtful else found
+
+
+def _is_how(concern, use, gone):
+    if concern.how:
+        return concern.how == use.how
+    if use.how == "class":
+        return not concern.called
+    return use.how not in ("import", "type", "isinstance") or (gone and not concern.called)
+
+
+def _is_caught(concern, caught):
+    if not concern.caught:
+        return True
+    return concern.caught in caught and (not concern.uncaught or not caught & {concern.uncaught, "Exception"})
 
 
 def _on(concern, use):
@@ -197,8 +222,19 @@ def _name(concern, use):
     if name != method and not (of == TENSOR and name == f"{method}_"):
         return None
     if use.owner is None:
-        return None if method in ANYWHERE else POSSIBLE
+        return None if method in ANYWHERE or not _may_be(use.of, of) else POSSIBLE
     return CERTAIN if _is_a(use.owner, of) else None
+
+
+CALLED = {"torch.optim.Optimizer": "opt", "torch.optim.lr_scheduler.LRScheduler": "sched", "scaler": "scaler"}
+"""What people call the objects that share methods such as `load_state_dict` with modules."""
+
+
+def _may_be(word, of):
+    """Whether something that the code calls by this word may be of this class."""
+    if of in CALLED:
+        return CALLED[of] in word.lower()
+    return of != "torch.nn.Module" or not any(each in word.lower() for each in CALLED.values())
 
 
 def _is_named(concern, use):
@@ -232,8 +268,10 @@ def _is_a(owner, of):
 
 
 def _arguments(concern, use):
-    if use.arguments is None:
-        return POSSIBLE if use.how == "name" and not concern.on else None
+    if use.arguments is None:  # handed on, to be called elsewhere
+        return (
+            POSSIBLE if use.how == "name" and use.name.rpartition(".")[2] == concern.name.rpartition(".")[2] else None
+        )
     named, found = use.arguments.named, CERTAIN
     positional = list(use.arguments.positional)
     twin = concern.method and concern.method[0] == TENSOR and use.name.startswith("torch.") and TENSOR not in use.name
@@ -254,10 +292,10 @@ def _arguments(concern, use):
             continue
         if each.name in named:
             found = None if each.absent else _worse(found, _same(each.value, named[each.name]))
+        elif not each.absent and each is not ANY:
+            found = None
         elif use.arguments.open:
             found = _worse(found, POSSIBLE)
-        elif not each.absent:
-            found = None
         if found is None:
             return None
     return found

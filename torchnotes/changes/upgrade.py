@@ -298,6 +298,8 @@ def is_grave(crossed, with_code):
 
 SHOWN = 3
 """Places shown of what is new or only possible; `--json` has them all."""
+WRITTEN_OUT = 20
+"""Places shown with their line of code; more than that are listed by file."""
 
 
 def as_text(spans, crossed, records, with_code):
@@ -361,8 +363,16 @@ def _chapter(head, crossed, records):
 def _places(places, is_new):
     certain = [place for place in places if place.found == CERTAIN]
     shown = certain if certain and not is_new else (certain or places)[:SHOWN]
-    for place in shown:
-        yield f"    {place.where}: {textwrap.shorten(place.code, 90, placeholder=' ...')}"
+    if len(shown) <= WRITTEN_OUT:
+        for place in shown:
+            yield f"    {place.where}: {textwrap.shorten(place.code, 90, placeholder=' ...')}"
+    else:
+        by_file = defaultdict(list)
+        for place in shown:
+            by_file[place.file].append(place)
+        for first, *rest in by_file.values():
+            text = ", ".join([first.where, *(place.where.removeprefix(f"{place.file}:").strip() for place in rest)])
+            yield from _wrapped(text, "    ")
     if len(places) > len(shown):
         yield f"    and {_counted(len(places) - len(shown), 'more place')}, certain or possible (--json has them)"
 
@@ -376,7 +386,15 @@ def as_json(spans, crossed, records, problems):
     return {
         "format": "what-pytorch-does/upgrade",
         "version": 1,
-        "upgrades": [{"package": each.package, "before": str(each.before), "after": str(each.after)} for each in spans],
+        "upgrades": [
+            {
+                "package": each.package,
+                "before": str(each.before),
+                "after": str(each.after),
+                "stand_ins": [*each.stand_ins],
+            }
+            for each in spans
+        ],
         "changes": [_as_data(each, records) for each in crossed],
         "not_read": problems,
     }
@@ -404,6 +422,7 @@ def _as_data(crossing, records):
                 "column": place.column,
                 "cell": place.cell and {"number": place.cell[0], "line": place.cell[1]},
                 "code": place.code,
+                "about": place.about,
                 "found": place.found,
             }
             for place in crossing.places

@@ -52,6 +52,8 @@ NO_TENSOR |= {
 TENSOR_ATTRIBUTES = {"grad", "data", "T", "mT", "H", "real", "imag"}
 
 GUARD = re.compile(r"version|hasattr|_AVAILABLE|(?:TORCH|PYTORCH|PT)_?(?:GE|GREATER|LESS|LT|\d)", re.IGNORECASE)
+GUARDED = ""
+"""Beside the exceptions that are handled around some code: that it is guarded."""
 HANDLED = {"ImportError", "ModuleNotFoundError", "AttributeError", "TypeError"}
 VARIABLE = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+")
 
@@ -74,7 +76,8 @@ class Use:
     column: int
     """From 0."""
     how: str = "name"
-    """`call`, `name`, `import`, `class` (a base in a class statement) or `text` (in quotes)."""
+    """`call`, `name`, `import`, `class` (a base in a class statement), `type` (an annotation), `isinstance`, or `text`
+    (in quotes)."""
     arguments: Arguments | None = None
     """Of a call; of a class statement the methods it defines."""
     owner: str | None = None
@@ -83,6 +86,10 @@ class Use:
     """As a decorator: `def` or `class`, what it stands above."""
     guarded: bool = False
     """Whether the code asks first what is there: for a version, with hasattr, or in a `try` that can do without."""
+    caught: frozenset[str] = frozenset()
+    """The exceptions that a `try` around it handles."""
+    of: str = ""
+    """Of `.clamp`: the last name of what it is asked of, in the words of the code."""
 
 
 class Value(NamedTuple):
@@ -123,7 +130,7 @@ def uses(tree):
     """Every `Use` in a parsed module, in the order of its lines."""
     reader = _Reader()
     scope = reader.enter(Scope(node=tree), tree.body)
-    reader.block(tree.body, scope, False)
+    reader.block(tree.body, scope, frozenset())
     return sorted(reader.found, key=lambda use: (use.line, use.column))
 
 
@@ -345,82 +352,111 @@ class _Reader:
 
     # Where they are used.
 
-    def block(self, body, scope, guarded):
+    def block(self, body, scope, around):
         for node in body:
-            self.visit(node, scope, guarded)
+            self.visit(node, scope, around)
 
-    def visit(self, node, scope, guarded):
+    def visit(self, node, scope, around):
         visit = self.visitors.get(type(node).__name__)
         if visit:
-            visit(node, scope, guarded)
+            visit(node, scope, around)
         else:
             for child in _children(node):
-                self.visit(child, scope, guarded)
+                self.visit(child, scope, around)
 
-    def visit_Import(self, node, scope, guarded):
+    def visit_Import(self, node, scope, around):
         for alias in node.names:
-            self.add(Value("name", alias.name), node, "import", guarded=guarded)
+            self.add(Value("name", alias.name), node, "import", around=around)
 
-    def visit_ImportFrom(self, node, scope, guarded):
+    def visit_ImportFrom(self, node, scope, around):
         for _, target in _imported(node):
-            self.add(Value("name", target), node, "import", guarded=guarded)
+            self.add(Value("name", target), node, "import", around=around)
 
-    def visit_FunctionDef(self, node, scope, guarded):
-        self.decorators(node, "def", scope, guarded)
+    def visit_FunctionDef(self, node, scope, around):
+        self.decorators(node, "def", scope, around)
         arguments = node.args
         every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
-        annotations = [each.annotation for each in every if each]
-        for each in [*annotations, *arguments.defaults, *arguments.kw_defaults, node.returns]:
+        for each in [*(each.annotation for each in every if each), node.returns]:
+            self.types(each, scope, around)
+        for each in [*arguments.defaults, *arguments.kw_defaults]:
             if each is not None:
-                self.visit(each, scope, guarded)
-        self.block(node.body, self.scopes[node], guarded)
+                self.visit(each, scope, around)
+        self.block(node.body, self.scopes[node], around)
 
     visit_AsyncFunctionDef = visit_FunctionDef
 
-    def visit_ClassDef(self, node, scope, guarded):
-        self.decorators(node, "class", scope, guarded)
+    def visit_ClassDef(self, node, scope, around):
+        self.decorators(node, "class", scope, around)
         inner = self.scopes[node]
         methods = Arguments([], {each.name: None for each in node.body if isinstance(each, FUNCTIONS)}, False)
         for each in node.bases:
             value = self.value(each, scope)
             if value and value.kind in ("name", "class"):
-                self.add(Value("name", value.name), each, "class", methods, guarded=guarded)
+                self.add(Value("name", value.name), each, "class", methods, around=around)
             else:
-                self.visit(each, scope, guarded)
+                self.visit(each, scope, around)
         for word in node.keywords:
-            self.visit(word.value, scope, guarded)
-        self.block(node.body, inner, guarded)
+            self.visit(word.value, scope, around)
+        self.block(node.body, inner, around)
 
-    def decorators(self, node, on, scope, guarded):
+    def decorators(self, node, on, scope, around):
         for each in node.decorator_list:
-            self.visit(each, scope, guarded) if not self.reference(each, scope, guarded, on) else None
+            self.visit(each, scope, around) if not self.reference(each, scope, around, on) else None
 
-    def visit_Call(self, node, scope, guarded, on=""):
+    def types(self, node, scope, around, how="type"):
+        """Names that say what type something is, and do nothing."""
+        for each in ast.walk(node) if node is not None else ():
+            if isinstance(each, (ast.Name, ast.Attribute)):
+                value = self.value(each, scope)
+                if value and value.kind == "name":
+                    self.add(value, each, how, around=around)
+
+    def visit_AnnAssign(self, node, scope, around):
+        self.types(node.annotation, scope, around)
+        for each in (node.target, node.value):
+            if each is not None:
+                self.visit(each, scope, around)
+
+    def visit_Subscript(self, node, scope, around):
+        container = self.value(node.value, scope)
+        if container and container.name.startswith("typing."):
+            self.types(node.slice, scope, around)
+        else:
+            self.block([node.value, node.slice], scope, around)
+
+    def visit_Call(self, node, scope, around, on=""):
         function, given, words = node.func, node.args, node.keywords
+        if isinstance(function, ast.Name) and function.id in ("isinstance", "issubclass") and len(given) == 2:
+            self.visit(given[0], scope, around)
+            self.types(given[1], scope, around, "isinstance")
+            return
         value = self.value(function, scope)
-        if value and value.name == "functools.partial" and given:
+        if value and value.name == "typing.cast" and given:
+            self.types(given[0], scope, around)
+            given = given[1:]
+        elif value and value.name == "functools.partial" and given:
             function, given = given[0], given[1:]
         elif named := self.named_by_getattr(node, scope):
-            self.add(named, node, "name", guarded=guarded)
-        self.operators(function, given, scope, guarded)
+            self.add(named, node, "name", around=around)
+        self.operators(function, given, scope, around)
         arguments = Arguments(
             [self.written(each, scope) for each in given if not isinstance(each, ast.Starred)],
             {word.arg: self.written(word.value, scope) for word in words if word.arg},
             any(isinstance(each, ast.Starred) for each in given) or any(word.arg is None for word in words),
         )
         if isinstance(function, (ast.Name, ast.Attribute)):
-            self.use(function, scope, guarded, "call", arguments, on)
+            self.use(function, scope, around, "call", arguments, on)
         else:
-            self.visit(function, scope, guarded)
+            self.visit(function, scope, around)
         for each in [*given, *words]:
-            self.visit(each, scope, guarded)
+            self.visit(each, scope, around)
 
-    def operators(self, function, given, scope, guarded):
+    def operators(self, function, given, scope, around):
         """`float(x)` of a tensor is its `__float__`."""
         if isinstance(function, ast.Name) and function.id in ("float", "int", "bool", "len") and len(given) == 1:
             value = self.value(given[0], scope)
             if value and value.kind == "object" and value.name == TENSOR:
-                self.add(Value("method", TENSOR, f"__{function.id}__"), function, "call", guarded=guarded)
+                self.add(Value("method", TENSOR, f"__{function.id}__"), function, "call", around=around)
 
     def written(self, node, scope):
         """An argument as it can be compared: (name,) of what it is or was made by, or [constant]; else the node."""
@@ -432,32 +468,32 @@ class _Reader:
         except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
             return node
 
-    def visit_Name(self, node, scope, guarded):
-        self.use(node, scope, guarded)
+    def visit_Name(self, node, scope, around):
+        self.use(node, scope, around)
 
-    def visit_Attribute(self, node, scope, guarded):
-        self.use(node, scope, guarded)
+    def visit_Attribute(self, node, scope, around):
+        self.use(node, scope, around)
 
-    def visit_Constant(self, node, scope, guarded):
+    def visit_Constant(self, node, scope, around):
         if isinstance(node.value, str) and VARIABLE.fullmatch(node.value):
-            self.add(Value("name", f"${node.value}"), node, "text", guarded=guarded)
+            self.add(Value("name", f"${node.value}"), node, "text", around=around)
 
-    def visit_Compare(self, node, scope, guarded):
+    def visit_Compare(self, node, scope, around):
         sides = [self.value(each, scope) for each in (node.left, *node.comparators)]
         with_array = any(side and side.kind == "object" and side.name.startswith("numpy.") for side in sides)
         if with_array and Value("object", TENSOR) in sides and isinstance(node.ops[0], (ast.Eq, ast.NotEq)):
-            self.add(Value("method", TENSOR, "__eq__"), node, "call", guarded=guarded)
-        self.block(_children(node), scope, guarded)
+            self.add(Value("method", TENSOR, "__eq__"), node, "call", around=around)
+        self.block(_children(node), scope, around)
 
-    def visit_If(self, node, scope, guarded):
-        self.visit(node.test, scope, guarded)
-        inside = guarded or self.asks(node.test)
+    def visit_If(self, node, scope, around):
+        self.visit(node.test, scope, around)
+        inside = around | {GUARDED} if self.asks(node.test) else around
         self.block(node.body, scope, inside)
         self.block(node.orelse, scope, inside)
 
-    def visit_IfExp(self, node, scope, guarded):
-        inside = guarded or self.asks(node.test)
-        self.visit(node.test, scope, guarded)
+    def visit_IfExp(self, node, scope, around):
+        inside = around | {GUARDED} if self.asks(node.test) else around
+        self.visit(node.test, scope, around)
         self.visit(node.body, scope, inside)
         self.visit(node.orelse, scope, inside)
 
@@ -469,48 +505,48 @@ class _Reader:
             if isinstance(each, (ast.Name, ast.Attribute))
         )
 
-    def visit_Try(self, node, scope, guarded):
+    def visit_Try(self, node, scope, around):
         names = {each for handler in node.handlers for each in _caught(handler)}
-        handled = guarded or bool(names & HANDLED)
-        self.block(node.body, scope, handled)
-        self.block(node.orelse, scope, guarded)
+        handled = around | {GUARDED} if names & HANDLED else around
+        self.block(node.body, scope, handled | names)
+        self.block(node.orelse, scope, around)
         for handler in node.handlers:
             self.block(handler.body, scope, handled)
-        self.block(node.finalbody, scope, guarded)
+        self.block(node.finalbody, scope, around)
 
     visit_TryStar = visit_Try
 
-    def reference(self, node, scope, guarded, on):
+    def reference(self, node, scope, around, on):
         """A decorator: whether it was one that is looked at here."""
         if isinstance(node, ast.Call):
-            self.visit_Call(node, scope, guarded, on)
+            self.visit_Call(node, scope, around, on)
         elif isinstance(node, (ast.Name, ast.Attribute)):
-            self.use(node, scope, guarded, on=on)
+            self.use(node, scope, around, on=on)
         else:
             return False
         return True
 
-    def use(self, node, scope, guarded, how="name", arguments=None, on=""):
+    def use(self, node, scope, around, how="name", arguments=None, on=""):
         value = self.value(node, scope)
         if isinstance(node, ast.Name):
             if value and value.kind == "name":
-                self.add(value, node, how, arguments, on, guarded)
+                self.add(value, node, how, arguments, on, around)
             return
         if value and value.kind == "name":
             if value.name.startswith(("?", "~")):
                 return
-            self.add(value, node, how, arguments, on, guarded)
+            self.add(value, node, how, arguments, on, around)
             return
         owner = self.value(node.value, scope)
         if owner is not None and owner.kind == "object":
             own = isinstance(node.value, ast.Name) and self.self_class(node.value.id, scope)
             if not (own and node.attr in {*own.bound, *own.attributes}):
-                self.add(Value("method", owner.name, node.attr), node, how, arguments, on, guarded)
+                self.add(Value("method", owner.name, node.attr), node, how, arguments, on, around)
         elif owner is None or owner.kind == "method":
-            self.add(Value("method", "", node.attr), node, how, arguments, on, guarded)
-        self.visit(node.value, scope, guarded)
+            self.add(Value("method", "", node.attr), node, how, arguments, on, around)
+        self.visit(node.value, scope, around)
 
-    def add(self, value, node, how, arguments=None, on="", guarded=False):
+    def add(self, value, node, how, arguments=None, on="", around=frozenset()):
         if value.kind == "method":
             if value.name == "?":
                 return
@@ -522,7 +558,11 @@ class _Reader:
         if isinstance(node, ast.Attribute):  # a chain over several lines: the line of the name itself
             line = node.end_lineno
             column = max(node.end_col_offset - len(node.attr.encode()) - 1, 0) if line != node.lineno else column
-        self.found.append(Use(name, line, column, how, arguments, owner, on, guarded))
+        of = ""
+        if value.kind == "method" and isinstance(node, ast.Attribute):
+            of = getattr(node.value, "attr", getattr(node.value, "id", ""))
+        guarded, caught = GUARDED in around, around - {GUARDED}
+        self.found.append(Use(name, line, column, how, arguments, owner, on, guarded, caught, of))
 
 
 def _children(node):

@@ -161,8 +161,8 @@ def test_a_marker_takes_concerns_and_a_record_keeps_them():
         ("torch.cuda.amp.GradScaler", "import torch.cuda.amp; torch.cuda.amp.GradScaler()", "certain"),
         (
             "torch.cuda.amp.GradScaler",
-            "try:\n    from torch.amp import GradScaler\nexcept ImportError:\n    from torch.cuda.amp import GradScaler\n"
-            "GradScaler()",
+            "try:\n    from torch.amp import GradScaler\nexcept ImportError:\n"
+            "    from torch.cuda.amp import GradScaler\nGradScaler()",
             None,
         ),
         ("torch.load", 'import torch\nif torch.__version__ < "2.6":\n    torch.load(x)', "possible"),
@@ -534,7 +534,7 @@ def test_methods_in_code_without_torch_are_nobodys(run):
     _, out, _ = run("2.13", "2.15", "a.py", a="def f(x):\n    return x.clamp(0)")
 
     assert "0 of" in out
-    assert "; 0 more are possible" in out
+    assert "; 0 more may be" in out
 
 
 @pytest.mark.parametrize(
@@ -581,6 +581,37 @@ def test_json_has_every_place(run):
     }
     assert (dropout["change"], dropout["release"], dropout["condition"]) == ("result", "2.7", "on x86_64 or on AMD64")
     assert dropout["records"] == {"2.6.0": "elsewhere", "2.7.1": "held"}
+
+
+SHOWN = """\
+import torch
+from torch import nn
+from torch.optim import SGD, lr_scheduler
+
+model, x, y = nn.Linear(3, 1), torch.rand(8, 3), torch.rand(8, 1)
+loss_function = nn.L1Loss()
+
+state = torch.load("model.pt", map_location="cpu")
+optimizer = SGD(model.parameters(), lr=0.1)
+scheduler = lr_scheduler.StepLR(optimizer, 30, verbose=True)
+
+for _ in range(90):
+    optimizer.zero_grad()
+    loss = loss_function(model(x).clamp(0, 1), y)
+    loss.backward()
+    optimizer.step()
+    scheduler.step()
+"""
+
+
+def test_the_readme_shows_what_is_printed(run):
+    text = (command_line.ROOT / "README.md").read_text(encoding="utf-8")
+    _, _, after = text.partition("<!-- real output: upgrade ")
+    prompt, *shown = after.partition("```console\n")[2].partition("\n```")[0].split("\n")
+
+    _, out, _ = run(*prompt.split()[5:], train=SHOWN)
+
+    assert [line for line in shown if line not in {*out.split("\n"), "..."}] == []
 
 
 def test_many_places_are_listed_by_file(run):

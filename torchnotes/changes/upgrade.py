@@ -330,7 +330,7 @@ def _total(crossed, certain, possible, with_code):
     places = len({(place.file, place.line, place.column) for each in certain for place in each.places})
     return (
         f"{len(certain)} of {_counted(len(crossed), 'change')} that the notes know are in this code, at "
-        f"{_counted(places, 'place')}; {len(possible)} more are possible"
+        f"{_counted(places, 'place')}; {len(possible)} more may be"
     )
 
 

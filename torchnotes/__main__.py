@@ -8,6 +8,8 @@ from pathlib import Path
 
 SAME, CHANGED, UNUSABLE = 0, 1, 2
 FOUND, NOTHING = 0, 1
+ROOT = Path(__file__).resolve().parents[1]
+"""Where the notes and their records lie, wherever the command is typed."""
 
 
 def missing(error):
@@ -20,7 +22,7 @@ def missing(error):
 
 try:
     from torchnotes.answers import pasted
-    from torchnotes.changes import compare, counts
+    from torchnotes.changes import annotations, boundaries, code, compare, counts, upgrade
     from torchnotes.record import reader
 except ModuleNotFoundError as error:
     sys.exit(missing(error))
@@ -52,6 +54,29 @@ def arguments():
     command.add_argument("after", metavar="B.json", help="another one")
     command.add_argument("--json", action="store_true", help="as JSON instead of text")
     command.set_defaults(run=run_compare)
+
+    command = commands.add_parser(
+        "upgrade",
+        help="what an upgrade of torch changes, and where some code uses it",
+        description="What changes between two releases of torch, gravest first; with paths, only what the code there "
+        "uses, with file and line. The code is read, never imported or run. Exit code: 0 nothing stops or silently "
+        "changes, 1 something does (with paths: something that is certain), 2 bad input.",
+        epilog="example: python -m torchnotes upgrade 2.5 2.15 src",
+    )
+    command.add_argument("before", metavar="FROM", help="a release of torch, such as 2.5 (its newest) or 2.5.1")
+    command.add_argument("after", metavar="TO", help="a later one")
+    command.add_argument("paths", nargs="*", metavar="PATH", help="Python files, notebooks, or folders of them")
+    command.add_argument(
+        "--also", action="append", default=[], metavar="NAME=A:B", help="another package: numpy=1.26:2.4 (repeatable)"
+    )
+    shapes = command.add_mutually_exclusive_group()
+    for name, what in {
+        "json": "as JSON instead of text",
+        "sarif": "as SARIF 2.1.0, for code scanning",
+        "github": "as annotations of a pull request, in a workflow on GitHub",
+    }.items():
+        shapes.add_argument(f"--{name}", dest="shape", action="store_const", const=name, help=what)
+    command.set_defaults(run=run_upgrade)
 
     command = commands.add_parser("counts", help="how many claims held in each run, as a Markdown table")
     command.add_argument("records", nargs="+", metavar="RECORD", help="made with: pytest --record RECORD")
@@ -124,6 +149,25 @@ def run_compare(options):
     return text, CHANGED if compare.changes(before, after) else SAME
 
 
+def run_upgrade(options):
+    known = upgrade.recorded(ROOT / "records")
+    spans = [upgrade.span(options.before, options.after, known), *map(upgrade.other_span, options.also)]
+    crossed = upgrade.crossings(boundaries.read(ROOT / "tests" / "notes"), spans)
+    records = {str(each): reader.read(known[each]) for each in (spans[0].before, spans[0].after)}
+    problems = upgrade.find(crossed, code.read(options.paths)) if options.paths else []
+    for each in problems:
+        print(f"not read: {each}", file=sys.stderr)
+    if options.shape == "github":
+        text = "\n".join(annotations.as_github(crossed))
+    elif options.shape:
+        log = upgrade.as_json(spans, crossed, records, problems)
+        log = annotations.as_sarif(crossed) if options.shape == "sarif" else log
+        text = json.dumps(log, indent=1, ensure_ascii=False)
+    else:
+        text = "\n".join(upgrade.as_text(spans, crossed, records, bool(options.paths)))
+    return text, CHANGED if upgrade.is_grave(crossed, bool(options.paths)) else SAME
+
+
 def run_counts(options):
     return "\n".join(counts.as_markdown([reader.read(path) for path in options.records])), SAME
 
@@ -160,8 +204,8 @@ def main():
         )  # claims hold signs that a Windows console has no code for
     options = arguments().parse_args()
     try:
-        text, code = options.run(options)
-    except (reader.BadRecord, pasted.NoText) as error:
+        text, result = options.run(options)
+    except (reader.BadRecord, pasted.NoText, upgrade.Unknown, code.NoCode) as error:
         print(f"python -m torchnotes: {error}", file=sys.stderr)
         return UNUSABLE
     except OSError as error:
@@ -173,7 +217,7 @@ def main():
         print(text, flush=True)
     except BrokenPipeError:  # whoever reads has seen enough, as `head` has; Python would write the rest when it ends
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return code
+    return result
 
 
 if __name__ == "__main__":

@@ -1132,7 +1132,12 @@ def test_a_write_through_numpy_makes_the_gradient_silently_wrong():
     assert x.grad.tolist() == [7, 7]  # the slope of exp at 0 is 1
 
 
-@pytest.mark.holds("torch>=2.4", otherwise=RuntimeError, change="new")
+@pytest.mark.holds(
+    "torch>=2.4",
+    otherwise=RuntimeError,
+    change="new",
+    concerns=("torch.optim.SGD(fused=True)", "torch.optim.Adam(fused=True)", "torch.optim.AdamW(fused=True)"),
+)
 def test_a_fused_optimizer_makes_the_gradient_silently_wrong():
     """On the CPU from torch 2.4 on, `SGD`, `Adam` and `AdamW` with `fused=True` change weights without raising their
     version counter, so `backward` through a graph from before the step silently uses the new weights.
@@ -1267,7 +1272,7 @@ def test_a_function_of_your_own_is_called_by_apply(device):
         Incomplete.apply(x, 3).sum().backward()
 
 
-@pytest.mark.holds("torch>=2.13", otherwise=TypeError, change="new")
+@pytest.mark.holds("torch>=2.13", otherwise=TypeError, change="new", concerns="torch.autograd.Function.apply")
 def test_apply_takes_arguments_by_name(device):
     """From torch 2.13 on, `apply` of a `torch.autograd.Function` takes arguments by name, as in
     `Product.apply(x, factor=3)`.
@@ -1516,7 +1521,7 @@ def test_a_running_total_of_losses_keeps_every_graph(device):
         product.grad_fn._saved_other
 
 
-@pytest.mark.holds("torch>=2.8", otherwise=AssertionError, change="warns")
+@pytest.mark.holds("torch>=2.8", otherwise=AssertionError, change="warns", concerns="torch.Tensor.__float__?")
 def test_float_of_a_loss_warns(device):
     """From torch 2.8 on `float(loss)` warns, once per process, if the loss requires grad and gradients are recorded,
     and so do `math.sqrt(loss)` and `torch.tensor([loss])`.
@@ -1716,7 +1721,12 @@ def test_the_number_of_threads_can_be_asked_for_and_set():
 # What moved between releases?
 
 
-@pytest.mark.holds("torch>=2.1", otherwise=AssertionError, change="warns")
+@pytest.mark.holds(
+    "torch>=2.1",
+    otherwise=AssertionError,
+    change="warns",
+    concerns="torch.utils.checkpoint.checkpoint(not use_reentrant)",
+)
 def test_checkpoint_asks_which_of_its_two_ways_to_go(device):
     """From torch 2.1 on `checkpoint(function, x)` without `use_reentrant=` warns.
 
@@ -1746,7 +1756,7 @@ def test_checkpoint_asks_which_of_its_two_ways_to_go(device):
         assert len(calls) == times
 
 
-@pytest.mark.holds("torch>=2.14", otherwise=AssertionError, change="result")
+@pytest.mark.holds("torch>=2.14", otherwise=AssertionError, change="result", concerns="torch.Tensor.clamp?")
 def test_a_number_on_a_limit_of_clamp_gets_no_gradient(device):
     """From torch 2.14 on the gradient of `clamp` with numbers as limits is 0 on a limit as well as beyond it; before, a
     number on a limit counted as inside and got 1.
@@ -1766,7 +1776,7 @@ def test_a_number_on_a_limit_of_clamp_gets_no_gradient(device):
     assert torch.autograd.grad(clamped.sum(), x)[0].tolist() == [0, 0.5, 1, 0.5, 0]
 
 
-@pytest.mark.holds("torch>=2.10", otherwise=AssertionError, change="result")
+@pytest.mark.holds("torch>=2.10", otherwise=AssertionError, change="result", concerns="torch.Tensor.atan2?")
 def test_the_gradient_of_atan2_is_zero_at_the_origin(device):
     """From torch 2.10 on the first gradient of `torch.atan2(y, x)` is 0 if y and x are both 0; before, it was nan.
 

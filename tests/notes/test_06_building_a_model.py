@@ -334,7 +334,7 @@ def test_sgd_step_moves_against_the_gradient(device):
     assert w.tolist() == [[0, -2.5, 3.25], [0.5, 4, 2]]
 
 
-@pytest.mark.holds("torch>=2.2", otherwise=ValueError, change="new")
+@pytest.mark.holds("torch>=2.2", otherwise=ValueError, change="new", concerns="torch.optim.SGD(_, not lr)")
 def test_sgd_has_a_default_learning_rate(device):
     """`torch.optim.SGD` without `lr` uses a learning rate of 0.001 from torch 2.2 on; before, the same call raised
     ValueError.
@@ -796,7 +796,9 @@ def test_get_last_lr_is_what_the_scheduler_set(device):
         scheduler.get_lr()
 
 
-@pytest.mark.holds("torch>=2.10", otherwise=AssertionError, change="result")
+@pytest.mark.holds(
+    "torch>=2.10", otherwise=AssertionError, change="result", concerns="torch.optim.SGD(lr=torch.Tensor)"
+)
 def test_a_rate_in_a_tensor_is_changed_in_place_and_logged_as_a_copy(device):
     """From torch 2.10 on, a `StepLR` over SGD with a learning rate in a tensor writes into that tensor, and
     `get_last_lr()` returns a copy, so that a list of logged rates keeps the rates of the past.
@@ -861,7 +863,12 @@ def test_one_cycle_ends_after_its_steps(device):
     assert rates == [1, 0.85, 0.5, 0.15, 0, 0.15]
 
 
-@pytest.mark.holds("torch>=2.2", otherwise=AssertionError, change="result")
+@pytest.mark.holds(
+    "torch>=2.2",
+    otherwise=AssertionError,
+    change="result",
+    concerns="isinstance(_, torch.optim.lr_scheduler.LRScheduler)?",
+)
 def test_reduce_on_plateau_is_a_scheduler_like_the_others(device):
     """`ReduceLROnPlateau` is an `LRScheduler` from torch 2.2 on and has `get_last_lr()` after its first step, but its
     `step` still needs the number to watch.
@@ -916,7 +923,12 @@ def test_reduce_on_plateau_waits_for_a_fall_unless_told(device):
 
 
 @pytest.mark.filterwarnings("ignore:.*scheduler.step")  # before 2.9 making a SequentialLR warns
-@pytest.mark.holds("torch>=2.13", otherwise=AssertionError, change="result")
+@pytest.mark.holds(
+    "torch>=2.13",
+    otherwise=AssertionError,
+    change="result",
+    concerns="torch.optim.lr_scheduler.SequentialLR(milestones=[0])",
+)
 def test_a_milestone_at_0_leaves_the_first_scheduler_out(device):
     """From torch 2.13 on `SequentialLR(optimizer, [first, second], milestones=[0])` starts with the rate of `second`
     alone; before, it started with the rate of `first`.
@@ -1365,7 +1377,12 @@ def test_the_same_way_with_ten_classes(digits, device):
 # What moved between releases?
 
 
-@pytest.mark.holds("torch>=2.4", otherwise=(TypeError, RuntimeError), change="new")
+@pytest.mark.holds(
+    "torch>=2.4",
+    otherwise=(TypeError, RuntimeError),
+    change="new",
+    concerns=("torch.optim.SGD(fused=True)", "torch.optim.Adam(fused=True)"),
+)
 @pytest.mark.parametrize(
     ("optimizer_class", "expected"), [(torch.optim.SGD, [-1.0, 2.75]), (torch.optim.Adam, [0.5, 2.5])]
 )
@@ -1402,7 +1419,7 @@ def test_a_fused_optimizer_runs_on_the_cpu(optimizer_class, expected, rounding_b
     assert matrix[0, 1].item() != 5  # moved instead
 
 
-@pytest.mark.holds("torch>=2.15", otherwise=AssertionError, change="warns")
+@pytest.mark.holds("torch>=2.15", otherwise=AssertionError, change="warns", concerns=())
 def test_parameters_in_a_set_are_deprecated(device):
     """From torch 2.15 on, SGD gives a FutureWarning for a `set` of parameters: pass a list.
 
@@ -1417,7 +1434,9 @@ def test_parameters_in_a_set_are_deprecated(device):
         torch.optim.SGD([{"params": {nn.Parameter(torch.ones(1, device=device))}}], lr=0.5)
 
 
-@pytest.mark.holds("torch>=2.7", otherwise=(AssertionError, UserWarning), change="raises")
+@pytest.mark.holds(
+    "torch>=2.7", otherwise=(AssertionError, UserWarning), change="raises", concerns="torch.optim.lr_scheduler(verbose)"
+)
 def test_schedulers_no_longer_take_verbose(device):
     """From torch 2.7 on no scheduler in `torch.optim.lr_scheduler` has a parameter `verbose`, and `verbose=` raises
     TypeError.

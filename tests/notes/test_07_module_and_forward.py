@@ -274,7 +274,9 @@ def test_a_hook_on_the_out_proj_of_attention_never_runs(device):
     assert events == ["attention"] * 4
 
 
-@pytest.mark.holds("torch>=2.5", otherwise=AssertionError, change="result")
+@pytest.mark.holds(
+    "torch>=2.5", otherwise=AssertionError, change="result", concerns="torch.nn.TransformerEncoderLayer?"
+)
 def test_hooks_inside_a_transformer_layer_run_without_gradients():
     """From torch 2.5 on a forward hook on the `self_attn` of an `nn.TransformerEncoderLayer` also runs in evaluation
     mode under `no_grad`.
@@ -726,7 +728,7 @@ def test_a_tensor_assigned_to_a_buffer_is_the_new_buffer(device):
     assert [name for name, parameter in model.named_parameters()] == ["mean"]
 
 
-@pytest.mark.holds("torch>=2.5", otherwise=AttributeError, change="new")
+@pytest.mark.holds("torch>=2.5", otherwise=AttributeError, change="new", concerns="torch.nn.Buffer")
 def test_nn_buffer_registers_by_assignment(device):
     """From torch 2.5 on, assigning `nn.Buffer(tensor)` to a name that is free or a buffer's registers the tensor as a
     buffer.
@@ -863,7 +865,7 @@ def test_children_modules_and_names(device):
     assert [name for name, module in nn.Sequential(body, body).named_modules()] == ["", "0", "0.0", "0.1"]
 
 
-@pytest.mark.holds("torch>=2.5", otherwise=AttributeError, change="new")
+@pytest.mark.holds("torch>=2.5", otherwise=AttributeError, change="new", concerns="torch.nn.Module.set_submodule")
 def test_set_submodule_replaces_a_part_by_its_dotted_name(device):
     """From torch 2.5 on, `model.set_submodule("0.1", layer)` replaces the part with that dotted name, at any depth.
 
@@ -2043,7 +2045,9 @@ def test_layer_norm_without_a_bias(device):
     assert list(nn.LayerNorm(2, elementwise_affine=False).parameters()) == []
 
 
-@pytest.mark.holds("torch>=2.1", otherwise=AttributeError, change="new")
+@pytest.mark.holds(
+    "torch>=2.1", otherwise=AttributeError, change="new", concerns="torch.nn.utils.parametrizations.weight_norm"
+)
 def test_weight_norm_lives_in_parametrizations(device):
     """From torch 2.1 on, `nn.utils.parametrizations.weight_norm` replaces the deprecated `nn.utils.weight_norm`, gives
     the parameters other names, and loads what the deprecated function saved.
@@ -2074,7 +2078,7 @@ def test_weight_norm_lives_in_parametrizations(device):
     assert torch.equal(copy.deepcopy(model).weight, model.weight)
 
 
-@pytest.mark.holds("torch>=2.4", otherwise=UserWarning, change="warns")
+@pytest.mark.holds("torch>=2.4", otherwise=UserWarning, change="warns", concerns="torch.nn.LazyLinear")
 def test_a_lazy_layer_counts_its_inputs_itself(device):
     """`nn.LazyLinear(outputs)` takes its number of inputs from the first batch and becomes an `nn.Linear`, from torch
     2.4 on without a UserWarning.
@@ -2095,7 +2099,7 @@ def test_a_lazy_layer_counts_its_inputs_itself(device):
         layer(torch.ones(4, 5, device=device))
 
 
-@pytest.mark.holds("torch>=2.4", otherwise=AttributeError, change="new")
+@pytest.mark.holds("torch>=2.4", otherwise=AttributeError, change="new", concerns="torch.nn.RMSNorm")
 def test_rmsnorm_divides_by_the_root_of_the_mean_square(device):
     """From torch 2.4 on, `nn.RMSNorm(size)` divides each row by `sqrt(mean(row**2) + eps)` without subtracting the
     mean, which `nn.LayerNorm` subtracts.
@@ -2129,7 +2133,9 @@ def test_rmsnorm_divides_by_the_root_of_the_mean_square(device):
     assert abs(nn.RMSNorm(2, eps=1e-6).half()(half)[0, 0].item() - 0.5**0.5) < 0.01
 
 
-@pytest.mark.holds("torch>=2.8", otherwise=AssertionError, change="warns")
+@pytest.mark.holds(
+    "torch>=2.8", otherwise=AssertionError, change="warns", concerns="torch.nn.Module.register_full_backward_hook?"
+)
 def test_a_backward_hook_warns_where_no_input_needs_a_gradient(device):
     """A full backward hook on a trainable layer whose input requires no gradient gets None for the gradient of the
     input, and from torch 2.8 on a UserWarning says so.

@@ -53,7 +53,12 @@ def test_eight_halves_are_sixteen_bytes(device):
     }
 
 
-@pytest.mark.holds("torch>=2.1", otherwise=AttributeError, change="new")
+@pytest.mark.holds(
+    "torch>=2.1",
+    otherwise=AttributeError,
+    change="new",
+    concerns=("torch.Tensor.itemsize", "torch.float32.itemsize", "torch.float16.itemsize", "torch.bfloat16.itemsize"),
+)
 def test_sixteen_numbers_of_float8_are_sixteen_bytes():
     """From torch 2.1 on `dtype.itemsize` gives the bytes of an element, and 16 numbers of float8 are 16 bytes.
 
@@ -202,7 +207,7 @@ def test_grouped_products_want_rows_of_sixteen_bytes():
 # What half precision costs
 
 
-@pytest.mark.holds("torch>=2.3", otherwise=RuntimeError, change="new")
+@pytest.mark.holds("torch>=2.3", otherwise=RuntimeError, change="new", concerns="torch.float16")
 def test_layers_take_float16_on_the_cpu():
     """From torch 2.3 on `nn.Linear`, `nn.Conv2d`, `nn.LayerNorm`, `nn.BatchNorm1d`, `nn.LSTM` and matrix products
     compute in float16 on the CPU.
@@ -422,7 +427,12 @@ def test_a_result_of_autocast_cannot_be_put_at_positions_of_a_float32_tensor(dev
     assert torch.equal(fitting[mask], result)
 
 
-@pytest.mark.holds("torch>=2.11", otherwise=AssertionError, change="result")
+@pytest.mark.holds(
+    "torch>=2.11",
+    otherwise=AssertionError,
+    change="result",
+    concerns=("torch.autocast('cpu')?", "torch.autocast(device_type='cpu')?"),
+)
 def test_a_pass_without_gradient_leaves_the_next_one_its_gradient():
     """From torch 2.11 on a forward pass under `no_grad` does not take the gradient away from a later one in the same
     `torch.autocast` block on the CPU; up to 2.10 the output of an `nn.Linear` then requires no grad.
@@ -481,7 +491,7 @@ def test_scaling_saves_small_gradients_from_float16(device):
 
 
 @pytest.mark.only("cpu", "cuda", "xpu", because="GradScaler came to MPS with torch 2.8")
-@pytest.mark.holds("torch>=2.3", otherwise=AttributeError, change="new")
+@pytest.mark.holds("torch>=2.3", otherwise=AttributeError, change="new", concerns="torch.amp.GradScaler")
 def test_a_grad_scaler_skips_steps_and_adapts(device):
     """From torch 2.3 on `torch.amp.GradScaler` skips a step whose gradient is inf, and its `update()` then halves the
     scale, or doubles it after `growth_interval` good steps in a row.
@@ -513,7 +523,7 @@ def test_a_grad_scaler_skips_steps_and_adapts(device):
 
 
 @pytest.mark.only("cpu", "cuda", "xpu", because="GradScaler came to MPS with torch 2.8")
-@pytest.mark.holds("torch>=2.3", otherwise=AttributeError, change="new")
+@pytest.mark.holds("torch>=2.3", otherwise=AttributeError, change="new", concerns="torch.amp.GradScaler")
 @pytest.mark.myth("a model in float16 trains with a GradScaler")
 def test_a_grad_scaler_refuses_parameters_in_float16(device):
     """From torch 2.3 on the `step` of a `torch.amp.GradScaler` raises ValueError "Attempting to unscale FP16 gradients"
@@ -546,7 +556,9 @@ def test_a_grad_scaler_refuses_parameters_in_float16(device):
 
 
 @pytest.mark.myth("a GradScaler refuses parameters in float16, whatever the optimizer is")
-@pytest.mark.holds("torch>=2.4", otherwise=(AttributeError, TypeError, RuntimeError), change="new")
+@pytest.mark.holds(
+    "torch>=2.4", otherwise=(AttributeError, TypeError, RuntimeError), change="new", concerns="torch.amp.GradScaler"
+)
 @pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW"])
 def test_a_fused_optimizer_takes_float16_under_a_grad_scaler(name):
     """From torch 2.4 on, on the CPU, the `step` of a `torch.amp.GradScaler` takes float16 parameters of an `SGD`,
@@ -581,7 +593,7 @@ def test_a_fused_optimizer_takes_float16_under_a_grad_scaler(name):
 
 
 @pytest.mark.only("cpu", "cuda", "xpu", because="GradScaler came to MPS with torch 2.8")
-@pytest.mark.holds("torch>=2.3", otherwise=AttributeError, change="new")
+@pytest.mark.holds("torch>=2.3", otherwise=AttributeError, change="new", concerns="torch.amp.GradScaler")
 def test_a_grad_scaler_wants_a_gradient(device):
     """From torch 2.3 on the `step` of a `torch.amp.GradScaler` raises AssertionError "No inf checks were recorded for
     this optimizer" if an unfused `SGD` has no parameter with a gradient.
@@ -611,7 +623,7 @@ def test_a_grad_scaler_wants_a_gradient(device):
 
 
 @pytest.mark.only("cpu", "cuda", "xpu", because="GradScaler came to MPS with torch 2.8")
-@pytest.mark.holds("torch>=2.3", otherwise=AttributeError, change="new")
+@pytest.mark.holds("torch>=2.3", otherwise=AttributeError, change="new", concerns="torch.amp.GradScaler")
 def test_a_skipped_first_step_makes_the_scheduler_warn(device):
     """From torch 2.3 on, if a `torch.amp.GradScaler` skips the first step of an unfused SGD because of an inf, the
     `step()` of a StepLR warns "Detected call of `lr_scheduler.step()` before `optimizer.step()`", although the order is
@@ -645,7 +657,7 @@ def test_a_skipped_first_step_makes_the_scheduler_warn(device):
 
 
 @pytest.mark.only("cpu", "cuda", "xpu", because="GradScaler came to MPS with torch 2.8")
-@pytest.mark.holds("torch>=2.3", otherwise=AttributeError, change="new")
+@pytest.mark.holds("torch>=2.3", otherwise=AttributeError, change="new", concerns="torch.amp.GradScaler")
 def test_clipping_sees_scaled_gradients_until_unscale(device):
     """From torch 2.3 on the gradients after `scaler.scale(loss).backward()` of a `torch.amp.GradScaler` are multiplied
     by its scale until `scaler.unscale_(optimizer)` or `scaler.step(optimizer)` divides them.
@@ -780,7 +792,12 @@ def test_convolutions_on_cuda_may_round_to_tf32(accelerator):
     assert set(default.unique().tolist()) <= {1, 1 + 2**-12}
 
 
-@pytest.mark.holds("torch>=2.9", otherwise=(AttributeError, AssertionError), change="new")
+@pytest.mark.holds(
+    "torch>=2.9",
+    otherwise=(AttributeError, AssertionError),
+    change="new",
+    concerns="torch.backends.cuda.matmul.fp32_precision",
+)
 def test_tf32_has_a_setting_of_its_own():
     """From torch 2.9 on `torch.backends.cuda.matmul.fp32_precision` is "tf32" after
     `set_float32_matmul_precision("high")` and "ieee" after "highest".
@@ -803,7 +820,12 @@ def test_tf32_has_a_setting_of_its_own():
     assert torch.backends.cuda.matmul.allow_tf32 is False
 
 
-@pytest.mark.holds("torch>=2.9", otherwise=(AttributeError, AssertionError), change="new")
+@pytest.mark.holds(
+    "torch>=2.9",
+    otherwise=(AttributeError, AssertionError),
+    change="new",
+    concerns="torch.backends.cuda.matmul.fp32_precision",
+)
 def test_the_two_settings_of_tf32_do_not_mix():
     """From torch 2.9 on reading `torch.backends.cuda.matmul.allow_tf32` raises RuntimeError "mix of the legacy and new
     APIs" if `fp32_precision` contradicts it.
@@ -835,7 +857,9 @@ def test_the_two_settings_of_tf32_do_not_mix():
     assert torch.get_float32_matmul_precision() == "highest"
 
 
-@pytest.mark.holds("torch>=2.9", otherwise=(AttributeError, AssertionError), change="new")
+@pytest.mark.holds(
+    "torch>=2.9", otherwise=(AttributeError, AssertionError), change="new", concerns="torch.backends.fp32_precision"
+)
 def test_the_global_setting_of_tf32_makes_the_old_ones_raise():
     """From torch 2.9 on, after `torch.backends.fp32_precision = "tf32"`, `torch.get_float32_matmul_precision()` and
     reading `torch.backends.cuda.matmul.allow_tf32` raise RuntimeError "mix of the legacy and new APIs", if nothing was

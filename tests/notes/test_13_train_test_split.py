@@ -146,7 +146,15 @@ def test_a_share_can_round_up_to_a_row_too_many(device, share, rows):
         train_test_split(torch.arange(100, device=device), test_size=0.07, train_size=0.93)
 
 
-@pytest.mark.holds("scikit-learn>=1.3", otherwise=AssertionError, change="raises")
+@pytest.mark.holds(
+    "scikit-learn>=1.3",
+    otherwise=AssertionError,
+    change="raises",
+    concerns=(
+        "sklearn.model_selection.train_test_split(shuffle='False')",
+        "sklearn.model_selection.train_test_split(shuffle=None)",
+    ),
+)
 @pytest.mark.parametrize(
     "option",
     [

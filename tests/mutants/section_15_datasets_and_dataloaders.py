@@ -517,6 +517,16 @@ def subset_looks_at_its_indices(patch):
 
 
 @mutant(
+    kills="test_subset_is_a_list_of_indices",
+    witness=lambda: list(data.Subset([5, 6, 7], [2, 9, 0])) == [7],
+    raises=IndexError,
+)
+def subset_raises_in_a_loop(patch):
+    """A plain loop over a `Subset` raises IndexError at an index that the dataset does not have."""
+    patch.setattr(data.Subset, "__iter__", lambda self: (self.dataset[i] for i in self.indices), raising=False)
+
+
+@mutant(
     kills=("test_subset_is_a_list_of_indices", "test_random_split_is_a_partition_for_every_choice_of_lengths"),
     witness=lambda: list(data.Subset([5, 6, 7], [2, 0])) == [7, 5],
 )

@@ -2587,7 +2587,8 @@ def test_deprecations_are_future_warnings(device, deprecated):
     2.3 they gave a UserWarning or none.
 
     A filter for UserWarning does not catch a FutureWarning: name both classes. Better change the call, to
-    `nn.utils.parametrizations.weight_norm(layer)` and `layer.state_dict(destination=destination)`.
+    `nn.utils.parametrizations.weight_norm(layer)`, which torch 2.0 does not have yet, and to
+    `layer.state_dict(destination=destination)`.
 
     https://docs.python.org/3/library/warnings.html
     """

@@ -1561,8 +1561,8 @@ def test_a_jacobian_in_inference_mode_is_zero(device):
     `no_grad`, and silently gives zeros in `inference_mode`.
 
     It turns gradients on for itself, which has no effect inside `inference_mode`. Call it outside of the block; with
-    `strict=True` it raises RuntimeError in place of the zeros. For a view of the input, `x[0]`, it raises one
-    without `strict` too.
+    `strict=True` it raises RuntimeError in place of the zeros. For a view such as `x[0]` of an input that was made
+    outside of the block, it raises one without `strict` too.
 
     https://docs.pytorch.org/docs/stable/generated/torch.autograd.functional.jacobian.html
     """
@@ -1580,6 +1580,7 @@ def test_a_jacobian_in_inference_mode_is_zero(device):
             jacobian(sum_of_squares, x, strict=True)
         with pytest.raises(RuntimeError, match="does not require grad"):
             jacobian(lambda x: x[0], x)
+        assert jacobian(lambda x: x[0], x.clone()).tolist() == [0, 0]
 
 
 @pytest.mark.parametrize("switch", SWITCHES.values(), ids=SWITCHES)

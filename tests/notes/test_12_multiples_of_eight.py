@@ -435,13 +435,13 @@ def test_a_result_of_autocast_cannot_be_put_at_positions_of_a_float32_tensor(dev
 )
 def test_a_pass_without_gradient_leaves_the_next_one_its_gradient():
     """From torch 2.11 on a forward pass under `no_grad` does not take the gradient away from a later one in the same
-    `torch.autocast` block on the CPU; up to 2.10 the output of an `nn.Linear` then requires no grad.
+    `torch.autocast` block on the CPU; up to 2.10 the float32 weight of an `nn.Linear` then gets no gradient.
 
     Autocast keeps the half-precision copy of the Linear's weight until the block ends, and older releases kept one
     that `no_grad` had made, without a graph: `backward()` then raises "does not require grad", or nothing raises, where
-    a LayerNorm behind the Linear is trained alone. There, open a new block for the second pass, or pass
-    `cache_enabled=False`. In every release the weight of a Linear that requires grad and is changed inside a block,
-    after a pass, is used as it was before: take the optimizer's step outside.
+    another layer, an Embedding before the Linear or a LayerNorm behind it, is trained alone. There, open a new block
+    for the second pass, or pass `cache_enabled=False`. In every release such a weight that requires grad and is changed
+    inside a block, after a pass, is used as it was before: take the optimizer's step outside.
 
     https://docs.pytorch.org/docs/stable/amp.html
     """
@@ -465,10 +465,19 @@ def test_a_pass_without_gradient_leaves_the_next_one_its_gradient():
 
     assert second_pass_has_gradient(cache_enabled=False)
     assert second_pass_has_gradient(nn.Sequential(nn.Linear(3, 2), nn.LayerNorm(2)))
+    behind_an_embedding = nn.Sequential(nn.Embedding(1, 3), nn.Linear(3, 2))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        with torch.no_grad():
+            behind_an_embedding(torch.tensor([0]))
+        output = behind_an_embedding(torch.tensor([0]))
+    assert output.requires_grad
+    output.float().sum().backward()
+    assert behind_an_embedding[0].weight.grad is not None
     assert (output_after_a_change(), output_after_a_change(cache_enabled=False)) == ([[3, 3]], [[0, 0]])
     assert output_after_a_change(trainable=False) == [[0, 0]]
     layer.requires_grad_()
     assert second_pass_has_gradient()
+    assert behind_an_embedding[1].weight.grad is not None
 
 
 def test_scaling_saves_small_gradients_from_float16(device):

@@ -319,7 +319,8 @@ def test_subset_is_a_list_of_indices(device):
 
     A later change of the data shows in the subset, and an index may come twice. Making a subset looks at no index: one
     that the dataset does not have raises, when it is asked for, what the dataset raises, IndexError for a list or a
-    tensor, and nothing if its `__getitem__` does not check.
+    tensor, and nothing if its `__getitem__` does not check. A plain `for` over the subset takes that IndexError for the
+    end, and leaves the rest out without an error; a DataLoader raises it.
 
     https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.Subset
     """
@@ -334,6 +335,10 @@ def test_subset_is_a_list_of_indices(device):
         with pytest.raises(IndexError):
             without_9[3]
     assert Subset(Squares(5), [9])[0] == (9, 81)
+    in_the_middle = Subset(["a", "b"], [1, 9, 0])
+    assert [name for name in in_the_middle] == ["b"]
+    with pytest.raises(IndexError):
+        list(DataLoader(in_the_middle))
 
 
 def test_a_subset_has_no_attributes_of_its_dataset():

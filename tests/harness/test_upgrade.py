@@ -158,6 +158,7 @@ def test_a_marker_takes_concerns_and_a_record_keeps_them():
         ("torch.load(not weights_only)", "import torch; torch.load", "possible"),
         ("torch.load(weights_only=True)", "import torch; torch.load(x, weights_only=safe)", "possible"),
         ("torch.load(mmap)", "import torch; torch.load(x, **options)", None),
+        ("torch.load(mmap)", "import torch; read = dict(load=torch.load)", None),
         ("torch.cuda.amp.GradScaler", "import torch.cuda.amp; torch.cuda.amp.GradScaler()", "certain"),
         (
             "torch.cuda.amp.GradScaler",
@@ -199,6 +200,8 @@ def test_a_marker_takes_concerns_and_a_record_keeps_them():
         ("torch.Tensor.atan2(_)", "import torch; torch.atan2(a, b)", "certain"),
         ("torch.Tensor.atan2(_)", "import torch; torch.atan2(a, b, c)", None),
         ("torch.cat", "import torch; torch.concat(a)", "certain"),
+        ("torch.cat?", "import torch; torch.cat(a)", "possible"),
+        ("torch.Tensor.clamp", "class A: ...\nA().clamp(0)", None),
         ("torch.load(...)", "import torch; isinstance(x, torch.load)", None),
         ("torch.load(...)", "from typing import cast\nimport torch; cast(torch.load, x)", None),
         ("torch.nn.Buffer(...)", "from typing import Union\nfrom torch import nn\nA = Union[nn.Buffer, int]", None),

@@ -1556,7 +1556,7 @@ def test_deterministic_mode_refuses_what_it_cannot_do():
 
 
 @pytest.mark.holds(
-    "torch>=2.1", otherwise=AssertionError, change="result", concerns="torch.use_deterministic_algorithms"
+    "torch>=2.1", otherwise=AssertionError, change="result", concerns="torch.use_deterministic_algorithms(True)"
 )
 def test_deterministic_mode_fills_what_is_left_empty(device):
     """From torch 2.1 on, `torch.empty` in deterministic mode is filled: float16, float32 and complex64 with NaN, uint8
@@ -1613,7 +1613,7 @@ def test_what_a_gpu_cannot_do_deterministically(accelerator):
     "torch>=2.10",
     otherwise=RuntimeError,
     change="new",
-    concerns=("$CUBLAS_WORKSPACE_CONFIG", "torch.use_deterministic_algorithms"),
+    concerns=("$CUBLAS_WORKSPACE_CONFIG", "torch.use_deterministic_algorithms(True)"),
 )
 def test_matrix_products_are_deterministic_without_a_variable(accelerator, monkeypatch):
     """From torch 2.10 on, a matrix product on CUDA computes in deterministic mode; up to 2.9 it raises RuntimeError

@@ -268,10 +268,9 @@ def _is_a(owner, of):
 
 
 def _arguments(concern, use):
-    if use.arguments is None:  # handed on, to be called elsewhere
-        return (
-            POSSIBLE if use.how == "name" and use.name.rpartition(".")[2] == concern.name.rpartition(".")[2] else None
-        )
+    if use.arguments is None:  # handed on, to be called elsewhere: without arguments, as far as one sees
+        is_it = use.name.rpartition(".")[2] == concern.name.rpartition(".")[2]
+        return POSSIBLE if is_it and all(each.absent or each is ANY for each in concern.given) else None
     named, found = use.arguments.named, CERTAIN
     positional = list(use.arguments.positional)
     twin = concern.method and concern.method[0] == TENSOR and use.name.startswith("torch.") and TENSOR not in use.name

@@ -136,7 +136,7 @@ def release(text, known):
         raise Unknown(f"{text!r} is no release; {there}; type, for example: upgrade 2.5 2.15 src") from None
     if asked in known:
         return next(each for each in known if each == asked)
-    same = [each for each in known if each.release[:2] == asked.release[:2] and len(asked.release) > 1]
+    same = [each for each in known if each.release[:2] == asked.release[:2]]
     if not same or asked.is_prerelease:
         raise Unknown(f"no record of torch {text}; {there}")
     return same[-1]

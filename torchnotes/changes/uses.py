@@ -548,8 +548,6 @@ class _Reader:
 
     def add(self, value, node, how, arguments=None, on="", around=frozenset()):
         if value.kind == "method":
-            if value.name == "?":
-                return
             owner = None if value.name in ("", "~") else value.name
             name = f".{value.method}"
         else:

@@ -181,9 +181,9 @@ CORPUS = {
     "torch.randint_like(generator)": ("torch.randint_like(x, 3, generator=a)", "torch.randint_like(x, 3)"),
     "torch.randint?": ("torch.randint(0, 3, (2,))", "np.random.randint(0, 3)"),
     "torch.random.fork_rng(device_type)": ('torch.random.fork_rng(device_type="xpu")', "torch.random.fork_rng()"),
-    "torch.use_deterministic_algorithms": (
-        "torch.use_deterministic_algorithms(True)",
-        "torch.are_deterministic_algorithms_enabled()",
+    "torch.use_deterministic_algorithms(True)": (
+        "torch.use_deterministic_algorithms(True, warn_only=True)",
+        "torch.use_deterministic_algorithms(False)",
     ),
     "$CUBLAS_WORKSPACE_CONFIG": ('os.environ["CUBLAS_WORKSPACE_CONFIG"] = x', 'print("set CUBLAS_WORKSPACE_CONFIG")'),
     # Devices.

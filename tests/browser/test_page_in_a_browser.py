@@ -891,6 +891,15 @@ def test_axe_finds_no_barrier(visit, varied, view, scheme, size):
     assert barriers(page) == []
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("fragment", ["#notes?q=tensor", "#notes?q=tensor+quagga", "#start", "#s03-no_such_note"])
+def test_axe_finds_no_barrier_while_one_looks_for_something(visit, varied, fragment, scheme):
+    page = visit(varied.path, fragment, color_scheme=scheme)
+    page.wait_for_function("() => $('found').hidden || CSS.highlights.get('found').size > 0")
+
+    assert barriers(page) == []
+
+
 def test_axe_finds_no_barrier_in_all_notes_together(visit, site):
     assert barriers(visit(site.path), **{"color-contrast": {"enabled": False}}) == []  # the colours are those of above
 

@@ -114,6 +114,32 @@ def test_a_boundary_that_begins_like_another_is_not_taken_for_it():
     assert (change.boundary, change.crossing) == ("torch>=2.13", "new")
 
 
+@pytest.mark.parametrize(
+    ("requirement", "torches", "crossing"),
+    [
+        ("torch>=2.2,<2.15", ("2.1.0", "2.3.0"), "raises"),
+        ("torch>=2.2,<2.15", ("2.3.0", "2.15.0"), "new"),
+        ("torch>=2.2,<2.15", ("2.15.0", "2.3.0"), "new"),
+        ("torch>=2.2,<2.15", ("2.3.0", "2.1.0"), "raises"),
+        ("torch<2.15", ("2.3.0", "2.15.0"), "raises"),
+    ],
+)
+def test_the_end_of_a_range_of_releases_does_the_opposite_of_its_beginning(requirement, torches, crossing):
+    marker = {"name": "holds", "requirement": requirement, "otherwise": ["TypeError"], "change": "raises"}
+    before, after = (
+        a_record(
+            note("test_it", held() if torch == "2.3.0" else elsewhere(reason=f"holds only with {requirement} (here)"))
+            | {"markers": [marker]},
+            torch=torch,
+        )
+        for torch in torches
+    )
+
+    (change,) = compare.changes(before, after)
+
+    assert change.crossing == crossing
+
+
 def test_the_number_of_a_process_in_an_announcement_is_no_change():
     before, after = (
         a_record(note("test_it", held(will_change=[f"DeprecationWarning: This process (pid={pid}) is multi-threaded"])))

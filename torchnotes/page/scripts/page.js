@@ -7,6 +7,7 @@ const groups = all(".group");
 const members = new Map(groups.map((group) => [group, all("article.note", group)]));
 const VERDICTS = ["failed", "elsewhere", "unchecked"];
 const counts = new Map(sections.map((section) => [section, linkOf(section).querySelector(".count")]));
+const ofSearch = document.querySelector("#found div");
 const AT_ONCE = 20;
 let ranked = []; // the cards of a search, the best first
 let away = new Set(); // those that are out of their groups
@@ -29,6 +30,7 @@ const isCounted = () => {
 };
 
 const bringHome = () => {
+  for (const card of away) claimOf(card).removeAttribute("aria-level");
   for (const group of new Set([...away].map((card) => home.get(card)))) {
     let next = null;
     for (const card of members.get(group).toReversed()) {
@@ -50,9 +52,10 @@ const showRanked = (count) => {
   const some = ranked.slice(0, count);
   for (const card of some) {
     card.hidden = false;
+    claimOf(card).setAttribute("aria-level", 3); // no topic stands above it here
     away.add(card);
   }
-  $("found").firstElementChild.replaceChildren(...some);
+  ofSearch.replaceChildren(...some);
   $("more").hidden = some.length === ranked.length;
   $("more").textContent = `Show ${Math.min(AT_ONCE, ranked.length - some.length)} more of ${ranked.length}`;
   unmark();
@@ -66,7 +69,7 @@ const showRanked = (count) => {
   afterwards(() => markSome(0));
 };
 $("more").addEventListener("click", () => {
-  const shown = $("found").firstElementChild.childElementCount;
+  const shown = ofSearch.childElementCount;
   showRanked(shown + AT_ONCE);
   ranked[shown].querySelector("a").focus();
 });
@@ -106,7 +109,7 @@ const filter = () => {
     ranked = [...fitting];
     showRanked(AT_ONCE);
   } else {
-    $("found").firstElementChild.replaceChildren();
+    ofSearch.replaceChildren();
     unmark();
     for (const card of cards) card.hidden = !fitting.has(card);
     const fullest = new Set([...fitting].map((card) => home.get(card)));
@@ -277,7 +280,7 @@ document.addEventListener("click", (event) => {
 
 let current;
 const step = (by) => {
-  const some = $("found").hidden ? cards.filter((card) => !card.hidden) : [...$("found").firstElementChild.children];
+  const some = $("found").hidden ? cards.filter((card) => !card.hidden) : [...ofSearch.children];
   if (!some.length || $("notes").hidden) return;
   const top = (card) => card.getBoundingClientRect().top;
   const from = some.includes(current) ? some.indexOf(current) : some.findIndex((card) => top(card) >= 0) - (by > 0 ? 1 : 0);

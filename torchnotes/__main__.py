@@ -1,4 +1,4 @@
-"""The command line: `python -m torchnotes page RECORD...`, `compare A.json B.json`, `counts RECORD...`, and others."""
+"""The command line, and nothing else: `python -m torchnotes --help` lists the commands."""
 
 import argparse
 import json
@@ -12,6 +12,17 @@ ROOT = Path(__file__).resolve().parents[1]
 """Where the notes and their records lie, wherever the command is typed."""
 
 
+EXAMPLES = """\
+examples:
+  python -m torchnotes upgrade 2.5 2.15 src
+  python -m torchnotes explain "mat1 and mat2 shapes cannot be multiplied"
+  python -m torchnotes compare records/torch-2.5.1.json made/here.json
+  python -m torchnotes counts records/torch-*.json
+  python -m torchnotes page made/here.json --out site
+  python -m torchnotes pictures records/bench.json
+"""
+
+
 def missing(error):
     print(
         f"python -m torchnotes: {error.name} is not installed; type: pip install -r torchnotes/requirements.txt",
@@ -21,15 +32,20 @@ def missing(error):
 
 
 try:
-    from torchnotes.answers import pasted
     from torchnotes.changes import annotations, boundaries, code, compare, counts, upgrade
     from torchnotes.record import reader
+    from torchnotes.refusal import Refusal
 except ModuleNotFoundError as error:
     sys.exit(missing(error))
 
 
 def arguments():
-    parser = argparse.ArgumentParser(prog="python -m torchnotes", description="What runs of the notes found.")
+    parser = argparse.ArgumentParser(
+        prog="python -m torchnotes",
+        description="What the notes know, without running them.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     command = commands.add_parser(
@@ -205,7 +221,7 @@ def main():
     options = arguments().parse_args()
     try:
         text, result = options.run(options)
-    except (reader.BadRecord, pasted.NoText, upgrade.Unknown, code.NoCode) as error:
+    except Refusal as error:
         print(f"python -m torchnotes: {error}", file=sys.stderr)
         return UNUSABLE
     except OSError as error:

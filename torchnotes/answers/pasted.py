@@ -8,8 +8,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from torchnotes.refusal import Refusal
 
-class NoText(ValueError):
+
+class NoText(Refusal):
     """There is nothing to explain: the message says what to type."""
 
 

@@ -10,6 +10,8 @@ import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from torchnotes.refusal import Refusal
+
 SUFFIXES = {".py", ".pyi", ".ipynb"}
 LEFT_OUT = {"__pycache__", "site-packages", "dist-packages", "node_modules", "venv", "env"}
 """Folders that hold other people's code; so do those that begin with a dot, and a virtual environment by any name."""
@@ -21,7 +23,7 @@ MAGIC = re.compile(r"^(\s*)(?:[%!?]|[\w.,\s]+=\s*[%!]|[\w.]+\?\??\s*$)")
 TIMED = re.compile(r"^(\s*)%time(?:it)?\s+(?!-)")
 
 
-class NoCode(ValueError):
+class NoCode(Refusal):
     """A path leads to no code; the message says which and why."""
 
 

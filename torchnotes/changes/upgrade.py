@@ -15,6 +15,7 @@ from packaging.version import InvalidVersion, Version
 from torchnotes.changes import concerns as about, uses
 from torchnotes.changes.boundaries import PACKAGES
 from torchnotes.record import reader
+from torchnotes.refusal import Refusal
 from torchnotes.verdicts import ELSEWHERE, FAILED, HELD, UNCHECKED, worst
 
 STOPS, RESULT, WARNS, NEW = GRAVEST_FIRST = "stops", "result", "warns", "new"
@@ -31,7 +32,7 @@ OPPOSITE = {STOPS: NEW, NEW: STOPS, RESULT: RESULT, WARNS: WARNS}
 CERTAIN, POSSIBLE = about.CERTAIN, about.POSSIBLE
 
 
-class Unknown(ValueError):
+class Unknown(Refusal):
     """A release is none that can be spoken of; the message says what there is."""
 
 

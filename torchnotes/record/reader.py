@@ -14,12 +14,13 @@ import jsonschema
 from packaging.version import Version
 
 from torchnotes import verdicts
+from torchnotes.refusal import Refusal
 
 SCHEMA = Path(__file__).parent / "record.schema.json"
 FORMAT, VERSION = "what-pytorch-does/record", 1
 
 
-class BadRecord(ValueError):
+class BadRecord(Refusal):
     """A file is no record, or none that can be read here: the message names the file and the reason."""
 
 

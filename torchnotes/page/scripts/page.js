@@ -13,7 +13,7 @@ let ranked = []; // the cards of a search, the best first
 let away = new Set(); // those that are out of their groups
 let terms = [];
 
-const isCounted = () => {
+const fitsFilters = () => {
   const chosen = filters.filter((box) => box.checked).map((box) => box.value);
   const verdicts = chosen.filter((value) => VERDICTS.includes(value));
   const marks = chosen.filter((value) => !VERDICTS.includes(value));
@@ -94,7 +94,7 @@ const suggest = (text, { found, partly }) => {
 const filter = () => {
   answer++;
   const text = search.value.trim();
-  const fits = isCounted();
+  const fits = fitsFilters();
   const found = text ? find(text) : { found: cards, terms: [], partly: false };
   terms = found.terms;
   const fitting = new Set(found.found.filter(fits));

@@ -2342,3 +2342,17 @@ def plateaus_are_those_of_an_accuracy(patch):
         init(self, optimizer, mode, **options)
 
     patch.setattr(schedulers.ReduceLROnPlateau, "__init__", broken)
+
+
+@mutant(
+    kills="test_reduce_on_plateau_waits_for_a_fall_unless_told",
+    witness=lambda: plateau_after([-1.0, -1.0, -1.0]) == 8,
+)
+def thresholds_of_plateaus_are_absolute(patch):
+    """`ReduceLROnPlateau` compares by an absolute threshold unless it is told otherwise."""
+    init = schedulers.ReduceLROnPlateau.__init__
+
+    def broken(self, optimizer, *args, threshold_mode="abs", **options):
+        init(self, optimizer, *args, threshold_mode=threshold_mode, **options)
+
+    patch.setattr(schedulers.ReduceLROnPlateau, "__init__", broken)

@@ -3119,3 +3119,20 @@ def one_sample_takes_no_target_of_one_number(patch):
         return call(x, y, **more)
 
     broken(patch, "cross_entropy", change)
+
+
+def gradient_of_one_sample():
+    F.cross_entropy(torch.zeros(3, requires_grad=True), torch.tensor([1])).backward()
+
+
+@mutant(
+    kills="test_cross_entropy_of_one_sample_takes_a_target_of_one_number",
+    witness=lambda: error_of(gradient_of_one_sample) is RuntimeError,
+)
+def one_sample_learns_from_a_target_of_one_number(patch):
+    """`F.cross_entropy` of logits (C,) and a target of shape (1,) has a gradient."""
+
+    def change(call, x, y, **more):
+        return call(x, y.squeeze() if x.ndim == 1 and y.shape == (1,) else y, **more)
+
+    broken(patch, "cross_entropy", change)

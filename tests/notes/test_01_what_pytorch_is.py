@@ -177,8 +177,8 @@ def test_the_gradient_follows_the_branch_that_was_taken(device):
 
 
 def test_equal_maxima_share_the_gradient_or_not(device):
-    """If two elements are both the largest, `x.max()` and `x.amax(dim=0)` give each of them half of the gradient, and
-    `x.max(dim=0).values` gives one of them all of it.
+    """If two elements of a vector `x` are both the largest, `x.max()` and `x.amax(dim=0)` give each of them half of the
+    gradient, and `x.max(dim=0).values` gives one of them all of it.
 
     `torch.maximum(x, y)` gives half where `x` and `y` are equal. `F.max_pool1d` gives all of it to one element.
 
@@ -1208,9 +1208,9 @@ def test_out_takes_no_gradient(device):
     """While gradients are recorded, `torch.add(w, 1, out=buffer)` raises RuntimeError if `w` or `buffer` requires grad:
     "functions with out=... arguments don't support automatic differentiation".
 
-    `torch.mm`, `torch.exp` and `torch.cat` with `out=` raise as well. Write `buffer = torch.add(w, 1)`, or
-    `buffer.copy_(w + 1)`, which passes the gradient on. Under `torch.no_grad()` or with `w.detach()` the call with
-    `out=` computes.
+    `torch.mm`, `torch.exp` and `torch.cat` with `out=` raise as well. Write `buffer = torch.add(w, 1)`. Under
+    `torch.no_grad()` the call with `out=` computes. If `buffer` does not require grad, it computes with `w.detach()`,
+    too, and `buffer.copy_(w + 1)` passes the gradient on.
 
     https://docs.pytorch.org/docs/stable/notes/autograd.html
     """
@@ -1225,6 +1225,7 @@ def test_out_takes_no_gradient(device):
 
     with torch.no_grad():
         assert torch.add(w, 1, out=buffer).item() == buffer.item() == 4
+        assert torch.add(buffer, -1, out=w).item() == w.item() == 3
     assert torch.add(w.detach(), 2, out=buffer).item() == 5
     copied = buffer.copy_(w + 1)
     copied.backward()
@@ -1309,11 +1310,12 @@ class MarkedInPlace(InPlace):
 
 
 def test_a_function_of_your_own_marks_what_it_changes(device):
-    """A `torch.autograd.Function` whose `forward` runs `x.mul_(2)` on its input `x` makes the gradient of a loss that
-    uses `x` afterwards silently wrong, unless `forward` calls `ctx.mark_dirty(x)`.
+    """A `torch.autograd.Function` whose `forward` runs `x.mul_(2)` on its input `x = w * 1` makes the gradient of a
+    loss that uses `x` afterwards silently wrong, unless `forward` calls `ctx.mark_dirty(x)` and returns `x`.
 
-    Without the mark, autograd takes `x` for unchanged, and the slope of 2 is missing in its gradient. With the mark, a
-    leaf that requires grad raises RuntimeError, "a leaf Variable that requires grad has been used in an in-place
+    Without the mark, autograd takes `x` for unchanged, and the slope of 2 is missing in its gradient. Behind `x =
+    torch.exp(w)`, which keeps `x` for its own gradient, `backward` raises RuntimeError. While gradients are recorded, a
+    leaf that requires grad raises with the mark, "a leaf Variable that requires grad has been used in an in-place
     operation"; without it the leaf is changed silently. Simpler is `return x * 2`, which leaves `x` as it was.
 
     https://docs.pytorch.org/docs/stable/notes/extending.html
@@ -1324,6 +1326,12 @@ def test_a_function_of_your_own_marks_what_it_changes(device):
         y = function.apply(x)
         x.sum().backward()
         assert (y.tolist(), x.tolist(), w.grad.tolist()) == ([4, -2], after, [slope, slope])
+
+    for function in (InPlace, MarkedInPlace):
+        x = torch.exp(w)
+        function.apply(x)
+        with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+            x.sum().backward()
 
     leaf = torch.tensor([2.0, -1.0], device=device, requires_grad=True)
     InPlace.apply(leaf)
@@ -1358,10 +1366,10 @@ def test_a_view_from_a_function_of_your_own_cannot_be_changed_in_place(device):
     """If `forward` of a `torch.autograd.Function` returns its unchanged input or a slice of it, an in-place change of
     the result raises RuntimeError, "is a view and is being modified inplace".
 
-    That goes for an input that requires grad and a `forward` with one result, while gradients are recorded. The message
-    goes on: "This view was created inside a custom Function". A layer that reverses the gradient is such a function,
-    and `nn.ReLU(inplace=True)` behind it such a change. Write `return x.clone()` in `forward`, or make a new tensor
-    outside: `y = y + 1`.
+    That goes for an input that requires grad and a `forward` with one result and no mark, while gradients are recorded.
+    The message goes on: "This view was created inside a custom Function". A layer that reverses the gradient is such a
+    function, and `nn.ReLU(inplace=True)` behind it such a change. Write `return x.clone()` in `forward`, or make a new
+    tensor outside: `y = y + 1`.
 
     https://docs.pytorch.org/docs/stable/notes/extending.html
     """
@@ -1409,13 +1417,15 @@ class SquareThatSavesANumber(Square):
 
 
 def test_save_for_backward_notices_an_in_place_change(device):
-    """A `torch.autograd.Function` that keeps its input by `ctx.save_for_backward(x)` raises RuntimeError in `backward`
-    if `x.mul_(5)` ran in between; one that keeps it as `ctx.x = x` silently gives a wrong gradient.
+    """A `torch.autograd.Function` that keeps its input `x = w * 1` by `ctx.save_for_backward(x)` raises RuntimeError
+    when `backward` reads it, if `x.mul_(5)` ran in between; one that reads it from `ctx.x = x` silently gives a wrong
+    gradient.
 
     The error is "one of the variables needed for gradient computation has been modified by an inplace operation". A
-    second `y.backward()` raises "Trying to backward through the graph a second time" with `save_for_backward`, and
-    nothing with the attribute. `ctx.save_for_backward(x, 2)` raises TypeError, "save_for_backward can only save
-    variables": keep a number as an attribute, `ctx.exponent = 2`.
+    second `backward` without `retain_graph=True` in the first raises "Trying to backward through the graph a second
+    time" with `save_for_backward`, and with the attribute only if another step of the graph raises it. For an input
+    that requires grad, while gradients are recorded, `ctx.save_for_backward(x, 2)` raises TypeError, "save_for_backward
+    can only save variables": keep a number as an attribute, `ctx.exponent = 2`.
 
     https://docs.pytorch.org/docs/stable/notes/extending.html
     """
@@ -1440,6 +1450,10 @@ def test_save_for_backward_notices_an_in_place_change(device):
         once.backward()
     twice.backward()
     twice.backward()
+    twice = SquareWithAttribute.apply(w).exp()
+    twice.backward()
+    with pytest.raises(RuntimeError, match="Trying to backward through the graph a second time"):
+        twice.backward()
     with pytest.raises(TypeError, match="save_for_backward can only save variables"):
         SquareThatSavesANumber.apply(w).backward()
 

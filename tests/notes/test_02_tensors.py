@@ -249,9 +249,9 @@ def test_a_printed_tensor_is_rounded_and_cut():
     """A printed float32 vector has at most four digits after the point, and of a vector with more than 1000 elements
     only the beginning and the end are printed, with "..." between.
 
-    The tensor itself is not rounded, and `f"{loss}"` of a 0-d tensor shows all digits.
-    `torch.set_printoptions(precision=6)` shows six digits, `sci_mode=False` writes no powers of ten, `profile="full"`
-    shows all elements, and `profile="default"` goes back. `tolist()` leaves nothing out.
+    The tensor itself is not rounded, and `f"{loss}"` of a 0-d tensor that is no Parameter shows all digits.
+    `torch.set_printoptions(precision=6)` shows up to six digits, `sci_mode=False` writes no powers of ten,
+    `profile="full"` shows all elements, and `profile="default"` goes back. `tolist()` leaves nothing out.
 
     https://docs.pytorch.org/docs/stable/generated/torch.set_printoptions.html
     """
@@ -259,6 +259,7 @@ def test_a_printed_tensor_is_rounded_and_cut():
 
     assert (str(x), str(torch.tensor([1.0, 2.0]))) == ("tensor([0.1235, 0.5000])", "tensor([1., 2.])")
     assert f"{x[0]}" == str(x[0].item()) != "0.1235"
+    assert "(0.1235," in f"{torch.nn.Parameter(x[0])}"
     assert str(small) == "tensor([1.0000e-05, 1.0000e+00])"
     assert ("..." in str(long), "..." in str(long[:1000]), len(long.tolist())) == (True, False, 1001)
     try:
@@ -1598,9 +1599,9 @@ def test_a_singular_matrix_raises_linalg_error():
     """On the CPU `torch.linalg.inv` and `torch.linalg.solve` of the singular matrix [[1, 1], [1, 1]] raise
     `torch.linalg.LinAlgError`, a RuntimeError: "the input matrix is singular".
 
-    `torch.linalg.cholesky` of a matrix that is not positive definite, here the negative identity, raises it as well:
-    "the input is not positive-definite". `torch.linalg.pinv` gives the pseudo-inverse of the singular matrix. A number
-    added to the diagonal, as in `matrix + 0.5 * torch.eye(2)`, makes this matrix invertible.
+    `torch.linalg.cholesky` of the negative identity raises it as well: "the input is not positive-definite". It reads
+    the lower triangle alone: [[1, 5], [0, 1]] is taken for the identity. `torch.linalg.pinv` gives the pseudo-inverse
+    of the singular matrix, and `matrix + 0.5 * torch.eye(2)` is invertible.
 
     https://docs.pytorch.org/docs/stable/generated/torch.linalg.inv.html
     """
@@ -1611,6 +1612,7 @@ def test_a_singular_matrix_raises_linalg_error():
             call(ones)
     with pytest.raises(torch.linalg.LinAlgError, match="the input is not positive-definite"):
         torch.linalg.cholesky(-torch.eye(2))
+    assert torch.linalg.cholesky(torch.tensor([[1.0, 5.0], [0.0, 1.0]])).tolist() == [[1, 0], [0, 1]]
     assert issubclass(torch.linalg.LinAlgError, RuntimeError)
     torch.testing.assert_close(torch.linalg.pinv(ones), torch.full((2, 2), 0.25))
     regular = ones + 0.5 * torch.eye(2)
@@ -1960,8 +1962,8 @@ def test_writing_through_a_view(device):
 
 
 def test_writing_to_picked_rows_writes_to_a_copy(device):
-    """`x[[0, 2]][:, 0] = 9` leaves `x` as it was, and so do `x[mask][0] = 9` and `x[mask].zero_()`: a list or a mask as
-    an index makes a copy, and the copy is written to.
+    """`x[[0, 2]][:, 0] = 9` leaves `x` as it was, and so do `x[mask][0] = 9` and `x[mask].zero_()`: a list of numbers
+    or a mask as an index makes a copy, and the copy is written to.
 
     Nothing warns. Write one index, `x[[0, 2], 0] = 9` and `x[mask] = 0`, or name the place by numbers: `x[0][0] = 9`
     writes to `x`, because `x[0]` is a view.

@@ -773,8 +773,8 @@ def test_an_array_of_another_numpy_is_no_array():
     another one than that of torch's NumPy raises TypeError, "expected np.ndarray (got numpy.ndarray)".
 
     Here a class of that name stands in for a second NumPy, as an installation into a running notebook can leave it:
-    start Python anew. Until then `torch.tensor(array.tolist())` crosses. An array of a subclass of `np.ndarray` is
-    taken.
+    start Python anew. Until then `torch.tensor(array.tolist())` crosses. A float array of a subclass of `np.ndarray` is
+    taken; the mask of a masked array is lost.
 
     https://docs.pytorch.org/docs/stable/generated/torch.from_numpy.html
     """
@@ -788,6 +788,7 @@ def test_an_array_of_another_numpy_is_no_array():
         pass
 
     assert torch.from_numpy(np.array([1.0, 2.5]).view(Special)).tolist() == [1, 2.5]
+    assert torch.from_numpy(np.ma.masked_array([1.0, 2.5], [False, True])).tolist() == [1, 2.5]
 
 
 @pytest.mark.parametrize(

@@ -442,8 +442,8 @@ def test_the_loss_is_that_of_before_the_step(device):
 
 
 def test_a_python_number_has_no_backward(device):
-    """`total += loss.item()` adds up a Python float, and `total.backward()` raises AttributeError, "'float' object has
-    no attribute 'backward'".
+    """Begun with `total = 0`, `total += loss.item()` adds up a Python float, and `total.backward()` raises
+    AttributeError, "'float' object has no attribute 'backward'".
 
     `item()` leaves the graph behind. Call `loss.backward()` for each batch, and keep `loss.item()` for the report. A
     `total = 0` to which no batch was added is an int: "'int' object has no attribute 'backward'".
@@ -899,8 +899,9 @@ def test_reduce_on_plateau_waits_for_a_fall_unless_told(device):
     """`ReduceLROnPlateau` watches for a number that falls: given an accuracy that rises in every epoch it lowers the
     learning rate when its patience is over, unless it is made with `mode="max"`.
 
-    An improvement has to be larger than `threshold`, by default one in 10,000 of the best number so far, and nan is no
-    improvement. With `patience=1` the rate falls after the second epoch in a row without one.
+    An improvement of a positive number has to be larger than `threshold`, by default one in 10,000 of the best so far,
+    and nan is no improvement. A negative number that stays the same counts as one: pass `threshold_mode="abs"` for a
+    negative loss. With `patience=1` the rate falls after the second epoch in a row without an improvement.
 
     https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ReduceLROnPlateau.html
     """
@@ -920,6 +921,8 @@ def test_reduce_on_plateau_waits_for_a_fall_unless_told(device):
     assert rates([0.5, math.nan, math.nan, math.nan]) == [8, 8, 4, 4]
     assert rates([1.0, 0.99999, 0.99998, 0.99997]) == [8, 8, 4, 4]
     assert rates([1.0, 0.9995, 0.999, 0.9985]) == [8, 8, 8, 8]
+    assert rates([-1.0, -1.0, -1.0, -1.0]) == [8, 8, 8, 8]
+    assert rates([-1.0, -1.0, -1.0, -1.0], threshold_mode="abs") == [8, 8, 4, 4]
 
 
 @pytest.mark.filterwarnings("ignore:.*scheduler.step")  # before 2.9 making a SequentialLR warns

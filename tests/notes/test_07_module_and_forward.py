@@ -1918,8 +1918,8 @@ def test_same_padding_is_for_a_stride_of_one(device, kernel, dilation):
 
 
 def test_an_image_can_be_too_small_for_a_kernel():
-    """A convolution with a kernel of 5 raises RuntimeError for an image of 3 by 3, "Kernel size can't be greater than
-    actual input size", and `nn.MaxPool2d(2)` for one of 1 by 1, "Output size is too small".
+    """`nn.Conv2d(1, 1, 5)` raises RuntimeError for an image of 3 by 3, "Kernel size can't be greater than actual input
+    size", and `nn.MaxPool2d(2)` for one of 1 by 1, "Output size is too small".
 
     Each `nn.MaxPool2d(2)` halves the image and drops the rest: 28 becomes 14, 7, 3 and 1, and the fifth one raises.
     Take a larger image or fewer layers, or pad it: `nn.Conv2d(1, 1, 5, padding=2)` takes 3 by 3.
@@ -2002,7 +2002,7 @@ def test_true_in_a_mask_means_the_opposite_in_two_attentions():
 
     Passed on from one to the other without `~mask`, the mask shows each position what it must not see, and nothing
     raises. A mask of integers raises in both. One of shape (2, 3) for three positions raises RuntimeError in
-    `nn.MultiheadAttention`, "The shape of the 2D attn_mask is torch.Size([2, 3]), but should be (3, 3)".
+    `nn.MultiheadAttention`, in train mode "The shape of the 2D attn_mask is torch.Size([2, 3]), but should be (3, 3)".
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.scaled_dot_product_attention.html
     """
@@ -2023,6 +2023,8 @@ def test_true_in_a_mask_means_the_opposite_in_two_attentions():
         F.scaled_dot_product_attention(x, x, values, attn_mask=mask.int())
     with pytest.raises(RuntimeError, match=r"The shape of the 2D attn_mask is torch.Size\(\[2, 3\]\), but should be"):
         attention(x, x, x, attn_mask=mask[:2])
+    with torch.no_grad(), pytest.raises(RuntimeError):
+        attention.eval()(x, x, x, attn_mask=mask[:2])
 
 
 # What moved between releases: from which torch on can you write it?

@@ -1144,19 +1144,26 @@ def test_cross_entropy_wants_flat_class_numbers(device):
 @pytest.mark.only("cpu", "cuda", "xpu", because="not seen on MPS")
 @pytest.mark.holds("torch>=2.9", otherwise=RuntimeError, change="new")
 def test_cross_entropy_of_one_sample_takes_a_target_of_one_number(device):
-    """From torch 2.9 on `F.cross_entropy` of logits of shape (C,) takes a class number of shape (1,), and returns what
-    it returns for the class number of shape ().
+    """From torch 2.9 on `F.cross_entropy` of logits of shape (3,) and a class number of shape (1,) returns what it
+    returns for the class number of shape (), but `backward` of that loss raises RuntimeError, "size mismatch".
 
-    Before, it raised RuntimeError, "size mismatch (got input: [3], target: [1])". Write `target.squeeze()`, or give
-    both a batch: `logits[None]` and a target of shape (1,), which work in every release.
+    Before, the call itself raised: "size mismatch (got input: [3], target: [1])". With `label_smoothing=0.1` it raises
+    in every release. To train, write `target.squeeze()`, or give both a batch: `logits[None]` and a target of shape
+    (1,), which work in every release.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
     """
-    logits, target = torch.tensor([1.0, 2.0, 4.0], device=device), torch.tensor([1], device=device)
+    logits, target = torch.tensor([1.0, 2.0, 4.0], device=device, requires_grad=True), torch.tensor([1], device=device)
     expected = F.cross_entropy(logits, target.squeeze())
 
     torch.testing.assert_close(F.cross_entropy(logits[None], target), expected)
-    torch.testing.assert_close(F.cross_entropy(logits, target), expected)
+    expected.backward()
+    with pytest.raises(RuntimeError):
+        F.cross_entropy(logits, target, label_smoothing=0.1)
+    loss = F.cross_entropy(logits, target)
+    torch.testing.assert_close(loss, expected)
+    with pytest.raises(RuntimeError, match="size mismatch"):
+        loss.backward()
 
 
 def test_a_mask_of_classes_has_no_dimension_for_channels(device):

@@ -262,8 +262,8 @@ def test_a_number_that_float16_cannot_hold_becomes_inf_at_one_position():
     """On the CPU, from torch 2.8 on, `x[0] = -1e9` of a vector of float16 writes -inf.
 
     Before, it raised RuntimeError, "value cannot be converted to type at::Half without overflow". `x.fill_(-1e9)` and
-    `torch.full((2,), -1e9, dtype=torch.float16)` raise it in every release, and `x[0] = 1e39` of a float32 vector does,
-    too. Write `-math.inf` if you want it, or `torch.finfo(x.dtype).min`.
+    `torch.full((2,), -1e9, dtype=torch.float16)` raise RuntimeError in every release, and `x[0] = 1e39` of a float32
+    vector does, too. Write `-math.inf` if you want it, or `torch.finfo(x.dtype).min`.
 
     https://docs.pytorch.org/docs/stable/type_info.html
     """

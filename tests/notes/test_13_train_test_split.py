@@ -665,7 +665,8 @@ def test_a_scaler_wants_a_table():
     write `column.reshape(-1, 1)`.
 
     Fitted to two columns, `transform` of three raises ValueError, "X has 3 features, but StandardScaler is expecting 2
-    features as input". `fit_transform` gives a NumPy array for a tensor: write `torch.from_numpy(scaled).float()`.
+    features as input". `fit_transform` gives a NumPy array for a tensor that is on the CPU and does not require grad:
+    write `torch.from_numpy(scaled).float()`.
 
     https://scikit-learn.org/stable/modules/generated/sklearn.preprocessing.StandardScaler.html
     """

@@ -1142,7 +1142,7 @@ def test_cross_entropy_wants_flat_class_numbers(device):
 
 
 @pytest.mark.only("cpu", "cuda", "xpu", because="not seen on MPS")
-@pytest.mark.holds("torch>=2.9", otherwise=RuntimeError, change="new")
+@pytest.mark.holds("torch>=2.9", otherwise=RuntimeError, change="new", concerns="torch.nn.functional.cross_entropy?")
 def test_cross_entropy_of_one_sample_takes_a_target_of_one_number(device):
     """From torch 2.9 on `F.cross_entropy` of logits of shape (3,) and a class number of shape (1,) returns what it
     returns for the class number of shape (), but `backward` of that loss raises RuntimeError, "size mismatch".

@@ -257,7 +257,7 @@ def test_a_mask_of_minus_a_billion_does_not_fit_into_float16(device):
     assert (scores - 1e9).tolist() == [[-math.inf, -math.inf]]
 
 
-@pytest.mark.holds("torch>=2.8", otherwise=RuntimeError, change="new")
+@pytest.mark.holds("torch>=2.8", otherwise=RuntimeError, change="new", concerns=())
 def test_a_number_that_float16_cannot_hold_becomes_inf_at_one_position():
     """On the CPU, from torch 2.8 on, `x[0] = -1e9` of a vector of float16 writes -inf.
 

@@ -972,7 +972,9 @@ def test_containers_keep_their_names(device):
     assert default_collate([("a", 1), ("b", 2)])[0] == default_collate([["a", 1], ["b", 2]])[0] == ("a", "b")
 
 
-@pytest.mark.holds("torch>=2.3", otherwise=AssertionError, change="result")
+@pytest.mark.holds(
+    "torch>=2.3", otherwise=AssertionError, change="result", concerns="torch.utils.data.default_collate?"
+)
 def test_a_batch_of_defaultdicts_is_a_defaultdict():
     """From torch 2.3 on, a batch of samples that are each a `defaultdict(int)` is a `defaultdict(int)`; before, it was
     a plain dict.

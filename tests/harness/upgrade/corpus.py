@@ -17,6 +17,10 @@ a, b, model, path, x = unknown(), unknown(), unknown(), unknown(), unknown()
 NARROW = {f"torch.{sign}int{bits}" for sign in ("", "u") for bits in range(1, 8)}
 
 CORPUS = {
+    # Shapes, devices and batches.
+    "torch.Tensor.new_tensor": ("x.new_tensor(a)", "x.new_zeros(3)"),
+    "torch.nn.functional.cross_entropy?": ("F.cross_entropy(a, b)", "F.nll_loss(a, b)"),
+    "torch.utils.data.default_collate?": ("data.default_collate(a)", "data.default_convert(a)"),
     # Saving and loading.
     "torch.load(not weights_only)": ("torch.load(path)", "torch.load(path, weights_only=False)"),
     "torch.load(weights_only=True)": ("torch.load(path, weights_only=True)", "torch.load(path, weights_only=False)"),

@@ -1,6 +1,7 @@
 """Exercises: made of the notes, open while a blank is left, solved by what the note says and by nothing else."""
 
 import ast
+import itertools
 import sys
 import tempfile
 import types
@@ -13,14 +14,15 @@ import wrong_answers
 from packaging.requirements import Requirement
 from test_notes import NAMES
 
+from torchnotes import __main__ as command_line
 from torchnotes.harness import census, isolation, numerics, versions
 from torchnotes.harness.exercises import Task, Unanswered, Wrong
-from torchnotes.learn import folder
-from torchnotes.record.exercises import OPEN, PREDICT, SOLVED, WRONG
+from torchnotes.learn import calls, folder
+from torchnotes.record import exercises as contract
+from torchnotes.record.exercises import BLANK, CHANGED, ELSEWHERE, OPEN, PREDICT, SOLVED, WRITE, WRONG
 
 ROOT = Path(__file__).parent.parent.parent
 NOTES = ROOT / "tests" / "notes"
-WRONG_NAMES = ["clone", "sum", "detach"]
 
 
 @pytest.fixture(scope="module")
@@ -92,11 +94,6 @@ def proofs(chapters, tmp_path_factory):
     return found
 
 
-def others(exercise, which):
-    """Three wrong answers for one of its blanks."""
-    return wrong_answers.to(exercise.answers[which]) if exercise.kind == PREDICT else WRONG_NAMES
-
-
 def test_every_section_has_exercises_and_together_they_are_hundreds(chapters):
     assert [chapter.label for chapter in chapters] == [name.replace("_", " ") for name in NAMES]
     assert sum(len(chapter.exercises) for chapter in chapters) >= 400
@@ -113,7 +110,7 @@ def test_every_exercise_is_open_for_its_first_blank(proofs):
 
 
 def test_every_exercise_is_solved_by_what_its_note_has_there(proofs):
-    found = {exercise.key: proof.of(exercise, exercise.answers) for exercise, proof in proofs}
+    found = {exercise.note: proof.of(exercise, exercise.answers) for exercise, proof in proofs}
 
     assert {key: said for key, said in found.items() if said != (SOLVED, "")} == {}
 
@@ -121,12 +118,405 @@ def test_every_exercise_is_solved_by_what_its_note_has_there(proofs):
 def test_every_blank_fails_with_three_wrong_answers_of_its_kind(proofs):
     found = {}
     for exercise, proof in proofs:
-        for which, right in enumerate(exercise.answers):
-            wrong = others(exercise, which)
+        for which, right in enumerate(exercise.answers if exercise.kind == PREDICT else ()):
+            wrong = wrong_answers.to(right)
             assert len(set(wrong) - {right}) == 3
             for answer in wrong:
                 answers = [answer if place == which else each for place, each in enumerate(exercise.answers)]
-                found[exercise.key, which, answer] = proof.of(exercise, answers)
+                found[exercise.note, which, answer] = proof.of(exercise, answers)
 
     assert {key: said for key, said in found.items() if said[0] != WRONG} == {}
     assert all("you said: " in said for _, said in found.values())
+
+
+def test_every_call_to_write_fails_with_three_names_that_people_take_for_it(proofs):
+    found = {}
+    for exercise, proof in proofs:
+        if exercise.kind == WRITE:
+            names = wrong_answers.names_beside(exercise.answers[0])
+            fails = (proof.of(exercise, [name] * len(exercise.answers)) for name in names)
+            found[exercise.note] = len(list(itertools.islice((said for said in fails if said[0] == WRONG), 3)))
+
+    assert {note: number for note, number in found.items() if number < 3} == {}
+
+
+def test_every_call_to_write_is_in_a_note_that_lends_itself(exercises):
+    """If this fails, a note was renamed or grew: take it out of the table, or name another call of it."""
+    assert set(calls.CALLS) - {exercise.note for exercise in exercises if exercise.kind == WRITE} == set()
+
+
+NOTE = '''
+# What comes out?
+
+
+def test_the_sum_is_a_float(device):
+    """The sum of float32 numbers is a float32.
+
+    It stays one.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.sum.html
+    """
+    x = torch.tensor([1.0, 2.0, 3.0], device=device)
+
+    total = x.sum()  # this comment gives it away
+
+    assert total.item() == 6
+    assert total.dtype == torch.float32
+
+
+def test_shapes_must_fit():
+    """Adding 2 numbers to 3 raises RuntimeError.
+
+    https://docs.pytorch.org/docs/stable/notes/broadcasting.html
+    """
+    two, three = torch.ones(2), torch.ones(3)
+
+    with pytest.raises(RuntimeError, match="must match"):
+        two + three
+
+
+def test_a_view_has_a_shape():
+    """`view` gives the shape it is asked for.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.Tensor.view.html
+    """
+    x = torch.arange(6).view(2, 3)
+    y = x
+
+    assert x.shape == (2, 3)
+    assert y is not x.clone()
+    assert x.tolist()[1] == [3, 4, 5]
+
+
+@pytest.mark.holds("torch<1", otherwise=AssertionError)
+def test_long_ago():
+    """Long ago it was 4.
+
+    https://docs.pytorch.org/docs/stable/index.html
+    """
+    assert torch.tensor([2, 2]).sum().item() == 4
+'''
+SUM, SHAPES, VIEW, LONG_AGO = "sum_is_a_float", "shapes_must_fit", "view_has_a_shape", "long_ago"
+
+
+class Learner:
+    """A folder of exercises in a small project, and somebody who fills it in."""
+
+    def __init__(self, project):
+        self.project, self.notes = project, project.path / "tests" / "notes"
+        self.note = project.note(NOTE)
+        self.out = project.path / "exercises"
+        self.write()
+
+    def write(self, level=None, out=None):
+        return folder.write(out or self.out, folder.chapters(self.notes), level)
+
+    @property
+    def path(self):
+        return self.out / "test_exercises_01_first.py"
+
+    def named(self, name):
+        (found,) = (each for each in contract.read(self.out) if each.note.endswith(name))
+        return found
+
+    def progress(self, name):
+        return contract.read_progress(self.out)[self.named(name).note]
+
+    def put(self, name, before, after):
+        """Put other text into the function of one exercise."""
+        text = self.path.read_text(encoding="utf-8")
+        head, begin, rest = text.partition(f"def {self.named(name).name}(")
+        function, end, tail = rest.partition("\n\n\n")
+        assert before in function
+        self.path.write_text(head + begin + function.replace(before, after, 1) + end + tail, encoding="utf-8")
+
+    def fill(self, name, *answers):
+        for answer in answers:
+            self.put(name, f"== {BLANK}", f"== {answer}")
+
+    def run(self, name):
+        return self.project.run(f"exercises/{self.path.name}", "-k", f"{self.named(name).name}", "--device", "cpu")
+
+
+@pytest.fixture
+def learner(project):
+    return Learner(project)
+
+
+def test_an_exercise_has_a_question_and_a_number_and_neither_name_nor_claim_nor_comment(learner):
+    text = learner.path.read_text(encoding="utf-8")
+
+    assert "float32 numbers" not in text
+    assert "gives it away" not in text
+    assert SUM not in text
+    assert "# What comes out?" in text
+    assert "What is `total.item()`? What is `total.dtype`?" in text
+    assert text.count(f"== {BLANK}") >= 3
+
+
+def test_a_blank_that_is_left_is_one_line(learner):
+    result = learner.run(SUM)
+
+    line = 1 + learner.path.read_text(encoding="utf-8").splitlines().index(f"    assert total.item() == {BLANK}")
+    assert result.code == 1
+    assert f"a blank is left: line {line}, what is `total.item()`?" in result.out
+    assert "0 of 4 exercises solved" in result.out
+    assert "1 open" in result.out
+    assert "Traceback" not in result.text
+    assert learner.progress(SUM).state == OPEN
+
+
+def test_the_second_blank_is_asked_for_when_the_first_is_filled(learner):
+    learner.fill(SUM, "6")
+
+    assert "what is `total.dtype`?" in learner.run(SUM).out
+
+
+def test_a_wrong_answer_shows_what_torch_did_and_each_time_another_hint(learner):
+    learner.fill(SUM, "6", "torch.float64")
+
+    said = [learner.run(SUM) for _ in range(4)]
+
+    for result in said:
+        assert result.code == 1
+        assert "what is `total.dtype`?\nyou said:  torch.float64\ntorch did: torch.float32\n" in result.out
+    assert "hint 1 of 3: read: https://docs.pytorch.org/docs/stable/generated/torch.sum.html" in said[0].out
+    assert "hint 2 of 3: what is at work: the sum is a float" in said[1].out
+    assert "hint 3 of 3: the claim: The sum of float32 numbers is a float32." in said[2].out
+    assert "hint 3 of 3" in said[3].out
+    assert (learner.progress(SUM).state, learner.progress(SUM).wrong) == (WRONG, 4)
+
+
+def test_a_solved_exercise_gives_the_claim_and_its_reason_once(learner):
+    learner.fill(SUM, "6", "torch.float32")
+
+    first, again = learner.run(SUM), learner.run(SUM)
+
+    assert first.code == again.code == 0
+    assert "  The sum of float32 numbers is a float32.\n  It stays one.\n  https://docs.pytorch.org" in first.out
+    assert "It stays one." not in again.out
+    assert "1 of 4 exercises solved" in again.out
+
+
+@pytest.mark.parametrize(
+    ("name", "answers"),
+    [
+        (SUM, ("6.0", "torch.float")),
+        (SUM, ("2 * 3", "torch.float32")),
+        (VIEW, ("torch.Size([2, 3])", "False", "[3, 4, 5]")),
+        (VIEW, ("tuple([2, 3])", "False", "[3.0, 4, 5]")),
+    ],
+)
+def test_equal_answers_are_accepted(learner, name, answers):
+    learner.fill(name, *answers)
+
+    assert learner.run(name).code == 0
+    assert learner.progress(name).state == SOLVED
+
+
+@pytest.mark.parametrize(
+    ("name", "answers", "said"),
+    [
+        (SUM, ("total.item()", "torch.float32"), "`total.item` computes"),
+        (SUM, ("6", "torch.ones(1).dtype"), "`.dtype` asks for it"),
+        (SUM, ("6", "x.dtype"), "'x' belongs to the exercise"),
+        (SUM, ("(lambda: 6)()", "torch.float32"), "`lambda: 6` computes"),
+        (SUM, ("[6][0]", "torch.float32"), "`[6][0]` computes"),
+        (SUM, ("6", "total.dtype"), "'total' belongs to the exercise"),
+    ],
+)
+def test_an_answer_is_the_value_and_not_what_computes_it(learner, name, answers, said):
+    learner.fill(name, *answers)
+
+    result = learner.run(name)
+
+    assert result.code == 1
+    assert "write the value itself, such as [1, 2] or torch.float32; " in result.out
+    assert said in result.out
+    assert learner.progress(name).state == OPEN
+
+
+@pytest.mark.parametrize("answer", ["Exception", "(RuntimeError, ValueError)"])
+def test_an_exception_is_named_exactly(learner, answer):
+    learner.put(SHAPES, BLANK, answer)
+
+    result = learner.run(SHAPES)
+
+    assert result.code == 1
+    assert "that is wider than what it raises: be exact" in result.out
+    assert learner.progress(SHAPES).state == WRONG
+
+
+def test_another_exception_shows_the_one_that_is_raised(learner):
+    learner.put(SHAPES, BLANK, "TypeError")
+
+    result = learner.run(SHAPES)
+
+    assert (
+        "which exception does `two + three` raise?\nyou said:  TypeError\ntorch raised: RuntimeError: The si"
+        in result.out
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("1.0, 2.0", "1.0, 9.0"),
+        ("    total = x.sum()\n", "    total = x.sum()\n    total = 6\n"),
+        ("\n    assert total.dtype == ___", ""),
+        ("assert total.item() == ___", "assert 6 == 6"),
+        ("device):", "device=None):"),
+    ],
+)
+def test_only_the_blanks_may_change(learner, before, after):
+    learner.put(SUM, before, after)
+    learner.put(SUM, BLANK, "6")
+
+    result = learner.run(SUM)
+
+    assert result.code == 1
+    assert "fill in ___, and no more" in result.out
+    assert learner.progress(SUM).state == OPEN
+
+
+def test_a_learner_may_print_and_comment(learner):
+    learner.put(SUM, "    total = x.sum()\n", "    total = x.sum()\n    print(total)  # let me see\n")
+    learner.fill(SUM, "6", "torch.float32")
+
+    assert learner.run(SUM).code == 0
+
+
+def test_an_exercise_about_another_release_is_skipped_and_not_open(learner):
+    result = learner.run(LONG_AGO)
+
+    assert result.counts == {"skipped": 1}
+    assert learner.progress(LONG_AGO).state == ELSEWHERE
+
+
+def test_a_blank_in_one_exercise_says_nothing_of_another(learner):
+    learner.fill(SUM, "6", "torch.float32")
+
+    result = learner.project.run("exercises", "--device", "cpu")
+
+    assert result.code == 1
+    assert result.counts == {"passed": 1, "skipped": 1}
+    assert "1 of 4 exercises solved" in result.out
+
+
+def test_writing_again_keeps_what_was_filled_in(learner):
+    learner.fill(SUM, "6", "torch.float32")
+    learner.run(SUM)
+    learner.fill(VIEW, "(1, 2)")
+    before = learner.path.read_text(encoding="utf-8")
+
+    learner.write()
+
+    assert learner.path.read_text(encoding="utf-8") == before
+    assert learner.progress(SUM).state == SOLVED
+
+
+def test_writing_again_keeps_what_was_filled_in_under_another_number(learner):
+    learner.fill(VIEW, "(1, 2)")
+    before = learner.named(VIEW).number
+    text = learner.note.read_text(encoding="utf-8")
+    easy = (
+        'def test_easy():\n    """One.\n\n    https://pytorch.org\n    """\n    assert torch.ones(1).item() == 1\n\n\n'
+    )
+    learner.note.write_text(text.replace("def test_shapes", f"{easy}def test_shapes"), encoding="utf-8")
+
+    learner.write()
+
+    assert learner.named(VIEW).number == before + 1
+    assert "assert x.shape == (1, 2)" in learner.path.read_text(encoding="utf-8")
+    assert learner.path.read_text(encoding="utf-8").count(f"def {learner.named(VIEW).name}(") == 1
+
+
+def test_a_note_that_changed_is_asked_again_and_shown_as_changed(learner):
+    learner.fill(SUM, "6", "torch.float32")
+    learner.run(SUM)
+    text = learner.note.read_text(encoding="utf-8")
+    learner.note.write_text(
+        text.replace("[1.0, 2.0, 3.0]", "[1.0, 2.0, 4.0]").replace("== 6", "== 7"), encoding="utf-8"
+    )
+
+    learner.write()
+
+    assert learner.progress(SUM).state == CHANGED
+    assert f"assert total.item() == {BLANK}" in learner.path.read_text(encoding="utf-8")
+    said = list(folder.summary(learner.out, learner.notes))
+    assert said[:2] == [
+        f"{learner.out}: 4 exercises, 0 solved, 1 changed since they were solved",
+        f"  changed: {learner.path.name}::{learner.named(SUM).name}",
+    ]
+
+
+def test_a_file_that_is_no_python_is_not_written_over(learner):
+    learner.fill(SUM, "6", "torch.float32")
+    learner.fill(VIEW, "((")
+    before = learner.path.read_text(encoding="utf-8")
+
+    with pytest.raises(contract.BadFolder, match=r"is not Python .*; mend it first"):
+        learner.write()
+
+    assert learner.path.read_text(encoding="utf-8") == before
+
+
+def test_one_level_alone_is_written_and_keeps_what_is_begun(learner):
+    learner.fill(VIEW, "(2, 3)")
+
+    kept = learner.write(level="easy")
+
+    levels = {exercise.note: exercise.level for exercise in kept}
+    assert {*levels.values()} == {"easy", learner.named(VIEW).level}
+    assert "(2, 3)" in learner.path.read_text(encoding="utf-8")
+    fresh = learner.write(level="easy", out=learner.project.path / "fresh")
+    assert {exercise.level for exercise in fresh} == {"easy"}
+
+
+def test_the_solutions_are_a_folder_that_passes(learner):
+    folder.write_solutions(learner.project.path / "solutions", folder.chapters(learner.notes))
+
+    result = learner.project.run("solutions", "--device", "cpu")
+
+    assert result.code == 0
+    assert "3 of 4 exercises solved" in result.out
+
+
+def test_a_folder_with_something_else_in_it_is_left_alone(learner):
+    with pytest.raises(contract.BadFolder, match="holds something else; name another folder"):
+        learner.write(out=learner.notes)
+
+
+def test_a_folder_outside_of_the_project_is_checked_too(learner, tmp_path_factory):
+    out = tmp_path_factory.mktemp("elsewhere") / "mine"
+    learner.write(out=out)
+    (command,) = (line for line in folder.summary(out, learner.notes) if line.startswith("check them:"))
+    assert command == f"check them:  python -m pytest -p conftest -c pytest.ini {out}"
+
+    result = learner.project.run_apart("-p", "conftest", "-c", "pytest.ini", out, "--device", "cpu", path=[ROOT])
+
+    assert "0 of 4 exercises solved" in result.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--section", "99"), "--section 99: the sections are 01 first; write --section 01, for example"),
+        (("--notes", "nowhere"), "nowhere: there are no notes in it, files named test_*.py"),
+        (("--out", "tests"), "tests: it holds something else; name another folder, such as --out exercises"),
+        (
+            ("watch", "--out", "nowhere"),
+            "there are no exercises in it; write them with: python -m torchnotes exercises",
+        ),
+        (("watch",), "watch needs a terminal for its keys; without one, type: pytest exercises"),
+    ],
+)
+def test_bad_input_is_one_line(learner, monkeypatch, capsys, arguments, said):
+    monkeypatch.chdir(learner.project.path)
+    monkeypatch.setattr(sys, "argv", ["torchnotes", "exercises", *arguments])
+
+    assert command_line.main() == 2
+
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("python -m torchnotes: ")
+    assert line.endswith(said)

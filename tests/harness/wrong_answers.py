@@ -79,3 +79,56 @@ def _others(constant):
     if isinstance(constant, (int, float)):
         return [constant + 1, constant + 2, constant + 3]
     return [f"{constant}s", f"un{constant}"] if isinstance(constant, str) else [0]
+
+
+GROUPS = [
+    "from_numpy as_tensor tensor Tensor asarray",
+    "zeros ones empty eye zeros_like ones_like",
+    "view reshape permute transpose flatten squeeze unsqueeze expand repeat swapaxes ravel",
+    "cat stack hstack vstack dstack concatenate",
+    "sum mean amax amin prod std var argmax argmin median cumsum max min",
+    "clone detach contiguous cpu numpy detach_ requires_grad_",
+    "no_grad enable_grad inference_mode set_grad_enabled",
+    "eval train zero_grad requires_grad_ cpu",
+    "parameters buffers children modules named_parameters named_buffers named_children named_modules state_dict",
+    "sigmoid softmax relu tanh log_softmax logsigmoid softplus",
+    "CrossEntropyLoss NLLLoss BCELoss BCEWithLogitsLoss MSELoss L1Loss SmoothL1Loss HuberLoss KLDivLoss",
+    "cross_entropy nll_loss binary_cross_entropy binary_cross_entropy_with_logits mse_loss l1_loss kl_div huber_loss",
+    "Linear LazyLinear Bilinear Conv1d BatchNorm1d LayerNorm Dropout Identity ReLU Flatten Embedding",
+    "Sequential ModuleList ModuleDict ParameterList ParameterDict",
+    "SGD Adam AdamW RMSprop Adagrad Rprop",
+    "step zero_grad state_dict backward register_hook",
+    "manual_seed seed initial_seed get_rng_state set_rng_state get_state",
+    "add_ mul_ copy_ fill_ zero_ sub_ neg_",
+    "equal allclose eq isclose",
+    "item tolist numpy data_ptr size",
+    "float double half long int bool bfloat16",
+    "register_buffer register_parameter register_module add_module register_forward_hook",
+    "update compute forward reset clone",
+    "update reset refresh close set_postfix write set_description clear unpause",
+    "argmax argmin max min sort argsort topk",
+    "matmul mm mv dot bmm outer",
+    "where masked_fill masked_select gather take index_select",
+    "TensorDataset Subset ConcatDataset ChainDataset IterableDataset",
+    "RandomSampler SequentialSampler SubsetRandomSampler BatchSampler WeightedRandomSampler",
+    "apply to to_empty share_memory cpu",
+    "save load",
+    "numel dim size stride nelement element_size storage_offset",
+    "rand randn randint randperm empty",
+    "round floor ceil trunc sign abs neg",
+    "div true_divide floor_divide remainder mul sub add",
+    "nan_to_num isnan isinf isfinite isreal",
+    "is_contiguous is_floating_point is_complex is_signed is_pinned",
+    "promote_types result_type can_cast",
+    "narrow select split chunk unbind unfold diagonal",
+    "unique bincount histc unique_consecutive",
+    "pin_memory contiguous cpu clone",
+    "Parameter Buffer Linear Module UninitializedParameter",
+]
+"""Names that people take for one another: of each that a learner is to write, three others must fail."""
+
+
+def names_beside(name):
+    """The names that could be taken for this one."""
+    groups = [group.split() for group in GROUPS if name in group.split()]
+    return [other for other in dict.fromkeys(sum(groups, [])) if other != name]

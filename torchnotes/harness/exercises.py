@@ -10,7 +10,6 @@ from __future__ import annotations
 import ast
 import copy
 import functools
-import inspect
 import linecache
 import traceback
 from collections import defaultdict
@@ -328,13 +327,13 @@ def pytest_runtest_makereport(item, call):
         report.longrepr = f"{error}\n{_hint(task)}"
     elif report.failed:
         task.state = WRONG
-    report.exercise = [str(task.path.parent), task.exercise.key, task.state]  # which pytest-xdist takes along
+    report.exercise = [str(task.path.parent), task.exercise.note, task.state]  # which pytest-xdist takes along
     return report
 
 
 def _hint(task):
     """The next hint: one more with each run that finds a wrong answer."""
-    progress = contract.read_progress(task.path.parent).get(task.exercise.key, contract.Progress())
+    progress = contract.read_progress(task.path.parent).get(task.exercise.note, contract.Progress())
     number = min(max(progress.wrong, progress.hints) + 1, len(task.exercise.hints))
     return f"hint {number} of {len(task.exercise.hints)}: {task.exercise.hints[number - 1]}"
 
@@ -360,6 +359,8 @@ class Progress:
 
     states: dict = field(default_factory=lambda: defaultdict(dict))
     """Of each folder: by the key of an exercise the worst that its runs on several devices came to."""
+    said: dict[str, str] = field(default_factory=dict)
+    """By the key of an exercise what was said of it last, if it is not solved."""
     left: dict[str, str] = field(default_factory=dict)
     """Where a blank is left, and what is asked there."""
 
@@ -369,21 +370,23 @@ class Progress:
         folder, key, state = report.exercise
         states = self.states[folder]
         states[key] = min(states.get(key, ELSEWHERE), state, key=WORST_FIRST.index)
+        if isinstance(report.longrepr, str):
+            self.said[key] = report.longrepr
         if state == OPEN:
             self.left[report.nodeid] = report.longrepr
 
     def pytest_terminal_summary(self, terminalreporter):
         for folder, states in self.states.items():
             progress = contract.read_progress(folder)
-            exercises = {each.key: each for each in _asked(folder).values()}
+            exercises = {each.note: each for each in _asked(folder).values()}
             terminalreporter.section("exercises")
             for key, state in states.items():
                 before = progress.get(key, contract.Progress())
                 if state == SOLVED and before.state != SOLVED:
-                    for line in reward(exercises[key]):
+                    for line in contract.reward(exercises[key]):
                         terminalreporter.line(line)
                 wrong = before.wrong + (state == WRONG)
-                progress[key] = contract.Progress(state, wrong, max(before.hints, wrong))
+                progress[key] = contract.Progress(state, wrong, max(before.hints, wrong), self.said.get(key, ""))
             for nodeid, text in list(self.left.items())[:SHOWN]:
                 terminalreporter.line(f"{nodeid}: {text}")
             if len(self.left) > SHOWN:
@@ -391,11 +394,3 @@ class Progress:
             number = sum(each.state == SOLVED for each in progress.values())
             terminalreporter.line(f"{number} of {len(exercises)} exercises solved")
             contract.write_progress(folder, progress)
-
-
-def reward(exercise):
-    """What a solved exercise was about."""
-    yield f"solved: {exercise.file}::{exercise.name}"
-    yield f"  {exercise.claim}"
-    yield from (f"  {line}" for line in inspect.cleandoc(exercise.explanation).splitlines())
-    yield from (f"  {link}" for link in exercise.links)

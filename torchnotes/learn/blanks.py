@@ -49,8 +49,7 @@ class Edit:
 class Site:
     """A statement with one blank or several: how it is written then, what is asked, and what the note has there."""
 
-    statement: int
-    """Which statement of the body."""
+    statement: ast.AST
     edits: list[Edit]
     questions: list[str]
     answers: list[str]
@@ -59,16 +58,29 @@ class Site:
 def of(module, body):
     """The sites among the statements `body` of a note, in their order."""
     text = "\n".join(module.source(statement) for statement in body)
-    for number, statement in enumerate(body):
+    for statement in assertions(body):
         if isinstance(statement, ast.Assert):
             found = _of_an_equality(module, statement.test, text) or _of_a_truth(module, statement.test)
-        elif isinstance(statement, ast.With):
-            found = _of_an_exception(module, statement)
         else:
-            continue
+            found = _of_an_exception(module, statement)
         if found is not None:
-            edits, questions, answers = found
-            yield Site(number, edits, questions, answers)
+            yield Site(statement, *found)
+
+
+def assertions(body):
+    """The statements that assert: `assert`, and `with pytest.raises`; those in loops and other blocks too."""
+    for statement in body:
+        if isinstance(statement, ast.Assert) or is_about_an_exception(statement):
+            yield statement
+        elif isinstance(statement, (ast.For, ast.With)):
+            yield from assertions(statement.body)
+
+
+def is_about_an_exception(statement):
+    if not isinstance(statement, ast.With) or len(statement.items) > 1:
+        return False
+    call = statement.items[0].context_expr
+    return isinstance(call, ast.Call) and ast.unparse(call.func) == "pytest.raises"
 
 
 def _place(node):
@@ -91,7 +103,7 @@ def _of_an_equality(module, test, text):
         if can_be_known(answer, text, chance and not _is_counted(sides))
         and not any(OF_THE_MACHINE.search(ast.unparse(side)) or _is_an_answer(side) for side in sides)
     ]
-    if not known or len(known) < len(pairs):
+    if not known:
         return None
     questions = [f"what is {' and '.join(_quoted(module, side) for side in sides)}?" for sides, _ in known]
     return [_place(answer) for _, answer in known], questions, [module.source(answer) for _, answer in known]
@@ -190,8 +202,6 @@ def _is_named_as_truth(node):
 def _of_an_exception(module, statement):
     """`with pytest.raises(TypeError): ...`"""
     call = statement.items[0].context_expr
-    if len(statement.items) > 1 or not isinstance(call, ast.Call) or ast.unparse(call.func) != "pytest.raises":
-        return None
     exception = call.args[0] if call.args else None
     if not isinstance(exception, (ast.Name, ast.Attribute)) or not _is_exception(ast.unparse(exception)):
         return None

@@ -26,7 +26,7 @@ def chapters(notes, section=None):
         paths = [path for path, label in zip(paths, there, strict=True) if _is_called(label, section)]
         if not paths:
             raise BadFolder(
-                f"--section {section}: the sections are {', '.join(there)}; write --section 03, for example"
+                f"--section {section}: the sections are {', '.join(there)}; write --section {there[0][:2]}, for example"
             )
     return [making.chapter(path) for path in paths]
 
@@ -41,7 +41,7 @@ def write(out, found, level=None):
     Returns all exercises that the folder has now. Raises `BadFolder` where something else is in the folder.
     """
     out = _ours(out)
-    before = {exercise.key: exercise for exercise in contract.read(out)} if contract.is_folder(out) else {}
+    before = {exercise.note: exercise for exercise in contract.read(out)} if contract.is_folder(out) else {}
     progress = contract.read_progress(out)
     files = {chapter.file for chapter in found}
     kept = [exercise for exercise in before.values() if exercise.file not in files]
@@ -49,18 +49,18 @@ def write(out, found, level=None):
         filled = _filled(out / chapter.file, [each for each in before.values() if each.file == chapter.file])
         chosen, texts = [], {}
         for exercise in chapter.exercises:
-            old, text = before.get(exercise.key), filled.get(exercise.key)
+            old, text = before.get(exercise.note), filled.get(exercise.note)
             is_same = text is not None and _asked(old.code) == _asked(exercise.code)
             if is_same:
                 texts[exercise.number] = text.replace(f"def {old.name}(", f"def {exercise.name}(", 1)
-            elif old is not None and progress.get(exercise.key, Progress()).state != OPEN:
-                progress[exercise.key] = Progress(CHANGED)
-            if level in (None, exercise.level) or is_same or progress.get(exercise.key, Progress()).state == CHANGED:
+            elif old is not None and progress.get(exercise.note, Progress()).state != OPEN:
+                progress[exercise.note] = Progress(CHANGED)
+            if level in (None, exercise.level) or is_same or progress.get(exercise.note, Progress()).state == CHANGED:
                 chosen.append(exercise)
         _write(out / chapter.file, chapter, chosen, texts)
         kept += chosen
     kept.sort(key=lambda exercise: (exercise.file, exercise.number))
-    keys = {exercise.key for exercise in kept}
+    keys = {exercise.note for exercise in kept}
     contract.write_progress(out, {key: each for key, each in progress.items() if key in keys})
     contract.write(out, kept)
     return kept
@@ -117,7 +117,7 @@ def _filled(path, exercises):
         if isinstance(node, ast.FunctionDef)
     }
     return {
-        exercise.key: found[exercise.name]
+        exercise.note: found[exercise.name]
         for exercise in exercises
         if exercise.name in found and found[exercise.name].strip() != exercise.code.strip()
     }
@@ -141,7 +141,20 @@ def _write(path, chapter, exercises, texts):
 def states(out):
     """Each exercise of a folder with what became of it. Raises `BadFolder` where it is none."""
     progress = contract.read_progress(out)
-    return [(exercise, progress.get(exercise.key, Progress())) for exercise in contract.read(out)]
+    return [(exercise, progress.get(exercise.note, Progress())) for exercise in contract.read(out)]
+
+
+def function(path, exercise):
+    """The line at which an exercise begins in its file, and what stands there: its own code where that is no Python."""
+    try:
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
+        found = ast.parse("\n".join(lines)).body
+    except (OSError, SyntaxError, ValueError):
+        return 1, exercise.code.rstrip()
+    for node in found:
+        if isinstance(node, ast.FunctionDef) and node.name == exercise.name:
+            return node.lineno, "\n".join(lines[node.lineno - 1 : node.end_lineno])
+    return 1, exercise.code.rstrip()
 
 
 def summary(out, notes):

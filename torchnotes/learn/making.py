@@ -88,9 +88,10 @@ def _drafts(section, module):
         node = module.defined[note.name]
         if not lends_itself(note, node):
             continue
-        for kind, sites in ((PREDICT, predicted(module, node)), (WRITE, calls.of(module, node))):
-            if sites:
-                yield _Draft(note, node, kind, sites, _weight(note, kind, sites))
+        kind = WRITE if note.name in calls.CALLS else PREDICT  # one alone: each would give the other away
+        sites = calls.of(module, node) if kind == WRITE else predicted(module, node)
+        if sites:
+            yield _Draft(note, node, kind, sites, _weight(note, kind, sites))
 
 
 def lends_itself(note, node):
@@ -119,12 +120,11 @@ def predicted(module, node):
             break
         start, chosen = found.index(first), [first]
         for other in found[start + 1 :]:
-            near = _is_next(body, chosen[-1], other)
-            if near and _count([*chosen, other]) <= MOST_BLANKS:
+            if _is_next(chosen[-1], other) and _count([*chosen, other]) <= MOST_BLANKS:
                 chosen.append(other)
         chosen += [other for other in found if other not in chosen and _gives_away(other, chosen)]
         if _count(chosen) <= MOST_BLANKS and not _stand_elsewhere(module, body, chosen):
-            return sorted(chosen, key=lambda site: site.statement)
+            return sorted(chosen, key=lambda site: site.statement.lineno)
     return []
 
 
@@ -144,10 +144,10 @@ def _count(sites):
     return sum(len(site.answers) for site in sites)
 
 
-def _is_next(body, site, other):
-    """Whether a site belongs to the statement just below that of another, with no blank line between them."""
-    one, two = body[site.statement], body[other.statement]
-    return other.statement == site.statement + 1 and two.lineno == one.end_lineno + 1
+def _is_next(site, other):
+    """Whether a site stands on the line just below that of another, as deep as it."""
+    one, two = site.statement, other.statement
+    return two.lineno == one.end_lineno + 1 and two.col_offset == one.col_offset
 
 
 def _gives_away(other, chosen):
@@ -162,12 +162,8 @@ def _tells(answer):
 
 def _stand_elsewhere(module, body, chosen):
     """Whether an answer stands in an assertion that is not blank."""
-    blank = {site.statement for site in chosen}
-    shown = "\n".join(
-        module.source(statement)
-        for number, statement in enumerate(body)
-        if number not in blank and isinstance(statement, (ast.Assert, ast.With, ast.For))
-    )
+    blank = [site.statement for site in chosen]
+    shown = "\n".join(module.source(statement) for statement in blanks.assertions(body) if statement not in blank)
     return any(answer in shown for site in chosen for answer in site.answers if _tells(answer))
 
 

@@ -57,11 +57,6 @@ class Exercise:
         """The name of its function."""
         return f"test_{self.number:03}"
 
-    @property
-    def key(self):
-        """What it is called where its number may have changed."""
-        return f"{self.kind} {self.note}"
-
 
 @dataclass
 class Progress:
@@ -72,6 +67,8 @@ class Progress:
     """How many runs found a wrong answer."""
     hints: int = 0
     """How many hints were shown."""
+    said: str = ""
+    """What the last run said of it."""
 
 
 def is_folder(folder):
@@ -128,3 +125,11 @@ def _replace(path, document):
     beside = path.with_name(f"{path.name}.new")
     beside.write_text(json.dumps(document, indent=0, ensure_ascii=False), encoding="utf-8", errors="backslashreplace")
     os.replace(beside, path)
+
+
+def reward(exercise):
+    """What a solved exercise was about, line by line."""
+    yield f"solved: {exercise.file}::{exercise.name}"
+    yield f"  {exercise.claim}"
+    yield from (f"  {line}" for line in exercise.explanation.splitlines())
+    yield from (f"  {link}" for link in exercise.links)

@@ -1,7 +1,10 @@
 """Exercises: made of the notes, open while a blank is left, solved by what the note says and by nothing else."""
 
 import ast
+import io
 import itertools
+import os
+import re
 import sys
 import tempfile
 import types
@@ -12,12 +15,13 @@ import pytest
 import torch
 import wrong_answers
 from packaging.requirements import Requirement
+from rich.console import Console
 from test_notes import NAMES
 
 from torchnotes import __main__ as command_line
 from torchnotes.harness import census, isolation, numerics, versions
 from torchnotes.harness.exercises import Task, Unanswered, Wrong
-from torchnotes.learn import calls, folder
+from torchnotes.learn import calls, folder, watch
 from torchnotes.record import exercises as contract
 from torchnotes.record.exercises import BLANK, CHANGED, ELSEWHERE, OPEN, PREDICT, SOLVED, WRITE, WRONG
 
@@ -115,6 +119,7 @@ def test_every_exercise_is_solved_by_what_its_note_has_there(proofs):
     assert {key: said for key, said in found.items() if said != (SOLVED, "")} == {}
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # a coroutine that nobody awaits
 def test_every_blank_fails_with_three_wrong_answers_of_its_kind(proofs):
     found = {}
     for exercise, proof in proofs:
@@ -520,3 +525,124 @@ def test_bad_input_is_one_line(learner, monkeypatch, capsys, arguments, said):
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("python -m torchnotes: ")
     assert line.endswith(said)
+
+
+class Terminal:
+    """Somebody at the screen: each step is a key that is pressed, or answers that are saved."""
+
+    def __init__(self, learner, *steps, width=80):
+        self.learner, self.steps = learner, list(steps)
+        self.console = Console(file=io.StringIO(), width=width, force_terminal=False)
+        self.moments = itertools.count(2_000_000_000)
+        self.screen = watch.Screen(learner.out, self.console, self.check, self.pressed)
+
+    def check(self, path, name):
+        assert path == self.learner.path
+        result = self.learner.project.run(str(path), "-k", name, "--device", "cpu")
+        return result.out
+
+    def pressed(self, seconds):
+        step = self.steps.pop(0)
+        if isinstance(step, str):
+            return step
+        name, *answers = step
+        self.learner.fill(name, *answers)
+        moment = next(self.moments)
+        os.utime(self.learner.path, (moment, moment))  # two writes may come within one tick of the file system's clock
+        return ""
+
+    def run(self):
+        last = self.screen.loop()
+        return self.console.file.getvalue(), last
+
+
+def test_the_screen_shows_the_first_open_exercise(learner):
+    shown, last = Terminal(learner, "q").run()
+
+    assert "01 first, exercise 1: easy" in shown
+    assert f"{learner.path}:" in shown.replace("\n", "")
+    assert "0 of 4 solved" in shown
+    assert last == f"0 of 4 exercises solved; they are kept in {learner.out}"
+
+
+def test_the_screen_says_what_is_wrong_and_what_was_learned_and_goes_on(learner):
+    shown, last = Terminal(learner, "n", "n", (SUM, "5"), (SUM, "torch.float32"), "q").run()
+
+    assert "1: easy" in shown
+    assert "2: easy" in shown
+    assert "a blank is left: line " in shown
+    assert "you said:  5\ntorch did: 6.0\nhint 1 of 3: read: https://" in shown
+
+    learner.put(SUM, "== 5", "== 6")
+    shown, last = Terminal(learner, "n", "n", (SUM,), "n", "q").run()
+
+    assert "It stays one." in shown
+    assert "1 of 4 solved" in shown
+    assert "exercise 4: " in shown
+    assert last.startswith("1 of 4 exercises solved")
+
+
+def test_an_exercise_about_another_release_is_said_to_be_one(learner):
+    shown, last = Terminal(learner, (LONG_AGO, "4"), "n", "q").run()
+
+    assert "it asks about another release than the installed one: n goes on" in shown
+    assert "exercise 2: " in shown
+
+
+def test_each_h_shows_one_hint_more(learner):
+    shown, _ = Terminal(learner, "n", "h", "h", "h", "h", "q").run()
+
+    pages = shown.split("────── 01 first, exercise 2")[1:]
+    assert [page.count("hint ") - page.count("h hint") for page in pages] == [0, 1, 2, 3, 3]
+    assert "hint 3 of 3: the claim: Adding 2 numbers to 3 raises RuntimeError." in pages[-1]
+    assert learner.progress(SHAPES).hints == 3
+
+
+def test_l_lists_the_sections_and_what_changed(learner):
+    contract.write_progress(learner.out, {learner.named(SUM).note: contract.Progress(CHANGED)})
+
+    shown, _ = Terminal(learner, "l", " ", "q").run()
+
+    assert re.search(rf"{learner.path.name} +0 +4", shown)
+    assert f"changed: {learner.path.name}::{learner.named(SUM).name}" in shown
+
+
+def test_a_screen_of_thirty_columns_has_no_longer_line_but_the_path(learner):
+    shown, _ = Terminal(learner, "h", "l", " ", "q", width=30).run()
+
+    assert [line for line in shown.splitlines() if len(line) > 30 and str(learner.out) not in line] == []
+
+
+def test_a_file_that_is_no_python_shows_what_pytest_says(learner):
+    shown, _ = Terminal(learner, "n", "n", (SUM, "(("), "q").run()
+
+    assert "SyntaxError" in shown
+
+
+def test_a_file_that_is_gone_for_a_moment_is_waited_for(learner):
+    terminal = Terminal(learner, "q")
+    learner.path.rename(learner.path.with_suffix(".tmp"))
+
+    shown, _ = terminal.run()
+
+    assert "exercise 1" in shown
+
+
+def test_the_screen_ends_when_all_is_solved(learner):
+    everything = {each.note: contract.Progress(SOLVED) for each in contract.read(learner.out)}
+    contract.write_progress(learner.out, everything)
+
+    _, last = Terminal(learner).run()
+
+    assert last.startswith("4 of 4 exercises solved")
+
+
+def test_a_checking_process_says_what_pytest_says(learner):
+    checker = watch.Checker(ROOT)
+    try:
+        said = checker.check(learner.path, learner.named(SUM).name)
+    finally:
+        checker.close()
+
+    assert "a blank is left: line " in said
+    assert learner.progress(SUM).state == OPEN

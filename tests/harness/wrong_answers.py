@@ -130,5 +130,5 @@ GROUPS = [
 
 def names_beside(name):
     """The names that could be taken for this one."""
-    groups = [group.split() for group in GROUPS if name in group.split()]
-    return [other for other in dict.fromkeys(sum(groups, [])) if other != name]
+    beside = [other for group in GROUPS if name in group.split() for other in group.split()]
+    return [other for other in dict.fromkeys(beside) if other != name]

@@ -137,6 +137,8 @@ class Screen:
         now = self._progress()[self.current.note]
         if now.state == SOLVED:
             self.said = "\n".join(contract.reward(self.current)) + "\n\nsolved: n goes on"
+        elif now.state == ELSEWHERE:
+            self.said = "it asks about another release than the installed one: n goes on"
         else:
             self.said = now.said or printed.strip()
 

@@ -18,7 +18,7 @@ import torch
 ROOT = Path(__file__).parent.parent.parent
 
 
-NEEDED = ("jinja2", "jsonschema", "matplotlib", "nox", "pygments", "ruff", "random_order", "sybil", "xdist")
+NEEDED = ("jinja2", "jsonschema", "matplotlib", "nox", "pygments", "rich", "ruff", "random_order", "sybil", "xdist")
 
 
 def pytest_configure(config):

@@ -646,3 +646,23 @@ def test_a_checking_process_says_what_pytest_says(learner):
 
     assert "a blank is left: line " in said
     assert learner.progress(SUM).state == OPEN
+
+
+def test_the_readme_shows_the_exercise_of_its_first_note(exercises):
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    shown = text.partition("<!-- the exercise of the first note -->\n```text\n")[2].partition("```")[0]
+    note = re.search(r"^def (test_\w+)", text, re.MULTILINE)[1]
+
+    (code,) = (exercise.code for exercise in exercises if exercise.note == note)
+    assert re.sub(r"test_\d+", "", shown.strip()) == re.sub(r"test_\d+", "", code.strip())
+
+
+def test_the_readme_shows_every_option_of_the_command(capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["torchnotes", "exercises", "--help"])
+    with pytest.raises(SystemExit):
+        command_line.main()
+
+    options = set(re.findall(r"^  (--\w+)", capsys.readouterr().out, re.MULTILINE)) - {"--notes"}
+
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert options == set(re.findall(r"^\| `python -m torchnotes exercises (--\w+)", text, re.MULTILINE))

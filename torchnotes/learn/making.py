@@ -24,7 +24,7 @@ FIXTURES = {"device", "device_pair", "tmp_path", "monkeypatch", "rounding_bound"
 
 SLOW = re.compile(r"subprocess|multiprocessing|num_workers|torch\.compile|torch\.jit|perf_counter|sleep\(")
 
-BOUNDS = (11, 17)
+BOUNDS = (13, 20)
 """The largest weight of what is easy, and of what is in the middle."""
 
 WIDTH = 120

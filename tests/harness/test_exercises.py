@@ -543,6 +543,8 @@ class Terminal:
 
     def pressed(self, seconds):
         step = self.steps.pop(0)
+        if step is KeyboardInterrupt:
+            raise step
         if isinstance(step, str):
             return step
         name, *answers = step
@@ -556,8 +558,9 @@ class Terminal:
         return self.console.file.getvalue(), last
 
 
-def test_the_screen_shows_the_first_open_exercise(learner):
-    shown, last = Terminal(learner, "q").run()
+@pytest.mark.parametrize("leave", ["q", KeyboardInterrupt])
+def test_the_screen_shows_the_first_open_exercise_until_one_leaves(learner, leave):
+    shown, last = Terminal(learner, leave).run()
 
     assert "01 first, exercise 1: easy" in shown
     assert f"{learner.path}:" in shown.replace("\n", "")

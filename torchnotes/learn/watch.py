@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections import Counter, defaultdict
+from contextlib import suppress
 from pathlib import Path
 
 from rich.console import Console
@@ -104,7 +105,13 @@ class Screen:
         return next((each for each in left if progress[each.note].state not in (SOLVED, ELSEWHERE)), None)
 
     def loop(self):
-        """Until `q` is pressed or nothing is open. Returns what is said at the end."""
+        """Until `q` or Ctrl-C is pressed or nothing is open. Returns what is said at the end."""
+        with suppress(KeyboardInterrupt):
+            self._steps()
+        count = Counter(progress.state for _, progress in folder.states(self.out))
+        return f"{count[SOLVED]} of {len(self.exercises)} exercises solved; they are kept in {self.out}"
+
+    def _steps(self):
         while self.current is not None:
             self.draw()
             seen = self._saved()
@@ -120,8 +127,6 @@ class Screen:
                 self.draw_list()
             elif not key:
                 self.look()
-        count = Counter(progress.state for _, progress in folder.states(self.out))
-        return f"{count[SOLVED]} of {len(self.exercises)} exercises solved; they are kept in {self.out}"
 
     def _saved(self):
         """When the file was saved last: an editor that replaces it leaves none for a moment."""

@@ -128,16 +128,17 @@ def predicted(module, node):
     return []
 
 
-PLAINEST = 3
+PLAINEST = 2
 
 
 def _plainness(site):
-    """How little there is to a site: values say more than an exception or False, nothing at all less, True least."""
+    """How little there is to a site: a truth that is True says nothing, zeros and empty lists little.
+
+    Among the others the first counts, for a note begins with its claim: mutants are noticed there most often.
+    """
     if all(answer == "True" for answer in site.answers):
         return PLAINEST
-    if all(answer in ("[]", "{}", "()", "0", "None", "1", "True") for answer in site.answers):
-        return 2
-    return int(all(answer == "False" or answer.endswith(("Error", "Warning")) for answer in site.answers))
+    return int(all(answer in ("[]", "{}", "()", "0", "None", "1", "True") for answer in site.answers))
 
 
 def _count(sites):

@@ -185,11 +185,11 @@ def peak_memory(step, device):
     if not hasattr(module, "reset_peak_memory_stats"):
         return None
     step()
-    devices.synchronize(device)
+    devices.synchronize(str(device))
     before = module.memory_allocated(device)
     module.reset_peak_memory_stats(device)
     step()
-    devices.synchronize(device)
+    devices.synchronize(str(device))
     return module.max_memory_allocated(device) - before
 
 

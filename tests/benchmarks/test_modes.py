@@ -86,7 +86,7 @@ def compiled(device):
     try:
         function = torch.compile(gelu)
         function(torch.rand(2**18, device=device))
-        devices.synchronize(device)
+        devices.synchronize(str(device))
     except Exception as error:  # no compiler, a release that does not know this Python, a GPU too old for Triton, ...
         return None, f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}"
     return function, time.perf_counter() - start

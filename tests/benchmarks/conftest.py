@@ -75,7 +75,7 @@ def race(benchmark, request):
     device's own limit each reached is then kept with its times.
     """
 
-    def run(entry, entries, waits=True, about=(), work=()):
+    def run(entry, entries, about=(), work=(), waits=True):
         parameters = _group(benchmark, request.node)
         if benchmark.disabled:
             return benchmark(entries[entry])

@@ -72,22 +72,24 @@ def race(benchmark, request):
     --benchmark-disable nothing is timed, and each function runs once. `race.times` has the `Times` of all entries
     afterwards, or None where nothing was timed. `waits=False` does not wait for the device before a block's end is
     read. `about` is what else its sentences may name, and `work` the `limits.Work` of entries: what share of the
-    device's own limit each reached is then kept with its times.
+    device's own limit each reached is then kept with its times. `counts` has what else was counted, once an entry:
+    {quantity: {entry: number}}, for findings `of` it.
     """
 
-    def run(entry, entries, about=(), work=(), waits=True):
+    def run(entry, entries, about=(), work=(), counts=(), waits=True):
         parameters = _group(benchmark, request.node)
         if benchmark.disabled:
             return benchmark(entries[entry])
         result = entries[entry]()
-        races, work = request.config.stash[RACES], dict(work)
+        races, work, counts = request.config.stash[RACES], dict(work), dict(counts)
         parameters |= dict(about)
         if benchmark.group not in races:
             races[benchmark.group] = timing.race(entries, lambda: _synchronize(request.node), waits=waits)
-            _conclude(request, benchmark.group, parameters, races[benchmark.group], work)
+            _conclude(request, benchmark.group, parameters, races[benchmark.group], work, counts)
         run.times = races[benchmark.group]
         times = run.times[entry]
         benchmark.extra_info.update(parameters, entry=entry, calls=times.calls, spread=times.spread)
+        benchmark.extra_info.update({quantity: of[entry] for quantity, of in counts.items() if entry in of})
         if entry in work:
             benchmark.extra_info.update(_against_limits(request, work[entry], times))
         _replay(benchmark, request.node, times.seconds)
@@ -153,13 +155,13 @@ class Sizes:
             return sizing.Sweep(list(all_sizes[:6]), "nothing is timed")
         return self._once("sweep", lambda: sizing.sweep(make, all_sizes, self._seconds, least))
 
-    def largest(self, make, all_sizes):
-        """The largest size whose call is short enough; skips where not even the least is."""
+    def largest(self, make, all_sizes, most=sizing.A_CALL):
+        """The largest size whose call takes at most so many seconds; skips where not even the least does."""
         if self.disabled:
             return all_sizes[0]
-        found = self._once("largest", lambda: sizing.largest(make, all_sizes, self._seconds))
+        found = self._once("largest", lambda: sizing.largest(make, all_sizes, self._seconds, most))
         if found is None:
-            pytest.skip(f"of the least size, {all_sizes[0]:,}, a call takes more than {1000 * sizing.A_CALL:g} ms here")
+            pytest.skip(f"of the least size, {all_sizes[0]:,}, a call takes more than {1000 * most:g} ms here")
         return found
 
     def _once(self, how, choose):
@@ -229,16 +231,20 @@ def _synchronize(item):
         devices.synchronize(name)
 
 
-def _conclude(request, group, parameters, found, work=()):
+def _conclude(request, group, parameters, found, work=(), counts=()):
     findings = request.config.stash[FINDINGS]
     gaps = {"times": "{times}", "share": "{share}"}
     for marker in request.node.iter_markers("finding"):
         sentence, one, another = marker.args
-        if one in found and another in found:
-            limit = dict(marker.kwargs)
-            quantity = limit.pop("of", "seconds")
-            ratio = timing.Ratio.of_rounds(_each(found, one, quantity, work), _each(found, another, quantity, work))
-            launches = _bound_by_launches(request.node, found, (one, another))
+        limit = dict(marker.kwargs)
+        quantity = limit.pop("of", "seconds")
+        if quantity in counts:
+            counted = {name: [number] for name, number in counts[quantity].items()}
+        else:
+            counted = {name: _each(found, name, quantity, work) for name in (one, another) if name in found}
+        if one in counted and another in counted:
+            ratio = timing.Ratio.of_rounds(counted[one], counted[another])
+            launches = () if quantity in counts else _bound_by_launches(request.node, found, (one, another))
             sentence = sentence.format(**gaps, **parameters)
             findings.append(timing.Finding(sentence, ratio, **limit, group=group, launches=launches))
     for marker in request.node.iter_markers("limit"):

@@ -16,6 +16,8 @@ from torchnotes.measuring import limits, sizing, timing
 RACES = pytest.StashKey[dict]()
 CHOSEN = pytest.StashKey[dict]()
 LIMITS = pytest.StashKey[dict]()
+HALF = 0.5
+"""Of its own limit, a device is expected to reach so much where nothing else is claimed."""
 FINDINGS = pytest.StashKey[list]()
 
 
@@ -43,7 +45,7 @@ def pytest_configure(config):
     )
     config.addinivalue_line(
         "markers",
-        "limit(sentence, entry, at_least=0.5): what share of the device's own limit the work of `entry` reaches, for "
+        "limit(sentence, entry, at_least=1/2): what share of the device's own limit the work of `entry` reaches, for "
         "which the sentence has the gap {share}",
     )
     config.addinivalue_line(
@@ -254,8 +256,8 @@ def _conclude(request, group, parameters, found, work=(), counts=()):
             least = _limits(request, work[entry].dtype).seconds(work[entry])
             ratio = timing.Ratio.of_rounds([least] * len(seconds), seconds)
             launches = _bound_by_launches(request.node, found, (entry,))
-            sentence = sentence.format(**gaps, **parameters)
-            findings.append(timing.Finding(sentence, ratio, **marker.kwargs, group=group, launches=launches))
+            sentence, limit = sentence.format(**gaps, **parameters), {"at_least": HALF, **marker.kwargs}
+            findings.append(timing.Finding(sentence, ratio, **limit, group=group, launches=launches))
     for name, kind in (("floor", timing.Floor), ("knee", timing.Knee)):
         for marker in request.node.iter_markers(name):
             (what,) = marker.args

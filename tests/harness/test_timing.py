@@ -628,7 +628,7 @@ from torchnotes.measuring import limits, timing
 
 WORK = {side: limits.of_product(side, side, side, torch.float32) for side in (7, 8)}
 
-@pytest.mark.limit("{what} of 8 reaches {share} of the limit", 8, at_least=0.5)
+@pytest.mark.limit("{what} of 8 reaches {share} of the limit", 8)
 @pytest.mark.finding("{what} of 7 reach {share} of that of 8", 7, 8, at_least=0.9, of="operations a second")
 @pytest.mark.parametrize("entry", [7, 8])
 def test_products(race, device, entry):

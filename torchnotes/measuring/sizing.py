@@ -14,7 +14,7 @@ DOUBLES = 1.8
 A_CALL = 0.01
 """What a call of a race may take, in seconds: no launch takes as long, and a race is over in a second or two."""
 
-LONGEST = 0.25
+LONGEST = 0.1
 """What the longest call of a sweep may take, in seconds, if work does not take the time before."""
 
 WORK, MEMORY, TIME, SIZES = (

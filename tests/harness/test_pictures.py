@@ -98,7 +98,7 @@ FLOOR = {
         ("claim", "found"), "MLP, inference: launches take the time up to a batch of 4; beyond, samples do"
     ),
     "group": "inference, model MLP on cpu",
-    **{"floor": 4, "low": 4, "high": 4, "flat": 1.5, "reached": True, "verdict": "holds here"},
+    **{"floor": 4, "low": 4, "high": 4, "flat": 2, "reached": True, "verdict": "holds here"},
 }
 KNEE = {
     **dict.fromkeys(
@@ -359,13 +359,14 @@ def test_the_roofline_says_what_comes_closest_to_the_limit_and_what_stays_furthe
     text = drawn(a_bench(limited()), tmp_path)["roofline-cpu.svg"]
 
     assert title_of(text) == (
-        "The closest to what cpu can do at most: product by shape, 80 %; the furthest from it: sum of many, 50 % at best"
+        "The closest to what cpu can do at most: product by shape, 80 %; "
+        "the furthest from it: sum of many, 50 % at best"
     )
     assert words_of(text) == (
-        "limits of product_by_shape on cpu, aligned: 20 operations a byte, 8 billion operations a second, 80 % of the limit "
-        "for float16. "
-        "limits of product_by_shape on cpu, all - 1: 20 operations a byte, 4 billion operations a second, 40 % of the limit "
-        "for float16. "
+        "limits of product_by_shape on cpu, aligned: 20 operations a byte, 8 billion operations a second, 80 % of the "
+        "limit for float16. "
+        "limits of product_by_shape on cpu, all - 1: 20 operations a byte, 4 billion operations a second, 40 % of the "
+        "limit for float16. "
         "limits of sum_of_many on cpu, torch: 0.25 operations a byte, 125 million operations a second, 50 % of the "
         "limit for float32."
     )

@@ -358,10 +358,10 @@ def steps(*seconds):
 @pytest.mark.parametrize(
     ("found", "size", "low", "high", "verdict"),
     [
-        (steps(1, 1.1, 1.2, 2, 4), 4, 4, 4, "holds here"),
-        (steps(1, 1.1, (1.4, 1.5, 1.6), 2, 4), 4, 2, 4, "holds here"),
-        (steps(1, (1.4, 1.5, 1.6), (1.4, 1.5, 1.6), 2, 4), 4, 1, 4, "inconclusive"),
-        (steps(1, 2, 1, 4), 1, 1, 1, "holds here"),  # a later size that is quick again does not count
+        (steps(1, 1.1, 1.2, 3, 6), 4, 4, 4, "holds here"),
+        (steps(1, 1.1, (1.8, 2, 2.2), 3, 6), 4, 2, 4, "holds here"),
+        (steps(1, (1.8, 2, 2.2), (1.8, 2, 2.2), 3, 6), 4, 1, 4, "inconclusive"),
+        (steps(1, 3, 1, 4), 1, 1, 1, "holds here"),  # a later size that is quick again does not count
         (steps(1, 1.1, 1.2), 4, 4, 4, "inconclusive"),  # its end was not seen
     ],
 )
@@ -369,33 +369,38 @@ def test_launches_take_the_time_as_long_as_a_step_takes_as_long_as_with_one_samp
     floor = timing.Floor.of("an MLP", found)
 
     assert (floor.size, floor.low, floor.high, floor.verdict) == (size, low, high, verdict)
-    assert floor.numbers == {"floor": size, "low": low, "high": high, "flat": 1.5, "reached": high < max(found)}
+    assert floor.numbers == {"floor": size, "low": low, "high": high, "flat": 2, "reached": high < max(found)}
 
 
 @pytest.mark.parametrize(
     ("found", "sentence"),
     [
         (
-            steps(1, 1.1, 1.2, 2, 4),
-            "an MLP: launches take the time up to a batch of 4, which takes at most 1.5 times as long as one of 1; "
+            steps(1, 1.1, 1.2, 3, 4),
+            "an MLP: launches take the time up to a batch of 4, which takes at most 2 times as long as one of 1; "
             "beyond, samples do; 4 takes 1.20 (1.20 to 1.20) times as long as 1, "
-            "8 takes 2.00 (2.00 to 2.00) times as long as 1",
+            "8 takes 3.00 (3.00 to 3.00) times as long as 1",
         ),
         (
-            steps(1, (1.4, 1.5, 1.6), 3),
-            "an MLP: launches take the time up to a batch of 1 to 2, which takes at most 1.5 times as long as one of "
-            "1; beyond, samples do; 2 takes 1.50 (1.40 to 1.60) times as long as 1, "
+            steps(1, (1.8, 2, 2.2), 3),
+            "an MLP: launches take the time up to a batch of 1 to 2, which takes at most 2 times as long as one of "
+            "1; beyond, samples do; 2 takes 2.00 (1.80 to 2.20) times as long as 1, "
             "4 takes 3.00 (3.00 to 3.00) times as long as 1",
         ),
         (
             steps(1, 1.1, 1.2),
-            "an MLP: launches take the time up to 4, and it is not certain that samples do before 4, the largest that "
-            "was tried; 4 takes 1.20 (1.20 to 1.20) times as long as 1",
+            "an MLP: launches take the time up to a batch of 4, the largest that was tried; "
+            "4 takes 1.20 (1.20 to 1.20) times as long as 1",
         ),
         (
-            steps(1, 2),
-            "an MLP: launches take the time up to a batch of 1, which takes at most 1.5 times as long as one of 1; "
-            "beyond, samples do; 2 takes 2.00 (2.00 to 2.00) times as long as 1",
+            steps(1, 1.1, (1.8, 2, 2.2)),
+            "an MLP: launches take the time up to a batch of 2, and it is not certain that samples do before 4, the "
+            "largest that was tried; 4 takes 2.00 (1.80 to 2.20) times as long as 1",
+        ),
+        (
+            steps(1, 3),
+            "an MLP: launches take the time up to a batch of 1, which takes at most 2 times as long as one of 1; "
+            "beyond, samples do; 2 takes 3.00 (3.00 to 3.00) times as long as 1",
         ),
     ],
 )
@@ -685,7 +690,7 @@ def test_sizes(race, sizes, entry, kind):
 
 @pytest.mark.parametrize("disabled", [False, True])
 def test_sizes_are_chosen_once_for_all_entries_of_a_race(bench, monkeypatch, disabled):
-    monkeypatch.setattr(sizing, "largest", lambda make, all_sizes, seconds_of: make(4) and 4)
+    monkeypatch.setattr(sizing, "largest", lambda make, all_sizes, seconds_of, most: make(4) and 4)
     monkeypatch.setattr(sizing, "sweep", lambda make, all_sizes, seconds_of, least: make(1) and "all of them")
     seen = "1, sizing.Sweep([1, 2, 4, 8, 16, 32], 'nothing is timed')" if disabled else "4, 'all of them'"
     text = f"import pytest\n{SIZED}\nSEEN = {seen}\nCALLS = {0 if disabled else 2}\n"
@@ -697,7 +702,7 @@ def test_sizes_are_chosen_once_for_all_entries_of_a_race(bench, monkeypatch, dis
 
 
 def test_a_race_whose_least_size_takes_too_long_is_left_out(bench, monkeypatch):
-    monkeypatch.setattr(sizing, "largest", lambda make, all_sizes, seconds_of: None)
+    monkeypatch.setattr(sizing, "largest", lambda make, all_sizes, seconds_of, most: None)
     text = f"import pytest\n{SIZED}\nSEEN = CALLS = None\n"
     (bench.path / "tests" / "benchmarks" / "test_calls.py").write_text(text, encoding="utf-8")
 

@@ -367,8 +367,8 @@ class Knee:
         return f"{self.claim}; {self.evidence}"
 
 
-FLAT = 1.5
-"""A batch that takes at most so many times as long as one sample costs little more than to ask for it."""
+FLAT = 2
+"""A batch that takes at most so many times as long as one sample: at least half of that is no work on its samples."""
 
 
 @dataclass(frozen=True)
@@ -414,11 +414,13 @@ class Floor:
 
     @property
     def claim(self):
-        least = f"{self.sizes[0]:,}"
+        least, most = f"{self.sizes[0]:,}", f"{self.sizes[-1]:,}"
+        if self.low == self.sizes[-1]:
+            return f"{self.what}: launches take the time up to a batch of {most}, the largest that was tried"
         if not self.reached:
             return (
-                f"{self.what}: launches take the time up to {self.low:,}, and it is not certain that samples do before "
-                f"{self.sizes[-1]:,}, the largest that was tried"
+                f"{self.what}: launches take the time up to a batch of {self.low:,}, and it is not certain that "
+                f"samples do before {most}, the largest that was tried"
             )
         upwards = "" if self.high == self.low else f" to {self.high:,}"
         return (

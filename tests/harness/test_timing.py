@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from torchnotes.measuring import bench as benches, limits, sizing, timing
+from torchnotes.measuring import bench as benches, limits, memory, sizing, timing
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 
@@ -724,6 +724,80 @@ def test_only_what_is_launched_can_be_bound_by_launches(where, launched, names):
     found = {"it": timing.Times("it", [1.0], 1, [launched]), "trial": [{"seconds": 1.0}]}
 
     assert conftest._bound_by_launches(item, found, ("it", "trial")) == names
+
+
+def test_what_is_alive_at_the_peak_of_a_step_is_counted_and_what_was_there_before_is_not():
+    before = torch.ones(1000)
+
+    def step():
+        twice = before[:10].expand(1000, 10) * 2  # 40,000 bytes, of views of what was there
+        half = twice / 2
+        del twice
+        return half + 1, before
+
+    assert memory.at_peak(step) == 80_000
+
+
+def test_backward_counts_too():
+    parameter = torch.ones(1000, requires_grad=True)
+
+    def step():
+        (parameter * 2).sum().backward()
+
+    # the product, or the gradient of the parameter when it is gone, with the sum and the gradient of that
+    assert memory.at_peak(step) == 4000 + 4 + 4
+
+
+def test_what_autograd_keeps_is_counted_once_and_without_the_parameters():
+    model = torch.nn.Sequential(torch.nn.Linear(8, 4), torch.nn.ReLU())
+    x = torch.ones(2, 8)
+
+    assert memory.kept_for_backward(lambda: model(x), model) == 4 * (2 * 8 + 2 * 4)  # the input, and what ReLU gave
+
+
+class Allocator:
+    """What `torch.cuda` counts: 100 bytes before a step, 150 at its peak and 110 after it, of 200 and 300 reserved."""
+
+    def __init__(self):
+        self.calls, self.stepped = [], False
+
+    def step(self):
+        self.calls.append("step")
+        self.stepped = True
+
+    def empty_cache(self):
+        self.calls.append("empty_cache")
+        self.stepped = False
+
+    def reset_peak_memory_stats(self, device):
+        self.calls.append("reset")
+
+    def memory_allocated(self, device):
+        return 110 if self.stepped else 100
+
+    def memory_reserved(self, device):
+        return 300 if self.stepped else 200
+
+    def max_memory_allocated(self, device):
+        return 150
+
+    def max_memory_reserved(self, device):
+        return 300
+
+
+def test_an_allocator_says_what_a_step_took_beyond_what_was_there(monkeypatch):
+    allocator = Allocator()
+    monkeypatch.setattr(torch, "someday", allocator, raising=False)
+    device = SimpleNamespace(type="someday")
+
+    counted = memory.counted_by(device, allocator.step, lambda: allocator.calls.append("wait"))
+
+    assert counted == {"bytes_at_peak": 50, "bytes_left": 10, "bytes_reserved": 100}
+    assert allocator.calls == ["step", "wait", "empty_cache", "reset", "step", "wait"]
+
+
+def test_where_nobody_counts_memory_nothing_is_counted():
+    assert memory.counted_by(torch.device("cpu"), lambda: None, lambda: None) == {}
 
 
 TRIALS = """

@@ -200,5 +200,6 @@ def note(benchmark, size, step, model, device):
     if not benchmark.disabled:
         benchmark.extra_info["samples_a_second"] = size / benchmark.stats.stats.median
     benchmark.extra_info["bytes_kept_for_backward"] = memory.kept_for_backward(step, model)
-    benchmark.extra_info["bytes_of_tensors_at_peak"] = memory.at_peak(step)
+    if (peak := memory.at_peak(step)) is not None:
+        benchmark.extra_info["bytes_of_tensors_at_peak"] = peak
     benchmark.extra_info.update(memory.counted_by(device, step, lambda: devices.synchronize(str(device))))

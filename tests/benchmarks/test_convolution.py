@@ -37,7 +37,7 @@ def test_convolution(race, sizes, device, entry, dtype):
     except (RuntimeError, TypeError) as error:
         pytest.skip(f"no convolutions in {dtype} on {device.type}: {str(error).splitlines()[0]}")
 
-    with torch.backends.cudnn.flags(allow_tf32=False):  # TF32 is another dtype in all but name
+    with torch.backends.cudnn.flags(enabled=True, allow_tf32=False):  # TF32 is another dtype in all but name
         images = sizes.largest(
             lambda images: convolving(images, device, kind, torch.contiguous_format), [2**power for power in range(9)]
         )

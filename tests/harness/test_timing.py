@@ -738,6 +738,13 @@ def test_what_is_alive_at_the_peak_of_a_step_is_counted_and_what_was_there_befor
     assert memory.at_peak(step) == 80_000
 
 
+@pytest.mark.parametrize(("version", "counts"), [("2.1.2+cpu", False), ("2.2.0", True)])
+def test_releases_that_crash_are_not_asked(monkeypatch, version, counts):
+    monkeypatch.setattr(torch, "__version__", version)
+
+    assert (memory.at_peak(lambda: torch.ones(1)) is not None) == counts
+
+
 def test_backward_counts_too():
     parameter = torch.ones(1000, requires_grad=True)
 

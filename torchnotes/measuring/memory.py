@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 
 import torch
+from packaging.version import Version
 from torch.autograd.graph import saved_tensors_hooks
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_flatten
@@ -28,10 +29,10 @@ def kept_for_backward(step, model):
 def at_peak(step):
     """Bytes of the tensors that one step makes, as many as are alive at a time, on any device.
 
-    What an operation allocates for itself alone is not counted. None in torch 2.0, where nobody learns that a storage
-    is gone.
+    What an operation allocates for itself alone is not counted. None before torch 2.2, which crashes when somebody wants
+    to learn that a storage is gone.
     """
-    if torch.__version__.startswith("2.0."):
+    if Version(torch.__version__) < Version("2.2"):
         return None
     with _Alive() as alive:
         step()

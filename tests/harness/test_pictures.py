@@ -111,7 +111,7 @@ KNEE = {
 
 
 def everything():
-    found = [finding("one takes less than another", "array to tensor on -", 0.5), KNEE]
+    found = [finding("one takes less than another", "array to tensor on -", 0.5), KNEE, FLOOR]
     return a_bench([*conversion(), *stability(20), *batch_size(), *alignment(), *limited()], found)
 
 
@@ -476,6 +476,10 @@ UNUSABLE = {
     "half a character": lambda d: d["findings"][0].update(claim="half \ud800"),
     "a size that is none": lambda d: entries(d, "array_to")[0]["extra_info"].update(entry=None),
     "a knee at no size": lambda d: d["findings"][1].update(knee=3, low=3, high=4),
+    "a floor at no size": lambda d: d["findings"][2].update(floor=3, low=3),
+    "a floor outside its interval": lambda d: d["findings"][2].update(high=2),
+    "launches of nobody": lambda d: d["findings"][0].update(launches=[1]),
+    "a unit that is none": lambda d: d["findings"][0].update(unit="furlong"),
     "a race of one": lambda d: d["benchmarks"].remove(entries(d, "training_step")[1]),
     "rounds of one only": lambda d: entries(d, "training_step")[0]["stats"]["data"].pop(),
     "curves of two lengths": lambda d: entries(d, "far_from")[0]["extra_info"]["values"].pop(),

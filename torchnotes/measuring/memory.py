@@ -29,8 +29,8 @@ def kept_for_backward(step, model):
 def at_peak(step):
     """Bytes of the tensors that one step makes, as many as are alive at a time, on any device.
 
-    What an operation allocates for itself alone is not counted. None before torch 2.2, which crashes when somebody wants
-    to learn that a storage is gone.
+    What an operation allocates for itself alone is not counted. None before torch 2.2, which crashes when somebody
+    wants to learn that a storage is gone.
     """
     if Version(torch.__version__) < Version("2.2"):
         return None

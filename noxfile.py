@@ -275,10 +275,9 @@ def page(session):
     """The page of the notes in `site`, of what is in `made` and `records`. What follows `--` goes to `page`."""
     session.install("-r", "torchnotes/requirements.txt")
     files = {path.name: path for folder in (RECORDS, MADE) for path in sorted(folder.glob("*.json"))}
-    measured = files.pop("bench.json", None)
+    bench = [f"--bench={files.pop(name)}" for name in sorted(files) if name.startswith("bench")]
     if not files:
         session.error("there is no record yet; make one with: pytest --record=made/here.json")
-    bench = ["--bench", str(measured)] if measured else []
     session.run(
         "python", "-m", "torchnotes", "page", *map(str, files.values()), *bench, "--out", "site", *session.posargs
     )

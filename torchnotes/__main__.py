@@ -57,7 +57,13 @@ def arguments():
     )
     command.add_argument("records", nargs="+", metavar="RECORD", help="made with: pytest --record RECORD")
     command.add_argument("--of", metavar="RECORD", help="the run the cards speak of (default: the newest)")
-    command.add_argument("--bench", metavar="BENCH.json", help="what was measured, made with: nox -s bench")
+    command.add_argument(
+        "--bench",
+        action="append",
+        default=[],
+        metavar="BENCH.json",
+        help="what was measured, made with: nox -s bench (repeatable: one of another machine, say)",
+    )
     command.add_argument("--notes", metavar="DIR", default="tests/notes", help="their sources (default: %(default)s)")
     command.add_argument("--source", metavar="URL", type=an_address, help="where the sources can be read")
     command.add_argument("--out", metavar="DIR", required=True, help="the folder for index.html and behaviour.json")
@@ -155,7 +161,7 @@ def run_page(options):
 
     named = {os.path.realpath(path): path for path in [*options.records, *filter(None, [options.of])]}
     runs = {path: reader.read(path) for path in named.values()}
-    bench = benches.read(options.bench) if options.bench else None
+    measured = [benches.read(path) for path in options.bench]
     newest = max(runs, key=lambda path: reader.moment(runs[path].document["made"]))
     of = named[os.path.realpath(options.of)] if options.of else newest
     columns = model.columns_of(runs.values())
@@ -164,7 +170,7 @@ def run_page(options):
     book = model.Book(columns, speaking, sources.read(options.notes))
     folder = Path(options.out)
     files = {
-        "index.html": render.page(book, bench, options.source or "", pictures),
+        "index.html": render.page(book, measured, options.source or "", pictures),
         "behaviour.json": behaviour.as_json(book),
     }
     folder.mkdir(parents=True, exist_ok=True)

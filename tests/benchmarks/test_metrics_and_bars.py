@@ -124,6 +124,7 @@ def test_progress_bar_around_training_steps(race, device, entry):
     assert found[-1] < found[0]
 
 
+@pytest.mark.section("14")
 @pytest.mark.finding(
     "a training step of a small MLP takes {times} as long with the update of an accuracy as without",
     "step, accuracy",

@@ -569,7 +569,7 @@ def test_what_was_measured_stands_in_the_section_that_the_benchmark_names():
     for entry in bench.document["benchmarks"]:
         entry["extra_info"]["section"] = "01" if "progress_bar" in entry["fullname"] else ""
 
-    tree = Page(html_of(a_record(note("test_it", held())), bench=bench))
+    tree = Page(html_of(a_record(note("test_it", held())), benches=[bench]))
 
     assert "with tqdm" in tree.css_first("#s01 .findings").text()
     assert "a Python loop that adds" not in tree.css_first("#s01 .findings").text()
@@ -739,3 +739,13 @@ def test_what_a_prompt_cannot_give_is_said():
 
     assert {*needs.values()} == {"pytest", "an accelerator", "a file or a notebook, for TorchScript reads the source"}
     assert needs["test_it_draws_to_stderr"] == "pytest"
+
+
+def test_two_measurements_stand_beside_each_other():
+    cpu, gpu = (benches.read(ROOT / "records" / name) for name in ("bench.json", "bench-h200.json"))
+
+    tree = Page(html_of(a_record(note("test_it", held())), benches=[cpu, gpu]))
+
+    for bench in (cpu, gpu):
+        for device in bench.devices:
+            assert bench.caption(device) in tree.css_first("#measurements").text()

@@ -39,23 +39,28 @@ class Measured:
     """Pairs of a section's number and a finding."""
 
 
-def measurements(bench):
+def measurements(benches):
+    """What several measurements found, one after the other."""
     # Here, because a page without measurements need not wait for the plotting library.
     from torchnotes.drawing import measured
     from torchnotes.measuring.bench import interval
 
-    sections = {entry["group"]: entry["extra_info"].get("section", "") for entry in bench.document["benchmarks"]}
-    found, drawn = [], []
-    for device in bench.devices:
-        for kind in ("ratio", "knee"):
-            for each in bench.findings(device, kind):
-                figure = interval(each) if kind == "ratio" else _knee(each)
-                found.append((sections[each["group"]], Finding(each["found"], each["verdict"], figure, device)))
-    for name, picture in measured.drawn(bench):
-        kind = next((kind for kind in SECTION_OF_PICTURE if name.startswith(kind)), "")
-        drawn.append(part_of_page(name, picture, SECTION_OF_PICTURE.get(kind, "")))
-    drawn.sort(key=lambda picture: not picture.section)  # what is about one thing comes before the sum of all
-    return Measured([bench.caption(device) for device in bench.devices], drawn, found)
+    captions, found, drawn = [], [], []
+    for number, bench in enumerate(benches):
+        sections = {entry["group"]: entry["extra_info"].get("section", "") for entry in bench.document["benchmarks"]}
+        captions += [bench.caption(device) for device in bench.devices]
+        for device in bench.devices:
+            for kind in ("ratio", "knee"):
+                for each in bench.findings(device, kind):
+                    figure = interval(each) if kind == "ratio" else _knee(each)
+                    found.append((sections[each["group"]], Finding(each["found"], each["verdict"], figure, device)))
+        for name, picture in measured.drawn(bench):
+            if name.startswith("findings"):
+                continue  # the sum of all, which the sentences beside it say in words: a page is to stay light
+            kind = next((kind for kind in SECTION_OF_PICTURE if name.startswith(kind)), "")
+            unique = f"{name}-{number}" if number else name
+            drawn.append(part_of_page(unique, picture, SECTION_OF_PICTURE.get(kind, "")))
+    return Measured(captions, drawn, found)
 
 
 def part_of_page(name, picture, section=""):

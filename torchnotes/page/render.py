@@ -30,13 +30,13 @@ SCRIPTS = (
 """One script together, in this order."""
 
 
-def page(book, bench=None, source="", explained=None):
+def page(book, benches=(), source="", explained=None):
     """The HTML of the page: what there is to read, what was measured, where the sources are, pictures of notes."""
     for node, drawn in (explained or {}).items():
         book.of_note[node].pictures = [
             part_of_page(f"{book.of_note[node].id}-{n}", each) for n, each in enumerate(drawn, 1)
         ]
-    measured = measurements(bench) if bench else None
+    measured = measurements(benches) if benches else None
     if measured:
         for section in book.sections:
             section.findings = [each for number, each in measured.findings if number == section.number]

@@ -253,6 +253,18 @@ def mutants(session):
 
 
 @nox.session
+def standin(session):
+    """The notes and their mutants on a stand-in for CUDA, which a C++ compiler builds: nothing is computed on a GPU."""
+    chosen, rest = choices(session)
+    if chosen.index or chosen.wheels:
+        install_torch(session, "torch", chosen, "-c", "constraints.txt")
+    session.install(*NOTES)
+    command = ("python", "-m", "pytest", "-p", "tests.standin.plugin", "--device", "cuda", "--costly", *rest)
+    session.run(*command)
+    session.run(*command, "-q", "--mutants")
+
+
+@nox.session
 def bench(session):
     """What PyTorch costs here: times, findings and pictures of them. What follows `--` goes to pytest."""
     session.install(*NOTES, "-r", "torchnotes/requirements.txt")

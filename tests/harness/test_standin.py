@@ -84,13 +84,14 @@ def compiler(tmp_path, monkeypatch):
 
 
 def test_it_is_built_once_for_a_source(compiler, tmp_path, monkeypatch):
+    (source := tmp_path / "standin.cpp").write_text("one", encoding="utf-8")
+    monkeypatch.setattr(plugin, "SOURCE", source)
     compiler("import pathlib, sys; pathlib.Path(sys.argv[sys.argv.index('-o') + 1]).write_text('built')")
 
     first = plugin.library()
     first.write_text("used", encoding="utf-8")
     again = plugin.library()
-    (source := tmp_path / "standin.cpp").write_text("another", encoding="utf-8")
-    monkeypatch.setattr(plugin, "SOURCE", source)
+    source.write_text("another", encoding="utf-8")
     another = plugin.library()
 
     assert (first.parent, again.read_text(encoding="utf-8")) == (tmp_path / "made", "used")

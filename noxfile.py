@@ -21,6 +21,7 @@ TOOLS = (
     "pytest-random-order",
     "pytest-xdist",
     "ruff",
+    "selectolax",
     "sybil",
     "-r",
     "torchnotes/requirements.txt",

@@ -1,4 +1,4 @@
-"""The command line: `python -m torchnotes page RECORD...`, `compare A.json B.json`, `counts RECORD...`, and others."""
+"""The command line, and nothing else: `python -m torchnotes --help` lists the commands."""
 
 import argparse
 import json
@@ -7,6 +7,20 @@ import sys
 from pathlib import Path
 
 SAME, CHANGED, UNUSABLE = 0, 1, 2
+FOUND, NOTHING = 0, 1
+ROOT = Path(__file__).resolve().parents[1]
+"""Where the notes and their records lie, wherever the command is typed."""
+
+
+EXAMPLES = """\
+examples:
+  python -m torchnotes upgrade 2.5 2.15 src
+  python -m torchnotes explain "mat1 and mat2 shapes cannot be multiplied"
+  python -m torchnotes compare records/torch-2.5.1.json made/here.json
+  python -m torchnotes counts records/torch-*.json
+  python -m torchnotes page made/here.json --out site
+  python -m torchnotes pictures records/bench.json
+"""
 
 
 def missing(error):
@@ -18,14 +32,20 @@ def missing(error):
 
 
 try:
-    from torchnotes.changes import compare, counts
+    from torchnotes.changes import annotations, boundaries, code, compare, counts, upgrade
     from torchnotes.record import reader
+    from torchnotes.refusal import Refusal
 except ModuleNotFoundError as error:
     sys.exit(missing(error))
 
 
 def arguments():
-    parser = argparse.ArgumentParser(prog="python -m torchnotes", description="What runs of the notes found.")
+    parser = argparse.ArgumentParser(
+        prog="python -m torchnotes",
+        description="What the notes know, without running them.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     command = commands.add_parser(
@@ -38,7 +58,7 @@ def arguments():
     command.add_argument("--bench", metavar="BENCH.json", help="what was measured, made with: nox -s bench")
     command.add_argument("--notes", metavar="DIR", default="tests/notes", help="their sources (default: %(default)s)")
     command.add_argument("--source", metavar="URL", type=an_address, help="where the sources can be read")
-    command.add_argument("--out", metavar="DIR", required=True, help="the folder for index.html")
+    command.add_argument("--out", metavar="DIR", required=True, help="the folder for index.html and behaviour.json")
     command.set_defaults(run=run_page)
 
     command = commands.add_parser(
@@ -51,9 +71,45 @@ def arguments():
     command.add_argument("--json", action="store_true", help="as JSON instead of text")
     command.set_defaults(run=run_compare)
 
+    command = commands.add_parser(
+        "upgrade",
+        help="what an upgrade of torch changes, and where some code uses it",
+        description="What changes between two releases of torch, gravest first; with paths, only what the code there "
+        "uses, with file and line. The code is read, never imported or run. Exit code: 0 nothing stops or silently "
+        "changes, 1 something does (with paths: something that is certain), 2 bad input.",
+        epilog="example: python -m torchnotes upgrade 2.5 2.15 src",
+    )
+    command.add_argument("before", metavar="FROM", help="a release of torch, such as 2.5 (its newest) or 2.5.1")
+    command.add_argument("after", metavar="TO", help="a later one")
+    command.add_argument("paths", nargs="*", metavar="PATH", help="Python files, notebooks, or folders of them")
+    command.add_argument(
+        "--also", action="append", default=[], metavar="NAME=A:B", help="another package: numpy=1.26:2.4 (repeatable)"
+    )
+    shapes = command.add_mutually_exclusive_group()
+    for name, what in {
+        "json": "as JSON instead of text",
+        "sarif": "as SARIF 2.1.0, for code scanning",
+        "github": "as annotations of a pull request, in a workflow on GitHub",
+    }.items():
+        shapes.add_argument(f"--{name}", dest="shape", action="store_const", const=name, help=what)
+    command.set_defaults(run=run_upgrade)
+
     command = commands.add_parser("counts", help="how many claims held in each run, as a Markdown table")
     command.add_argument("records", nargs="+", metavar="RECORD", help="made with: pytest --record RECORD")
     command.set_defaults(run=run_counts)
+
+    command = commands.add_parser(
+        "explain",
+        help="the notes that settle an error: what it means, why, what to do",
+        description="The notes that settle an error, a warning or a question, the closest first. Exit code: 0 found, "
+        "1 nothing close enough, 2 there is no text, or a file cannot be used.",
+        epilog='example: python -m torchnotes explain "mat1 and mat2 shapes cannot be multiplied (3x4 and 5x6)"',
+    )
+    command.add_argument(
+        "text", nargs="*", metavar="TEXT", help="what the error says (default: a traceback on standard input)"
+    )
+    command.add_argument("--json", action="store_true", help="as JSON instead of text")
+    command.set_defaults(run=run_explain)
 
     command = commands.add_parser(
         "pictures",
@@ -76,7 +132,7 @@ def run_page(options):
     # Here, because the other commands neither draw nor fill templates.
     from torchnotes.drawing import explained
     from torchnotes.measuring import bench as benches
-    from torchnotes.page import build
+    from torchnotes.page import behaviour, model, render
     from torchnotes.reading import sources
 
     named = {os.path.realpath(path): path for path in [*options.records, *filter(None, [options.of])]}
@@ -84,14 +140,19 @@ def run_page(options):
     bench = benches.read(options.bench) if options.bench else None
     newest = max(runs, key=lambda path: reader.moment(runs[path].document["made"]))
     of = named[os.path.realpath(options.of)] if options.of else newest
-    columns = build.columns_of(runs.values())
+    columns = model.columns_of(runs.values())
     speaking = next(column for column in columns if column.record is runs[of])
     pictures = explained.of(runs[of], of)
-    text = build.page(columns, speaking, sources.read(options.notes), bench, options.source or "", pictures)
-    path = Path(options.out) / "index.html"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
-    return str(path), SAME
+    book = model.Book(columns, speaking, sources.read(options.notes))
+    folder = Path(options.out)
+    files = {
+        "index.html": render.page(book, bench, options.source or "", pictures),
+        "behaviour.json": behaviour.as_json(book),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (folder / name).write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
+    return str(folder / "index.html"), SAME
 
 
 def run_compare(options):
@@ -104,8 +165,45 @@ def run_compare(options):
     return text, CHANGED if compare.changes(before, after) else SAME
 
 
+def run_upgrade(options):
+    known = upgrade.recorded(ROOT / "records")
+    spans = [upgrade.span(options.before, options.after, known), *map(upgrade.other_span, options.also)]
+    crossed = upgrade.crossings(boundaries.read(ROOT / "tests" / "notes"), spans)
+    records = {str(each): reader.read(known[each]) for each in (spans[0].before, spans[0].after)}
+    problems = upgrade.find(crossed, code.read(options.paths)) if options.paths else []
+    for each in problems:
+        print(f"not read: {each}", file=sys.stderr)
+    if options.shape == "github":
+        text = "\n".join(annotations.as_github(crossed))
+    elif options.shape:
+        log = upgrade.as_json(spans, crossed, records, problems)
+        log = annotations.as_sarif(crossed) if options.shape == "sarif" else log
+        text = json.dumps(log, indent=1, ensure_ascii=False)
+    else:
+        text = "\n".join(upgrade.as_text(spans, crossed, records, bool(options.paths)))
+    return text, CHANGED if upgrade.is_grave(crossed, bool(options.paths)) else SAME
+
+
 def run_counts(options):
     return "\n".join(counts.as_markdown([reader.read(path) for path in options.records])), SAME
+
+
+def run_explain(options):
+    from torchnotes.answers import explain, texts  # here, because the other commands need not wait for them
+
+    text = " ".join(options.text) or from_standard_input()
+    closest = explain.Index(texts.read()).closest(text)
+    said = (
+        json.dumps(explain.as_json(closest), indent=1, ensure_ascii=False)
+        if options.json
+        else "\n".join(explain.as_text(closest))
+    )
+    return said, FOUND if explain.answers(closest) else NOTHING
+
+
+def from_standard_input():
+    """What is piped in; nothing where somebody sits at the keyboard, who would not know that the program waits."""
+    return "" if sys.stdin.isatty() else sys.stdin.buffer.read().decode("utf-8", errors="replace")
 
 
 def run_pictures(options):
@@ -122,8 +220,8 @@ def main():
         )  # claims hold signs that a Windows console has no code for
     options = arguments().parse_args()
     try:
-        text, code = options.run(options)
-    except reader.BadRecord as error:
+        text, result = options.run(options)
+    except Refusal as error:
         print(f"python -m torchnotes: {error}", file=sys.stderr)
         return UNUSABLE
     except OSError as error:
@@ -135,7 +233,7 @@ def main():
         print(text, flush=True)
     except BrokenPipeError:  # whoever reads has seen enough, as `head` has; Python would write the rest when it ends
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return code
+    return result
 
 
 if __name__ == "__main__":

@@ -95,19 +95,23 @@ class Holds:
 
     name: ClassVar = "holds"
     usage: ClassVar = (
-        "holds(requirement, otherwise, change): true where the PEP 508 requirement is met; elsewhere the note must "
-        "fail with the exception `otherwise`; `change` says what an upgrade across the boundary does to code"
+        "holds(requirement, otherwise, change, concerns): true where the PEP 508 requirement is met; elsewhere the "
+        "note must fail with the exception `otherwise`; `change` says what an upgrade across the boundary does to "
+        "code, and `concerns` to which code, where the names in the claim do not"
     )
 
     requirement: Requirement
     otherwise: tuple
     change: str | None
+    concerns: tuple[str, ...] | None = None
+    """The code that the boundary is about, as `changes.concerns` reads it: none where no name in code shows it, and
+    None where the claim and the body of the note tell it."""
 
     @classmethod
     def of(cls, *arguments, **named):
         usage = 'write, for example, @pytest.mark.holds("torch>=2.6", otherwise=AttributeError)'
         try:
-            text, otherwise, change = _holds(*arguments, **named)
+            text, otherwise, change, concerns = _holds(*arguments, **named)
         except TypeError:
             raise Misused(
                 f"@pytest.mark.holds takes a requirement and the exception raised otherwise; {usage}"
@@ -119,6 +123,8 @@ class Holds:
             raise Misused(f"@pytest.mark.holds({text!r}) is not a PEP 508 requirement ({reason}); {usage}") from None
         if change not in (None, *CHANGES):
             raise Misused(f"change={change!r} is none of {', '.join(CHANGES)}")
+        if concerns is not None and not all(isinstance(each, str) for each in concerns):
+            raise Misused('concerns takes texts: concerns="torch.load(not weights_only)", or several in parentheses')
         for exception in otherwise or [otherwise]:
             if not (isinstance(exception, type) and issubclass(exception, BaseException)):
                 raise Misused(f"otherwise={exception!r} is not an exception class; {usage}")
@@ -126,7 +132,7 @@ class Holds:
                 raise Misused(
                     f"otherwise={exception.__name__} would accept any failure; name the one that is raised; {usage}"
                 )
-        return cls(requirement, otherwise, change)
+        return cls(requirement, otherwise, change, concerns)
 
     @property
     def names(self):
@@ -134,11 +140,13 @@ class Holds:
 
     def as_data(self):
         said = {"change": self.change} if self.change else {}
+        said |= {"concerns": list(self.concerns)} if self.concerns is not None else {}
         return {"name": self.name, "requirement": str(self.requirement), "otherwise": self.names, **said}
 
 
-def _holds(requirement, otherwise, change=None):
-    return requirement, otherwise if isinstance(otherwise, tuple) else (otherwise,), change
+def _holds(requirement, otherwise, change=None, concerns=None):
+    concerns = concerns if concerns is None or isinstance(concerns, tuple) else (concerns,)
+    return requirement, otherwise if isinstance(otherwise, tuple) else (otherwise,), change, concerns
 
 
 @dataclass(frozen=True)
@@ -195,7 +203,8 @@ def of(name, arguments, named):
 def from_data(data):
     """The marker that a record has as plain data, as `as_data` of this or of another version left it."""
     if data["name"] == Holds.name:
-        return Holds(Requirement(data["requirement"]), tuple(data["otherwise"]), data.get("change"))
+        concerns = tuple(data["concerns"]) if "concerns" in data else None
+        return Holds(Requirement(data["requirement"]), tuple(data["otherwise"]), data.get("change"), concerns)
     if data["name"] == Only.name:
         return Only(tuple(data.get("kinds", ())), data["text"])
     return MARKERS[data["name"]](data["text"])

@@ -40,6 +40,10 @@ def pytest_configure(config):
         "markers",
         "knee(what): where doubling stops to pay, of a race whose entries are batch sizes, each twice the one before",
     )
+    config.addinivalue_line(
+        "markers",
+        "section(number): the section of the notes that what is measured belongs to, such as '11'; pages show it there",
+    )
     config.stash[RACES] = {}
     config.stash[FINDINGS] = []
 
@@ -124,6 +128,8 @@ def _group(benchmark, item, group=None):
     where = f" on {device}" if device else ""
     benchmark.group = (group or item.originalname.removeprefix("test_").replace("_", " ")) + values + where
     benchmark.extra_info["device"] = device or "-"
+    if section := item.get_closest_marker("section"):
+        (benchmark.extra_info["section"],) = section.args
     return parameters
 
 

@@ -14,6 +14,8 @@ from torch.autograd.graph import saved_tensors_hooks
 from torchnotes.harness import devices
 from torchnotes.harness.numerics import rounding_bound
 
+pytestmark = pytest.mark.section("11")
+
 SIZES = [2**power for power in range(13)]
 
 

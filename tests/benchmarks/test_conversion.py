@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import torch
 
+pytestmark = pytest.mark.section("03")
+
 SIZES = [2**4, 2**10, 2**16, 2**20, 2**24]
 CONSTANT = "`{convert}` takes {times} as long for 16 million numbers as for 16"
 LINEAR = "`{convert}` takes {times} as long for 16 million numbers as for one million"

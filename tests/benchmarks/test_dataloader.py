@@ -11,6 +11,8 @@ import torch
 from sklearn.datasets import load_digits
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
+pytestmark = pytest.mark.section("15")
+
 ROWS = 256
 SIZES = [1, 32, 256]
 WORKERS = {"no workers": 0, "1 worker": 1, "2 workers": 2}

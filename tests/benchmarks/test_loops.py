@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import torch
 
+pytestmark = pytest.mark.section("02")
+
 
 def looped(numbers):
     total = 0.0

@@ -9,6 +9,8 @@ from torch import nn
 
 from torchnotes.harness.numerics import rounding_bound
 
+pytestmark = pytest.mark.section("08")
+
 
 def forward_and_backward(logits, loss):
     logits.grad = None

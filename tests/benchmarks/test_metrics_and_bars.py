@@ -15,6 +15,7 @@ BATCHES, ROWS = 32, 64
 ITERATIONS = 100_000
 
 
+@pytest.mark.section("14")
 @pytest.mark.finding(
     "{batches} updates of a TorchMetrics accuracy, one a batch, take {times} as long as one update with all batches",
     "an update a batch",
@@ -73,6 +74,7 @@ def test_accuracy(race, device, entry, batches):
     assert found.item() == right / 2**11  # exact: the number of samples is a power of two
 
 
+@pytest.mark.section("17")
 @pytest.mark.finding("an empty loop takes {times} as long with tqdm as without", "tqdm", "no bar", at_least=3)
 @pytest.mark.finding(
     "an empty loop takes {times} as long with `tqdm(..., disable=True)` as without a bar",
@@ -102,6 +104,7 @@ def test_progress_bar_around_nothing(race, benchmark, entry):
         benchmark.extra_info["nanoseconds an iteration"] = race.times[entry].median / ITERATIONS * 1e9
 
 
+@pytest.mark.section("17")
 @pytest.mark.finding(
     "a loop of training steps of a small MLP takes {times} as long with tqdm as without", "tqdm", "no bar", at_most=1.1
 )

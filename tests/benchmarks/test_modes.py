@@ -14,6 +14,8 @@ from torch import nn
 from torchnotes.harness import devices
 from torchnotes.harness.numerics import of_layers, rounding_bound
 
+pytestmark = pytest.mark.section("10")
+
 MODES = {"grad mode": torch.enable_grad, "no_grad": torch.no_grad, "inference_mode": torch.inference_mode}
 
 

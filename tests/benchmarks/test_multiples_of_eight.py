@@ -9,6 +9,8 @@ from torch import nn
 
 from torchnotes.harness.numerics import of_layers, rounding_bound
 
+pytestmark = pytest.mark.section("12")
+
 WIDTHS = {"8k-1": -1, "8k": 0, "8k+1": 1}
 ODD = [33, 125]  # 8 times an odd number: what a power of two does to a cache is not taken for it
 CHECKED = 64  # rows that are compared with a product in float64, out of all

@@ -11,6 +11,8 @@ from torch import nn
 from torchnotes.harness import devices
 from torchnotes.harness.numerics import rounding_bound
 
+pytestmark = pytest.mark.section("08")
+
 LOGITS = list(range(-120, 121))
 ENTRIES = {
     "with logits": nn.functional.binary_cross_entropy_with_logits,

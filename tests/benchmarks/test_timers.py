@@ -9,6 +9,8 @@ import torch
 from torchnotes.harness import devices
 from torchnotes.harness.numerics import rounding_bound
 
+pytestmark = pytest.mark.section("16")
+
 
 @pytest.mark.finding(
     "without synchronising, a matrix product seems to take {times} as long as it takes",

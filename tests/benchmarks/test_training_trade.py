@@ -15,6 +15,8 @@ from torch import nn
 
 from torchnotes.harness import devices
 
+pytestmark = pytest.mark.section("11")
+
 SIZES = [2, 8, 32, 128, 512]
 RATES = {"fixed": lambda size: 0.1, "scaled": lambda size: 0.1 * size / 32}  # 0.1 suits a batch of 32
 SEEDS = range(6)  # the fewest whose range holds the median in 19 of 20 cases

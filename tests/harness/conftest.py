@@ -18,7 +18,18 @@ import torch
 ROOT = Path(__file__).parent.parent.parent
 
 
-NEEDED = ("jinja2", "jsonschema", "matplotlib", "nox", "pygments", "ruff", "random_order", "sybil", "xdist")
+NEEDED = (
+    "jinja2",
+    "jsonschema",
+    "matplotlib",
+    "nox",
+    "rapidfuzz",
+    "ruff",
+    "random_order",
+    "selectolax",
+    "sybil",
+    "xdist",
+)
 
 
 def pytest_configure(config):

@@ -1,83 +1,14 @@
 """`python -m torchnotes`: records that are read or refused, and what is said of two or more of them."""
 
-import copy
 import json
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from builders import ROOT, a_record, broken, command, elsewhere, failed, held, note, unchecked, written
 
 from torchnotes.changes import compare, counts
 from torchnotes.record import reader
-
-ROOT = Path(__file__).parent.parent.parent
-
-
-def note(name, *results, section="01 first", claim=None):
-    cases = [{"case": "", "reason": "", "seconds": 0.1, **result} for result in results]
-    claim = claim or f"The claim of {name}."
-    return {
-        "note": f"tests/notes/test_{section.replace(' ', '_')}.py::{name}",
-        "line": 1,
-        "section": section,
-        "claim": claim,
-        "link": "",
-        "markers": [],
-        "results": cases,
-    }
-
-
-def held(device="cpu", **more):
-    return {"device": device, "outcome": "held", **more}
-
-
-def failed(device="cpu", reason="assert 1 == 2"):
-    return {"device": device, "outcome": "failed", "reason": reason}
-
-
-def elsewhere(reason="holds only with torch>=2.6"):
-    return {"device": "cpu", "outcome": "elsewhere", "reason": reason}
-
-
-def unchecked(device="cpu", reason="no accelerator"):
-    return {"device": device, "outcome": "unchecked", "reason": reason}
-
-
-def a_record(*notes, torch="2.5.1", numpy="2.0.0", python="3.11.7"):
-    document = {
-        "format": reader.FORMAT,
-        "version": reader.VERSION,
-        "made": "2026-01-01T00:00:00+00:00",
-        "environment": {
-            "torch": torch,
-            "build": "CPU",
-            "python": python,
-            "implementation": "CPython",
-            "platform": "Linux",
-            "machine": "x86_64",
-            "packages": {"torch": torch, "numpy": numpy},
-            "devices": [{"name": "cpu", "description": None, "problem": None}],
-            "seed": 0,
-        },
-        "counts": {"failed": 0, "held": len(notes), "elsewhere": 0, "unchecked": 0},
-        "missing": {},
-        "notes": list(notes),
-    }
-    return reader.Record(document)
-
-
-def written(folder, name, record):
-    path = folder / name
-    path.write_text(json.dumps(record.document), encoding="utf-8")
-    return path
-
-
-def page(*arguments, cwd=ROOT):
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "torchnotes", *map(str, arguments)]
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, encoding="utf-8")
 
 
 def kinds(before, after):
@@ -168,6 +99,72 @@ def test_among_boundaries_the_one_that_stops_code_comes_first():
     assert "    an upgrade changes what code computes, without a word" in compare.as_text(before, after)
 
 
+def test_a_boundary_that_begins_like_another_is_not_taken_for_it():
+    markers = [
+        {"name": "holds", "requirement": requirement, "otherwise": ["TypeError"], "change": change}
+        for requirement, change in [("torch>=2.1", "raises"), ("torch>=2.13", "new")]
+    ]
+    before = a_record(
+        note("test_it", elsewhere(reason="holds only with torch>=2.13 (here 2.9)")) | {"markers": markers}
+    )
+    after = a_record(note("test_it", held()) | {"markers": markers})
+
+    (change,) = compare.changes(before, after)
+
+    assert (change.boundary, change.crossing) == ("torch>=2.13", "new")
+
+
+@pytest.mark.parametrize(
+    ("requirement", "torches", "crossing"),
+    [
+        ("torch>=2.2,<2.15", ("2.1.0", "2.3.0"), "raises"),
+        ("torch>=2.2,<2.15", ("2.3.0", "2.15.0"), "new"),
+        ("torch>=2.2,<2.15", ("2.15.0", "2.3.0"), "new"),
+        ("torch>=2.2,<2.15", ("2.3.0", "2.1.0"), "raises"),
+        ("torch<2.15", ("2.3.0", "2.15.0"), "raises"),
+    ],
+)
+def test_the_end_of_a_range_of_releases_does_the_opposite_of_its_beginning(requirement, torches, crossing):
+    marker = {"name": "holds", "requirement": requirement, "otherwise": ["TypeError"], "change": "raises"}
+    before, after = (
+        a_record(
+            note("test_it", held() if torch == "2.3.0" else elsewhere(reason=f"holds only with {requirement} (here)"))
+            | {"markers": [marker]},
+            torch=torch,
+        )
+        for torch in torches
+    )
+
+    (change,) = compare.changes(before, after)
+
+    assert change.crossing == crossing
+
+
+def test_the_number_of_a_process_in_an_announcement_is_no_change():
+    before, after = (
+        a_record(note("test_it", held(will_change=[f"DeprecationWarning: This process (pid={pid}) is multi-threaded"])))
+        for pid in (123, 4567)
+    )
+
+    assert compare.changes(before, after) == []
+    assert before.outcomes == after.outcomes
+
+
+def test_every_effect_of_a_boundary_has_its_place_in_the_order():
+    assert [crossing for crossings in compare.EFFECTS.values() for crossing in crossings] == [
+        crossing for crossing in compare.CROSSINGS if crossing
+    ]
+
+
+def test_a_gpu_is_called_by_its_name():
+    record = a_record(note("test_it", held(), held("cuda")))
+    record.environment["devices"].append(
+        {"name": "cuda", "description": "NVIDIA H200, sm_90, 140 GiB", "problem": None}
+    )
+
+    assert record.about()["devices"] == "cpu, cuda (NVIDIA H200)"
+
+
 def test_the_text_says_it_in_words():
     claim = "A whole pickled model is not loaded unless one asks for it."
     before = a_record(note("test_load", elsewhere(), claim=claim), note("test_same", held()), torch="2.5.1")
@@ -199,7 +196,7 @@ def test_the_exit_code_says_whether_anything_changed(tmp_path):
     one = written(tmp_path, "one.json", a_record(note("test_it", held())))
     other = written(tmp_path, "other.json", a_record(note("test_it", failed())))
 
-    same, changed = page("compare", one, one, cwd=tmp_path), page("compare", one, other, cwd=tmp_path)
+    same, changed = command("compare", one, one, cwd=tmp_path), command("compare", one, other, cwd=tmp_path)
 
     assert (same.returncode, changed.returncode) == (0, 1)
     assert "nothing changed" in same.stdout
@@ -211,7 +208,7 @@ def test_as_json_it_is_the_same_and_for_machines(tmp_path):
     one = written(tmp_path, "one.json", a_record(note("test_it", held(), claim="Ünïcode — “it” holds.")))
     other = written(tmp_path, "other.json", a_record(note("test_it", failed(), claim="Ünïcode — “it” holds.")))
 
-    result = page("compare", one, other, "--json")
+    result = command("compare", one, other, "--json")
 
     assert result.returncode == 1
     document = json.loads(result.stdout)
@@ -227,14 +224,10 @@ def test_as_json_it_is_the_same_and_for_machines(tmp_path):
             "after": "failed",
             "reason": "assert 1 == 2",
             "crossing": "",
+            "node": "tests/notes/test_01_first.py::test_it",
+            "boundary": "",
         }
     ]
-
-
-def broken(change):
-    document = copy.deepcopy(a_record(note("test_it", held())).document)
-    change(document)
-    return json.dumps(document)
 
 
 @pytest.mark.parametrize(
@@ -279,7 +272,7 @@ def test_what_is_no_record_is_refused_with_its_file_and_reason(tmp_path, content
     assert str(refusal.value).startswith(f"{bad}: ")
     assert reason in str(refusal.value)
     if content in (None, b"", b"null"):  # the same for all of them on the command line, so a few will do
-        result = page("compare", good, bad)
+        result = command("compare", good, bad)
         assert result.returncode == 2
         assert result.stderr.strip().splitlines() == [f"python -m torchnotes: {refusal.value}"]
 
@@ -287,7 +280,7 @@ def test_what_is_no_record_is_refused_with_its_file_and_reason(tmp_path, content
 def test_a_record_with_properties_that_are_not_known_yet_is_read():
     document = a_record(note("test_it", held(new="of tomorrow"))).document | {"new": 1}
 
-    assert reader.check("a file", document).outcomes()
+    assert reader.check("a file", document).outcomes
 
 
 def test_counts_are_a_table_in_markdown_with_the_oldest_torch_first():
@@ -344,7 +337,7 @@ def test_a_package_that_is_missing_is_not_taken_for_a_change():
 
 def test_without_a_command_or_with_a_wrong_one_it_says_which_there_are():
     for arguments in [], ["compere"], ["compare", "one"]:
-        result = page(*arguments)
+        result = command(*arguments)
 
         assert result.returncode == 2
         assert "usage: python -m torchnotes" in result.stderr

@@ -1,23 +1,27 @@
 """`python -m torchnotes page`: it has every note, escapes every text, and is the same for the same records."""
 
+import ast
 import copy
 import json
 import os
 import re
 import subprocess
 import sys
-from html.parser import HTMLParser
+from collections import Counter
 
+import jsonschema
 import prompt
 import pytest
+from builders import ROOT, a_record, broken, command, elsewhere, failed, held, note, unchecked, written
 from packaging.requirements import Requirement
+from selectolax.lexbor import LexborHTMLParser as Page
 from test_notes import EVERY_NOTE, NOTES
-from test_page import ROOT, a_record, broken, elsewhere, failed, held, note, page, unchecked, written
 
 from torchnotes.changes import compare, counts
 from torchnotes.harness import versions
+from torchnotes.measuring import bench as benches
 from torchnotes.note import words
-from torchnotes.page import build
+from torchnotes.page import behaviour, data, model, render, words as of_the_page
 from torchnotes.reading import sources
 from torchnotes.record import reader
 
@@ -29,66 +33,10 @@ HOSTILE = "</script></style><script>pwned=1</script><img src=x onerror=pwned=1>\
 JAVASCRIPT = "javascript:pwned=1"
 
 
-class Tree(HTMLParser):
-    """A page as its elements, one after another: name, attributes, and the text inside."""
-
-    EMPTY = {"meta", "link", "input", "img", "br", "hr"}
-
-    def __init__(self, html):
-        super().__init__(convert_charrefs=True)
-        self.elements, self.open, self.pieces = [], [], []  # each open element with the number of pieces before it
-        self.feed(html)
-        self.close()
-        self._end(0)
-
-    def _end(self, depth):
-        for element, start in self.open[depth:]:
-            element["text"] = "".join(self.pieces[start:])
-        del self.open[depth:]
-
-    def handle_starttag(self, tag, attrs):
-        within = [each["attrs"].get("id") for each, _ in self.open]
-        element = {"tag": tag, "attrs": dict(attrs), "text": "", "within": within}
-        self.elements.append(element)
-        if tag not in self.EMPTY:
-            self.open.append((element, len(self.pieces)))
-
-    def handle_startendtag(self, tag, attrs):
-        self.handle_starttag(tag, attrs)
-        if tag not in self.EMPTY:
-            self._end(len(self.open) - 1)
-
-    def handle_endtag(self, tag):
-        depths = [depth for depth, (element, _) in enumerate(self.open) if element["tag"] == tag]
-        self._end(depths[-1] if depths else 0)
-
-    def handle_data(self, data):
-        self.pieces.append(data)
-
-    def all(self, tag=None, within=None, **attributes):
-        wanted = {name.rstrip("_"): value for name, value in attributes.items()}
-        return [
-            element
-            for element in self.elements
-            if tag in (None, element["tag"])
-            and (within is None or within in element["within"])
-            and all(
-                value in (element["attrs"].get(name) or "").split()
-                if name == "class"
-                else element["attrs"].get(name) == value
-                for name, value in wanted.items()
-            )
-        ]
-
-    def one(self, *names, **attributes):
-        (element,) = self.all(*names, **attributes)
-        return element
-
-
 def html_of(*runs, sources=(), of=None, **more):
-    columns = build.columns_of(runs)
+    columns = model.columns_of(runs)
     speaking = next(column for column in columns if column.record is (of or runs[-1]))
-    return build.page(columns, speaking, list(sources), **more)
+    return render.page(model.Book(columns, speaking, list(sources)), **more)
 
 
 def sources_in(folder, text, name="test_01_first.py"):
@@ -98,23 +46,28 @@ def sources_in(folder, text, name="test_01_first.py"):
 
 
 @pytest.fixture(scope="module")
-def whole(tmp_path_factory):
+def site(tmp_path_factory):
     """The page of all records, built as anybody builds it."""
     folder = tmp_path_factory.mktemp("site")
-    result = page("page", *RECORDS, "--out", folder)
+    result = command("page", *RECORDS, "--out", folder)
     assert result.stderr == ""
     assert result.returncode == 0
     assert result.stdout.strip() == str(folder / "index.html")
-    return (folder / "index.html").read_text(encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole(site):
+    return (site / "index.html").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
 def tree(whole):
-    return Tree(whole)
+    return Page(whole)
 
 
 def test_every_note_has_its_card(tree):
-    cards = {card["attrs"]["id"] for card in tree.all("article", class_="note")}
+    cards = {card.attributes["id"] for card in tree.css("article.note")}
 
     wanted = {
         f"s{path.stem[5:7]}-{node.name.removeprefix('test_')}" for path, node in (each.values for each in EVERY_NOTE)
@@ -125,25 +78,24 @@ def test_every_note_has_its_card(tree):
 
 def test_a_card_says_what_its_note_says(tree):
     name = "s03-from_numpy_shares_memory"
-    (card,) = [each for each in tree.all("article", class_="note") if each["attrs"]["id"] == name]
+    card = tree.css_first(f"article#{name}")
     (source,) = [each for each in WRITTEN if each.name == "test_from_numpy_shares_memory"]
 
-    assert card["attrs"]["data-section"] == "03"
-    assert card["attrs"]["data-verdict"] == "held"
-    assert source.claim.replace("`", "") in card["text"]
-    assert source.explanation.replace("`", "") in card["text"]
-    assert source.code in tree.one("pre", within=name, class_="code")["text"]
-    assert "import numpy as np" in tree.one("details", within=name, class_="uses")["text"]
-    assert tree.one("a", within=name, class_="docs")["attrs"]["href"] == source.links[0]
-    assert tree.one("a", within=name, class_="permalink")["attrs"]["href"] == f"#{name}"
-    assert f"tests/notes/test_03_numpy_bridge.py:{source.line}" in card["text"]
-    assert '"""' not in tree.one("pre", within=name, class_="code")["text"]
+    assert tree.css_first(f"section#s03 article#{name}")
+    assert card.attributes["data-is"].split()[0] == "held"
+    assert source.claim.replace("`", "") in card.css_first("h3, h4").text()
+    assert source.explanation.replace("`", "") in card.text()
+    assert source.code in tree.css_first(f"#{name} pre.code").text()
+    assert "import numpy as np" in tree.css_first(f"#{name} details.uses").text()
+    assert tree.css_first(f"#{name} .links a").attributes["href"] == source.links[0]
+    assert f"tests/notes/test_03_numpy_bridge.py:{source.line}" in card.text()
+    assert '"""' not in tree.css_first(f"#{name} pre.code").text()
 
 
 def test_what_others_build_on_is_there(tree):
-    assert [each["attrs"]["id"] for each in tree.all("section", class_="view")] == ["notes", "versions", "measurements"]
-    assert [each["attrs"]["id"] for each in tree.all("section", class_="section")] == [f"s{n:02}" for n in range(1, 18)]
-    assert {each["attrs"]["value"] for each in tree.all("input", class_="filter")} >= {
+    assert [each.attributes["id"] for each in tree.css("section.view")] == ["notes", "versions", "measurements"]
+    assert [each.attributes["id"] for each in tree.css("section.section")] == [f"s{n:02}" for n in range(1, 18)]
+    assert {each.attributes["value"] for each in tree.css("input.filter")} >= {
         "myth", "holds", "advice", "device", "unchecked", "failed", "change",
     }  # fmt: skip
     for tag, id in [
@@ -158,52 +110,55 @@ def test_what_others_build_on_is_there(tree):
         ("button", "theme"),
         ("script", "data"),
     ]:
-        tree.one(tag, id=id)
-    cards = len(tree.all("article", class_="note"))  # those of older runs too, whose notes have another name by now
-    assert tree.one("output", id="shown")["text"] == f"{cards} of {cards} notes"
-    assert len(tree.one("select", id="before")["text"].split("torch ")) == len(RECORDS) + 1
-    assert tree.all("section", id="failures") == []
+        assert tree.css_first(f"{tag}#{id}"), id
+    cards = len(tree.css("article.note"))  # those of older runs too, whose notes have another name by now
+    assert tree.css_first("output#shown").text() == f"{cards} of {cards} notes"
+    assert len(tree.css_first("select#before").text().split("torch ")) == len(RECORDS) + 1
+    assert tree.css("section#failures") == []
 
 
 def test_ids_are_unique_and_links_lead_somewhere(tree):
-    ids = [element["attrs"]["id"] for element in tree.elements if "id" in element["attrs"]]
+    ids = [element.attributes["id"] for element in tree.css("*") if "id" in element.attributes]
 
     assert len(ids) == len({*ids})
-    for element in tree.all("a"):
-        address = element["attrs"]["href"]
+    for element in tree.css("a"):
+        address = element.attributes["href"]
         assert address.startswith("https://") or address.removeprefix("#") in ids
 
 
 def test_nothing_is_asked_of_a_network(tree):
-    assert tree.one("meta", **{"http-equiv": "Content-Security-Policy"})["attrs"]["content"].startswith(
-        "default-src 'none'"
+    assert (
+        tree.css_first("meta[http-equiv=Content-Security-Policy]")
+        .attributes["content"]
+        .startswith("default-src 'none'")
     )
-    for element in tree.elements:
-        assert element["tag"] not in {"img", "iframe", "object", "embed", "base", "audio", "video"}
-        assert "src" not in element["attrs"]
-        if element["tag"] == "link":
-            assert element["attrs"]["href"] == "data:,"
+    for element in tree.css("*"):
+        assert element.tag not in {"img", "iframe", "object", "embed", "base", "audio", "video"}
+        assert "src" not in element.attributes
+        if element.tag == "link":
+            assert element.attributes["href"] == "data:,"
 
 
 def test_the_matrix_has_a_row_for_what_is_not_the_same_everywhere(tree):
     runs = [reader.read(path) for path in RECORDS]
     verdicts = {}
     for run in runs:
-        for key, outcome in run.outcomes().items():
+        for key, outcome in run.outcomes.items():
             verdicts.setdefault(key, set()).add(outcome.verdict)
     differing = [key for key, found in verdicts.items() if len(found) > 1]
 
-    assert len(tree.all("td", within="matrix")) == len(differing) * len(RECORDS)
+    spans = [int(cell.attributes.get("colspan", 1)) for cell in tree.css("#matrix td")]
+    assert sum(spans) == len(differing) * len(RECORDS)
 
 
 def test_failures_come_first_with_what_they_teach():
     broken_note = failed() | {"explanation": ["claim:   it", "found:   assert 1 == 2", "likely:  1. a broken install"]}
-    tree = Tree(html_of(a_record(note("test_it", broken_note), note("test_other", held()))))
+    tree = Page(html_of(a_record(note("test_it", broken_note), note("test_other", held()))))
 
-    section = tree.one("section", id="failures")
-    assert "likely:  1. a broken install" in section["text"]
-    assert tree.all("a", within="failures")[0]["attrs"]["href"] == "#s01-it"
-    assert [each["attrs"]["data-verdict"] for each in tree.all("article", class_="note")] == ["failed", "held"]
+    section = tree.css_first("section#failures")
+    assert "likely:  1. a broken install" in section.text()
+    assert tree.css("#failures a")[0].attributes["href"] == "#s01-it"
+    assert [each.attributes["data-is"] for each in tree.css("article.note")] == ["failed device", "held device"]
 
 
 HOSTILE_NOTES = '''\
@@ -255,20 +210,20 @@ def test_whatever_a_text_holds_it_stays_a_text(tmp_path):
 
     html = html_of(record, a_record(note("test_it", held()), torch="2.6.0"), sources=sources, of=record)
 
-    tree = Tree(html)
-    assert [each["attrs"].get("type") for each in tree.all("script")] == ["application/json", None]
-    assert len(tree.all("style")) == 1
-    assert tree.all("img") == []
+    tree = Page(html)
+    assert [each.attributes.get("type") for each in tree.css("script")] == ["application/json", None]
+    assert len(tree.css("style")) == 1
+    assert tree.css("img") == []
     assert html.count("<!--") == 0
-    for element in tree.elements:
-        assert not [name for name in element["attrs"] if name.startswith("on")]
-        assert element["attrs"].get("href", "#").startswith(("#", "https://", "data:,"))
-    ids = [element["attrs"]["id"] for element in tree.elements if "id" in element["attrs"]]
+    for element in tree.css("*"):
+        assert not [name for name in element.attributes if name.startswith("on")]
+        assert element.attributes.get("href", "#").startswith(("#", "https://", "data:,"))
+    ids = [element.attributes["id"] for element in tree.css("*") if "id" in element.attributes]
     assert len(ids) == len({*ids})
     assert all(re.fullmatch(r"[\w-]+", id) for id in ids)
-    assert "<img src=x onerror=pwned=1>" in tree.one("section", id="failures")["text"]
-    assert "{{ 7*7 }}" in tree.one("section", id="failures")["text"]
-    assert json.loads(tree.one("script", id="data")["text"])["reasons"] == [HOSTILE]
+    assert "<img src=x onerror=pwned=1>" in tree.css_first("section#failures").text()
+    assert "{{ 7*7 }}" in tree.css_first("section#failures").text()
+    assert HOSTILE in json.loads(tree.css_first("script#data").text())["texts"]
 
 
 def nested(depth):
@@ -298,7 +253,7 @@ def test_a_record_that_cannot_be_used_is_named_with_the_reason(tmp_path, content
     bad.write_text(content, encoding="utf-8")
 
     for options in [(good, bad), (good, "--of", bad)]:
-        result = page("page", *options, "--out", tmp_path / "site")
+        result = command("page", *options, "--out", tmp_path / "site")
 
         assert result.returncode == 2
         (line,) = result.stderr.splitlines()
@@ -325,7 +280,7 @@ def test_sources_measurements_and_addresses_are_looked_at_too(tmp_path):
             "python -m torchnotes page: error: argument --source: 'javascript:pwned=1': write an address",
         ),
     ]:
-        result = page("page", good, option, value, "--out", tmp_path / "site")
+        result = command("page", good, option, value, "--out", tmp_path / "site")
 
         assert result.returncode == 2
         assert result.stderr.splitlines()[-1].startswith(said)
@@ -344,7 +299,7 @@ def test_the_newest_run_is_the_newest_in_whatever_zone(tmp_path):
     east.document["made"], west.document["made"] = "2026-01-02T01:00:00+09:00", "2026-01-01T20:00:00Z"
     runs = written(tmp_path, "east.json", east), written(tmp_path, "west.json", west)
 
-    assert page("page", *runs, "--out", tmp_path).returncode == 0
+    assert command("page", *runs, "--out", tmp_path).returncode == 0
 
     html = (tmp_path / "index.html").read_text(encoding="utf-8")
     assert 'id="failures"' in html
@@ -354,15 +309,15 @@ def test_two_files_of_one_name_have_their_own_cards(tmp_path):
     one, other = note("test_it", held()), note("test_it", failed())
     other["note"] = "elsewhere/" + one["note"]
 
-    tree = Tree(html_of(a_record(one, other), sources=sources_in(tmp_path / "notes", "def test_it():\n    pass\n")))
+    tree = Page(html_of(a_record(one, other), sources=sources_in(tmp_path / "notes", "def test_it():\n    pass\n")))
 
-    assert sorted(card["attrs"]["data-verdict"] for card in tree.all("article", class_="note")) == ["failed", "held"]
+    assert sorted(card.attributes["data-is"] for card in tree.css("article.note")) == ["failed device", "held device"]
 
 
 def test_half_an_address_is_shown_as_it_is():
     odd = note("test_it", held()) | {"link": "https://[::1"}
 
-    assert Tree(html_of(a_record(odd))).one("a", class_="docs")["text"].strip() == "https://[::1"
+    assert Page(html_of(a_record(odd))).css_first(".links a").text().strip() == "https://[::1"
 
 
 @pytest.mark.parametrize(
@@ -440,7 +395,7 @@ def test_a_large_page_stays_below_three_megabytes(tmp_path):
 
     html = html_of(*runs, sources=sources)
 
-    assert len(Tree(html).all("article", class_="note")) == 300
+    assert len(Page(html).css("article.note")) == 300
     assert len(html.encode()) < 3_000_000
 
 
@@ -452,7 +407,7 @@ def test_each_column_has_a_name_of_its_own():
     mac.environment["platform"] = "Darwin"
     again, old = copy.deepcopy(one), a_record(note("test_it", held()), torch="2.10.0")
 
-    names = [column.name for column in build.columns_of([old, mac, gpu, one, again])]
+    names = [column.name for column in model.columns_of([old, mac, gpu, one, again])]
 
     assert len({*names}) == 5
     assert [name.split()[0] for name in names] == ["2.6.0"] * 4 + ["2.10.0"]
@@ -467,15 +422,15 @@ def test_what_only_a_run_or_only_the_sources_have_is_shown_and_said(tmp_path):
     )
     older, record = a_record(note("test_first", held()), torch="2.4.0"), a_record(note("test_old", held()))
 
-    tree = Tree(html_of(older, record, sources=sources))
+    tree = Page(html_of(older, record, sources=sources))
 
-    cards = {card["attrs"]["id"]: card for card in tree.all("article", class_="note")}
+    cards = {card.attributes["id"]: card for card in tree.css("article.note")}
     assert cards.keys() == {"s01-new", "s01-old", "s01-first"}
-    assert "not in this run" in cards["s01-new"]["text"]
-    assert cards["s01-new"]["attrs"]["data-verdict"] == "unchecked"
-    assert "do not have this note" in cards["s01-old"]["text"]
-    assert cards["s01-old"]["attrs"]["data-verdict"] == "held"
-    assert "not in this run" in cards["s01-first"]["text"]
+    assert "not in this run" in cards["s01-new"].text()
+    assert cards["s01-new"].attributes["data-is"].split()[0] == "unchecked"
+    assert "do not have this note" in cards["s01-old"].text()
+    assert cards["s01-old"].attributes["data-is"].split()[0] == "held"
+    assert "not in this run" in cards["s01-first"].text()
 
 
 def test_a_claim_that_was_worded_otherwise_in_the_run_is_said(tmp_path):
@@ -485,7 +440,7 @@ def test_a_claim_that_was_worded_otherwise_in_the_run_is_said(tmp_path):
 
     html = html_of(a_record(note("test_it", held(), claim="It was so.")), sources=sources)
 
-    assert "The run checked another wording: It was so." in Tree(html).one("article", id="s01-it")["text"]
+    assert "The run checked another wording: It was so." in Page(html).css_first("article#s01-it").text()
 
 
 def test_the_page_speaks_of_the_newest_run_or_of_the_one_that_is_named(tmp_path):
@@ -495,16 +450,210 @@ def test_the_page_speaks_of_the_newest_run_or_of_the_one_that_is_named(tmp_path)
     sources_in(tmp_path / "notes", '"""A section."""')
 
     for options, torch in [((), "2.5.0"), (("--of", paths[0]), "2.6.0")]:
-        page("page", *paths, *options, "--notes", tmp_path / "notes", "--out", tmp_path)
+        command("page", *paths, *options, "--notes", tmp_path / "notes", "--out", tmp_path)
         html = (tmp_path / "index.html").read_text(encoding="utf-8")
-        assert f"This run: torch {torch}" in Tree(html).one("h2", id="summary-title")["text"]
+        assert f"This run: torch {torch}" in Page(html).css_first("h2#summary-title").text()
 
 
-def test_the_page_has_the_words_of_compare(tree):
-    data = json.loads(tree.one("script", id="data")["text"])
+def boundary(requirement, change, name="test_it"):
+    """A note that holds, and the same one on the other side, with a boundary that says what crossing it does."""
+    marker = {"name": "holds", "requirement": requirement, "otherwise": ["TypeError"], "change": change}
+    return [
+        note(name, outcome) | {"markers": [marker]}
+        for outcome in (held(), elsewhere(reason=f"holds only with {requirement} (here another)"))
+    ]
 
-    assert [kind for kind, _ in data["kinds"]] == list(compare.KINDS)
-    assert data["absent"] == [compare.NO_NOTE, compare.NO_RESULT, compare.NOT_ON]
+
+def known_to_the_script(html):
+    return json.loads(Page(html).css_first("script#data").text())
+
+
+def shown(known, before, after):
+    """What the script shows of a comparison: the group, the card, the device, when and why."""
+    for change in known["pairs"][before][after]:
+        group, card, device, when, why = known["changes"][change]
+        yield known["groups"][group][0], card, known["devices"][device], known["texts"][when], known["texts"][why]
+
+
+def test_every_pair_of_runs_is_compared_by_compare_ahead(whole):
+    known = known_to_the_script(whole)
+    columns = model.columns_of(map(reader.read, RECORDS))
+
+    for before, after in [(0, len(columns) - 1), (len(columns) - 1, 0), (5, 6), (3, 3)]:
+        left, right = columns[before].record, columns[after].record
+        expected = Counter(data.group_of(change) for change in compare.changes(left, right))
+        assert Counter(group for group, *_ in shown(known, before, after)) == expected
+        assert len(expected) > 1 or before == after
+    assert [len(row) for row in known["pairs"]] == [len(columns)] * len(columns)
+
+
+@pytest.mark.parametrize(
+    ("change", "group", "why"),
+    [
+        ("raises", "code stops", "an upgrade stops code: what ran raises"),
+        ("gone", "code stops", "an upgrade stops code: what it used is not there any more"),
+        ("result", "code computes something else, without a word", ""),
+        ("warns", "code warns, or no longer", ""),
+        ("new", "there is something new", ""),
+    ],
+)
+def test_an_upgrade_is_shown_by_what_it_does_to_code_and_says_the_release(change, group, why):
+    here, there = boundary("torch>=2.6", change)
+    runs = [a_record(each, torch=torch) for each, torch in [(there, "2.4.1"), (there, "2.5.1"), (here, "2.7.0+cpu")]]
+
+    known = known_to_the_script(html_of(*runs))
+
+    assert list(shown(known, 0, 2)) == [(group, 0, "cpu", "true from torch 2.6 on", why)]
+    assert list(shown(known, 2, 0)) == [(group, 0, "cpu", "true from torch 2.6 on", why)]
+    assert list(shown(known, 0, 1)) == []
+
+
+@pytest.mark.parametrize(
+    ("requirement", "torches", "holds", "when"),
+    [
+        ("torch<2.6", ("2.5.1", "2.6.0"), (True, False), "no longer true from torch 2.6 on"),
+        ("torch<2.6", ("2.6.0", "2.5.1"), (False, True), "no longer true from torch 2.6 on"),
+        ("torch>=2.4,<2.6", ("2.3.1", "2.4.1"), (False, True), "true from torch 2.4 on"),
+        ("torch>=2.4,<2.6", ("2.5.1", "2.8.0"), (True, False), "no longer true from torch 2.6 on"),
+        ("numpy>=2", ("2.3.1", "2.4.1"), (False, True), "true only with numpy>=2"),
+    ],
+)
+def test_the_release_of_a_boundary_is_the_one_that_was_crossed(requirement, torches, holds, when):
+    here, there = boundary(requirement, "result")
+    runs = [a_record(here if true else there, torch=torch) for true, torch in zip(holds, torches, strict=True)]
+    before, after = (0, 1) if torches == tuple(sorted(torches)) else (1, 0)  # the oldest is the first column
+
+    ((_, _, _, said, _),) = shown(known_to_the_script(html_of(*runs)), before, after)
+
+    assert said == when
+
+
+def test_the_gravest_group_comes_first():
+    changes = ["new", "warns", "result", "raises"]
+    pairs = [boundary("torch>=2.6", change, f"test_{change}") for change in changes]
+    older = a_record(*(there for _, there in pairs), note("test_broke", held()), torch="2.5.1")
+    newer = a_record(*(here for here, _ in pairs), note("test_broke", failed()), torch="2.6.0")
+
+    known = known_to_the_script(html_of(older, newer))
+
+    assert [group for group, *_ in shown(known, 0, 1)] == [title for title, _ in known["groups"][:5]]
+    assert [title for title, _ in known["groups"][:2]] == ["fails now", "code stops"]
+
+
+def test_a_card_says_which_release_changed_it_and_what_that_does_to_code():
+    here, _ = boundary("torch>=2.4,<2.6", "warns")
+    tree = Page(html_of(a_record(here)))
+
+    assert tree.css_first("#s01-it .changed").text() == (
+        "Changed in torch 2.4 and 2.6 An upgrade makes code warn, or no longer."
+    )
+
+
+def test_a_run_that_says_nothing_of_a_note_draws_no_boundary_and_no_strip():
+    other = note("test_other", held())
+    runs = [
+        a_record(note("test_it", held()), other, torch="2.4.1"),
+        a_record(other, torch="2.5.1"),
+        a_record(note("test_it", held()), other, torch="2.6.0"),
+        a_record(note("test_it", failed()), other, torch="2.7.0"),
+    ]
+    tree = Page(html_of(*runs))
+
+    cells = [(cell.text(), cell.attributes.get("class")) for cell in tree.css("#matrix tbody td")]
+    assert cells == [("held", "h"), ("not run", "n"), ("held", "h"), ("failed", "f b")]
+    assert [part.text() for part in tree.css("#s01-it .strip li")] == ["held 2.4.1", "held 2.6.0", "failed 2.7.0"]
+
+
+def test_what_was_measured_stands_in_the_section_that_the_benchmark_names():
+    bench = benches.read(ROOT / "records" / "bench.json")
+    for entry in bench.document["benchmarks"]:
+        entry["extra_info"]["section"] = "01" if "progress_bar" in entry["fullname"] else ""
+
+    tree = Page(html_of(a_record(note("test_it", held())), bench=bench))
+
+    assert "with tqdm" in tree.css_first("#s01 .findings").text()
+    assert "a Python loop that adds" not in tree.css_first("#s01 .findings").text()
+    assert "a Python loop that adds" in tree.css_first("#measurements [aria-labelledby=found-others]").text()
+
+
+def sections_of_benchmarks():
+    """The section that each benchmark is marked with, beside it or for its whole file."""
+    for path in sorted((ROOT / "tests" / "benchmarks").glob("test_*.py")):
+        body = ast.parse(path.read_text(encoding="utf-8")).body
+        marks = [
+            node.value for node in body if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "pytestmark"
+        ]
+        for node in body:
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+                named = [
+                    each
+                    for each in [*node.decorator_list, *marks]
+                    if ast.unparse(each).startswith("pytest.mark.section(")
+                ]
+                yield f"{path.name}::{node.name}", named[0].args[0].value if named else None
+
+
+def test_each_benchmark_names_the_section_that_tells_of_it():
+    marked = dict(sections_of_benchmarks())
+    kept = benches.read(ROOT / "records" / "bench.json").document["benchmarks"]
+
+    assert {*marked.values()} <= {section.label[:2] for section in SECTIONS}
+    for entry in kept:
+        assert entry["extra_info"]["section"] == marked[entry["fullname"].partition("[")[0].rpartition("/")[2]]
+
+
+def test_the_way_from_easy_to_hard_names_notes_that_there_are(tree):
+    stages = json.loads((ROOT / "torchnotes" / "page" / "start.json").read_text(encoding="utf-8"))
+    named = [name for names in stages.values() for name in names]
+
+    assert {*named} - {each.name for each in WRITTEN} == set()
+    assert len(named) == len({*named}) == len(tree.css("#start li a"))
+    assert 25 <= len(named) <= 35
+
+
+def test_the_whole_page_stays_below_three_megabytes(whole):
+    assert len(whole.encode()) < 3_000_000
+
+
+def test_what_the_page_says_is_there_for_programs(site, tree):
+    document = json.loads((site / "behaviour.json").read_text(encoding="utf-8"))
+    schema = json.loads((ROOT / "torchnotes" / "page" / "behaviour.schema.json").read_text(encoding="utf-8"))
+
+    jsonschema.Draft202012Validator.check_schema(schema)
+    assert [error.message for error in jsonschema.Draft202012Validator(schema).iter_errors(document)] == []
+    assert [note["page"] for note in document["notes"]] == [f"#{card.id}" for card in tree.css("article.note")]
+    assert [run["name"] for run in document["runs"]] == [
+        column.name for column in model.columns_of(map(reader.read, RECORDS))
+    ]
+    by_name = {note["note"].rpartition("::test_")[2]: note for note in document["notes"]}
+    refused = by_name["code_in_a_file_is_refused_by_default"]
+    assert refused["changes"] == [{"holds": "torch>=2.6", "package": "torch", "releases": ["2.6"], "effect": "raises"}]
+    assert "torch.load" in refused["names"]
+    assert {run: set(of_run.values()) for run, of_run in refused["verdicts"].items()} == {
+        run["name"]: {"held" if reader.Version(run["name"]) >= reader.Version("2.6") else "elsewhere"}
+        for run in document["runs"]
+    }
+
+
+@pytest.mark.parametrize(
+    ("code", "names"),
+    [
+        ("import torch\ntorch.ones(1).sum()", ["torch.ones"]),
+        ("from torch import nn\nnn.init.zeros_(nn.Linear(1, 1).weight)", ["torch.nn.Linear", "torch.nn.init.zeros_"]),
+        ("import torch.nn.functional as F\nF.relu(x)", ["torch.nn.functional.relu"]),
+        ("from torch.utils.data import DataLoader as D\nD([1])", ["torch.utils.data.DataLoader"]),
+        ("import os\nos.environ, np.ones(1), torch", []),
+    ],
+)
+def test_names_in_code_are_whole_whatever_they_were_imported_as(code, names):
+    assert behaviour.names_in(code) == names
+
+
+def test_each_topic_can_be_linked_to_and_each_section_leads_on(tree):
+    topics = {each.topic for each in WRITTEN if each.topic}
+
+    assert len(tree.css("h3.topic[id]")) >= len(topics)
+    assert [link.attributes["href"] for link in tree.css("#s03 > .turn a")] == ["#s02", "#s04"]
 
 
 @pytest.mark.parametrize(
@@ -518,13 +667,13 @@ def test_the_page_has_the_words_of_compare(tree):
     ],
 )
 def test_code_and_links_in_a_text(text, html):
-    assert build.inline(text) == html
+    assert of_the_page.inline(text) == html
 
 
 def test_lists_and_code_in_a_docstring():
     text = "One\nparagraph.\n\n- a\n  thing\n- another\n\n    x = 1\n    y = 2"
 
-    assert list(build.blocks(text)) == [
+    assert list(of_the_page.blocks(text)) == [
         ("text", ["One paragraph."]),
         ("list", ["a thing", "another"]),
         ("code", ["x = 1", "y = 2"]),

@@ -362,7 +362,9 @@ def bench(project, monkeypatch):
     folder = project.path / "tests" / "benchmarks"
     folder.mkdir()
     shutil.copy(BENCHMARKS / "conftest.py", folder / "conftest.py")
-    (folder / "test_calls.py").write_text(f"import pytest\n{RACE}", encoding="utf-8")
+    (folder / "test_calls.py").write_text(
+        f'import pytest\npytestmark = pytest.mark.section("11")\n{RACE}', encoding="utf-8"
+    )
     return project
 
 
@@ -373,6 +375,7 @@ def test_pytest_benchmark_shows_and_saves_what_the_race_measured(bench):
     saved = json.loads((bench.path / "bench.json").read_text())
     one, two = saved["benchmarks"]
     assert [entry["extra_info"]["entry"] for entry in (one, two)] == ["one", "two"]
+    assert [entry["extra_info"]["section"] for entry in (one, two)] == ["11", "11"]
     assert one["group"] == two["group"] == "calls, number 1"
     assert one["stats"]["rounds"] == two["stats"]["rounds"] >= timing.FEWEST_ROUNDS
     (finding,) = saved["findings"]

@@ -1766,6 +1766,25 @@ def linear_without_a_bias_casts_its_input(patch):
     patch.setattr(F, "linear", lambda x, w, bias=None: linear(x.to(w.dtype) if bias is None else x, w, bias))
 
 
+def refused_with(padding):
+    """What a convolution of float32 says of float64."""
+    try:
+        nn.Conv2d(1, 1, 1, padding=padding)(torch.zeros(1, 1, 2, 2, dtype=torch.float64))
+    except RuntimeError as error:
+        return str(error)
+    return None
+
+
+@mutant(kills="test_arrays_become_float32_tensors", witness=lambda: "bias type" not in refused_with("same"))
+def padding_in_words_is_worked_out_first(patch):
+    """A convolution with `padding="same"` refuses float64 with the message of one whose padding is a number."""
+
+    def broken(original, x, w, bias, stride, padding, *args):
+        return original(x, w, bias, stride, 0 if padding == "same" else padding, *args)
+
+    patch.around(F, "conv2d", broken)
+
+
 @mutant(
     kills="test_a_mask_of_pixels_needs_int64",
     witness=lambda: error_of(lambda: F.cross_entropy(torch.zeros(1, 2, 3), torch.zeros(1, 3).byte())) is RuntimeError,
@@ -2177,6 +2196,26 @@ def scheduler_puts_the_loaded_rate_right(patch):
             patch.around(kind, "load_state_dict", load)
 
 
+def started_late_at_one():
+    trained = one_parameter(lr=8.0)
+    schedulers.ExponentialLR(trained, 0.5)
+    trained.param_groups[0]["lr"] = 2.0
+    schedulers.LinearLR(trained, start_factor=1.0, end_factor=0.1)
+    return trained.param_groups[0]["lr"]
+
+
+@mutant(kills="test_a_scheduler_made_after_loading_overwrites_the_rate", witness=lambda: started_late_at_one() == 2)
+def linear_lr_starts_from_the_initial_rate(patch):
+    """A new `LinearLR` sets the rate from the initial one, not from the one that the optimizer has."""
+
+    def init(original, self, optimizer, start_factor=1.0 / 3, **options):
+        original(self, optimizer, start_factor=start_factor, **options)
+        for group in optimizer.param_groups:
+            group["lr"] = group["initial_lr"] * start_factor
+
+    patch.around(schedulers.LinearLR, "__init__", init)
+
+
 def with_last_epoch():
     return schedulers.StepLR(one_parameter(lr=8.0), step_size=2, last_epoch=4)
 
@@ -2301,5 +2340,19 @@ def plateaus_are_those_of_an_accuracy(patch):
 
     def broken(self, optimizer, mode="max", **options):
         init(self, optimizer, mode, **options)
+
+    patch.setattr(schedulers.ReduceLROnPlateau, "__init__", broken)
+
+
+@mutant(
+    kills="test_reduce_on_plateau_waits_for_a_fall_unless_told",
+    witness=lambda: plateau_after([-1.0, -1.0, -1.0]) == 8,
+)
+def thresholds_of_plateaus_are_absolute(patch):
+    """`ReduceLROnPlateau` compares by an absolute threshold unless it is told otherwise."""
+    init = schedulers.ReduceLROnPlateau.__init__
+
+    def broken(self, optimizer, *args, threshold_mode="abs", **options):
+        init(self, optimizer, *args, threshold_mode=threshold_mode, **options)
 
     patch.setattr(schedulers.ReduceLROnPlateau, "__init__", broken)

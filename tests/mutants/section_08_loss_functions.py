@@ -1669,13 +1669,13 @@ def ignored_rows_get_a_gradient(patch):
 )
 def cross_entropy_ignores_minus_1(patch):
     """`F.cross_entropy` ignores -1 by default and not -100."""
-    broken(
-        patch,
-        CE,
-        lambda call, x, y, ignore_index, **more: call(
-            x, y, ignore_index=-1 if ignore_index == -100 else ignore_index, **more
-        ),
-    )
+
+    def change(call, x, y, ignore_index, **more):
+        if ignore_index == -100 and (y == -100).any():  # a GPU that is left to find it is lost
+            raise IndexError("Target -100 is out of bounds.")
+        return call(x, y, ignore_index=-1 if ignore_index == -100 else ignore_index, **more)
+
+    broken(patch, CE, change)
 
 
 @mutant(kills=IGNORE, witness=lambda: math.isnan(value(CE, [[0.0, 1.0]], [0], ignore_index=0)))
@@ -3103,3 +3103,36 @@ def a_target_of_zero_means_unlike(patch):
         return loss(input1, input2, torch.where(target == 0, -torch.ones_like(target), target), *args, **kwargs)
 
     patch.setattr(F, "cosine_embedding_loss", broken)
+
+
+@mutant(
+    kills="test_cross_entropy_of_one_sample_takes_a_target_of_one_number",
+    witness=lambda: error_of(lambda: F.cross_entropy(torch.zeros(3), torch.tensor([1]))) is None,
+    raises=RuntimeError,
+)
+def one_sample_takes_no_target_of_one_number(patch):
+    """`F.cross_entropy` of logits (C,) refuses a target of shape (1,), as before torch 2.9."""
+
+    def change(call, x, y, **more):
+        if x.ndim == y.ndim == 1 and y.dtype == torch.int64:
+            refuse(RuntimeError, "size mismatch")
+        return call(x, y, **more)
+
+    broken(patch, "cross_entropy", change)
+
+
+def gradient_of_one_sample():
+    F.cross_entropy(torch.zeros(3, requires_grad=True), torch.tensor([1])).backward()
+
+
+@mutant(
+    kills="test_cross_entropy_of_one_sample_takes_a_target_of_one_number",
+    witness=lambda: error_of(gradient_of_one_sample) is RuntimeError,
+)
+def one_sample_learns_from_a_target_of_one_number(patch):
+    """`F.cross_entropy` of logits (C,) and a target of shape (1,) has a gradient."""
+
+    def change(call, x, y, **more):
+        return call(x, y.squeeze() if x.ndim == 1 and y.shape == (1,) else y, **more)
+
+    broken(patch, "cross_entropy", change)

@@ -1306,3 +1306,25 @@ def grad_scaler_reports_a_skipped_step_as_made(patch):
         return result
 
     patch.method(torch.amp.GradScaler, "step", change)
+
+
+def one_number_written(number, dtype):
+    x = torch.zeros(2, dtype=dtype)
+    x[0] = number
+    return x[0].item()
+
+
+@mutant(
+    kills="test_a_number_that_float16_cannot_hold_becomes_inf_at_one_position",
+    witness=lambda: one_number_written(-1e9, torch.float16) == -torch.inf,
+)
+def float16_holds_its_least_number_instead(patch):
+    """A number beyond float16 becomes the least number that it has."""
+    write = torch.Tensor.__setitem__
+
+    def broken(self, index, value):
+        if self.dtype == torch.float16 and isinstance(value, float):
+            value = max(value, -65504.0)
+        write(self, index, value)
+
+    patch.setattr(torch.Tensor, "__setitem__", broken)

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import warnings
-from collections import OrderedDict, namedtuple
+from collections import OrderedDict, defaultdict, namedtuple
 from pathlib import Path
 
 import numpy as np
@@ -514,6 +514,16 @@ def subset_looks_at_its_indices(patch):
         call(dataset, indices)
 
     patch.method(data.Subset, "__init__", change)
+
+
+@mutant(
+    kills="test_subset_is_a_list_of_indices",
+    witness=lambda: list(data.Subset([5, 6, 7], [2, 9, 0])) == [7],
+    raises=IndexError,
+)
+def subset_raises_in_a_loop(patch):
+    """A plain loop over a `Subset` raises IndexError at an index that the dataset does not have."""
+    patch.setattr(data.Subset, "__iter__", lambda self: (self.dataset[i] for i in self.indices), raising=False)
 
 
 @mutant(
@@ -3302,3 +3312,16 @@ def one_tensor_makes_plain_batches(patch):
 def a_subset_passes_attributes_on(patch):
     """A `Subset` has the attributes of its dataset."""
     patch.setattr(data.Subset, "__getattr__", lambda self, name: getattr(self.__dict__["dataset"], name), raising=False)
+
+
+@mutant(
+    kills="test_a_batch_of_defaultdicts_is_a_defaultdict",
+    witness=lambda: type(first([defaultdict(int, a=1)])) is defaultdict,
+)
+def batches_of_dicts_are_plain(patch):
+    """A batch of mappings is a plain dict, as before torch 2.3."""
+
+    def plain(batch, *, collate_fn_map=None):
+        return {key: collate.default_collate([sample[key] for sample in batch]) for key in batch[0]}
+
+    patch.setitem(collate.default_collate_fn_map, defaultdict, plain)

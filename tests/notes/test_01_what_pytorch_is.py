@@ -177,8 +177,8 @@ def test_the_gradient_follows_the_branch_that_was_taken(device):
 
 
 def test_equal_maxima_share_the_gradient_or_not(device):
-    """If two elements are both the largest, `x.max()` and `x.amax(dim=0)` give each of them half of the gradient, and
-    `x.max(dim=0).values` gives one of them all of it.
+    """If two elements of a vector `x` are both the largest, `x.max()` and `x.amax(dim=0)` give each of them half of the
+    gradient, and `x.max(dim=0).values` gives one of them all of it.
 
     `torch.maximum(x, y)` gives half where `x` and `y` are equal. `F.max_pool1d` gives all of it to one element.
 
@@ -305,7 +305,7 @@ def test_gradients_accumulate(device):
 
 
 def test_there_is_no_gradient_before_the_first_backward(device):
-    """Before the first `backward()` the `.grad` of a leaf is None, so `w.grad.zero_()` raises AttributeError,
+    """Before the first `backward()` the `.grad` of a new leaf is None, so `w.grad.zero_()` raises AttributeError,
     "'NoneType' object has no attribute 'zero_'".
 
     It stays None if the loss does not depend on `w`, and it is None again after `optimizer.zero_grad()`. In a loop by
@@ -1132,7 +1132,12 @@ def test_a_write_through_numpy_makes_the_gradient_silently_wrong():
     assert x.grad.tolist() == [7, 7]  # the slope of exp at 0 is 1
 
 
-@pytest.mark.holds("torch>=2.4", otherwise=RuntimeError, change="new")
+@pytest.mark.holds(
+    "torch>=2.4",
+    otherwise=RuntimeError,
+    change="new",
+    concerns=("torch.optim.SGD(fused=True)", "torch.optim.Adam(fused=True)", "torch.optim.AdamW(fused=True)"),
+)
 def test_a_fused_optimizer_makes_the_gradient_silently_wrong():
     """On the CPU from torch 2.4 on, `SGD`, `Adam` and `AdamW` with `fused=True` change weights without raising their
     version counter, so `backward` through a graph from before the step silently uses the new weights.
@@ -1203,9 +1208,9 @@ def test_out_takes_no_gradient(device):
     """While gradients are recorded, `torch.add(w, 1, out=buffer)` raises RuntimeError if `w` or `buffer` requires grad:
     "functions with out=... arguments don't support automatic differentiation".
 
-    `torch.mm`, `torch.exp` and `torch.cat` with `out=` raise as well. Write `buffer = torch.add(w, 1)`, or
-    `buffer.copy_(w + 1)`, which passes the gradient on. Under `torch.no_grad()` or with `w.detach()` the call with
-    `out=` computes.
+    `torch.mm`, `torch.exp` and `torch.cat` with `out=` raise as well. Write `buffer = torch.add(w, 1)`. Under
+    `torch.no_grad()` the call with `out=` computes. If `buffer` does not require grad, it computes with `w.detach()`,
+    too, and `buffer.copy_(w + 1)` passes the gradient on.
 
     https://docs.pytorch.org/docs/stable/notes/autograd.html
     """
@@ -1220,6 +1225,7 @@ def test_out_takes_no_gradient(device):
 
     with torch.no_grad():
         assert torch.add(w, 1, out=buffer).item() == buffer.item() == 4
+        assert torch.add(buffer, -1, out=w).item() == w.item() == 3
     assert torch.add(w.detach(), 2, out=buffer).item() == 5
     copied = buffer.copy_(w + 1)
     copied.backward()
@@ -1267,7 +1273,7 @@ def test_a_function_of_your_own_is_called_by_apply(device):
         Incomplete.apply(x, 3).sum().backward()
 
 
-@pytest.mark.holds("torch>=2.13", otherwise=TypeError, change="new")
+@pytest.mark.holds("torch>=2.13", otherwise=TypeError, change="new", concerns="torch.autograd.Function.apply")
 def test_apply_takes_arguments_by_name(device):
     """From torch 2.13 on, `apply` of a `torch.autograd.Function` takes arguments by name, as in
     `Product.apply(x, factor=3)`.
@@ -1304,11 +1310,12 @@ class MarkedInPlace(InPlace):
 
 
 def test_a_function_of_your_own_marks_what_it_changes(device):
-    """A `torch.autograd.Function` whose `forward` runs `x.mul_(2)` on its input `x` makes the gradient of a loss that
-    uses `x` afterwards silently wrong, unless `forward` calls `ctx.mark_dirty(x)`.
+    """A `torch.autograd.Function` whose `forward` runs `x.mul_(2)` on its input `x = w * 1` makes the gradient of a
+    loss that uses `x` afterwards silently wrong, unless `forward` calls `ctx.mark_dirty(x)` and returns `x`.
 
-    Without the mark, autograd takes `x` for unchanged, and the slope of 2 is missing in its gradient. With the mark, a
-    leaf that requires grad raises RuntimeError, "a leaf Variable that requires grad has been used in an in-place
+    Without the mark, autograd takes `x` for unchanged, and the slope of 2 is missing in its gradient. Behind `x =
+    torch.exp(w)`, which keeps `x` for its own gradient, `backward` raises RuntimeError. While gradients are recorded, a
+    leaf that requires grad raises with the mark, "a leaf Variable that requires grad has been used in an in-place
     operation"; without it the leaf is changed silently. Simpler is `return x * 2`, which leaves `x` as it was.
 
     https://docs.pytorch.org/docs/stable/notes/extending.html
@@ -1319,6 +1326,12 @@ def test_a_function_of_your_own_marks_what_it_changes(device):
         y = function.apply(x)
         x.sum().backward()
         assert (y.tolist(), x.tolist(), w.grad.tolist()) == ([4, -2], after, [slope, slope])
+
+    for function in (InPlace, MarkedInPlace):
+        x = torch.exp(w)
+        function.apply(x)
+        with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+            x.sum().backward()
 
     leaf = torch.tensor([2.0, -1.0], device=device, requires_grad=True)
     InPlace.apply(leaf)
@@ -1353,10 +1366,10 @@ def test_a_view_from_a_function_of_your_own_cannot_be_changed_in_place(device):
     """If `forward` of a `torch.autograd.Function` returns its unchanged input or a slice of it, an in-place change of
     the result raises RuntimeError, "is a view and is being modified inplace".
 
-    That goes for an input that requires grad and a `forward` with one result, while gradients are recorded. The message
-    goes on: "This view was created inside a custom Function". A layer that reverses the gradient is such a function,
-    and `nn.ReLU(inplace=True)` behind it such a change. Write `return x.clone()` in `forward`, or make a new tensor
-    outside: `y = y + 1`.
+    That goes for an input that requires grad and a `forward` with one result and no mark, while gradients are recorded.
+    The message goes on: "This view was created inside a custom Function". A layer that reverses the gradient is such a
+    function, and `nn.ReLU(inplace=True)` behind it such a change. Write `return x.clone()` in `forward`, or make a new
+    tensor outside: `y = y + 1`.
 
     https://docs.pytorch.org/docs/stable/notes/extending.html
     """
@@ -1404,13 +1417,15 @@ class SquareThatSavesANumber(Square):
 
 
 def test_save_for_backward_notices_an_in_place_change(device):
-    """A `torch.autograd.Function` that keeps its input by `ctx.save_for_backward(x)` raises RuntimeError in `backward`
-    if `x.mul_(5)` ran in between; one that keeps it as `ctx.x = x` silently gives a wrong gradient.
+    """A `torch.autograd.Function` that keeps its input `x = w * 1` by `ctx.save_for_backward(x)` raises RuntimeError
+    when `backward` reads it, if `x.mul_(5)` ran in between; one that reads it from `ctx.x = x` silently gives a wrong
+    gradient.
 
     The error is "one of the variables needed for gradient computation has been modified by an inplace operation". A
-    second `y.backward()` raises "Trying to backward through the graph a second time" with `save_for_backward`, and
-    nothing with the attribute. `ctx.save_for_backward(x, 2)` raises TypeError, "save_for_backward can only save
-    variables": keep a number as an attribute, `ctx.exponent = 2`.
+    second `backward` without `retain_graph=True` in the first raises "Trying to backward through the graph a second
+    time" with `save_for_backward`, and with the attribute only if another step of the graph raises it. For an input
+    that requires grad, while gradients are recorded, `ctx.save_for_backward(x, 2)` raises TypeError, "save_for_backward
+    can only save variables": keep a number as an attribute, `ctx.exponent = 2`.
 
     https://docs.pytorch.org/docs/stable/notes/extending.html
     """
@@ -1435,6 +1450,10 @@ def test_save_for_backward_notices_an_in_place_change(device):
         once.backward()
     twice.backward()
     twice.backward()
+    twice = SquareWithAttribute.apply(w).exp()
+    twice.backward()
+    with pytest.raises(RuntimeError, match="Trying to backward through the graph a second time"):
+        twice.backward()
     with pytest.raises(TypeError, match="save_for_backward can only save variables"):
         SquareThatSavesANumber.apply(w).backward()
 
@@ -1516,7 +1535,7 @@ def test_a_running_total_of_losses_keeps_every_graph(device):
         product.grad_fn._saved_other
 
 
-@pytest.mark.holds("torch>=2.8", otherwise=AssertionError, change="warns")
+@pytest.mark.holds("torch>=2.8", otherwise=AssertionError, change="warns", concerns="torch.Tensor.__float__?")
 def test_float_of_a_loss_warns(device):
     """From torch 2.8 on `float(loss)` warns, once per process, if the loss requires grad and gradients are recorded,
     and so do `math.sqrt(loss)` and `torch.tensor([loss])`.
@@ -1571,7 +1590,8 @@ def test_the_root_of_a_sum_of_squares_has_no_slope_at_zero(device):
 
     The slope of sqrt at 0 is infinite and that of `x * x` is 0, and inf * 0 is nan. The distance of a point to itself
     is such a length. Write `x.norm()` or `torch.linalg.vector_norm(x)`, or add a small number below the root:
-    `((x * x).sum() + 1e-12).sqrt()`, whose gradient is 0 there. `x.sqrt()` alone has the gradient inf.
+    `((x * x).sum() + 1e-12).sqrt()`, whose gradient is 0 there. `x.std()` has the gradient 0 here, too, and `x.sqrt()`
+    alone has the gradient inf.
 
     https://docs.pytorch.org/docs/stable/generated/torch.linalg.vector_norm.html
     """
@@ -1583,7 +1603,7 @@ def test_the_root_of_a_sum_of_squares_has_no_slope_at_zero(device):
     assert gradient((x * x).sum().sqrt()).isnan().all()
     assert gradient((x - x.detach()).square().sum().sqrt()).isnan().all()
 
-    for length in (x.norm(), torch.linalg.vector_norm(x), ((x * x).sum() + 1e-12).sqrt()):
+    for length in (x.norm(), torch.linalg.vector_norm(x), ((x * x).sum() + 1e-12).sqrt(), x.std()):
         assert gradient(length).tolist() == [0, 0]
     assert gradient(x.sqrt().sum()).tolist() == [math.inf, math.inf]
 
@@ -1715,7 +1735,12 @@ def test_the_number_of_threads_can_be_asked_for_and_set():
 # What moved between releases?
 
 
-@pytest.mark.holds("torch>=2.1", otherwise=AssertionError, change="warns")
+@pytest.mark.holds(
+    "torch>=2.1",
+    otherwise=AssertionError,
+    change="warns",
+    concerns="torch.utils.checkpoint.checkpoint(not use_reentrant)",
+)
 def test_checkpoint_asks_which_of_its_two_ways_to_go(device):
     """From torch 2.1 on `checkpoint(function, x)` without `use_reentrant=` warns.
 
@@ -1745,7 +1770,7 @@ def test_checkpoint_asks_which_of_its_two_ways_to_go(device):
         assert len(calls) == times
 
 
-@pytest.mark.holds("torch>=2.14", otherwise=AssertionError, change="result")
+@pytest.mark.holds("torch>=2.14", otherwise=AssertionError, change="result", concerns="torch.Tensor.clamp?")
 def test_a_number_on_a_limit_of_clamp_gets_no_gradient(device):
     """From torch 2.14 on the gradient of `clamp` with numbers as limits is 0 on a limit as well as beyond it; before, a
     number on a limit counted as inside and got 1.
@@ -1765,7 +1790,7 @@ def test_a_number_on_a_limit_of_clamp_gets_no_gradient(device):
     assert torch.autograd.grad(clamped.sum(), x)[0].tolist() == [0, 0.5, 1, 0.5, 0]
 
 
-@pytest.mark.holds("torch>=2.10", otherwise=AssertionError, change="result")
+@pytest.mark.holds("torch>=2.10", otherwise=AssertionError, change="result", concerns="torch.Tensor.atan2?")
 def test_the_gradient_of_atan2_is_zero_at_the_origin(device):
     """From torch 2.10 on the first gradient of `torch.atan2(y, x)` is 0 if y and x are both 0; before, it was nan.
 

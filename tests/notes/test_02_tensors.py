@@ -246,19 +246,20 @@ def test_a_number_in_a_tensor_has_no_first_element(device):
 
 
 def test_a_printed_tensor_is_rounded_and_cut():
-    """A printed float32 tensor has at most four digits after the point, and a vector of more than 1000 elements is
-    printed as its beginning and its end, with "..." between.
+    """A printed float32 vector has at most four digits after the point, and of a vector with more than 1000 elements
+    only the beginning and the end are printed, with "..." between.
 
-    The tensor itself is not rounded. `torch.set_printoptions(precision=6)` shows six digits, `sci_mode=False` writes no
-    powers of ten, `profile="full"` shows all elements, and `profile="default"` goes back. `tolist()` leaves nothing
-    out.
+    The tensor itself is not rounded, and `f"{loss}"` of a 0-d tensor that is no Parameter shows all digits.
+    `torch.set_printoptions(precision=6)` shows up to six digits, `sci_mode=False` writes no powers of ten,
+    `profile="full"` shows all elements, and `profile="default"` goes back. `tolist()` leaves nothing out.
 
     https://docs.pytorch.org/docs/stable/generated/torch.set_printoptions.html
     """
     x, small, long = torch.tensor([0.123456, 0.5]), torch.tensor([0.00001, 1.0]), torch.zeros(1001)
 
     assert (str(x), str(torch.tensor([1.0, 2.0]))) == ("tensor([0.1235, 0.5000])", "tensor([1., 2.])")
-    assert x[0].item() != 0.1235
+    assert f"{x[0]}" == str(x[0].item()) != "0.1235"
+    assert "(0.1235," in f"{torch.nn.Parameter(x[0])}"
     assert str(small) == "tensor([1.0000e-05, 1.0000e+00])"
     assert ("..." in str(long), "..." in str(long[:1000]), len(long.tolist())) == (True, False, 1001)
     try:
@@ -736,7 +737,7 @@ def test_a_value_out_of_range_is_refused_when_a_tensor_is_made(device):
     assert (torch.iinfo(torch.uint8).min, torch.iinfo(torch.uint8).max) == (0, 255)
 
 
-@pytest.mark.holds("torch>=2.15", otherwise=RuntimeError, change="new")
+@pytest.mark.holds("torch>=2.15", otherwise=RuntimeError, change="new", concerns="torch.Tensor.clamp?")
 def test_clamp_takes_limits_beyond_the_dtype():
     """From torch 2.15 on `clamp(0, 300)` leaves uint8 numbers as they are; older releases raise RuntimeError ("without
     overflow").
@@ -1173,7 +1174,9 @@ def test_std_is_unbiased_and_numpy_is_not(device):
     assert np.var(np.array(numbers[0]) / x[0].std().item()) == 3 / 4
 
 
-@pytest.mark.holds("torch>=2.2", otherwise=AssertionError, change="warns")
+@pytest.mark.holds(
+    "torch>=2.2", otherwise=AssertionError, change="warns", concerns=("torch.Tensor.std?", "torch.Tensor.var?")
+)
 def test_std_of_one_number_warns():
     """From torch 2.2 on `std` and `var` of a single number warn on the CPU, and give nan: n - 1 is 0.
 
@@ -1216,7 +1219,7 @@ def test_median_is_the_lower_of_two_middles(device):
     assert x.long().median().item() == 2
 
 
-@pytest.mark.holds("torch>=2.14", otherwise=RuntimeError, change="new")
+@pytest.mark.holds("torch>=2.14", otherwise=RuntimeError, change="new", concerns="torch.Tensor.quantile?")
 def test_quantile_takes_more_than_16_million_numbers():
     """From torch 2.14 on `torch.quantile(x, 0.5)` takes an `x` of more than 2**24 = 16777216 numbers; older releases
     raise RuntimeError, "quantile() input tensor is too large".
@@ -1540,7 +1543,7 @@ def test_matrix_product_is_rows_times_columns_for_every_size(device, rows, inner
         assert (product.dtype, product.shape, product.tolist()) == (torch.float32, (rows, columns), expected)
 
 
-@pytest.mark.holds("torch>=2.2", otherwise=AssertionError, change="warns")
+@pytest.mark.holds("torch>=2.2", otherwise=AssertionError, change="warns", concerns="torch.Tensor.cross(_, not dim)")
 def test_cross_without_dim_warns(device):
     """From torch 2.2 on `torch.cross(a, b)` without `dim` warns, once per process, because it takes the first dimension
     of size 3: in a batch of three vectors that is the batch.
@@ -1569,7 +1572,9 @@ def test_cross_without_dim_warns(device):
         assert cross(a, b[0][None]).tolist() == [[0, 0, 1], [0, 0, 0], [-2, 0, 0]]
 
 
-@pytest.mark.holds("torch>=2.14", otherwise=UserWarning, change="raises")
+@pytest.mark.holds(
+    "torch>=2.14", otherwise=UserWarning, change="raises", concerns=("torch.Tensor.qr", "torch.Tensor.cholesky")
+)
 def test_linear_algebra_is_in_linalg(device, rounding_bound):
     """From torch 2.14 on `torch.qr` and `torch.cholesky` raise RuntimeError: write `torch.linalg.qr` and
     `torch.linalg.cholesky`.
@@ -1594,9 +1599,9 @@ def test_a_singular_matrix_raises_linalg_error():
     """On the CPU `torch.linalg.inv` and `torch.linalg.solve` of the singular matrix [[1, 1], [1, 1]] raise
     `torch.linalg.LinAlgError`, a RuntimeError: "the input matrix is singular".
 
-    `torch.linalg.cholesky` of a matrix that is not positive definite, here the negative identity, raises it as well:
-    "the input is not positive-definite". `torch.linalg.pinv` gives the pseudo-inverse of the singular matrix. A number
-    added to the diagonal, as in `matrix + 0.5 * torch.eye(2)`, makes this matrix invertible.
+    `torch.linalg.cholesky` of the negative identity raises it as well: "the input is not positive-definite". It reads
+    the lower triangle alone: [[1, 5], [0, 1]] is taken for the identity. `torch.linalg.pinv` gives the pseudo-inverse
+    of the singular matrix, and `matrix + 0.5 * torch.eye(2)` is invertible.
 
     https://docs.pytorch.org/docs/stable/generated/torch.linalg.inv.html
     """
@@ -1607,6 +1612,7 @@ def test_a_singular_matrix_raises_linalg_error():
             call(ones)
     with pytest.raises(torch.linalg.LinAlgError, match="the input is not positive-definite"):
         torch.linalg.cholesky(-torch.eye(2))
+    assert torch.linalg.cholesky(torch.tensor([[1.0, 5.0], [0.0, 1.0]])).tolist() == [[1, 0], [0, 1]]
     assert issubclass(torch.linalg.LinAlgError, RuntimeError)
     torch.testing.assert_close(torch.linalg.pinv(ones), torch.full((2, 2), 0.25))
     regular = ones + 0.5 * torch.eye(2)
@@ -1956,8 +1962,8 @@ def test_writing_through_a_view(device):
 
 
 def test_writing_to_picked_rows_writes_to_a_copy(device):
-    """`x[[0, 2]][:, 0] = 9` leaves `x` as it was, and so do `x[mask][0] = 9` and `x[mask].zero_()`: a list or a mask as
-    an index makes a copy, and the copy is written to.
+    """`x[[0, 2]][:, 0] = 9` leaves `x` as it was, and so do `x[mask][0] = 9` and `x[mask].zero_()`: a list of numbers
+    or a mask as an index makes a copy, and the copy is written to.
 
     Nothing warns. Write one index, `x[[0, 2], 0] = 9` and `x[mask] = 0`, or name the place by numbers: `x[0][0] = 9`
     writes to `x`, because `x[0]` is a view.
@@ -2077,7 +2083,7 @@ def test_expand_repeats_without_memory(device):
     assert pair.repeat_interleave(2).tolist() == np.repeat([1, 2], 2).tolist() == [1, 1, 2, 2]
 
 
-@pytest.mark.holds("torch>=2.2,<2.15", otherwise=AssertionError, change="raises")
+@pytest.mark.holds("torch>=2.2,<2.15", otherwise=AssertionError, change="raises", concerns=())
 def test_a_number_for_a_slice_of_an_expanded_tensor_raises():
     """From torch 2.2 to 2.14 `x[:] = 3.0` raises RuntimeError ("more than one element of the written-to tensor refers
     to a single memory location") if `expand` repeats elements of `x`; in 2.0, 2.1 and 2.15 it writes.
@@ -2131,8 +2137,8 @@ def test_permute_names_every_dimension_once(device):
     tensor input does not match the length of the desired ordering of dimensions".
 
     `permute` wants each dimension once: a dimension named twice raises "duplicate dims are not allowed". To exchange
-    two dimensions and leave the others write `images.transpose(1, 2)`. To bring the channels from
-    the end to the front write `image.permute(2, 0, 1)` for one image and `images.permute(0, 3, 1, 2)` for a batch.
+    two dimensions and leave the others write `images.transpose(1, 2)`. To bring the channels from the end to the front
+    write `image.permute(2, 0, 1)` for one image and `images.permute(0, 3, 1, 2)` for a batch.
 
     https://docs.pytorch.org/docs/stable/generated/torch.permute.html
     """
@@ -2364,7 +2370,12 @@ def test_a_uint8_index_is_a_mask(device):
             x[other]
 
 
-@pytest.mark.holds("torch>=2.1", otherwise=UserWarning, change="raises")
+@pytest.mark.holds(
+    "torch>=2.1",
+    otherwise=UserWarning,
+    change="raises",
+    concerns=("torch.Tensor.masked_fill?", "torch.Tensor.masked_select?"),
+)
 def test_masked_fill_refuses_a_uint8_mask(device):
     """From torch 2.1 on `masked_fill` and `masked_select` raise RuntimeError for a mask of dtype uint8; in torch 2.0
     `masked_fill` takes it and warns.
@@ -2406,7 +2417,7 @@ def test_a_negative_step_raises(device):
     assert np.shares_memory(array[::-1], array)
 
 
-@pytest.mark.holds("torch>=2.8", otherwise=AssertionError, change="warns")
+@pytest.mark.holds("torch>=2.8", otherwise=AssertionError, change="warns", concerns=())
 def test_a_list_of_lists_as_an_index_warns(device):
     """From torch 2.8 on indexing with one list of two lists, `x[[[0, 1], [2, 0]]]`, warns.
 
@@ -2488,7 +2499,9 @@ def test_cat_wants_equal_sizes_in_the_other_dimensions(device):
     assert torch.cat([x, nn.functional.pad(y, (0, 1))]).shape == (4, 3)
 
 
-@pytest.mark.holds("torch>=2.9", otherwise=RuntimeError, change="raises")
+@pytest.mark.holds(
+    "torch>=2.9", otherwise=RuntimeError, change="raises", concerns="torch.cat except RuntimeError not ValueError?"
+)
 def test_cat_of_nothing_raises_value_error():
     """From torch 2.9 on `torch.cat` of an empty list raises ValueError; older releases raise RuntimeError, as
     `torch.stack` does in every release.
@@ -2623,7 +2636,9 @@ def test_dim_is_the_dimension_that_disappears(device):
     assert (column / column.sum(dim=1)).tolist() == [[1, 0.5], [2, 1]]
 
 
-@pytest.mark.holds("torch>=2.2", otherwise=TypeError, change="new")
+@pytest.mark.holds(
+    "torch>=2.2", otherwise=TypeError, change="new", concerns=("torch.Tensor.all(dim)?", "torch.Tensor.any(dim)?")
+)
 def test_any_and_all_take_several_dims(device):
     """From torch 2.2 on `all` and `any` take several dimensions at once, `mask.all(dim=(1, 2))`, as `sum` and `amax` do
     in every release.
@@ -2915,7 +2930,12 @@ def test_a_forward_method_takes_and_returns_anything(device):
 # What moved between releases, beside the notes above
 
 
-@pytest.mark.holds("torch>=2.9", otherwise=RuntimeError, change="raises")
+@pytest.mark.holds(
+    "torch>=2.9",
+    otherwise=RuntimeError,
+    change="raises",
+    concerns="torch.tensor(not dtype) except RuntimeError not ValueError?",
+)
 def test_an_integer_beyond_int64_raises_value_error(device):
     """From torch 2.9 on `torch.tensor` of ints without `dtype=` raises ValueError ("Overflow") if one is beyond int64,
     and so does writing one to an element; older releases raise RuntimeError.
@@ -2944,7 +2964,9 @@ def test_an_integer_beyond_int64_raises_value_error(device):
         numbers.fill_(highest + 1)
 
 
-@pytest.mark.holds("torch>=2.8", otherwise=RuntimeError, change="new")
+@pytest.mark.holds(
+    "torch>=2.8", otherwise=RuntimeError, change="new", concerns=("torch.Tensor.gather?", "torch.Tensor.scatter?")
+)
 def test_gather_takes_int32_positions():
     """From torch 2.8 on `gather` and `scatter` take positions in int32 on the CPU; older releases raise RuntimeError
     ("Expected dtype int64 for index").
@@ -2981,7 +3003,22 @@ def test_gather_takes_int32_positions():
     assert x.index_fill(0, row.long(), 0).tolist() == [[1, 2, 3], [0, 0, 0]]
 
 
-@pytest.mark.holds("torch>=2.13", otherwise=UserWarning, change="gone")
+@pytest.mark.holds(
+    "torch>=2.13",
+    otherwise=UserWarning,
+    change="gone",
+    concerns=(
+        "torch.zeros(names)",
+        "torch.ones(names)",
+        "torch.empty(names)",
+        "torch.rand(names)",
+        "torch.randn(names)",
+        "torch.tensor(names)",
+        "torch.Tensor.names",
+        "torch.Tensor.refine_names",
+        "torch.Tensor.align_to",
+    ),
+)
 def test_dimensions_have_no_names(device):
     """From torch 2.13 on named tensors are gone: `torch.zeros(2, 3, names=("N", "C"))` raises TypeError, and tensors
     have no `names`, `refine_names` or `align_to`.
@@ -2996,7 +3033,16 @@ def test_dimensions_have_no_names(device):
     assert [hasattr(torch.Tensor, name) for name in ("names", "refine_names", "align_to")] == [False] * 3
 
 
-@pytest.mark.holds("torch>=2.8", otherwise=AssertionError, change="result")
+@pytest.mark.holds(
+    "torch>=2.8",
+    otherwise=AssertionError,
+    change="result",
+    concerns=(
+        "torch.Tensor.softmax except NotImplementedError?",
+        "torch.Tensor.normal_ except NotImplementedError?",
+        "torch.Tensor.histc except NotImplementedError?",
+    ),
+)
 def test_what_a_dtype_cannot_do_raises_not_implemented_error():
     """From torch 2.8 on, "not implemented for 'Long'" from `softmax`, `normal_` and `histc` of an int64 tensor on the
     CPU is a NotImplementedError; up to 2.7 it is a plain RuntimeError.
@@ -3021,7 +3067,9 @@ def test_what_a_dtype_cannot_do_raises_not_implemented_error():
 UNSIGNED = ["uint16", "uint32", "uint64"]
 
 
-@pytest.mark.holds("torch>=2.3", otherwise=AttributeError, change="new")
+@pytest.mark.holds(
+    "torch>=2.3", otherwise=AttributeError, change="new", concerns=("torch.uint16", "torch.uint32", "torch.uint64")
+)
 @pytest.mark.parametrize("name", UNSIGNED)
 def test_wide_unsigned_integers_hold_and_multiply(name):
     """From torch 2.3 on there are uint16, uint32 and uint64.
@@ -3051,7 +3099,12 @@ def test_wide_unsigned_integers_hold_and_multiply(name):
             operation()
 
 
-@pytest.mark.holds("torch>=2.4", otherwise=(AttributeError, RuntimeError), change="new")
+@pytest.mark.holds(
+    "torch>=2.4",
+    otherwise=(AttributeError, RuntimeError),
+    change="new",
+    concerns=("torch.uint16", "torch.uint32", "torch.uint64"),
+)
 @pytest.mark.parametrize("name", UNSIGNED)
 def test_wide_unsigned_integers_sort_and_meet_floats(name):
     """From torch 2.4 on uint16, uint32 and uint64 can be sorted on the CPU and compared with `torch.equal`, and with a
@@ -3072,7 +3125,12 @@ def test_wide_unsigned_integers_sort_and_meet_floats(name):
     assert (torch.equal(tensor, tensor.clone()), torch.equal(tensor, tensor * 2)) == (True, False)
 
 
-@pytest.mark.holds("torch>=2.10", otherwise=(AttributeError, RuntimeError), change="new")
+@pytest.mark.holds(
+    "torch>=2.10",
+    otherwise=(AttributeError, RuntimeError),
+    change="new",
+    concerns=("torch.uint16", "torch.uint32", "torch.uint64"),
+)
 @pytest.mark.parametrize("name", UNSIGNED)
 def test_wide_unsigned_integers_take_a_mask(name):
     """From torch 2.10 on `x[mask]` and `x[[0, 2]]` select from uint16, uint32 and uint64 on the CPU; older releases
@@ -3159,7 +3217,7 @@ def test_float16_adds_and_multiplies_on_the_cpu():
         assert HALF.masked_fill(HALF < 0, low).tolist() == [[1, 2], [low, 0.5]]
 
 
-@pytest.mark.holds("torch>=2.1", otherwise=RuntimeError, change="new")
+@pytest.mark.holds("torch>=2.1", otherwise=RuntimeError, change="new", concerns="torch.float16")
 @pytest.mark.parametrize("name", ELEMENTWISE)
 def test_float16_has_functions_on_the_cpu(name):
     """From torch 2.1 on `exp`, `round`, `clamp`, `relu`, `sigmoid`, `tanh` and `gelu` take float16 on the CPU; torch
@@ -3172,7 +3230,7 @@ def test_float16_has_functions_on_the_cpu(name):
     assert agrees_with_float32(ELEMENTWISE[name], HALF)
 
 
-@pytest.mark.holds("torch>=2.2", otherwise=RuntimeError, change="new")
+@pytest.mark.holds("torch>=2.2", otherwise=RuntimeError, change="new", concerns="torch.float16")
 @pytest.mark.parametrize("name", PRODUCTS)
 def test_float16_has_matrix_products_on_the_cpu(name):
     """From torch 2.2 on `matmul`, `linear`, `conv2d`, `max_pool2d`, `cumsum` and `topk` take float16 on the CPU; torch
@@ -3185,7 +3243,7 @@ def test_float16_has_matrix_products_on_the_cpu(name):
     assert agrees_with_float32(PRODUCTS[name], HALF)
 
 
-@pytest.mark.holds("torch>=2.3", otherwise=RuntimeError, change="new")
+@pytest.mark.holds("torch>=2.3", otherwise=RuntimeError, change="new", concerns="torch.float16")
 @pytest.mark.parametrize("name", AVERAGES)
 def test_float16_has_layer_norm_on_the_cpu(name):
     """From torch 2.3 on `layer_norm`, `avg_pool2d` and bilinear `interpolate` (without `antialias=True`) take float16
@@ -3227,7 +3285,9 @@ def test_bfloat16_computes_on_the_cpu():
 # Numbers of one byte: float8
 
 
-@pytest.mark.holds("torch>=2.1", otherwise=AttributeError, change="new")
+@pytest.mark.holds(
+    "torch>=2.1", otherwise=AttributeError, change="new", concerns=("torch.float8_e4m3fn", "torch.float8_e5m2")
+)
 @pytest.mark.parametrize(("name", "step"), [("float8_e4m3fn", 1 / 8), ("float8_e5m2", 1 / 4)])
 def test_float8_is_for_storing(name, step):
     """From torch 2.1 on `torch.float8_e4m3fn` and `torch.float8_e5m2` store a number in one byte.
@@ -3251,7 +3311,9 @@ def test_float8_is_for_storing(name, step):
     assert (tensor.float() + torch.arange(4)).tolist() == [0.5, 2 + step, 3 + step, 0]
 
 
-@pytest.mark.holds("torch>=2.13", otherwise=(AssertionError, AttributeError), change="result")
+@pytest.mark.holds(
+    "torch>=2.13", otherwise=(AssertionError, AttributeError), change="result", concerns="torch.float8_e4m3fn"
+)
 def test_float8_e4m3fn_stops_at_448():
     """From torch 2.13 on a float32 that is too large for float8_e4m3fn, inf included, becomes 448 on the CPU, the
     largest number of that dtype; in older releases 500 becomes nan.

@@ -116,7 +116,9 @@ def test_decimals_are_double_in_numpy_and_single_in_torch(device):
     assert (wide.dtype, wide.tolist()) == (torch.float64, [0.1, 0.5])
 
 
-@pytest.mark.holds('numpy>=2; sys_platform == "win32"', otherwise=AssertionError, change="result")
+@pytest.mark.holds(
+    'numpy>=2; sys_platform == "win32"', otherwise=AssertionError, change="result", concerns="numpy.array(not dtype)?"
+)
 def test_integers_are_int64_in_both(device):
     """Integers from -2**63 to 2**63 - 1 become int64 in `np.array` and in `torch.tensor`, except that NumPy 1 on
     Windows makes small ones int32.
@@ -251,7 +253,7 @@ def test_a_numpy_scalar_brings_its_own_dtype():
     assert torch.tensor(int(np.uint64(3))).dtype == torch.int64
 
 
-@pytest.mark.holds("torch>=2.9", otherwise=(TypeError, DeprecationWarning), change="new")
+@pytest.mark.holds("torch>=2.9", otherwise=(TypeError, DeprecationWarning), change="new", concerns="torch.tensor?")
 def test_a_numpy_bool_becomes_a_tensor(device):
     """From torch 2.9 on, `torch.tensor` takes NumPy's bool, such as `(array > 0).any()`.
 
@@ -274,7 +276,7 @@ def test_a_numpy_bool_becomes_a_tensor(device):
     assert [tensor.tolist() for tensor in tensors] == [True, [True, False]]
 
 
-@pytest.mark.holds("torch>=2.3", otherwise=TypeError, change="new")
+@pytest.mark.holds("torch>=2.3", otherwise=TypeError, change="new", concerns="torch.from_numpy?")
 @pytest.mark.parametrize("name", ["uint16", "uint32", "uint64"])
 def test_from_numpy_takes_wide_unsigned_integers(name):
     """From torch 2.3 on, `torch.from_numpy` keeps uint16, uint32 and uint64, and `.numpy()` gives them back.
@@ -771,8 +773,8 @@ def test_an_array_of_another_numpy_is_no_array():
     another one than that of torch's NumPy raises TypeError, "expected np.ndarray (got numpy.ndarray)".
 
     Here a class of that name stands in for a second NumPy, as an installation into a running notebook can leave it:
-    start Python anew. Until then `torch.tensor(array.tolist())` crosses. An array of a subclass of `np.ndarray` is
-    taken.
+    start Python anew. Until then `torch.tensor(array.tolist())` crosses. A float array of a subclass of `np.ndarray` is
+    taken; the mask of a masked array is lost.
 
     https://docs.pytorch.org/docs/stable/generated/torch.from_numpy.html
     """
@@ -786,6 +788,7 @@ def test_an_array_of_another_numpy_is_no_array():
         pass
 
     assert torch.from_numpy(np.array([1.0, 2.5]).view(Special)).tolist() == [1, 2.5]
+    assert torch.from_numpy(np.ma.masked_array([1.0, 2.5], [False, True])).tolist() == [1, 2.5]
 
 
 @pytest.mark.parametrize(
@@ -1072,7 +1075,7 @@ def test_asarray_shares_and_array_copies():
     assert (shared.dtype, copied.dtype, converted.dtype) == (np.float32, np.float32, np.float64)
 
 
-@pytest.mark.holds("numpy>=2", otherwise=AssertionError, change="raises")
+@pytest.mark.holds("numpy>=2", otherwise=AssertionError, change="raises", concerns="numpy.array(copy=False)")
 def test_copy_false_raises_since_numpy_2():
     """From NumPy 2 on, `np.array(tensor, copy=False)` raises ValueError ("Unable to avoid copy") for a CPU tensor that
     requires no grad, although `np.asarray(tensor)` needs no copy.
@@ -1090,7 +1093,7 @@ def test_copy_false_raises_since_numpy_2():
         np.array(tensor, copy=False)
 
 
-@pytest.mark.holds("numpy>=2.1", otherwise=AssertionError, change="warns")
+@pytest.mark.holds("numpy>=2.1", otherwise=AssertionError, change="warns", concerns="numpy.array(torch.Tensor)")
 def test_np_array_of_a_tensor_is_deprecated():
     """From NumPy 2.1 on, `np.array(tensor)` of a CPU tensor that requires no grad copies, and gives a
     DeprecationWarning because `Tensor.__array__` does not take the argument `copy`.
@@ -1144,7 +1147,7 @@ def test_item_is_a_python_number_and_numpy_is_not(device):
         torch.zeros((), device="meta").item()
 
 
-@pytest.mark.holds("numpy>=2", otherwise=AssertionError, change="result")
+@pytest.mark.holds("numpy>=2", otherwise=AssertionError, change="result", concerns=())
 def test_a_list_of_numpy_numbers_prints_their_type(device):
     """From NumPy 2 on, a list of NumPy numbers prints with their type: `[np.float32(0.25)]`.
 
@@ -1163,7 +1166,7 @@ def test_a_list_of_numpy_numbers_prints_their_type(device):
         assert str(list(losses)) == "[0.25, 0.5]"
 
 
-@pytest.mark.holds("numpy>=2.4", otherwise=AssertionError, change="raises")
+@pytest.mark.holds("numpy>=2.4", otherwise=AssertionError, change="raises", concerns=())
 def test_float_of_an_array_with_one_number(device):
     """From NumPy 2.4 on, `float(array)` raises TypeError for one number in an array of shape (1,) or (1, 1).
     `float(tensor)` takes one number in any of these shapes.
@@ -1739,7 +1742,12 @@ def test_np_sum_of_a_tensor_raises():
     assert np.sum(tensor.numpy()) == tensor.sum() == 5
 
 
-@pytest.mark.holds("numpy>=2", otherwise=AssertionError, change="warns")
+@pytest.mark.holds(
+    "numpy>=2",
+    otherwise=AssertionError,
+    change="warns",
+    concerns=("numpy.sqrt(torch.Tensor)", "numpy.argmax(torch.Tensor)"),
+)
 @pytest.mark.parametrize(
     "compute",
     [np.sqrt, np.argmax, lambda tensor: tensor + np.array([0.0, 0.0])],
@@ -1957,7 +1965,7 @@ def test_a_part_of_a_tensor_takes_no_array(device):
 # Comparing the two: which comparisons are wrong silently?
 
 
-@pytest.mark.holds("torch>=2.4", otherwise=AssertionError, change="result")
+@pytest.mark.holds("torch>=2.4", otherwise=AssertionError, change="result", concerns="torch.Tensor.__eq__")
 def test_comparing_with_an_array_is_elementwise():
     """From torch 2.4 on, `tensor == array` and `array == tensor` compare element by element, as
     `tensor == torch.from_numpy(array)` does.
@@ -2075,7 +2083,7 @@ def test_a_numpy_bool_in_arithmetic_counts_as_a_decimal():
     assert (counts * bool(switch)).tolist() == [1, 2**24 + 1]
 
 
-@pytest.mark.holds("numpy>=2", otherwise=AssertionError, change="result")
+@pytest.mark.holds("numpy>=2", otherwise=AssertionError, change="result", concerns="numpy.float64?")
 def test_a_numpy_scalar_widens_an_array():
     """From NumPy 2 on, a float32 array times `np.float64(2)` is float64.
 
@@ -2098,7 +2106,7 @@ def test_a_numpy_scalar_widens_an_array():
     assert (tensor * np.array(2.0)).dtype == torch.float64  # an array: NumPy's rules, even without dimensions
 
 
-@pytest.mark.holds("numpy>=2", otherwise=AssertionError, change="raises")
+@pytest.mark.holds("numpy>=2", otherwise=AssertionError, change="raises", concerns=())
 def test_a_number_that_does_not_fit():
     """From NumPy 2 on, adding 256 to a uint8 array raises OverflowError ("out of bounds").
 
@@ -2145,7 +2153,9 @@ def test_comparing_with_a_number_that_does_not_fit_wraps():
     assert (pixels.int() < 256).tolist() == [True, True, True]
 
 
-@pytest.mark.holds("numpy>=2", otherwise=AssertionError, change="gone")
+@pytest.mark.holds(
+    "numpy>=2", otherwise=AssertionError, change="gone", concerns=("numpy.float_", "numpy.complex_", "numpy.NaN")
+)
 def test_numpy_2_took_names_away():
     """From NumPy 2 on, `np.float_`, `np.complex_` and `np.NaN` raise AttributeError, "was removed in the NumPy 2.0
     release".

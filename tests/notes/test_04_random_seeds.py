@@ -283,7 +283,12 @@ def test_which_seeds_torch_and_numpy_refuse():
         np.random.seed(seed)
 
 
-@pytest.mark.holds("torch>=2.9", otherwise=RuntimeError, change="raises")
+@pytest.mark.holds(
+    "torch>=2.9",
+    otherwise=RuntimeError,
+    change="raises",
+    concerns="torch.manual_seed except RuntimeError not ValueError?",
+)
 def test_a_seed_that_is_too_large_is_a_value_error():
     """From torch 2.9 on, `torch.manual_seed(2**64)` raises ValueError; up to 2.8 it raises RuntimeError.
 
@@ -935,7 +940,7 @@ CONSTANT_INITS = ["constant_", "dirac_", "eye_", "ones_", "zeros_"]
 INITS = [name for name in dir(nn.init) if name.endswith("_") and not name.startswith("_")]
 
 
-@pytest.mark.holds("torch>=2.2", otherwise=TypeError, change="new")
+@pytest.mark.holds("torch>=2.2", otherwise=TypeError, change="new", concerns="torch.nn.init(generator)")
 @pytest.mark.parametrize("name", sorted(set(INITS) - {*CONSTANT_INITS, "sparse_", "trunc_normal_"}))
 def test_first_weights_can_have_a_generator_of_their_own(name, device):
     """From torch 2.2 on, the functions of `nn.init` that draw take `generator=`, and all but `sparse_` follow it alone;
@@ -985,7 +990,12 @@ def test_sparse_takes_its_zeros_from_the_global_generator(device):
     assert torch.equal(one[both], another[both])
 
 
-@pytest.mark.holds("torch>=2.10", otherwise=TypeError, change="new")
+@pytest.mark.holds(
+    "torch>=2.10",
+    otherwise=TypeError,
+    change="new",
+    concerns=("torch.rand_like(generator)", "torch.randn_like(generator)", "torch.randint_like(generator)"),
+)
 @pytest.mark.parametrize(
     "draw",
     [
@@ -1545,7 +1555,9 @@ def test_deterministic_mode_refuses_what_it_cannot_do():
     assert tensor.put_(torch.tensor([3]), torch.tensor([7.0])).tolist() == [0, 6, 5, 7]  # as usual again
 
 
-@pytest.mark.holds("torch>=2.1", otherwise=AssertionError, change="result")
+@pytest.mark.holds(
+    "torch>=2.1", otherwise=AssertionError, change="result", concerns="torch.use_deterministic_algorithms(True)"
+)
 def test_deterministic_mode_fills_what_is_left_empty(device):
     """From torch 2.1 on, `torch.empty` in deterministic mode is filled: float16, float32 and complex64 with NaN, uint8
     and the signed integers with their largest value, and bool with True.
@@ -1597,7 +1609,12 @@ def test_what_a_gpu_cannot_do_deterministically(accelerator):
 
 
 @pytest.mark.only("nvidia", because="cuBLAS is CUDA's own: ROCm, mps and xpu never asked for the variable")
-@pytest.mark.holds("torch>=2.10", otherwise=RuntimeError, change="new")
+@pytest.mark.holds(
+    "torch>=2.10",
+    otherwise=RuntimeError,
+    change="new",
+    concerns=("$CUBLAS_WORKSPACE_CONFIG", "torch.use_deterministic_algorithms(True)"),
+)
 def test_matrix_products_are_deterministic_without_a_variable(accelerator, monkeypatch):
     """From torch 2.10 on, a matrix product on CUDA computes in deterministic mode; up to 2.9 it raises RuntimeError
     unless the environment variable CUBLAS_WORKSPACE_CONFIG is `:4096:8` or `:16:8`.
@@ -1750,10 +1767,12 @@ def test_bernoulli_compares_rand_with_the_probabilities(probability):
 
 
 # Up to torch 2.6, builds for these processors drew dropout masks and exponentials with Intel's library MKL.
-INTEL_OR_AMD = 'platform_machine == "x86_64" or platform_machine == "AMD64"'
-
-
-@pytest.mark.holds(f"torch>=2.7; {INTEL_OR_AMD}", otherwise=AssertionError, change="result")
+@pytest.mark.holds(
+    'torch>=2.7; platform_machine == "x86_64" or platform_machine == "AMD64"',
+    otherwise=AssertionError,
+    change="result",
+    concerns=("torch.nn.Dropout", "torch.nn.functional.dropout"),
+)
 @pytest.mark.parametrize(
     "drop",
     [lambda x: F.dropout(x, 0.25), nn.Dropout(0.25), lambda x: F.dropout2d(x[..., None, None], 0.25)[..., 0, 0]],
@@ -1778,7 +1797,9 @@ def test_dropout_masks_changed_in_2_7(drop):
     assert not torch.equal(transposed != 0, kept)  # the numbers fill the memory, which is in another order
 
 
-@pytest.mark.holds(f"torch>=2.7; {INTEL_OR_AMD}", otherwise=AssertionError, change="result")
+@pytest.mark.holds(
+    'torch>=2.7; platform_machine == "x86_64" or platform_machine == "AMD64"', otherwise=AssertionError, change="result"
+)
 def test_exponential_draws_changed_in_2_7():
     """From torch 2.7 on, `exponential_()` of a contiguous tensor on the CPU is -log(1 - u) of the float64 draws u, up
     to rounding; up to 2.6 one seed gives other numbers on Intel's and AMD's processors.
@@ -1828,7 +1849,7 @@ def test_multinomial_is_a_race(count):
         assert soft.argmax() == race.argmin()
 
 
-@pytest.mark.holds("torch>=2.7", otherwise=AssertionError, change="result")
+@pytest.mark.holds("torch>=2.7", otherwise=AssertionError, change="result", concerns="torch.randint?")
 @pytest.mark.parametrize(("low", "high"), [(0, 2**28), (-(2**30), 2**30), (1, 2**32)])
 def test_integers_of_wide_ranges_changed_in_2_7(low, high):
     """From torch 2.7 on, `torch.randint` over 2**28 to 2**32 - 1 integers takes two steps of the CPU's generator for
@@ -1880,7 +1901,12 @@ def test_truncated_normal_weights_changed_in_2_12():
     assert kept == [True, False, False]
 
 
-@pytest.mark.holds("torch>=2.12", otherwise=AssertionError, change="result")
+@pytest.mark.holds(
+    "torch>=2.12",
+    otherwise=AssertionError,
+    change="result",
+    concerns=("torch.rand(dtype=torch.float16)", "torch.rand(dtype=torch.bfloat16)"),
+)
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
 def test_half_precision_draws_changed_in_2_12(dtype):
     """From torch 2.12 on, `torch.rand` in float16 and bfloat16 on the CPU rounds the float32 draws, and gives 0 for a

@@ -92,7 +92,12 @@ def test_a_build_has_kernels_for_some_gpus(accelerator):
     assert (torch.ones(2, device=accelerator) + 1).tolist() == [2, 2]
 
 
-@pytest.mark.holds("torch>=2.6", otherwise=AttributeError, change="new")
+@pytest.mark.holds(
+    "torch>=2.6",
+    otherwise=AttributeError,
+    change="new",
+    concerns=("torch.accelerator.current_accelerator", "torch.accelerator.is_available"),
+)
 def test_the_modern_line_finds_any_accelerator():
     """From torch 2.6 on, `torch.accelerator.current_accelerator()` names the accelerator of this machine if
     `torch.accelerator.is_available()` is True.
@@ -129,7 +134,12 @@ def test_current_accelerator_can_check_for_itself():
 
 
 @pytest.mark.myth("torch.accelerator.current_accelerator() is None on a machine without a GPU")
-@pytest.mark.holds("torch>=2.7", otherwise=(AttributeError, RuntimeError, TypeError), change="result")
+@pytest.mark.holds(
+    "torch>=2.7",
+    otherwise=(AttributeError, RuntimeError, TypeError),
+    change="result",
+    concerns="torch.accelerator.current_accelerator(not check_available)",
+)
 def test_current_accelerator_tells_what_the_build_is_for():
     """From torch 2.7 on, `torch.accelerator.current_accelerator()` returns `cuda` if torch was built with CUDA, on a
     machine without a GPU too.
@@ -153,7 +163,7 @@ def test_current_accelerator_tells_what_the_build_is_for():
             torch.ones(2).to(named)
 
 
-@pytest.mark.holds("torch>=2.3", otherwise=AttributeError, change="new")
+@pytest.mark.holds("torch>=2.3", otherwise=AttributeError, change="new", concerns="torch.xpu.is_available")
 def test_every_build_can_be_asked_for_an_intel_gpu():
     """From torch 2.3 on, `torch.xpu.is_available()` returns False in a build or on a machine without Intel GPU, as
     `torch.cuda.is_available()` does without CUDA GPU.
@@ -167,7 +177,7 @@ def test_every_build_can_be_asked_for_an_intel_gpu():
     assert torch.cuda.is_available() is (torch.cuda.device_count() > 0)
 
 
-@pytest.mark.holds("torch>=2.4", otherwise=AttributeError, change="new")
+@pytest.mark.holds("torch>=2.4", otherwise=AttributeError, change="new", concerns="torch.get_device_module")
 def test_get_device_module_finds_the_module_of_a_device(device):
     """From torch 2.4 on, `torch.get_device_module(device)` returns `torch.cpu` for the CPU, `torch.cuda` for a CUDA
     device and `torch.mps` for mps.
@@ -577,7 +587,7 @@ def test_a_default_device_set_inside_a_block_does_not_hold_throughout(device_pai
         assert thread.submit(work).result() == {CPU, elsewhere}
 
 
-@pytest.mark.holds("torch>=2.5", otherwise=AssertionError, change="raises")
+@pytest.mark.holds("torch>=2.5", otherwise=AssertionError, change="raises", concerns="torch.set_default_device?")
 def test_a_second_default_device_inside_a_block_raises(device_pair):
     """From torch 2.5 on, `torch.set_default_device(device)` inside `with torch.device("cpu"):` raises AssertionError if
     the thread has a default device already that was set with `set_default_device` before the block.
@@ -617,7 +627,7 @@ def test_a_new_tensor_tells_the_default_device(device_pair):
     assert torch.empty(0).device == CPU
 
 
-@pytest.mark.holds("torch>=2.3", otherwise=AttributeError, change="new")
+@pytest.mark.holds("torch>=2.3", otherwise=AttributeError, change="new", concerns="torch.get_default_device")
 def test_get_default_device_tells_where_tensors_go(device_pair):
     """From torch 2.3 on, outside `with torch.device(...)`, `torch.get_default_device()` returns the device that
     `torch.set_default_device` set last in this thread, and the CPU in a thread that never called it.
@@ -641,7 +651,9 @@ def test_get_default_device_tells_where_tensors_go(device_pair):
     assert torch.get_default_device() == CPU
 
 
-@pytest.mark.holds("torch>=2.8", otherwise=(AttributeError, AssertionError), change="result")
+@pytest.mark.holds(
+    "torch>=2.8", otherwise=(AttributeError, AssertionError), change="result", concerns="torch.get_default_device?"
+)
 def test_get_default_device_sees_the_block_around_it(device_pair):
     """From torch 2.8 on, `torch.get_default_device()` inside `with torch.device(...)` returns the device of the block.
 
@@ -659,7 +671,7 @@ def test_get_default_device_sees_the_block_around_it(device_pair):
     assert torch.get_default_device() == CPU
 
 
-@pytest.mark.holds("torch>=2.10", otherwise=AttributeError, change="new")
+@pytest.mark.holds("torch>=2.10", otherwise=AttributeError, change="new", concerns="torch.set_default_device(None)")
 def test_the_default_device_can_be_taken_back(device_pair):
     """From torch 2.10 on, `torch.set_default_device(None)` makes the CPU the default again, and
     `torch.get_default_device()` returns the CPU.
@@ -1578,7 +1590,7 @@ def test_a_gpu_out_of_memory_raises_a_class_of_its_own(accelerator):
     assert (torch.ones(3, device=accelerator) * 2).tolist() == [2, 2, 2]
 
 
-@pytest.mark.holds("torch>=2.4", otherwise=AttributeError, change="new")
+@pytest.mark.holds("torch>=2.4", otherwise=AttributeError, change="new", concerns="torch.OutOfMemoryError")
 def test_out_of_memory_has_a_name_for_every_device():
     """From torch 2.4 on, `torch.OutOfMemoryError` and `torch.cuda.OutOfMemoryError` are one class, a RuntimeError; a
     CPU allocation that is refused raises a plain RuntimeError instead.
@@ -1596,7 +1608,7 @@ def test_out_of_memory_has_a_name_for_every_device():
     assert type(caught.value) is RuntimeError
 
 
-@pytest.mark.holds("torch>=2.8", otherwise=AttributeError, change="new")
+@pytest.mark.holds("torch>=2.8", otherwise=AttributeError, change="new", concerns="torch.AcceleratorError")
 def test_an_error_of_a_device_is_still_a_runtime_error():
     """From torch 2.8 on, `torch.AcceleratorError` and `torch.OutOfMemoryError` are two subclasses of RuntimeError, and
     neither is a subclass of the other.
@@ -1687,7 +1699,9 @@ def test_to_empty_unties_shared_weights(device):
 
 
 @pytest.mark.myth("load_state_dict fills a model that was built on meta")
-@pytest.mark.holds("torch>=2.1", otherwise=AssertionError, change="warns")
+@pytest.mark.holds(
+    "torch>=2.1", otherwise=AssertionError, change="warns", concerns="torch.nn.Module.load_state_dict(not assign)?"
+)
 def test_loading_into_a_meta_model_does_nothing():
     """`load_state_dict` into a model on `meta` loads nothing, though it reports that all keys match; from torch 2.1 on,
     a UserWarning ("no-op") says so.
@@ -1812,7 +1826,9 @@ def test_meta_is_not_checked_everywhere():
 # Mixed precision: how is its device named? (What it does is in section 12.)
 
 
-@pytest.mark.holds("torch>=2.2", otherwise=UserWarning, change="new")
+@pytest.mark.holds(
+    "torch>=2.2", otherwise=UserWarning, change="new", concerns="torch.autocast('cpu', dtype=torch.float16)"
+)
 def test_autocast_on_the_cpu_takes_float16():
     """From torch 2.2 on, `a @ b` of float32 matrices inside `torch.autocast("cpu", dtype=torch.float16)` is computed in
     float16; before, autocast warned and raised RuntimeError.
@@ -1860,7 +1876,17 @@ def test_autocast_for_cuda_needs_a_gpu():
         assert (x @ x).dtype == (torch.float16 if torch.cuda.is_available() else torch.bfloat16)
 
 
-@pytest.mark.holds("torch>=2.4", otherwise=AssertionError, change="warns")
+@pytest.mark.holds(
+    "torch>=2.4",
+    otherwise=AssertionError,
+    change="warns",
+    concerns=(
+        "torch.cuda.amp.autocast(...)",
+        "torch.cuda.amp.GradScaler(...)",
+        "torch.cpu.amp.autocast(...)",
+        "torch.cpu.amp.GradScaler(...)",
+    ),
+)
 def test_mixed_precision_names_its_device():
     """From torch 2.4 on, `autocast` and `GradScaler` of `torch.cuda.amp` and `torch.cpu.amp` give a FutureWarning.
 

@@ -334,7 +334,7 @@ def test_sgd_step_moves_against_the_gradient(device):
     assert w.tolist() == [[0, -2.5, 3.25], [0.5, 4, 2]]
 
 
-@pytest.mark.holds("torch>=2.2", otherwise=ValueError, change="new")
+@pytest.mark.holds("torch>=2.2", otherwise=ValueError, change="new", concerns="torch.optim.SGD(_, not lr)")
 def test_sgd_has_a_default_learning_rate(device):
     """`torch.optim.SGD` without `lr` uses a learning rate of 0.001 from torch 2.2 on; before, the same call raised
     ValueError.
@@ -442,8 +442,8 @@ def test_the_loss_is_that_of_before_the_step(device):
 
 
 def test_a_python_number_has_no_backward(device):
-    """`total += loss.item()` adds up a Python float, and `total.backward()` raises AttributeError, "'float' object has
-    no attribute 'backward'".
+    """Begun with `total = 0`, `total += loss.item()` adds up a Python float, and `total.backward()` raises
+    AttributeError, "'float' object has no attribute 'backward'".
 
     `item()` leaves the graph behind. Call `loss.backward()` for each batch, and keep `loss.item()` for the report. A
     `total = 0` to which no batch was added is an int: "'int' object has no attribute 'backward'".
@@ -649,9 +649,9 @@ def test_weight_decay_is_half_a_square_in_the_loss(device):
     """In plain SGD `weight_decay=0.25` makes the step of a loss to which `0.125 * (w ** 2).sum()` was added: half of
     the number stands before the square.
 
-    It shrinks each parameter that has a gradient, a bias like a weight; one whose gradient is None stays. To spare
-    some, put them into a group of their own, `{"params": biases, "weight_decay": 0}`. No option adds an L1 penalty: add
-    `0.25 * w.abs().sum()` to the loss.
+    It acts on each parameter that has a gradient, on a bias like on a weight; one whose gradient is None stays. To
+    spare some, put them into a group of their own, `{"params": biases, "weight_decay": 0}`. SGD has no option for an L1
+    penalty: add `0.25 * w.abs().sum()` to the loss.
 
     https://docs.pytorch.org/docs/stable/generated/torch.optim.SGD.html
     """
@@ -796,7 +796,9 @@ def test_get_last_lr_is_what_the_scheduler_set(device):
         scheduler.get_lr()
 
 
-@pytest.mark.holds("torch>=2.10", otherwise=AssertionError, change="result")
+@pytest.mark.holds(
+    "torch>=2.10", otherwise=AssertionError, change="result", concerns="torch.optim.SGD(lr=torch.Tensor)"
+)
 def test_a_rate_in_a_tensor_is_changed_in_place_and_logged_as_a_copy(device):
     """From torch 2.10 on, a `StepLR` over SGD with a learning rate in a tensor writes into that tensor, and
     `get_last_lr()` returns a copy, so that a list of logged rates keeps the rates of the past.
@@ -821,13 +823,12 @@ def test_a_rate_in_a_tensor_is_changed_in_place_and_logged_as_a_copy(device):
 
 
 def test_one_cycle_ends_after_its_steps(device):
-    """A `OneCycleLR` for four steps raises ValueError in the fifth call of `step()`: "Tried to step 5 times. The
-    specified number of total steps is 4".
+    """A `OneCycleLR` for four steps raises ValueError in the fifth call of `step()`: "Tried to step 5 times".
 
-    It counts batches: call `step()` once a batch, and pass `epochs=` and `steps_per_epoch=len(loader)`, or their
-    product as `total_steps=`. The rate after the fourth `step()` is meant for no batch: here it goes up again, or below
-    0 with `anneal_strategy="linear"`. A `CosineAnnealingLR` with `T_max=4` raises nothing: its rate is lowest after
-    four steps and goes up again.
+    The message goes on with "The specified number of total steps is 4". `OneCycleLR` counts batches: call `step()` once
+    a batch, and pass `epochs=` and `steps_per_epoch=len(loader)`, or their product as `total_steps=`. The rate after
+    the fourth `step()` is meant for no batch: here it goes up again, or below 0 with `anneal_strategy="linear"`. A
+    `CosineAnnealingLR` with `T_max=4` raises nothing: its rate is lowest after four steps and goes up again.
 
     https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.OneCycleLR.html
     """
@@ -862,7 +863,12 @@ def test_one_cycle_ends_after_its_steps(device):
     assert rates == [1, 0.85, 0.5, 0.15, 0, 0.15]
 
 
-@pytest.mark.holds("torch>=2.2", otherwise=AssertionError, change="result")
+@pytest.mark.holds(
+    "torch>=2.2",
+    otherwise=AssertionError,
+    change="result",
+    concerns="isinstance(_, torch.optim.lr_scheduler.LRScheduler)?",
+)
 def test_reduce_on_plateau_is_a_scheduler_like_the_others(device):
     """`ReduceLROnPlateau` is an `LRScheduler` from torch 2.2 on and has `get_last_lr()` after its first step, but its
     `step` still needs the number to watch.
@@ -893,8 +899,9 @@ def test_reduce_on_plateau_waits_for_a_fall_unless_told(device):
     """`ReduceLROnPlateau` watches for a number that falls: given an accuracy that rises in every epoch it lowers the
     learning rate when its patience is over, unless it is made with `mode="max"`.
 
-    An improvement has to be larger than `threshold`, by default one in 10,000 of the best number so far, and nan is no
-    improvement. With `patience=1` the rate falls after the second epoch in a row without one.
+    An improvement of a positive number has to be larger than `threshold`, by default one in 10,000 of the best so far,
+    and nan is no improvement. A negative number that stays the same counts as one: pass `threshold_mode="abs"` for a
+    negative loss. With `patience=1` the rate falls after the second epoch in a row without an improvement.
 
     https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ReduceLROnPlateau.html
     """
@@ -914,10 +921,17 @@ def test_reduce_on_plateau_waits_for_a_fall_unless_told(device):
     assert rates([0.5, math.nan, math.nan, math.nan]) == [8, 8, 4, 4]
     assert rates([1.0, 0.99999, 0.99998, 0.99997]) == [8, 8, 4, 4]
     assert rates([1.0, 0.9995, 0.999, 0.9985]) == [8, 8, 8, 8]
+    assert rates([-1.0, -1.0, -1.0, -1.0]) == [8, 8, 8, 8]
+    assert rates([-1.0, -1.0, -1.0, -1.0], threshold_mode="abs") == [8, 8, 4, 4]
 
 
 @pytest.mark.filterwarnings("ignore:.*scheduler.step")  # before 2.9 making a SequentialLR warns
-@pytest.mark.holds("torch>=2.13", otherwise=AssertionError, change="result")
+@pytest.mark.holds(
+    "torch>=2.13",
+    otherwise=AssertionError,
+    change="result",
+    concerns="torch.optim.lr_scheduler.SequentialLR(milestones=[0])",
+)
 def test_a_milestone_at_0_leaves_the_first_scheduler_out(device):
     """From torch 2.13 on `SequentialLR(optimizer, [first, second], milestones=[0])` starts with the rate of `second`
     alone; before, it started with the rate of `first`.
@@ -1228,9 +1242,8 @@ def test_a_scheduler_made_after_loading_overwrites_the_rate(device):
 
     Training goes on with a wrong rate, with LambdaLR and OneCycleLR up to the next `scheduler.step()`, and nothing
     raises: `scheduler.load_state_dict` does not put the rate right, and `get_last_lr()` reports a rate that the
-    optimizer does not have. (The lambda here is 1 at epoch 0 alone: one that gives the same number again sets the same
-    rate.) In this order all is well: optimizer, scheduler, and then `load_state_dict` of both. A `LinearLR` that starts
-    with a factor of 1 multiplies the loaded rate by 1, and a late one does no harm.
+    optimizer does not have. In this order all is well: optimizer, scheduler, and then `load_state_dict` of both. A late
+    `LinearLR` that starts with a factor of 1 does no harm, and neither does a lambda that still gives its first number.
 
     https://github.com/pytorch/pytorch/issues/119168
     """
@@ -1264,10 +1277,9 @@ def test_a_scheduler_made_after_loading_overwrites_the_rate(device):
         right = late.param_groups[0]["lr"] == pytest.approx(early.param_groups[0]["lr"])
         assert right == (kind != "LinearLR"), kind
 
-    loaded = torch.optim.SGD([nn.Parameter(torch.ones(1, device=device))], lr=8.0)
-    loaded.load_state_dict(saved[0])
-    schedulers.LinearLR(loaded, start_factor=1.0, end_factor=0.1)
-    assert loaded.param_groups[0]["lr"] == rate
+    late.load_state_dict(saved[0])
+    schedulers.LinearLR(late, start_factor=1.0, end_factor=0.1)
+    assert late.param_groups[0]["lr"] == rate
 
 
 def test_last_epoch_alone_does_not_resume(device):
@@ -1368,7 +1380,12 @@ def test_the_same_way_with_ten_classes(digits, device):
 # What moved between releases?
 
 
-@pytest.mark.holds("torch>=2.4", otherwise=(TypeError, RuntimeError), change="new")
+@pytest.mark.holds(
+    "torch>=2.4",
+    otherwise=(TypeError, RuntimeError),
+    change="new",
+    concerns=("torch.optim.SGD(fused=True)", "torch.optim.Adam(fused=True)"),
+)
 @pytest.mark.parametrize(
     ("optimizer_class", "expected"), [(torch.optim.SGD, [-1.0, 2.75]), (torch.optim.Adam, [0.5, 2.5])]
 )
@@ -1405,7 +1422,7 @@ def test_a_fused_optimizer_runs_on_the_cpu(optimizer_class, expected, rounding_b
     assert matrix[0, 1].item() != 5  # moved instead
 
 
-@pytest.mark.holds("torch>=2.15", otherwise=AssertionError, change="warns")
+@pytest.mark.holds("torch>=2.15", otherwise=AssertionError, change="warns", concerns=())
 def test_parameters_in_a_set_are_deprecated(device):
     """From torch 2.15 on, SGD gives a FutureWarning for a `set` of parameters: pass a list.
 
@@ -1420,7 +1437,9 @@ def test_parameters_in_a_set_are_deprecated(device):
         torch.optim.SGD([{"params": {nn.Parameter(torch.ones(1, device=device))}}], lr=0.5)
 
 
-@pytest.mark.holds("torch>=2.7", otherwise=(AssertionError, UserWarning), change="raises")
+@pytest.mark.holds(
+    "torch>=2.7", otherwise=(AssertionError, UserWarning), change="raises", concerns="torch.optim.lr_scheduler(verbose)"
+)
 def test_schedulers_no_longer_take_verbose(device):
     """From torch 2.7 on no scheduler in `torch.optim.lr_scheduler` has a parameter `verbose`, and `verbose=` raises
     TypeError.

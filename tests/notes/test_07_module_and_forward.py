@@ -274,7 +274,9 @@ def test_a_hook_on_the_out_proj_of_attention_never_runs(device):
     assert events == ["attention"] * 4
 
 
-@pytest.mark.holds("torch>=2.5", otherwise=AssertionError, change="result")
+@pytest.mark.holds(
+    "torch>=2.5", otherwise=AssertionError, change="result", concerns="torch.nn.TransformerEncoderLayer?"
+)
 def test_hooks_inside_a_transformer_layer_run_without_gradients():
     """From torch 2.5 on a forward hook on the `self_attn` of an `nn.TransformerEncoderLayer` also runs in evaluation
     mode under `no_grad`.
@@ -726,7 +728,7 @@ def test_a_tensor_assigned_to_a_buffer_is_the_new_buffer(device):
     assert [name for name, parameter in model.named_parameters()] == ["mean"]
 
 
-@pytest.mark.holds("torch>=2.5", otherwise=AttributeError, change="new")
+@pytest.mark.holds("torch>=2.5", otherwise=AttributeError, change="new", concerns="torch.nn.Buffer")
 def test_nn_buffer_registers_by_assignment(device):
     """From torch 2.5 on, assigning `nn.Buffer(tensor)` to a name that is free or a buffer's registers the tensor as a
     buffer.
@@ -863,7 +865,7 @@ def test_children_modules_and_names(device):
     assert [name for name, module in nn.Sequential(body, body).named_modules()] == ["", "0", "0.0", "0.1"]
 
 
-@pytest.mark.holds("torch>=2.5", otherwise=AttributeError, change="new")
+@pytest.mark.holds("torch>=2.5", otherwise=AttributeError, change="new", concerns="torch.nn.Module.set_submodule")
 def test_set_submodule_replaces_a_part_by_its_dotted_name(device):
     """From torch 2.5 on, `model.set_submodule("0.1", layer)` replaces the part with that dotted name, at any depth.
 
@@ -1916,8 +1918,8 @@ def test_same_padding_is_for_a_stride_of_one(device, kernel, dilation):
 
 
 def test_an_image_can_be_too_small_for_a_kernel():
-    """A convolution with a kernel of 5 raises RuntimeError for an image of 3 by 3, "Kernel size can't be greater than
-    actual input size", and `nn.MaxPool2d(2)` for one of 1 by 1, "Output size is too small".
+    """`nn.Conv2d(1, 1, 5)` raises RuntimeError for an image of 3 by 3, "Kernel size can't be greater than actual input
+    size", and `nn.MaxPool2d(2)` for one of 1 by 1, "Output size is too small".
 
     Each `nn.MaxPool2d(2)` halves the image and drops the rest: 28 becomes 14, 7, 3 and 1, and the fifth one raises.
     Take a larger image or fewer layers, or pad it: `nn.Conv2d(1, 1, 5, padding=2)` takes 3 by 3.
@@ -2000,7 +2002,7 @@ def test_true_in_a_mask_means_the_opposite_in_two_attentions():
 
     Passed on from one to the other without `~mask`, the mask shows each position what it must not see, and nothing
     raises. A mask of integers raises in both. One of shape (2, 3) for three positions raises RuntimeError in
-    `nn.MultiheadAttention`, "The shape of the 2D attn_mask is torch.Size([2, 3]), but should be (3, 3)".
+    `nn.MultiheadAttention`, in train mode "The shape of the 2D attn_mask is torch.Size([2, 3]), but should be (3, 3)".
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.functional.scaled_dot_product_attention.html
     """
@@ -2021,6 +2023,8 @@ def test_true_in_a_mask_means_the_opposite_in_two_attentions():
         F.scaled_dot_product_attention(x, x, values, attn_mask=mask.int())
     with pytest.raises(RuntimeError, match=r"The shape of the 2D attn_mask is torch.Size\(\[2, 3\]\), but should be"):
         attention(x, x, x, attn_mask=mask[:2])
+    with torch.no_grad(), pytest.raises(RuntimeError):
+        attention.eval()(x, x, x, attn_mask=mask[:2])
 
 
 # What moved between releases: from which torch on can you write it?
@@ -2043,7 +2047,9 @@ def test_layer_norm_without_a_bias(device):
     assert list(nn.LayerNorm(2, elementwise_affine=False).parameters()) == []
 
 
-@pytest.mark.holds("torch>=2.1", otherwise=AttributeError, change="new")
+@pytest.mark.holds(
+    "torch>=2.1", otherwise=AttributeError, change="new", concerns="torch.nn.utils.parametrizations.weight_norm"
+)
 def test_weight_norm_lives_in_parametrizations(device):
     """From torch 2.1 on, `nn.utils.parametrizations.weight_norm` replaces the deprecated `nn.utils.weight_norm`, gives
     the parameters other names, and loads what the deprecated function saved.
@@ -2074,7 +2080,7 @@ def test_weight_norm_lives_in_parametrizations(device):
     assert torch.equal(copy.deepcopy(model).weight, model.weight)
 
 
-@pytest.mark.holds("torch>=2.4", otherwise=UserWarning, change="warns")
+@pytest.mark.holds("torch>=2.4", otherwise=UserWarning, change="warns", concerns="torch.nn.LazyLinear")
 def test_a_lazy_layer_counts_its_inputs_itself(device):
     """`nn.LazyLinear(outputs)` takes its number of inputs from the first batch and becomes an `nn.Linear`, from torch
     2.4 on without a UserWarning.
@@ -2095,7 +2101,7 @@ def test_a_lazy_layer_counts_its_inputs_itself(device):
         layer(torch.ones(4, 5, device=device))
 
 
-@pytest.mark.holds("torch>=2.4", otherwise=AttributeError, change="new")
+@pytest.mark.holds("torch>=2.4", otherwise=AttributeError, change="new", concerns="torch.nn.RMSNorm")
 def test_rmsnorm_divides_by_the_root_of_the_mean_square(device):
     """From torch 2.4 on, `nn.RMSNorm(size)` divides each row by `sqrt(mean(row**2) + eps)` without subtracting the
     mean, which `nn.LayerNorm` subtracts.
@@ -2129,7 +2135,9 @@ def test_rmsnorm_divides_by_the_root_of_the_mean_square(device):
     assert abs(nn.RMSNorm(2, eps=1e-6).half()(half)[0, 0].item() - 0.5**0.5) < 0.01
 
 
-@pytest.mark.holds("torch>=2.8", otherwise=AssertionError, change="warns")
+@pytest.mark.holds(
+    "torch>=2.8", otherwise=AssertionError, change="warns", concerns="torch.nn.Module.register_full_backward_hook?"
+)
 def test_a_backward_hook_warns_where_no_input_needs_a_gradient(device):
     """A full backward hook on a trainable layer whose input requires no gradient gets None for the gradient of the
     input, and from torch 2.8 on a UserWarning says so.

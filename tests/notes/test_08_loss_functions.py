@@ -558,7 +558,16 @@ def test_a_missing_target_is_left_out_before_the_loss(device, name):
     assert layer.weight.grad.isnan().tolist() == [[False], [True]]
 
 
-@pytest.mark.holds("torch>=2.6", otherwise=TypeError, change="new")
+@pytest.mark.holds(
+    "torch>=2.6",
+    otherwise=TypeError,
+    change="new",
+    concerns=(
+        "torch.nn.functional.mse_loss(weight)",
+        "torch.nn.functional.l1_loss(weight)",
+        "torch.nn.functional.huber_loss(weight)",
+    ),
+)
 def test_regression_losses_take_a_weight_for_each_element(device):
     """From torch 2.6 on `F.mse_loss`, `F.l1_loss` and `F.huber_loss` take a `weight` of the same shape as the
     predictions.
@@ -753,7 +762,12 @@ def test_bce_loss_refuses_what_is_no_probability(logit):
     assert nn.BCELoss()(torch.tensor([0.5]), torch.tensor([1.0])).item() == pytest.approx(math.log(2), rel=2**-22)
 
 
-@pytest.mark.holds("torch>=2.1", otherwise=AssertionError, change="raises")
+@pytest.mark.holds(
+    "torch>=2.1",
+    otherwise=AssertionError,
+    change="raises",
+    concerns=("torch.nn.BCELoss?", "torch.nn.functional.binary_cross_entropy?"),
+)
 @pytest.mark.parametrize("target", [-0.5, 2.0, math.nan])
 def test_bce_loss_refuses_a_target_that_is_no_probability(target):
     """From torch 2.1 on `BCELoss` raises RuntimeError on the CPU for a target that is below 0, above 1 or nan.
@@ -1127,6 +1141,31 @@ def test_cross_entropy_wants_flat_class_numbers(device):
     assert right.shape == (2,)
 
 
+@pytest.mark.only("cpu", "cuda", "xpu", because="not seen on MPS")
+@pytest.mark.holds("torch>=2.9", otherwise=RuntimeError, change="new", concerns="torch.nn.functional.cross_entropy?")
+def test_cross_entropy_of_one_sample_takes_a_target_of_one_number(device):
+    """From torch 2.9 on `F.cross_entropy` of logits of shape (3,) and a class number of shape (1,) returns what it
+    returns for the class number of shape (), but `backward` of that loss raises RuntimeError, "size mismatch".
+
+    Before, the call itself raised: "size mismatch (got input: [3], target: [1])". With `label_smoothing=0.1` it raises
+    in every release. To train, write `target.squeeze()`, or give both a batch: `logits[None]` and a target of shape
+    (1,), which work in every release.
+
+    https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
+    """
+    logits, target = torch.tensor([1.0, 2.0, 4.0], device=device, requires_grad=True), torch.tensor([1], device=device)
+    expected = F.cross_entropy(logits, target.squeeze())
+
+    torch.testing.assert_close(F.cross_entropy(logits[None], target), expected)
+    expected.backward()
+    with pytest.raises(RuntimeError):
+        F.cross_entropy(logits, target, label_smoothing=0.1)
+    loss = F.cross_entropy(logits, target)
+    torch.testing.assert_close(loss, expected)
+    with pytest.raises(RuntimeError, match="size mismatch"):
+        loss.backward()
+
+
 def test_a_mask_of_classes_has_no_dimension_for_channels(device):
     """For logits of shape (N, C, H, W) and two classes or more `CrossEntropyLoss` takes class numbers of shape (N, H,
     W): a mask of (N, 1, H, W) raises RuntimeError "only batches of spatial targets supported (3D tensors) but got
@@ -1304,8 +1343,8 @@ def test_class_weights_scale_each_share_of_the_smoothing(device, rounding_bound)
     """With `label_smoothing` and a `weight`, `CrossEntropyLoss` multiplies the share of each class by the weight of
     that class, and not all shares by the weight of the target.
 
-    A row whose target has weight 0 still has a loss, from the shares of the other classes. Without smoothing its loss
-    is 0. Over class numbers the mean divides by the weights of the targets, as it does without smoothing.
+    A row whose target has weight 0 still has a loss here, from the shares of the other classes. Without smoothing its
+    loss is 0. Over class numbers the mean divides by the weights of the targets, as it does without smoothing.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.CrossEntropyLoss.html
     """
@@ -1514,7 +1553,7 @@ def test_huber_loss_of_two_dtypes_raises_in_backward(dtype):
     assert predictions.grad.tolist() == [0.5, -0.5]
 
 
-@pytest.mark.holds("torch>=2.12", otherwise=RuntimeError, change="new")
+@pytest.mark.holds("torch>=2.12", otherwise=RuntimeError, change="new", concerns="torch.nn.MSELoss?")
 @pytest.mark.parametrize("dtype", [torch.float64, torch.int64], ids=str)
 def test_mse_of_float32_and_float64_can_be_differentiated(dtype):
     """From torch 2.12 on `backward()` of `MSELoss` works with float32 predictions and float64 or int64 targets, and
@@ -1659,7 +1698,12 @@ def test_ctc_loss_is_inf_if_the_target_does_not_fit():
     assert F.ctc_loss(*pair, zero_infinity=True).item() == fitting / 2  # and by two sequences
 
 
-@pytest.mark.holds("torch>=2.4", otherwise=AssertionError, change="raises")
+@pytest.mark.holds(
+    "torch>=2.4",
+    otherwise=AssertionError,
+    change="raises",
+    concerns=("torch.nn.TripletMarginLoss(margin=0)", "torch.nn.functional.triplet_margin_loss(margin=0)"),
+)
 @pytest.mark.parametrize("margin", [0.0, -1.0])
 def test_a_triplet_loss_wants_a_margin_above_0(device, margin):
     """From torch 2.4 on `TripletMarginLoss` and its function with a margin of 0 or less raise ValueError, which says
@@ -1753,7 +1797,12 @@ def test_the_rarer_loss_classes_agree_with_their_functions(loss_class, function,
     assert len(losses - {"LinearCrossEntropyLoss"}) == 23
 
 
-@pytest.mark.holds("torch>=2.13", otherwise=AttributeError, change="new")
+@pytest.mark.holds(
+    "torch>=2.13",
+    otherwise=AttributeError,
+    change="new",
+    concerns=("torch.nn.functional.linear_cross_entropy", "torch.nn.LinearCrossEntropyLoss"),
+)
 def test_linear_cross_entropy_is_a_linear_layer_and_cross_entropy(device, rounding_bound):
     """From torch 2.13 on `F.linear_cross_entropy(x, weight, target)` for `x` of shape (N, D) returns the loss and the
     gradients of `F.cross_entropy(F.linear(x, weight), target)`, up to rounding.
@@ -1829,7 +1878,7 @@ def test_l1_and_huber_train_in_half_precision_on_the_cpu(dtype, loss_class):
     assert gradient.tolist() == [-0.5, 0.5]
 
 
-@pytest.mark.holds("torch>=2.6", otherwise=(RuntimeError, UserWarning), change="new")
+@pytest.mark.holds("torch>=2.6", otherwise=(RuntimeError, UserWarning), change="new", concerns="torch.nn.MSELoss?")
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
 def test_mse_trains_in_half_precision_on_the_cpu(dtype):
     """From torch 2.6 on `MSELoss` has a value and a gradient in float16 and bfloat16 on the CPU.
@@ -1867,7 +1916,7 @@ def test_cross_entropy_takes_bfloat16_on_the_cpu(rounding_bound):
     assert (64 * loss).item() % 1 == 0
 
 
-@pytest.mark.holds("torch>=2.2", otherwise=RuntimeError, change="new")
+@pytest.mark.holds("torch>=2.2", otherwise=RuntimeError, change="new", concerns="torch.float16")
 def test_softmax_takes_float16_on_the_cpu(rounding_bound):
     """From torch 2.2 on `softmax`, `log_softmax` and the cross entropy of rows of probabilities compute in float16 on
     the CPU.
@@ -1890,7 +1939,7 @@ def test_softmax_takes_float16_on_the_cpu(rounding_bound):
     assert loss.item() == pytest.approx(expected, rel=0, abs=bound)
 
 
-@pytest.mark.holds("torch>=2.4", otherwise=RuntimeError, change="new")
+@pytest.mark.holds("torch>=2.4", otherwise=RuntimeError, change="new", concerns="torch.float16")
 def test_cross_entropy_takes_float16_on_the_cpu(rounding_bound):
     """From torch 2.4 on `CrossEntropyLoss` of class numbers takes float16 logits on the CPU and returns a float16 loss.
 
@@ -1905,7 +1954,7 @@ def test_cross_entropy_takes_float16_on_the_cpu(rounding_bound):
     assert loss.item() == pytest.approx(expected, rel=0, abs=rounding_bound(4, torch.float16) * (4 + 2))
 
 
-@pytest.mark.holds("torch>=2.1", otherwise=RuntimeError, change="new")
+@pytest.mark.holds("torch>=2.1", otherwise=RuntimeError, change="new", concerns="torch.float16")
 def test_bce_with_logits_stays_exact_in_float16_on_the_cpu(rounding_bound):
     """From torch 2.1 on `BCEWithLogitsLoss` takes float16 on the CPU, and wrong logits from 20 to 10000 cost their size
     with a gradient of 1 or -1.
@@ -1927,7 +1976,7 @@ def test_bce_with_logits_stays_exact_in_float16_on_the_cpu(rounding_bound):
         assert slopes[2:].tolist() == [1, 1, 1, 1, 1, 1]
 
 
-@pytest.mark.holds("torch>=2.4", otherwise=RuntimeError, change="new")
+@pytest.mark.holds("torch>=2.4", otherwise=RuntimeError, change="new", concerns="torch.float16")
 @pytest.mark.parametrize(
     ("dtype", "first", "gradient_there"),
     [(torch.float16, 9, "nan"), (torch.bfloat16, 7, "0.0")],
@@ -2040,7 +2089,12 @@ def test_bce_with_logits_is_exact_for_every_logit(device, rounding_bound, pairs)
     assert ((gradient.cpu() - (x.sigmoid() - y)).abs() <= bound * 2).all()
 
 
-@pytest.mark.holds("torch>=2.3", otherwise=AssertionError, change="result")
+@pytest.mark.holds(
+    "torch>=2.3",
+    otherwise=AssertionError,
+    change="result",
+    concerns=("torch.nn.BCEWithLogitsLoss", "torch.nn.functional.binary_cross_entropy_with_logits"),
+)
 def test_a_confident_right_yes_costs_its_tiny_true_value(device, rounding_bound):
     """From torch 2.3 on, in float32, `BCEWithLogitsLoss` of a logit of 20 for a target of 1 is 2.06e-9, as it should
     be, and of a logit of -20 for a target of 0 exactly 0.

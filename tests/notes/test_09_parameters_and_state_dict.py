@@ -868,7 +868,7 @@ def test_loading_is_strict(device):
     assert 'Unexpected key(s) in state_dict: "head.b"' in str(caught.value)
 
 
-@pytest.mark.holds("torch>=2.4", otherwise=AssertionError, change="raises")
+@pytest.mark.holds("torch>=2.4", otherwise=AssertionError, change="raises", concerns="torch.nn.Module.load_state_dict?")
 def test_name_that_goes_on_after_a_parameter_is_unexpected():
     """From torch 2.4 on a strict `load_state_dict` raises RuntimeError, "Unexpected key(s)", for a name that goes on
     after the name of a parameter, such as `weight.scale`, and for the bare name of a layer; up to 2.3 it skips such
@@ -1016,7 +1016,9 @@ def test_wrong_prefix_loads_nothing(device):
     assert compiled._orig_mod is trained
 
 
-@pytest.mark.holds("torch>=2.1", otherwise=AttributeError, change="new")
+@pytest.mark.holds(
+    "torch>=2.1", otherwise=AttributeError, change="new", concerns="torch.nn.utils.parametrizations.weight_norm"
+)
 def test_old_weight_norm_cannot_read_the_names_of_the_new(device):
     """A layer with `nn.utils.parametrizations.weight_norm`, which torch 2.1 brought, loads the state_dict of one with
     `nn.utils.weight_norm`, but not the other way round: that raises RuntimeError, "Missing key(s)".
@@ -1258,7 +1260,12 @@ def test_assign_puts_the_loaded_tensors_in_place(device):
     assert [empty.weight.device, empty.weight.tolist()] == [device, [8, -4]]
 
 
-@pytest.mark.holds("torch>=2.3", otherwise=(AssertionError, TypeError), change="result")
+@pytest.mark.holds(
+    "torch>=2.3",
+    otherwise=(AssertionError, TypeError),
+    change="result",
+    concerns="torch.nn.Module.load_state_dict(assign=True)",
+)
 def test_assign_keeps_what_is_frozen(device):
     """From torch 2.3 on `load_state_dict(state, assign=True)` leaves the `requires_grad` of the model's parameters as
     it is; in 2.1 and 2.2 a frozen layer came out trainable.
@@ -1282,7 +1289,9 @@ def test_assign_keeps_what_is_frozen(device):
     assert other.weight.requires_grad is False
 
 
-@pytest.mark.holds("torch>=2.1", otherwise=TypeError, change="new")
+@pytest.mark.holds(
+    "torch>=2.1", otherwise=TypeError, change="new", concerns="torch.nn.Module.load_state_dict(assign=True)"
+)
 def test_assign_makes_two_parameters_of_tied_weights(device):
     """From torch 2.1 on `load_state_dict(model.state_dict(), assign=True)` makes two Parameters on one memory of a
     weight that two layers share.
@@ -1501,7 +1510,9 @@ def test_kept_optimizer_state_changes_as_training_goes_on(device):
     assert [kept["param_groups"][0]["lr"], copied["param_groups"][0]["lr"]] == [0.25, 0.25]
 
 
-@pytest.mark.holds("torch>=2.1", otherwise=AssertionError, change="result")
+@pytest.mark.holds(
+    "torch>=2.1", otherwise=AssertionError, change="result", concerns="torch.optim.Optimizer.load_state_dict?"
+)
 def test_loaded_optimizer_state_is_shared_with_the_checkpoint(device):
     """From torch 2.1 on an SGD that loads a state_dict takes over its momentum tensors, if they have the dtype and
     device of the parameters: going on with training changes the checkpoint.
@@ -1576,7 +1587,7 @@ def test_plain_sgd_has_an_empty_state(device):
     assert len(optimizer.state) == 0
 
 
-@pytest.mark.holds("torch>=2.6", otherwise=TypeError, change="new")
+@pytest.mark.holds("torch>=2.6", otherwise=TypeError, change="new", concerns="torch.nn.Module.named_parameters?")
 def test_optimizer_keeps_the_names_it_is_given(device):
     """From torch 2.6 on an optimizer takes `model.named_parameters()` and saves the names as `param_names`, but loading
     still goes by position.
@@ -1600,7 +1611,7 @@ def test_optimizer_keeps_the_names_it_is_given(device):
     assert reversed_optimizer.state[layer.weight]["momentum_buffer"].tolist() == [1]
 
 
-@pytest.mark.holds("torch>=2.7", otherwise=AssertionError, change="result")
+@pytest.mark.holds("torch>=2.7", otherwise=AssertionError, change="result", concerns="isinstance(_, torch.optim.Adam)?")
 def test_adamw_is_an_adam(device):
     """From torch 2.7 on AdamW is a subclass of Adam with the setting `decoupled_weight_decay=True`, and a state_dict of
     an AdamW carries that setting into an Adam that loads it.
@@ -1655,7 +1666,7 @@ def test_adamw_loads_a_state_from_before_2_7(device):
     )
 
 
-@pytest.mark.holds("torch>=2.4", otherwise=NotImplementedError, change="new")
+@pytest.mark.holds("torch>=2.4", otherwise=NotImplementedError, change="new", concerns="torch.optim.Adam(fused=True)")
 def test_checkpoint_of_a_fused_optimizer_goes_on_on_the_cpu(rounding_bound):
     """From torch 2.4 on an Adam on the CPU can load and go on with a checkpoint that says `fused=True`, as one from a
     GPU may; up to 2.3 its next step raises NotImplementedError.
@@ -1711,7 +1722,7 @@ def test_file_can_run_code_when_it_is_loaded(tmp_path):
     assert folder.is_dir()
 
 
-@pytest.mark.holds("torch>=2.6", otherwise=AssertionError, change="raises")
+@pytest.mark.holds("torch>=2.6", otherwise=AssertionError, change="raises", concerns="torch.load(not weights_only)")
 def test_code_in_a_file_is_refused_by_default(tmp_path):
     """From torch 2.6 on `torch.load(path)` raises UnpicklingError for a file that asks to run code, and runs nothing.
 
@@ -1750,7 +1761,7 @@ def test_pickle_module_lets_a_file_run_code(tmp_path, monkeypatch):
     assert folder.is_dir()
 
 
-@pytest.mark.holds("torch>=2.6", otherwise=AssertionError, change="raises")
+@pytest.mark.holds("torch>=2.6", otherwise=AssertionError, change="raises", concerns="torch.load(not weights_only)")
 def test_whole_model_is_refused_by_default(device, tmp_path):
     """From torch 2.6 on `torch.load(path)` raises UnpicklingError, "Weights only load failed", for a file made by
     `torch.save(model, path)`, because the class of a model is not among the few that are taken to be safe; up to 2.5 it
@@ -1774,7 +1785,7 @@ def test_whole_model_is_refused_by_default(device, tmp_path):
     assert torch.equal(loaded.weight, model.weight)
 
 
-@pytest.mark.holds("torch>=2.4,<2.6", otherwise=AssertionError, change="warns")
+@pytest.mark.holds("torch>=2.4,<2.6", otherwise=AssertionError, change="warns", concerns="torch.load(not weights_only)")
 def test_loading_by_default_warns_in_2_4_and_2_5(device):
     """In torch 2.4 and 2.5 alone, `torch.load(path)` gives a FutureWarning, even for a plain state_dict.
 
@@ -1794,7 +1805,12 @@ def test_loading_by_default_warns_in_2_4_and_2_5(device):
             assert saved_and_loaded(state, weights_only=weights_only)["weight"].tolist() == [8, -4]
 
 
-@pytest.mark.holds("torch<2.4", otherwise=(FutureWarning, pickle.UnpicklingError), change="warns")
+@pytest.mark.holds(
+    "torch<2.4",
+    otherwise=(FutureWarning, pickle.UnpicklingError),
+    change="warns",
+    concerns="torch.load(not weights_only)",
+)
 def test_whole_model_is_loaded_without_a_word_before_2_4(device):
     """Up to torch 2.3 `torch.load(path)` loads a whole pickled model silently; 2.4 and 2.5 give a FutureWarning, and
     2.6 and later raise UnpicklingError.
@@ -1813,7 +1829,7 @@ def test_whole_model_is_loaded_without_a_word_before_2_4(device):
     assert torch.equal(loaded.weight, model.weight)
 
 
-@pytest.mark.holds("torch>=2.6", otherwise=AssertionError, change="new")
+@pytest.mark.holds("torch>=2.6", otherwise=AssertionError, change="new", concerns="$TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD")
 def test_environment_variable_brings_the_old_default_back(device, monkeypatch):
     """From torch 2.6 on, with `TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD=1` in the environment, a `torch.load` that does not say
     `weights_only` loads whole models again, with a UserWarning; one that says `weights_only=True` still refuses them.
@@ -1926,7 +1942,9 @@ def test_relatives_of_plain_values_are_refused(value, convert, plain):
     assert comes_back(convert(value))
 
 
-@pytest.mark.holds("torch>=2.4", otherwise=pickle.UnpicklingError, change="new")
+@pytest.mark.holds(
+    "torch>=2.4", otherwise=pickle.UnpicklingError, change="new", concerns="torch.load(weights_only=True)"
+)
 @pytest.mark.parametrize("value", [torch.device("cpu"), Counter("abba")], ids=["torch.device", "Counter"])
 def test_checkpoint_may_hold_a_device_or_a_counter(value):
     """From torch 2.4 on `weights_only=True` accepts a `torch.device` and a `collections.Counter`; older releases raise
@@ -1939,7 +1957,9 @@ def test_checkpoint_may_hold_a_device_or_a_counter(value):
     assert comes_back(value)
 
 
-@pytest.mark.holds("torch>=2.6", otherwise=pickle.UnpicklingError, change="new")
+@pytest.mark.holds(
+    "torch>=2.6", otherwise=pickle.UnpicklingError, change="new", concerns="torch.load(weights_only=True)"
+)
 @pytest.mark.parametrize("value", [{3, 7}, 0.5 + 2j], ids=["set", "complex"])
 def test_checkpoint_may_hold_a_set_or_a_complex_number(value):
     """From torch 2.6 on `weights_only=True` accepts a `set` and a `complex` number; older releases raise
@@ -1952,7 +1972,9 @@ def test_checkpoint_may_hold_a_set_or_a_complex_number(value):
     assert comes_back(value)
 
 
-@pytest.mark.holds("torch>=2.5", otherwise=pickle.UnpicklingError, change="new")
+@pytest.mark.holds(
+    "torch>=2.5", otherwise=pickle.UnpicklingError, change="new", concerns="torch.load(weights_only=True)"
+)
 @pytest.mark.parametrize("kind", [bytes, bytearray])
 def test_checkpoint_may_hold_bytes(kind):
     """From torch 2.5 on `weights_only=True` accepts `bytes` and `bytearray` that are not empty; older releases raise
@@ -1984,7 +2006,9 @@ def test_checkpoint_may_hold_bytes(kind):
         assert comes_back(kind(data))
 
 
-@pytest.mark.holds("torch>=2.4", otherwise=pickle.UnpicklingError, change="new")
+@pytest.mark.holds(
+    "torch>=2.4", otherwise=pickle.UnpicklingError, change="new", concerns="torch.load(weights_only=True)"
+)
 @pytest.mark.parametrize(
     "schedule",
     [
@@ -2043,7 +2067,7 @@ def test_checkpoint_with_numpy_values_is_refused():
     assert comes_back(np.datetime64("2020-01-01", "ns").tolist())  # nanoseconds are an int
 
 
-@pytest.mark.holds("torch>=2.6", otherwise=AssertionError, change="raises")
+@pytest.mark.holds("torch>=2.6", otherwise=AssertionError, change="raises", concerns="torch.load(not weights_only)")
 @pytest.mark.parametrize(
     "value",
     [np.float64(1.5), np.array([1.5, 2.5])],
@@ -2066,7 +2090,7 @@ def test_checkpoint_with_numpy_values_is_refused_by_default(value):
     assert loaded["loss"].tolist() == value.tolist()
 
 
-@pytest.mark.holds("numpy>=2", otherwise=AssertionError, change="result")
+@pytest.mark.holds("numpy>=2", otherwise=AssertionError, change="result", concerns="torch.save?")
 def test_saved_numpy_array_names_the_insides_of_numpy():
     """From NumPy 2 on the file that `torch.save` writes for an `np.ndarray` says `numpy._core`, where NumPy 1 wrote
     `numpy.core`: a NumPy without that module cannot load it.
@@ -2091,7 +2115,7 @@ def test_saved_numpy_array_names_the_insides_of_numpy():
     assert b"numpy._core.multiarray" in listed.getvalue()
 
 
-@pytest.mark.holds("numpy>=1.26.1", otherwise=ModuleNotFoundError, change="new")
+@pytest.mark.holds("numpy>=1.26.1", otherwise=ModuleNotFoundError, change="new", concerns="numpy._core")
 def test_numpy_1_26_1_knows_the_names_of_numpy_2():
     """From NumPy 1.26.1 on the module `numpy._core.multiarray` exists, so that a checkpoint with an array from NumPy 2
     can be loaded; older ones raise ModuleNotFoundError.
@@ -2193,7 +2217,7 @@ def test_class_inside_a_class_cannot_be_declared_safe():
     assert saved_and_loaded(vars(Trainer.Settings(lr=0.5)), weights_only=True) == {"lr": 0.5}
 
 
-@pytest.mark.holds("torch>=2.5", otherwise=AttributeError, change="new")
+@pytest.mark.holds("torch>=2.5", otherwise=AttributeError, change="new", concerns="torch.serialization.safe_globals")
 def test_class_is_safe_for_a_block():
     """From torch 2.5 on `with torch.serialization.safe_globals([Settings]):` lets `weights_only=True` load objects of
     that class inside the block, and forgets the class afterwards, even if it had been declared safe before the block.
@@ -2364,7 +2388,12 @@ def test_saving_keeps_every_bit_for_every_dtype():
         assert torch.equal(loaded.view(torch.uint8), tensor.view(torch.uint8))
 
 
-@pytest.mark.holds("torch>=2.2", otherwise=(KeyError, AttributeError), change="new")
+@pytest.mark.holds(
+    "torch>=2.2",
+    otherwise=(KeyError, AttributeError),
+    change="new",
+    concerns=("torch.float8_e4m3fn", "torch.float8_e5m2"),
+)
 @pytest.mark.parametrize("name", ["float8_e4m3fn", "float8_e5m2"])
 def test_float8_can_be_saved(name):
     """From torch 2.2 on tensors of float8_e4m3fn and float8_e5m2 can be saved; they came with 2.1, where `torch.save`
@@ -2385,7 +2414,12 @@ def test_float8_can_be_saved(name):
     assert torch.equal(loaded.view(torch.uint8), every)
 
 
-@pytest.mark.holds("torch>=2.6", otherwise=(KeyError, AttributeError), change="new")
+@pytest.mark.holds(
+    "torch>=2.6",
+    otherwise=(KeyError, AttributeError),
+    change="new",
+    concerns=("torch.uint16", "torch.uint32", "torch.uint64"),
+)
 @pytest.mark.parametrize("name", ["uint16", "uint32", "uint64"])
 def test_wide_unsigned_integers_can_be_saved(name):
     """From torch 2.6 on tensors of uint16, uint32 and uint64 can be saved; they came with 2.3, but up to 2.5
@@ -2407,7 +2441,27 @@ def test_wide_unsigned_integers_can_be_saved(name):
     assert [large.tolist(), large.to(torch.uint64).tolist()] == [[-(2**63), -1], [2**63, 2**64 - 1]]
 
 
-@pytest.mark.holds("torch>=2.6", otherwise=AttributeError, change="new")
+@pytest.mark.holds(
+    "torch>=2.6",
+    otherwise=AttributeError,
+    change="new",
+    concerns=(
+        "torch.int1",
+        "torch.int2",
+        "torch.int3",
+        "torch.int4",
+        "torch.int5",
+        "torch.int6",
+        "torch.int7",
+        "torch.uint1",
+        "torch.uint2",
+        "torch.uint3",
+        "torch.uint4",
+        "torch.uint5",
+        "torch.uint6",
+        "torch.uint7",
+    ),
+)
 @pytest.mark.parametrize("bits", range(1, 8))
 def test_integers_narrower_than_a_byte_cannot_be_saved(bits):
     """`torch.save` raises KeyError, "not recognized", for a tensor of int1 to int7 or uint1 to uint7.
@@ -2514,7 +2568,12 @@ def test_file_that_torch_did_not_write(content, trusting, safe):
 # What deprecated calls warn with
 
 
-@pytest.mark.holds("torch>=2.4", otherwise=(AssertionError, UserWarning), change="warns")
+@pytest.mark.holds(
+    "torch>=2.4",
+    otherwise=(AssertionError, UserWarning),
+    change="warns",
+    concerns=("torch.nn.utils.weight_norm", "torch.nn.Module.state_dict(_)"),
+)
 @pytest.mark.parametrize(
     "deprecated",
     [
@@ -2528,7 +2587,8 @@ def test_deprecations_are_future_warnings(device, deprecated):
     2.3 they gave a UserWarning or none.
 
     A filter for UserWarning does not catch a FutureWarning: name both classes. Better change the call, to
-    `nn.utils.parametrizations.weight_norm(layer)` and `layer.state_dict(destination=destination)`.
+    `nn.utils.parametrizations.weight_norm(layer)`, which torch 2.0 does not have yet, and to
+    `layer.state_dict(destination=destination)`.
 
     https://docs.python.org/3/library/warnings.html
     """

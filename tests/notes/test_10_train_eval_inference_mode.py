@@ -276,7 +276,7 @@ def test_a_transformer_encoder_returns_zeros_for_padding_without_gradients(autog
     torch.testing.assert_close(unrecorded, recorded)
 
 
-@pytest.mark.holds("torch>=2.1", otherwise=AssertionError, change="result")
+@pytest.mark.holds("torch>=2.1", otherwise=AssertionError, change="result", concerns="torch.nn.TransformerEncoder?")
 @pytest.mark.filterwarnings("ignore:The PyTorch API of nested tensors:UserWarning")
 @pytest.mark.filterwarnings("ignore:Converting mask without torch.bool dtype to bool:UserWarning")
 @pytest.mark.parametrize("autograd", [torch.no_grad, torch.inference_mode])
@@ -301,7 +301,7 @@ def test_a_transformer_encoder_returns_every_position(autograd):
             assert model(x, src_key_padding_mask=padding).shape == (2, 5, 4)
 
 
-@pytest.mark.holds("torch>=2.1", otherwise=AssertionError, change="warns")
+@pytest.mark.holds("torch>=2.1", otherwise=AssertionError, change="warns", concerns="torch.nn.TransformerEncoder?")
 @pytest.mark.parametrize(
     ("heads", "options", "why"),
     [
@@ -334,7 +334,7 @@ def test_a_transformer_encoder_says_why_it_has_no_fast_path(heads, options, why)
     assert "enable_nested_tensor" not in inspect.signature(nn.Transformer).parameters
 
 
-@pytest.mark.holds("torch>=2.5", otherwise=AssertionError, change="result")
+@pytest.mark.holds("torch>=2.5", otherwise=AssertionError, change="result", concerns="torch.nn.TransformerEncoder?")
 @pytest.mark.filterwarnings("ignore:Converting mask without torch.bool dtype to bool:UserWarning")
 def test_a_row_of_nothing_but_padding_is_nan_in_attention():
     """For a row that is all padding an `nn.TransformerEncoder` that records gradients on the CPU returns nan before
@@ -1561,8 +1561,8 @@ def test_a_jacobian_in_inference_mode_is_zero(device):
     `no_grad`, and silently gives zeros in `inference_mode`.
 
     It turns gradients on for itself, which has no effect inside `inference_mode`. Call it outside of the block; with
-    `strict=True` it raises RuntimeError in place of the zeros. For a view of the input, `x[0]`, it raises one
-    without `strict` too.
+    `strict=True` it raises RuntimeError in place of the zeros. For a view such as `x[0]` of an input that was made
+    outside of the block, it raises one without `strict` too.
 
     https://docs.pytorch.org/docs/stable/generated/torch.autograd.functional.jacobian.html
     """
@@ -1580,6 +1580,7 @@ def test_a_jacobian_in_inference_mode_is_zero(device):
             jacobian(sum_of_squares, x, strict=True)
         with pytest.raises(RuntimeError, match="does not require grad"):
             jacobian(lambda x: x[0], x)
+        assert jacobian(lambda x: x[0], x.clone()).tolist() == [0, 0]
 
 
 @pytest.mark.parametrize("switch", SWITCHES.values(), ids=SWITCHES)
@@ -1866,7 +1867,9 @@ def test_two_generators_with_blocks_leave_gradients_off():
 
 @pytest.mark.myth("@torch.no_grad() above a class applies to its methods")
 @pytest.mark.parametrize("decorate", [torch.no_grad(), torch.inference_mode()], ids=["no_grad", "inference_mode"])
-@pytest.mark.holds("torch>=2.4", otherwise=(AssertionError, UserWarning), change="warns")
+@pytest.mark.holds(
+    "torch>=2.4", otherwise=(AssertionError, UserWarning), change="warns", concerns="torch.no_grad() on class"
+)
 def test_decorating_a_class_is_deprecated(decorate):
     """From torch 2.4 on `@torch.no_grad()` above a class gives a FutureWarning, turns the class into a function, and
     covers the making of an object but not the methods that you call on the object later.
@@ -1892,7 +1895,12 @@ def test_decorating_a_class_is_deprecated(decorate):
     assert (decorated().when_made, decorated().predict()) == (False, True)
 
 
-@pytest.mark.holds("torch>=2.1", otherwise=(TypeError, AttributeError), change="new")
+@pytest.mark.holds(
+    "torch>=2.1",
+    otherwise=(TypeError, AttributeError),
+    change="new",
+    concerns=("torch.no_grad on def", "torch.inference_mode on def", "torch.enable_grad on def"),
+)
 @pytest.mark.parametrize(
     ("decorate", "requires_grad"),
     [(torch.no_grad, False), (torch.inference_mode, False), (torch.enable_grad, True)],
@@ -1920,7 +1928,9 @@ def test_modes_decorate_without_parentheses(device, decorate, requires_grad):
     assert (y.requires_grad, y.is_inference()) == (requires_grad, decorate is torch.inference_mode)
 
 
-@pytest.mark.holds("torch>=2.2", otherwise=AssertionError, change="result")
+@pytest.mark.holds(
+    "torch>=2.2", otherwise=AssertionError, change="result", concerns="torch.set_grad_enabled(...) on def"
+)
 def test_decorating_with_set_grad_enabled_leaves_the_mode_alone():
     """From torch 2.2 on `@torch.set_grad_enabled(False)` above a function turns gradients off inside the calls of that
     function only.
@@ -2109,7 +2119,7 @@ def test_inference_tensors_have_no_version_counter(device):
 
 
 @pytest.mark.myth("backward() raises if a weight that it needs has changed since the forward pass")
-@pytest.mark.holds("torch>=2.4", otherwise=RuntimeError, change="new")
+@pytest.mark.holds("torch>=2.4", otherwise=RuntimeError, change="new", concerns="torch.optim.Adam(fused=True)")
 def test_a_fused_step_is_not_counted():
     """From torch 2.4 on a step of an Adam with `fused=True` changes a weight on the CPU without counting it, so that a
     later `backward()` that needs the old weight silently computes with the new one.

@@ -218,8 +218,8 @@ def test_pad_sequence_puts_time_first(device):
     second, unless you pass `batch_first=True`.
 
     The short sequence is filled with 0, which may be a class or a word: pass `padding_value=-100` for targets that
-    `CrossEntropyLoss` is to ignore. Only dimension 0 may differ: (2, 3) and (2, 2) raise RuntimeError, but (2, 3) and
-    (2, 1) are broadcast silently. Call `pad_sequence` in the `collate_fn` of a DataLoader, which by default raises
+    `CrossEntropyLoss` is to ignore. Only dimension 0 may differ: (2, 3) and (2, 2) raise RuntimeError, but (2, 1)
+    after (2, 3) is broadcast silently. Call `pad_sequence` in the `collate_fn` of a DataLoader, which by default raises
     RuntimeError for sequences of two lengths.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.utils.rnn.pad_sequence.html
@@ -704,7 +704,7 @@ def test_accumulation_with_class_weights_divides_by_the_weights(device, rounding
     assert F.cross_entropy(logits, shares, weight=weight).item() == pytest.approx(total / 4, **near)
 
 
-@pytest.mark.holds("torch>=2.6", otherwise=AttributeError, change="new")
+@pytest.mark.holds("torch>=2.6", otherwise=AttributeError, change="new", concerns="torch.nn.utils.get_total_norm")
 def test_the_length_of_a_gradient_without_clipping(device, rounding_bound):
     """From torch 2.6 on `nn.utils.get_total_norm` returns the norm of all gradients that you give it and leaves them
     alone; `clip_grad_norm_` takes the parameters, and scales their gradients down if the norm is above `max_norm`.
@@ -792,7 +792,7 @@ def test_clipping_by_value_turns_a_gradient(device, rounding_bound):
         assert weight.tolist() == expected
 
 
-@pytest.mark.holds("torch>=2.8", otherwise=AssertionError, change="warns")
+@pytest.mark.holds("torch>=2.8", otherwise=AssertionError, change="warns", concerns="torch.nn.utils.clip_grad_norm_?")
 def test_a_generator_that_was_used_up_clips_nothing(device):
     """From torch 2.8 on `clip_grad_norm_` warns "`parameters` is an empty generator, no gradient clipping will occur"
     if it gets a generator, such as `model.parameters()`, that a loop has used up before.

@@ -53,7 +53,12 @@ def test_eight_halves_are_sixteen_bytes(device):
     }
 
 
-@pytest.mark.holds("torch>=2.1", otherwise=AttributeError, change="new")
+@pytest.mark.holds(
+    "torch>=2.1",
+    otherwise=AttributeError,
+    change="new",
+    concerns=("torch.Tensor.itemsize", "torch.float32.itemsize", "torch.float16.itemsize", "torch.bfloat16.itemsize"),
+)
 def test_sixteen_numbers_of_float8_are_sixteen_bytes():
     """From torch 2.1 on `dtype.itemsize` gives the bytes of an element, and 16 numbers of float8 are 16 bytes.
 
@@ -202,7 +207,7 @@ def test_grouped_products_want_rows_of_sixteen_bytes():
 # What half precision costs
 
 
-@pytest.mark.holds("torch>=2.3", otherwise=RuntimeError, change="new")
+@pytest.mark.holds("torch>=2.3", otherwise=RuntimeError, change="new", concerns="torch.float16")
 def test_layers_take_float16_on_the_cpu():
     """From torch 2.3 on `nn.Linear`, `nn.Conv2d`, `nn.LayerNorm`, `nn.BatchNorm1d`, `nn.LSTM` and matrix products
     compute in float16 on the CPU.
@@ -250,6 +255,32 @@ def test_a_mask_of_minus_a_billion_does_not_fit_into_float16(device):
     assert scores.masked_fill(mask, -math.inf).float().softmax(dim=1).isnan().all()
     assert scores.bfloat16().masked_fill(mask, -1e9).max().item() < -9e8
     assert (scores - 1e9).tolist() == [[-math.inf, -math.inf]]
+
+
+@pytest.mark.holds("torch>=2.8", otherwise=RuntimeError, change="new", concerns=())
+def test_a_number_that_float16_cannot_hold_becomes_inf_at_one_position():
+    """On the CPU, from torch 2.8 on, `x[0] = -1e9` of a vector of float16 writes -inf.
+
+    Before, it raised RuntimeError, "value cannot be converted to type at::Half without overflow". `x.fill_(-1e9)` and
+    `torch.full((2,), -1e9, dtype=torch.float16)` raise RuntimeError in every release, and `x[0] = 1e39` of a float32
+    vector does, too. Write `-math.inf` if you want it, or `torch.finfo(x.dtype).min`.
+
+    https://docs.pytorch.org/docs/stable/type_info.html
+    """
+    x, single = torch.zeros(2, dtype=torch.float16), torch.zeros(2)
+
+    for wrong in (
+        lambda: x.fill_(-1e9),
+        lambda: torch.full((2,), -1e9, dtype=torch.float16),
+        lambda: single.__setitem__(0, 1e39),
+    ):
+        with pytest.raises(RuntimeError, match=r"value cannot be converted to type .* without overflow"):
+            wrong()
+    x[1] = torch.finfo(x.dtype).min
+    assert x.tolist() == [0, -65504]
+
+    x[0] = -1e9
+    assert x[0].item() == -math.inf
 
 
 @pytest.mark.parametrize(
@@ -396,16 +427,21 @@ def test_a_result_of_autocast_cannot_be_put_at_positions_of_a_float32_tensor(dev
     assert torch.equal(fitting[mask], result)
 
 
-@pytest.mark.holds("torch>=2.11", otherwise=AssertionError, change="result")
+@pytest.mark.holds(
+    "torch>=2.11",
+    otherwise=AssertionError,
+    change="result",
+    concerns=("torch.autocast('cpu')?", "torch.autocast(device_type='cpu')?"),
+)
 def test_a_pass_without_gradient_leaves_the_next_one_its_gradient():
     """From torch 2.11 on a forward pass under `no_grad` does not take the gradient away from a later one in the same
-    `torch.autocast` block on the CPU; up to 2.10 the output of an `nn.Linear` then requires no grad.
+    `torch.autocast` block on the CPU; up to 2.10 the float32 weight of an `nn.Linear` then gets no gradient.
 
     Autocast keeps the half-precision copy of the Linear's weight until the block ends, and older releases kept one
     that `no_grad` had made, without a graph: `backward()` then raises "does not require grad", or nothing raises, where
-    a LayerNorm behind the Linear is trained alone. There, open a new block for the second pass, or pass
-    `cache_enabled=False`. In every release the weight of a Linear that requires grad and is changed inside a block,
-    after a pass, is used as it was before: take the optimizer's step outside.
+    another layer, an Embedding before the Linear or a LayerNorm behind it, is trained alone. There, open a new block
+    for the second pass, or pass `cache_enabled=False`. In every release such a weight that requires grad and is changed
+    inside a block, after a pass, is used as it was before: take the optimizer's step outside.
 
     https://docs.pytorch.org/docs/stable/amp.html
     """
@@ -429,10 +465,19 @@ def test_a_pass_without_gradient_leaves_the_next_one_its_gradient():
 
     assert second_pass_has_gradient(cache_enabled=False)
     assert second_pass_has_gradient(nn.Sequential(nn.Linear(3, 2), nn.LayerNorm(2)))
+    behind_an_embedding = nn.Sequential(nn.Embedding(1, 3), nn.Linear(3, 2))
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        with torch.no_grad():
+            behind_an_embedding(torch.tensor([0]))
+        output = behind_an_embedding(torch.tensor([0]))
+    assert output.requires_grad
+    output.float().sum().backward()
+    assert behind_an_embedding[0].weight.grad is not None
     assert (output_after_a_change(), output_after_a_change(cache_enabled=False)) == ([[3, 3]], [[0, 0]])
     assert output_after_a_change(trainable=False) == [[0, 0]]
     layer.requires_grad_()
     assert second_pass_has_gradient()
+    assert behind_an_embedding[1].weight.grad is not None
 
 
 def test_scaling_saves_small_gradients_from_float16(device):
@@ -455,7 +500,7 @@ def test_scaling_saves_small_gradients_from_float16(device):
 
 
 @pytest.mark.only("cpu", "cuda", "xpu", because="GradScaler came to MPS with torch 2.8")
-@pytest.mark.holds("torch>=2.3", otherwise=AttributeError, change="new")
+@pytest.mark.holds("torch>=2.3", otherwise=AttributeError, change="new", concerns="torch.amp.GradScaler")
 def test_a_grad_scaler_skips_steps_and_adapts(device):
     """From torch 2.3 on `torch.amp.GradScaler` skips a step whose gradient is inf, and its `update()` then halves the
     scale, or doubles it after `growth_interval` good steps in a row.
@@ -487,7 +532,7 @@ def test_a_grad_scaler_skips_steps_and_adapts(device):
 
 
 @pytest.mark.only("cpu", "cuda", "xpu", because="GradScaler came to MPS with torch 2.8")
-@pytest.mark.holds("torch>=2.3", otherwise=AttributeError, change="new")
+@pytest.mark.holds("torch>=2.3", otherwise=AttributeError, change="new", concerns="torch.amp.GradScaler")
 @pytest.mark.myth("a model in float16 trains with a GradScaler")
 def test_a_grad_scaler_refuses_parameters_in_float16(device):
     """From torch 2.3 on the `step` of a `torch.amp.GradScaler` raises ValueError "Attempting to unscale FP16 gradients"
@@ -520,7 +565,9 @@ def test_a_grad_scaler_refuses_parameters_in_float16(device):
 
 
 @pytest.mark.myth("a GradScaler refuses parameters in float16, whatever the optimizer is")
-@pytest.mark.holds("torch>=2.4", otherwise=(AttributeError, TypeError, RuntimeError), change="new")
+@pytest.mark.holds(
+    "torch>=2.4", otherwise=(AttributeError, TypeError, RuntimeError), change="new", concerns="torch.amp.GradScaler"
+)
 @pytest.mark.parametrize("name", ["SGD", "Adam", "AdamW"])
 def test_a_fused_optimizer_takes_float16_under_a_grad_scaler(name):
     """From torch 2.4 on, on the CPU, the `step` of a `torch.amp.GradScaler` takes float16 parameters of an `SGD`,
@@ -555,7 +602,7 @@ def test_a_fused_optimizer_takes_float16_under_a_grad_scaler(name):
 
 
 @pytest.mark.only("cpu", "cuda", "xpu", because="GradScaler came to MPS with torch 2.8")
-@pytest.mark.holds("torch>=2.3", otherwise=AttributeError, change="new")
+@pytest.mark.holds("torch>=2.3", otherwise=AttributeError, change="new", concerns="torch.amp.GradScaler")
 def test_a_grad_scaler_wants_a_gradient(device):
     """From torch 2.3 on the `step` of a `torch.amp.GradScaler` raises AssertionError "No inf checks were recorded for
     this optimizer" if an unfused `SGD` has no parameter with a gradient.
@@ -585,7 +632,7 @@ def test_a_grad_scaler_wants_a_gradient(device):
 
 
 @pytest.mark.only("cpu", "cuda", "xpu", because="GradScaler came to MPS with torch 2.8")
-@pytest.mark.holds("torch>=2.3", otherwise=AttributeError, change="new")
+@pytest.mark.holds("torch>=2.3", otherwise=AttributeError, change="new", concerns="torch.amp.GradScaler")
 def test_a_skipped_first_step_makes_the_scheduler_warn(device):
     """From torch 2.3 on, if a `torch.amp.GradScaler` skips the first step of an unfused SGD because of an inf, the
     `step()` of a StepLR warns "Detected call of `lr_scheduler.step()` before `optimizer.step()`", although the order is
@@ -619,7 +666,7 @@ def test_a_skipped_first_step_makes_the_scheduler_warn(device):
 
 
 @pytest.mark.only("cpu", "cuda", "xpu", because="GradScaler came to MPS with torch 2.8")
-@pytest.mark.holds("torch>=2.3", otherwise=AttributeError, change="new")
+@pytest.mark.holds("torch>=2.3", otherwise=AttributeError, change="new", concerns="torch.amp.GradScaler")
 def test_clipping_sees_scaled_gradients_until_unscale(device):
     """From torch 2.3 on the gradients after `scaler.scale(loss).backward()` of a `torch.amp.GradScaler` are multiplied
     by its scale until `scaler.unscale_(optimizer)` or `scaler.step(optimizer)` divides them.
@@ -754,7 +801,12 @@ def test_convolutions_on_cuda_may_round_to_tf32(accelerator):
     assert set(default.unique().tolist()) <= {1, 1 + 2**-12}
 
 
-@pytest.mark.holds("torch>=2.9", otherwise=(AttributeError, AssertionError), change="new")
+@pytest.mark.holds(
+    "torch>=2.9",
+    otherwise=(AttributeError, AssertionError),
+    change="new",
+    concerns="torch.backends.cuda.matmul.fp32_precision",
+)
 def test_tf32_has_a_setting_of_its_own():
     """From torch 2.9 on `torch.backends.cuda.matmul.fp32_precision` is "tf32" after
     `set_float32_matmul_precision("high")` and "ieee" after "highest".
@@ -777,7 +829,12 @@ def test_tf32_has_a_setting_of_its_own():
     assert torch.backends.cuda.matmul.allow_tf32 is False
 
 
-@pytest.mark.holds("torch>=2.9", otherwise=(AttributeError, AssertionError), change="new")
+@pytest.mark.holds(
+    "torch>=2.9",
+    otherwise=(AttributeError, AssertionError),
+    change="new",
+    concerns="torch.backends.cuda.matmul.fp32_precision",
+)
 def test_the_two_settings_of_tf32_do_not_mix():
     """From torch 2.9 on reading `torch.backends.cuda.matmul.allow_tf32` raises RuntimeError "mix of the legacy and new
     APIs" if `fp32_precision` contradicts it.
@@ -809,7 +866,9 @@ def test_the_two_settings_of_tf32_do_not_mix():
     assert torch.get_float32_matmul_precision() == "highest"
 
 
-@pytest.mark.holds("torch>=2.9", otherwise=(AttributeError, AssertionError), change="new")
+@pytest.mark.holds(
+    "torch>=2.9", otherwise=(AttributeError, AssertionError), change="new", concerns="torch.backends.fp32_precision"
+)
 def test_the_global_setting_of_tf32_makes_the_old_ones_raise():
     """From torch 2.9 on, after `torch.backends.fp32_precision = "tf32"`, `torch.get_float32_matmul_precision()` and
     reading `torch.backends.cuda.matmul.allow_tf32` raise RuntimeError "mix of the legacy and new APIs", if nothing was

@@ -146,7 +146,15 @@ def test_a_share_can_round_up_to_a_row_too_many(device, share, rows):
         train_test_split(torch.arange(100, device=device), test_size=0.07, train_size=0.93)
 
 
-@pytest.mark.holds("scikit-learn>=1.3", otherwise=AssertionError, change="raises")
+@pytest.mark.holds(
+    "scikit-learn>=1.3",
+    otherwise=AssertionError,
+    change="raises",
+    concerns=(
+        "sklearn.model_selection.train_test_split(shuffle='False')",
+        "sklearn.model_selection.train_test_split(shuffle=None)",
+    ),
+)
 @pytest.mark.parametrize(
     "option",
     [
@@ -657,7 +665,8 @@ def test_a_scaler_wants_a_table():
     write `column.reshape(-1, 1)`.
 
     Fitted to two columns, `transform` of three raises ValueError, "X has 3 features, but StandardScaler is expecting 2
-    features as input". It gives a NumPy array for a tensor: write `torch.from_numpy(scaled).float()`.
+    features as input". `fit_transform` gives a NumPy array for a tensor that is on the CPU and does not require grad:
+    write `torch.from_numpy(scaled).float()`.
 
     https://scikit-learn.org/stable/modules/generated/sklearn.preprocessing.StandardScaler.html
     """

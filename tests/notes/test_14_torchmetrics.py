@@ -435,7 +435,12 @@ def test_probabilities_of_class_1_are_no_multiclass_scores(device):
 
 
 @pytest.mark.myth("validate_args=True finds wrong labels")
-@pytest.mark.holds("torchmetrics>=1.3", otherwise=RuntimeError, change="result")
+@pytest.mark.holds(
+    "torchmetrics>=1.3",
+    otherwise=RuntimeError,
+    change="result",
+    concerns="torchmetrics.classification.MulticlassAccuracy(average='micro')",
+)
 def test_a_class_too_many_can_pass(device):
     """`MulticlassAccuracy(num_classes=3, average="micro")` checks how many different targets stand beside predicted
     labels and not which, and from TorchMetrics 1.3 on beside scores not even that: targets 7 and -1 pass silently here.
@@ -465,7 +470,15 @@ def test_a_class_too_many_can_pass(device):
     assert macro.compute().item() == 1
 
 
-@pytest.mark.holds("torchmetrics>=1.6.1", otherwise=AssertionError, change="result")
+@pytest.mark.holds(
+    "torchmetrics>=1.6.1",
+    otherwise=AssertionError,
+    change="result",
+    concerns=(
+        "torchmetrics.classification.MulticlassPrecision(top_k, average='micro')",
+        "torchmetrics.classification.MulticlassF1Score(top_k, average='micro')",
+    ),
+)
 def test_top_k_is_one_answer_a_row(device):
     """From TorchMetrics 1.6.1 on, `MulticlassPrecision` and `MulticlassF1Score` with `top_k=2, average="micro"` count a
     row as right if its class is among its two best scores, as `MulticlassAccuracy` does.
@@ -485,7 +498,12 @@ def test_top_k_is_one_answer_a_row(device):
         assert (over_rows(metric, top_k=1), over_rows(metric, top_k=2)) == (0.5, 0.75)
 
 
-@pytest.mark.holds("torchmetrics>=1.3", otherwise=RuntimeError, change="result")
+@pytest.mark.holds(
+    "torchmetrics>=1.3",
+    otherwise=RuntimeError,
+    change="result",
+    concerns="torchmetrics.classification.MulticlassAccuracy(ignore_index, average='micro')",
+)
 def test_ignore_index_leaves_rows_out(device):
     """`MulticlassAccuracy(average="micro", ignore_index=-100)` counts rows with target -100 neither as right nor as
     wrong.
@@ -689,7 +707,9 @@ def test_r2_score_loses_small_changes_of_large_targets(device, sklearn_metrics):
     assert round(R2Score().to(device)(predictions - 4096, targets - 4096).item(), 4) == 0.8
 
 
-@pytest.mark.holds("torchmetrics>=1.6", otherwise=AttributeError, change="new")
+@pytest.mark.holds(
+    "torchmetrics>=1.6", otherwise=AttributeError, change="new", concerns="torchmetrics.Metric.merge_state"
+)
 def test_merge_state_adds_another_metric(device):
     """From TorchMetrics 1.6 on, `metric.merge_state(other)` adds the counts of another `BinaryAccuracy` and leaves
     `other` as it was.
@@ -715,7 +735,9 @@ def test_merge_state_adds_another_metric(device):
         assert empty.compute().item() == 0.5
 
 
-@pytest.mark.holds("torchmetrics>=1.6", otherwise=AttributeError, change="new")
+@pytest.mark.holds(
+    "torchmetrics>=1.6", otherwise=AttributeError, change="new", concerns="torchmetrics.Metric.merge_state"
+)
 def test_compute_after_merge_state_can_be_the_old_value(device):
     """After `compute`, `merge_state` adds counts to a `BinaryAccuracy`, but by default its `compute` silently returns
     the old value until the next `update`.
@@ -1123,7 +1145,7 @@ def test_a_collection_merges_metrics_that_start_equal():
     assert values(compute_groups=False) == {"a": 1, "b": 0.5}
 
 
-@pytest.mark.holds("torchmetrics>=1.4", otherwise=KeyError, change="new")
+@pytest.mark.holds("torchmetrics>=1.4", otherwise=KeyError, change="new", concerns="torchmetrics.MetricCollection?")
 def test_a_collection_answers_to_the_names_in_its_results():
     """From TorchMetrics 1.4 on, `collection["val_accuracy"]` finds the metric by the key of its result, prefix
     included.
@@ -1278,7 +1300,9 @@ def test_a_metric_outlives_inference_mode(device):
         assert metric.compute().item() == 4
 
 
-@pytest.mark.holds("torchmetrics>=1.6.2", otherwise=RuntimeError, change="new")
+@pytest.mark.holds(
+    "torchmetrics>=1.6.2", otherwise=RuntimeError, change="new", concerns="torchmetrics.classification.BinaryAccuracy?"
+)
 def test_a_metric_called_or_reset_in_inference_mode_goes_on_outside(device):
     """From TorchMetrics 1.6.2 on, a `BinaryAccuracy` that was called or reset under `torch.inference_mode()` can be
     updated outside.

@@ -14,7 +14,7 @@ import pickle
 import subprocess
 import sys
 import warnings
-from collections import Counter, namedtuple
+from collections import Counter, defaultdict, namedtuple
 from multiprocessing.reduction import ForkingPickler
 
 import numpy as np
@@ -231,7 +231,9 @@ def test_tensor_dataset_wants_tensors():
     assert TensorDataset(torch.from_numpy(array))[1][0].item() == 2
 
 
-@pytest.mark.holds("torch!=2.10.*", otherwise=AssertionError, change="raises")
+@pytest.mark.holds(
+    "torch!=2.10.*", otherwise=AssertionError, change="raises", concerns="torch.utils.data.TensorDataset?"
+)
 def test_tensor_dataset_wants_equal_lengths(device):
     """`TensorDataset` raises AssertionError ("Size mismatch between tensors") if the tensors have different lengths;
     torch 2.10 does not compare them.
@@ -286,7 +288,7 @@ def test_samples_are_views_and_batches_are_copies(device):
     assert [batch.tolist() for _ in range(2) for batch in loader] == [[4, 42, 8], [8, 84, 16]]
 
 
-@pytest.mark.holds("torch>=2.1", otherwise=AttributeError, change="new")
+@pytest.mark.holds("torch>=2.1", otherwise=AttributeError, change="new", concerns="torch.utils.data.StackDataset")
 def test_stack_dataset_names_the_parts(device):
     """From torch 2.1 on, `StackDataset(image=..., label=...)` pairs datasets of equal length, and each of its samples
     is a dict with these names.
@@ -317,7 +319,8 @@ def test_subset_is_a_list_of_indices(device):
 
     A later change of the data shows in the subset, and an index may come twice. Making a subset looks at no index: one
     that the dataset does not have raises, when it is asked for, what the dataset raises, IndexError for a list or a
-    tensor, and nothing if its `__getitem__` does not check.
+    tensor, and nothing if its `__getitem__` does not check. A plain `for` over the subset takes that IndexError for the
+    end, and leaves the rest out without an error; a DataLoader raises it.
 
     https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.Subset
     """
@@ -332,6 +335,10 @@ def test_subset_is_a_list_of_indices(device):
         with pytest.raises(IndexError):
             without_9[3]
     assert Subset(Squares(5), [9])[0] == (9, 81)
+    in_the_middle = Subset(["a", "b"], [1, 9, 0])
+    assert [name for name in in_the_middle] == ["b"]
+    with pytest.raises(IndexError):
+        list(DataLoader(in_the_middle))
 
 
 def test_a_subset_has_no_attributes_of_its_dataset():
@@ -390,7 +397,12 @@ def test_subset_takes_a_mask_for_indices():
     assert list(Subset(names, np.flatnonzero(mask.numpy()))) == ["a", "c"]
 
 
-@pytest.mark.holds("torch>=2.11", otherwise=AssertionError, change="raises")
+@pytest.mark.holds(
+    "torch>=2.11",
+    otherwise=AssertionError,
+    change="raises",
+    concerns="class torch.utils.data.Subset(__getitem__, not __getitems__)",
+)
 def test_a_subclass_of_subset_needs_getitems(device):
     """From torch 2.11 on, a subclass of Subset that overrides `__getitem__` and not `__getitems__` raises
     NotImplementedError when `Subset.__init__` runs: "overrides __getitem__ but not __getitems__".
@@ -960,6 +972,30 @@ def test_containers_keep_their_names(device):
     assert default_collate([("a", 1), ("b", 2)])[0] == default_collate([["a", 1], ["b", 2]])[0] == ("a", "b")
 
 
+@pytest.mark.holds(
+    "torch>=2.3", otherwise=AssertionError, change="result", concerns="torch.utils.data.default_collate?"
+)
+def test_a_batch_of_defaultdicts_is_a_defaultdict():
+    """From torch 2.3 on, a batch of samples that are each a `defaultdict(int)` is a `defaultdict(int)`; before, it was
+    a plain dict.
+
+    A missing key then gives 0 and no KeyError. Write `batch.get(key)` or `key in batch` to ask for a key, which works
+    with both.
+
+    https://docs.pytorch.org/docs/stable/data.html#torch.utils.data.default_collate
+    """
+    samples = [defaultdict(int, label=1), defaultdict(int, label=2)]
+
+    (batch,) = DataLoader(samples, batch_size=2)
+
+    assert isinstance(batch, dict)
+    assert batch["label"].tolist() == [1, 2]
+    assert batch.get("weight") is None
+    assert "weight" not in batch
+    assert type(batch) is defaultdict
+    assert batch["weight"] == 0
+
+
 def test_the_first_dict_decides_the_keys():
     """A batch of plain dicts has the keys of its first sample: a key that only a later sample has is dropped silently,
     and a key that a later sample lacks raises KeyError.
@@ -1354,7 +1390,7 @@ class Backwards(Sampler):
         return iter(range(self.size)[::-1])
 
 
-@pytest.mark.holds("torch>=2.1", otherwise=TypeError, change="new")
+@pytest.mark.holds("torch>=2.1", otherwise=TypeError, change="new", concerns="torch.utils.data.Sampler.__init__()")
 def test_a_sampler_of_your_own_starts_without_arguments(device):
     """From torch 2.1 on, `super().__init__()` in a Sampler of your own needs no argument.
 
@@ -1370,7 +1406,12 @@ def test_a_sampler_of_your_own_starts_without_arguments(device):
     assert [batch.tolist() for batch in batches] == [[12, 11], [10]]
 
 
-@pytest.mark.holds("torch>=2.10", otherwise=(UserWarning, AssertionError), change="raises")
+@pytest.mark.holds(
+    "torch>=2.10",
+    otherwise=(UserWarning, AssertionError),
+    change="raises",
+    concerns=("torch.utils.data.Sampler.__init__(_)", "torch.utils.data.Sampler.__init__(data_source)"),
+)
 def test_a_sampler_does_not_take_the_data():
     """From torch 2.10 on, `super().__init__(data)` in a Sampler of your own raises TypeError. torch 2.1 to 2.9 give a
     UserWarning, and torch 2.0 takes the data.
@@ -1430,7 +1471,9 @@ def test_getitems_fetches_a_batch_at_once(device):
             next(iter(DataLoader(dataset, batch_size=3)))
 
 
-@pytest.mark.holds("torch>=2.1", otherwise=AssertionError, change="result")
+@pytest.mark.holds(
+    "torch>=2.1", otherwise=AssertionError, change="result", concerns="class torch.utils.data.Dataset(__getitems__)"
+)
 def test_a_subset_hands_getitems_on(device):
     """From torch 2.1 on, a `Subset` asks the `__getitems__` of its dataset for a whole batch, by the indices of the
     dataset.
@@ -1547,7 +1590,12 @@ def test_pin_memory_moves_nothing():
     assert pinned == {False} or UserWarning not in {warning.category for warning in caught}
 
 
-@pytest.mark.holds("torch>=2.7", otherwise=(AttributeError, AssertionError), change="warns")
+@pytest.mark.holds(
+    "torch>=2.7",
+    otherwise=(AttributeError, AssertionError),
+    change="warns",
+    concerns="torch.utils.data.DataLoader(pin_memory=True)?",
+)
 def test_pin_memory_without_an_accelerator_warns(monkeypatch):
     """From torch 2.7 on, each loop over a DataLoader with `pin_memory=True` and without workers warns on a machine
     without an accelerator that none is found, and pins nothing.
@@ -1571,7 +1619,9 @@ def test_pin_memory_without_an_accelerator_warns(monkeypatch):
         assert [batch.tolist() for batch in DataLoader([1, 2], pin_memory=False)] == [[1], [2]]
 
 
-@pytest.mark.holds("torch>=2.9", otherwise=RuntimeError, change="warns")
+@pytest.mark.holds(
+    "torch>=2.9", otherwise=RuntimeError, change="warns", concerns="torch.utils.data.DataLoader(pin_memory_device)"
+)
 def test_pin_memory_device_is_ignored():
     """From torch 2.9 on, `pin_memory_device=` beside `pin_memory=True` gives a UserWarning that it is deprecated, and
     is ignored: even `"toaster"` raises nothing.
@@ -2145,7 +2195,7 @@ def test_workers_keep_the_order():
     assert batches == [([0, 1], [0, 0]), ([2, 3], [1, 1]), ([4, 5], [0, 0]), ([6, 7], [1, 1])]
 
 
-@pytest.mark.holds("torch>=2.6", otherwise=TypeError, change="new")
+@pytest.mark.holds("torch>=2.6", otherwise=TypeError, change="new", concerns="torch.utils.data.DataLoader(in_order)")
 @pytest.mark.filterwarnings("ignore:This DataLoader will create 2 worker processes")  # on a machine with one CPU
 def test_in_order_false_is_for_workers(device):
     """From torch 2.6 on, `in_order=False` lets a batch of a fast worker come before an earlier batch of a slow worker.
@@ -2249,7 +2299,9 @@ def test_an_exception_of_a_local_class_never_arrives():
 # What came with a release
 
 
-@pytest.mark.holds("torch>=2.9", otherwise=(TypeError, DeprecationWarning), change="new")
+@pytest.mark.holds(
+    "torch>=2.9", otherwise=(TypeError, DeprecationWarning), change="new", concerns="torch.utils.data.DataLoader?"
+)
 def test_numpy_truth_values_make_a_batch():
     """From torch 2.9 on, a batch of NumPy's truth values, such as `array[i] > 0`, is a bool tensor.
 
@@ -2271,7 +2323,12 @@ def test_numpy_truth_values_make_a_batch():
     assert type(samples[0]) is np.bool_
 
 
-@pytest.mark.holds("torch>=2.2", otherwise=AssertionError, change="raises")
+@pytest.mark.holds(
+    "torch>=2.2",
+    otherwise=AssertionError,
+    change="raises",
+    concerns=("torch.sparse_coo_tensor?", "torch.Tensor.to_sparse?"),
+)
 def test_sparse_tensors_make_no_batch():
     """From torch 2.2 on, a batch of sparse COO tensors raises RuntimeError: "Batches of sparse tensors are not
     currently supported by the default collate_fn".

@@ -433,7 +433,7 @@ def test_an_error_of_ordered_work_shows_where_somebody_waits():
     assert next_in_line.result() == 42  # for a thread; after an error of a kernel, all that follows on that GPU fails
 
 
-@pytest.mark.holds("torch>=2.1", otherwise=AttributeError, change="new")
+@pytest.mark.holds("torch>=2.1", otherwise=AttributeError, change="new", concerns="torch.cpu.synchronize")
 def test_one_line_synchronises_any_device(device):
     """From torch 2.1 on `getattr(torch, device.type).synchronize()` works for the CPU too, where it does nothing.
 
@@ -471,7 +471,7 @@ def test_torch_accelerator_synchronises_if_there_is_one():
             torch.accelerator.synchronize()
 
 
-@pytest.mark.holds("torch>=2.4", otherwise=AttributeError, change="new")
+@pytest.mark.holds("torch>=2.4", otherwise=AttributeError, change="new", concerns="torch.Event")
 def test_the_cpu_has_no_events():
     """From torch 2.4 on `torch.Event("cpu")` can be made, but its `record()` raises RuntimeError.
 
@@ -511,7 +511,7 @@ def order_work(device):
 
 # Only a real device computes behind Python's back. With CUDA_LAUNCH_BLOCKING=1 it does not, and this note says so.
 @pytest.mark.holds(
-    'torch>=2.1; sys_platform == "darwin"', otherwise=AttributeError, change="new"
+    'torch>=2.1; sys_platform == "darwin"', otherwise=AttributeError, change="new", concerns="torch.mps.event.Event"
 )  # mps has no events before
 def test_an_unsynchronised_timer_stops_before_the_device_is_done(accelerator):
     """A kernel launched on an accelerator can still run when its call has returned: without `synchronize()` a timer
@@ -536,7 +536,9 @@ def test_an_unsynchronised_timer_stops_before_the_device_is_done(accelerator):
     assert six.item() == 6
 
 
-@pytest.mark.holds('torch>=2.1; sys_platform == "darwin"', otherwise=AttributeError, change="new")
+@pytest.mark.holds(
+    'torch>=2.1; sys_platform == "darwin"', otherwise=AttributeError, change="new", concerns="torch.mps.event.Event"
+)
 @pytest.mark.parametrize("read", ["item", "cpu", "tolist", "__bool__"])
 def test_reading_a_value_waits_for_the_device(accelerator, read):
     """`.item()`, `.cpu()`, `.tolist()` and `if tensor:` wait until the current stream of the tensor's accelerator is
@@ -577,7 +579,9 @@ def test_torch_benchmark_synchronises_by_itself(accelerator):
 
 
 @pytest.mark.only("cuda", "mps", because="events of xpu tell the time in new releases only")
-@pytest.mark.holds('torch>=2.1; sys_platform == "darwin"', otherwise=AttributeError, change="new")
+@pytest.mark.holds(
+    'torch>=2.1; sys_platform == "darwin"', otherwise=AttributeError, change="new", concerns="torch.mps.event.Event"
+)
 def test_events_tell_the_devices_own_time(accelerator):
     """`start.elapsed_time(end)` of two events made with `enable_timing=True` is the device's own time between them, in
     milliseconds.
@@ -691,7 +695,12 @@ def test_hidden_waits_can_be_found(accelerator):
 # The profiler
 
 
-@pytest.mark.holds("torch>=2.4", otherwise=AttributeError, change="gone")
+@pytest.mark.holds(
+    "torch>=2.4",
+    otherwise=AttributeError,
+    change="gone",
+    concerns="torch.autograd.profiler_util.FunctionEventAvg.cuda_time_total",
+)
 def test_the_profiler_says_device_time():
     """From torch 2.4 on a line of the profiler's `key_averages()` has `device_time_total` and no `cuda_time_total`.
 
@@ -713,7 +722,12 @@ def test_the_profiler_says_device_time():
     assert (line.count, line.cpu_time_total > 0) == (2, True)
 
 
-@pytest.mark.holds("torch>=2.14", otherwise=AssertionError, change="gone")
+@pytest.mark.holds(
+    "torch>=2.14",
+    otherwise=AssertionError,
+    change="gone",
+    concerns=("torch.autograd.profiler.profile(use_cuda)", "torch.profiler.profile(use_cuda)"),
+)
 def test_the_profiler_has_no_use_cuda():
     """From torch 2.14 on, `use_cuda=` raises TypeError in `torch.autograd.profiler.profile` and in
     `torch.profiler.profile`: "unexpected keyword argument 'use_cuda'".

@@ -704,11 +704,11 @@ def test_set_postfix_draws_every_time():
 
 
 def test_a_postfix_set_after_the_update_comes_a_step_late():
-    """A postfix that `bar.set_postfix(loss=loss, refresh=False)` sets after `bar.update()` is drawn one step late: set
-    it before `bar.update()`.
+    """On a bar that draws at every step, a postfix that `bar.set_postfix(loss=loss, refresh=False)` sets after
+    `bar.update()` is drawn one step late: set it before `bar.update()`.
 
-    `bar.update(0)` does not draw a bar that draws at every step (`miniters=1`), and `bar.refresh()` draws at once. A
-    postfix set after the last `bar.update()` appears when the bar is closed, and with `leave=False` not at all.
+    `bar.update(0)` does not draw such a bar (`mininterval=0, miniters=1`), and `bar.refresh()` draws at once. A postfix
+    set after the last `bar.update()` appears when the bar is closed, and with `leave=False` not at all.
 
     https://tqdm.github.io/docs/tqdm
     """

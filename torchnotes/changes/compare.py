@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections import defaultdict
 from dataclasses import asdict, dataclass
+from functools import cache
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.version import Version
 
 from torchnotes import note as notes
 from torchnotes.markers import CHANGES
@@ -35,6 +40,16 @@ EXPLAINED = {
 CROSSINGS = {**CHANGES, "": ""}
 GRAVITY = {name: place for place, name in enumerate(CROSSINGS)}
 CROSSED = CROSSED_OUT, CROSSED_IN
+OPPOSITE = {"raises": "new", "gone": "new", "new": "gone"}
+"""Of a crossing that takes another one back: what raised in some releases works again."""
+
+EFFECTS = {
+    "code stops": ("raises", "gone"),
+    "code computes something else, without a word": ("result",),
+    "code warns, or no longer": ("warns",),
+    "there is something new": ("new",),
+}
+"""What crossing boundaries comes to for somebody's code, the gravest first: the crossings of each."""
 
 NO_NOTE, NO_RESULT, NOT_ON = (
     "not among the notes of that run",
@@ -58,6 +73,10 @@ class Change:
     reason: str
     crossing: str = ""
     """Of a boundary: what an upgrade across it does, one of `CROSSINGS`."""
+    node: str = ""
+    """The note with its file, which tells it from one of the same name."""
+    boundary: str = ""
+    """The requirement that is met in one of the runs only, where a boundary was crossed."""
 
 
 def kind_of(before, after):
@@ -76,7 +95,7 @@ def kind_of(before, after):
 def changes(before, after):
     """Every `Change` between two records, the gravest kind and crossing first, in reading order within."""
     known, both = before.notes | after.notes, before.notes.keys() & after.notes.keys()
-    one, other = before.outcomes(), after.outcomes()
+    one, other = before.outcomes, after.outcomes
     order = {note: number for number, note in enumerate(known)}
     found = []
     for key in sorted(
@@ -89,12 +108,12 @@ def changes(before, after):
         if key[1] == NO_ACCELERATOR and key[0] in both:
             continue  # unchecked for want of an accelerator; where the other run has one, that device says so
         if kind := kind_of(left, right):
-            found.append(_change(kind, known, key, left, right, _reason(left, right)))
+            found.append(_change(kind, before, after, known, key, left, right, _reason(left, right)))
         elif right.verdict == HELD:
             for text in sorted(right.will_change - left.will_change):
-                found.append(_change(ANNOUNCED, known, key, left, right, text))
+                found.append(_change(ANNOUNCED, before, after, known, key, left, right, text))
             for text in sorted(left.will_change - right.will_change):
-                found.append(_change(WITHDRAWN, known, key, left, right, text))
+                found.append(_change(WITHDRAWN, before, after, known, key, left, right, text))
     return sorted(found, key=lambda change: (KINDS.index(change.kind), GRAVITY[change.crossing]))
 
 
@@ -109,12 +128,44 @@ def _reason(left, right):
     return right.reason if right.verdict != HELD else left.reason
 
 
-def _change(kind, known, key, left, right, reason):
+def _change(kind, before, after, known, key, left, right, reason):
     note = known[key[0]]
-    crossed = [each["change"] for each in note["markers"] if "change" in each and each["requirement"] in reason]
-    crossing = min(crossed, key=GRAVITY.get, default="") if kind in CROSSED else ""
+    boundaries = [each for each in note["markers"] if kind in CROSSED and _names(reason, each.get("requirement"))]
+    effects = [(_effect(each, kind, before, after), key[0], each["requirement"]) for each in boundaries]
+    about = min(effects, key=lambda each: GRAVITY[each[0]], default=("", key[0], ""))
     verdicts = left.verdict, right.verdict
-    return Change(kind, note["section"], notes.name(key[0]), note["claim"], key[1], *verdicts, reason, crossing)
+    return Change(kind, note["section"], notes.name(key[0]), note["claim"], key[1], *verdicts, reason, *about)
+
+
+def _effect(marker, kind, before, after):
+    """What an upgrade across a boundary does; where a range of releases ends, it does the opposite of its beginning."""
+    change = marker.get("change", "")
+    package, begins = _bounds(marker["requirement"])
+    older, newer = (record.environment["packages"].get(package) for record in (before, after))
+    if not (change and begins and older and newer) or older == newer:
+        return change
+    ends = (kind == CROSSED_OUT) == (_version(older) < _version(newer))
+    return OPPOSITE.get(change, change) if ends else change
+
+
+@cache
+def _bounds(requirement):
+    """The package of a requirement, and whether there are releases before those that meet it."""
+    try:
+        parsed = Requirement(requirement)
+    except InvalidRequirement:
+        return "", False
+    return parsed.name, any(each.operator not in ("<", "<=") for each in parsed.specifier)
+
+
+@cache
+def _version(text):
+    return Version(text)
+
+
+def _names(reason, requirement):
+    """Whether a reason names the requirement, whole: `torch>=2.13` does not name `torch>=2.1`."""
+    return requirement is not None and re.search(re.escape(requirement) + r"(?![\w.,*])", reason) is not None
 
 
 def differences(before, after):
@@ -153,7 +204,7 @@ def as_text(before, after):
 
 def _failing_in_both(before, after):
     one, other = (
-        {note for (note, _), outcome in record.outcomes().items() if outcome.verdict == FAILED}
+        {note for (note, _), outcome in record.outcomes.items() if outcome.verdict == FAILED}
         for record in (before, after)
     )
     return sorted(notes.name(note) for note in one & other)

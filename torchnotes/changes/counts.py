@@ -27,7 +27,7 @@ def as_markdown(records):
             *[environment["platform"]] * platforms,
             *[_devices(record)] * devices,
         ]
-        announced = {note for (note, _), outcome in record.outcomes().items() if outcome.will_change}
+        announced = {note for (note, _), outcome in record.outcomes.items() if outcome.will_change}
         cells = [*versions, *(record.counts[name] for name in COLUMNS), len(announced)]
         yield "| " + " | ".join(map(_cell, cells)) + " |"
 

@@ -4,6 +4,7 @@ pytest_plugins = [  # where two have the same hook, pytest calls the one that is
     "torchnotes.harness.mutants",  # --mutants
     "torchnotes.harness.recording",  # --record
     "torchnotes.harness.pictured",
+    "torchnotes.harness.said",
     "torchnotes.harness.failures",
     "torchnotes.harness.census",  # --at-least, --allow-missing
     "torchnotes.harness.numerics",

@@ -79,6 +79,7 @@ class Outcome:
     explanation: list[str] = field(default_factory=list)
     will_change: list[str] = field(default_factory=list)
     values: list[dict] = field(default_factory=list)
+    said: list[dict] = field(default_factory=list)
 
     @property
     def name(self):
@@ -131,6 +132,8 @@ class Census:
         elif report.when == "call" and report.passed:
             outcome.verdict, outcome.reason = HELD, ""
             outcome.values = known.get("values", [])
+        if report.when == "call":
+            outcome.said = known.get("said", [])
 
     def pytest_warning_recorded(self, warning_message, nodeid):
         """A change that torch or a neighbour announces to a note is a finding; what else warns is an error already."""

@@ -242,8 +242,18 @@ def _subscripts(item):
     When that is undone, CPython keeps a slot for sequences on the class, and `torch.tensor` of a list of tensors raises
     for the rest of the process: such mutants come last.
     """
-    code = found.apply.__code__ if (found := _mutant(item)) else None
-    return code is not None and "__getitem__" in code.co_consts and "Tensor" in code.co_names
+    found = _mutant(item)
+    return found is not None and any(
+        "__getitem__" in code.co_consts and "Tensor" in code.co_names for code in _codes(found.apply)
+    )
+
+
+def _codes(function):
+    """The code of a function, and of the functions beside it that it calls: several mutants may share one."""
+    yield function.__code__
+    for name in function.__code__.co_names:
+        if code := getattr(function.__globals__.get(name), "__code__", None):
+            yield code
 
 
 def _mutant(item):

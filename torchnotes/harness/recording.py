@@ -115,7 +115,7 @@ def document(config, census):
             "outcome": outcome.verdict,
             "reason": outcome.reason,
         }
-        for name in ("explanation", "will_change", "values"):
+        for name in ("explanation", "will_change", "values", "said"):
             if value := getattr(outcome, name):
                 result[name] = value
         note["results"].append(result)

@@ -54,6 +54,7 @@ SCHEMA = {
                         "type": "object",
                         "properties": {
                             "device": {"type": "string", "pattern": DEVICE},
+                            "section": {"type": "string"},
                             **{name: NUMBERS for name in ("logits", "values", "gradients")},
                         },
                     },

@@ -178,7 +178,9 @@ def _marker(name, mark):
         value = said.get("otherwise", mark.args[-1])
         names = tuple(ast.unparse(each) for each in getattr(value, "elts", [value]))
         change = ast.literal_eval(said["change"]) if "change" in said else None
-        return markers.Holds(Requirement(mark.args[0].value), names, change)
+        concerns = ast.literal_eval(said["concerns"]) if "concerns" in said else None
+        concerns = (concerns,) if isinstance(concerns, str) else concerns
+        return markers.Holds(Requirement(mark.args[0].value), names, change, concerns)
     named = {word: ast.literal_eval(value) for word, value in said.items()}
     return markers.of(name, [ast.literal_eval(each) for each in mark.args], named)
 

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 import jsonschema
 from packaging.version import Version
 
 from torchnotes import verdicts
+from torchnotes.refusal import Refusal
 
 SCHEMA = Path(__file__).parent / "record.schema.json"
 FORMAT, VERSION = "what-pytorch-does/record", 1
 
 
-class BadRecord(ValueError):
+class BadRecord(Refusal):
     """A file is no record, or none that can be read here: the message names the file and the reason."""
 
 
@@ -78,6 +80,35 @@ def check(path, document):
     return Record(document)
 
 
+def met(path):
+    """Of each note in a record: its node id, its myths, and what it met, as pairs of kind and text.
+
+    The document is not held against its schema, which takes ten times as long as all of this. Raises `BadRecord` where
+    there is none, or where it is of another form.
+    """
+    document = load(path)
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise BadRecord(f"{path}: is not a record; make one with: pytest --record FILE")
+    try:
+        return [
+            (
+                note["note"],
+                [marker["text"] for marker in note["markers"] if marker["name"] == "myth"],
+                [pair for result in note["results"] for pair in _met(result)],
+            )
+            for note in document["notes"]
+        ]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise BadRecord(f"{path}: is not a record of version {VERSION} ({reason(error)})") from None
+
+
+def _met(result):
+    yield from ((said["type"], said["text"]) for said in result.get("said", ()))
+    for announced in result.get("will_change", ()):
+        kind, _, text = announced.partition(": ")
+        yield kind, text
+
+
 def said(error):
     """Where a document is not as its schema says, and why: in one line, and not the whole document."""
     text = " ".join(f"{error.json_path}: {error.message}".split())
@@ -114,7 +145,7 @@ class Record:
     def environment(self):
         return self.document["environment"]
 
-    @property
+    @cached_property
     def notes(self):
         """Notes by their node id."""
         return {note["note"]: note for note in self.document["notes"]}
@@ -123,6 +154,7 @@ class Record:
     def counts(self):
         return self.document["counts"]
 
+    @cached_property
     def outcomes(self):
         """What each note came to on each device, by (node id, device); the device is None where the note takes none."""
         found = {}
@@ -143,11 +175,22 @@ class Record:
             "build": environment["build"],
             "Python": environment["python"],
             "platform": f"{environment['platform']} {environment['machine']}",
-            "devices": ", ".join(device["name"] for device in environment["devices"]),
+            "devices": ", ".join(map(_named, environment["devices"])),
         }
+
+
+def announced(result):
+    """The announcements of a change that came with a result; the number of a process in them differs by chance."""
+    return [re.sub(r"\bpid=\d+", "pid=…", text) for text in result.get("will_change", ())]
+
+
+def _named(device):
+    """A device, and what sort it is where there are several: `cuda (NVIDIA H200)`."""
+    described = device["description"] if device["name"] != "cpu" else None
+    return f"{device['name']} ({described.partition(',')[0]})" if described else device["name"]
 
 
 def _worst(results):
     worst = min(results, key=lambda result: verdicts.WORST_FIRST.index(result["outcome"]))
-    announced = frozenset(text for result in results for text in result.get("will_change", ()))
-    return Outcome(worst["outcome"], worst["reason"], announced)
+    found = frozenset(text for result in results for text in announced(result))
+    return Outcome(worst["outcome"], worst["reason"], found)

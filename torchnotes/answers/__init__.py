@@ -1,0 +1,1 @@
+"""What the notes answer somebody who pastes an error, a warning, a traceback or a question."""

@@ -75,7 +75,6 @@ def test_it_is_not_put_beside_a_torch_that_was_imported_already(torch_of):
 def compiler(tmp_path, monkeypatch):
     """Puts a program of Python in the place of the compiler, and has it build in a folder of its own."""
     monkeypatch.setattr(plugin, "BUILT", tmp_path / "made")
-    monkeypatch.setattr(plugin, "folder_of_torch", lambda: tmp_path / "torch")
 
     def put(program):
         monkeypatch.setenv("CXX", shlex.join([sys.executable, "-c", program]))
@@ -88,11 +87,11 @@ def test_it_is_built_once_for_a_source(compiler, tmp_path, monkeypatch):
     monkeypatch.setattr(plugin, "SOURCE", source)
     compiler("import pathlib, sys; pathlib.Path(sys.argv[sys.argv.index('-o') + 1]).write_text('built')")
 
-    first = plugin.library()
+    first = plugin.library(tmp_path)
     first.write_text("used", encoding="utf-8")
-    again = plugin.library()
+    again = plugin.library(tmp_path)
     source.write_text("another", encoding="utf-8")
-    another = plugin.library()
+    another = plugin.library(tmp_path)
 
     assert (first.parent, again.read_text(encoding="utf-8")) == (tmp_path / "made", "used")
     assert (again == first, another == first, another.read_text(encoding="utf-8")) == (True, False, "built")
@@ -103,16 +102,16 @@ def test_a_compiler_that_fails_leaves_nothing(compiler, tmp_path):
     compiler("raise SystemExit(1)")
 
     with pytest.raises(pytest.UsageError, match="could not be built"):
-        plugin.library()
+        plugin.library(tmp_path)
 
     assert list((tmp_path / "made").iterdir()) == []
 
 
-def test_without_a_compiler_one_line_says_what_to_do(compiler, monkeypatch):
+def test_without_a_compiler_one_line_says_what_to_do(compiler, tmp_path, monkeypatch):
     monkeypatch.setenv("CXX", "no-such-compiler")
 
     with pytest.raises(pytest.UsageError, match=r"there is no no-such-compiler here; install one, .* CXX"):
-        plugin.library()
+        plugin.library(tmp_path)
 
 
 def test_a_record_is_refused(project):
@@ -125,7 +124,7 @@ def test_a_record_is_refused(project):
 @pytest.fixture
 def without_a_library(monkeypatch):
     """The plugin, but for the stand-in itself."""
-    for name in ("library", "load", "imitate"):
+    for name in ("folder_of_torch", "library", "load", "imitate"):
         monkeypatch.setattr(plugin, name, lambda *arguments: None)
 
 

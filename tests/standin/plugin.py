@@ -24,7 +24,7 @@ TORCH = "2.13.0"
 """The release whose insides standin.cpp knows; another one has others."""
 
 SOURCE = Path(__file__).with_name("standin.cpp")
-BUILT = Path("made")
+BUILT = Path(__file__).parents[2] / "made"
 
 SAYS = "cuda is a stand-in in this machine's memory: nothing was computed on a GPU"
 
@@ -50,7 +50,7 @@ NOT_CARRIED = {
 
 
 def pytest_configure(config):
-    if config.getoption("record"):
+    if config.getoption("record", None):
         raise pytest.UsageError(f"--record: {SAYS}, and a record would pass for one of a GPU; leave it out")
 
 
@@ -62,7 +62,8 @@ def pytest_sessionstart():
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     environment = dict(os.environ)
     origin.clean_environment()
-    load(library())
+    torch = folder_of_torch()
+    load(torch, library(torch))
     imitate()
     os.environ.update(environment)  # for the start of the run, which says what it does not use
     return (yield)
@@ -86,12 +87,11 @@ def pytest_terminal_summary(terminalreporter):
     terminalreporter.line(f"({SAYS})")
 
 
-def library():
-    """The path of the built library; it is built where there is none of this source and this torch.
+def library(torch):
+    """The path of the library, built for the torch in this folder unless there is one of this source already.
 
-    Raises `pytest.UsageError` where it cannot be.
+    Raises `pytest.UsageError` where it cannot be built.
     """
-    torch = folder_of_torch()
     compiler = shlex.split(os.environ.get("CXX", "c++"))
     command = [
         *compiler,
@@ -140,11 +140,11 @@ def folder_of_torch():
     return torch
 
 
-def load(path):
-    """Load the library into this process, after torch's own that it needs."""
-    torch = Path(importlib.util.find_spec("torch").origin).parent / "lib"
-    needed = [*sorted(torch.glob("libgomp*")), torch / "libc10.so", torch / "libtorch_cpu.so", torch / "libtorch.so"]
-    for each in [*needed, path.resolve()]:
+def load(torch, path):
+    """Load the library into this process, after those of the torch in this folder that it needs."""
+    lib = torch / "lib"
+    needed = [*sorted(lib.glob("libgomp*")), lib / "libc10.so", lib / "libtorch_cpu.so", lib / "libtorch.so"]
+    for each in [*needed, path]:
         ctypes.CDLL(str(each), mode=ctypes.RTLD_GLOBAL)
 
 
@@ -171,7 +171,6 @@ def imitate():
         "_is_in_bad_fork": returning(False),
         "_exchange_device": returning(0),
         "_maybe_exchange_device": returning(0),
-        "_get_device_index": torch.cuda._utils._get_device_index,
         "init": returning(None),
         "is_initialized": returning(True),
         "is_available": returning(True),
@@ -206,9 +205,9 @@ def imitate():
             setattr(module, name, value)
     torch.version.cuda = "13.0, a stand-in"
     torch.backends.cuda.is_built = returning(True)
-    torch._C._set_cudnn_enabled(False)
+    torch._C._set_cudnn_enabled(False)  # else torch warns, where it would ask cuDNN, that it is not there
 
-    new = torch.UntypedStorage.__new__
+    new = torch.UntypedStorage.__new__  # which in a CPU build takes no cuda for a device
 
     def on_its_device(cls, *args, device=None, **kwargs):
         if device is not None and torch.device(device).type == "cuda" and args and isinstance(args[0], int):

@@ -266,6 +266,13 @@ def standin(session):
 
 
 @nox.session
+def exercises(session):
+    """Each solved exercise under each mutant of its note: the right answers must fail there."""
+    session.install(*NOTES, "pytest-xdist", "-r", "torchnotes/requirements.txt")
+    session.run("python", "tests/harness/exercised.py", *session.posargs)
+
+
+@nox.session
 def bench(session):
     """What PyTorch costs here: times, findings and pictures of them. What follows `--` goes to pytest."""
     session.install(*NOTES, "-r", "torchnotes/requirements.txt")

@@ -18,6 +18,7 @@ examples:
   python -m torchnotes explain "mat1 and mat2 shapes cannot be multiplied"
   python -m torchnotes compare records/torch-2.5.1.json made/here.json
   python -m torchnotes counts records/torch-*.json
+  python -m torchnotes exercises --level easy
   python -m torchnotes page made/here.json --out site
   python -m torchnotes pictures records/bench.json
 """
@@ -34,6 +35,7 @@ def missing(error):
 try:
     from torchnotes.changes import annotations, boundaries, code, compare, counts, upgrade
     from torchnotes.record import reader
+    from torchnotes.record.exercises import LEVELS
     from torchnotes.refusal import Refusal
 except ModuleNotFoundError as error:
     sys.exit(missing(error))
@@ -119,6 +121,22 @@ def arguments():
     command.add_argument("bench", metavar="BENCH.json", help="made with: nox -s bench")
     command.add_argument("--out", metavar="DIR", default="pictures", help="the folder for them (default: %(default)s)")
     command.set_defaults(run=run_pictures)
+
+    command = commands.add_parser(
+        "exercises",
+        help="the notes with blanks to fill in, and a screen to do it at",
+        description="The notes with blanks in them, as a folder of files that pytest checks. Written again, it keeps "
+        "what was solved. `exercises watch` shows one after the other and checks each when its file is saved. "
+        "Exit code: 0 done, 2 the folder or the notes cannot be used.",
+        epilog="such as: python -m torchnotes exercises --section 3, and then: python -m torchnotes exercises watch",
+    )
+    command.add_argument("action", nargs="?", choices=["watch"], help="solve them one after the other at a screen")
+    command.add_argument("--section", metavar="NUMBER", help="of this section alone, such as 3 or numpy")
+    command.add_argument("--level", choices=LEVELS, help="of this level alone")
+    command.add_argument("--out", metavar="DIR", default="exercises", help="the folder (default: %(default)s)")
+    command.add_argument("--solutions", metavar="DIR", help="write them with the answers filled in, into this folder")
+    command.add_argument("--notes", metavar="DIR", default="tests/notes", help="their sources (default: %(default)s)")
+    command.set_defaults(run=run_exercises)
     return parser
 
 
@@ -211,6 +229,20 @@ def run_pictures(options):
     from torchnotes.measuring import bench as benches
 
     return "\n".join(map(str, measured.draw(benches.read(options.bench), options.out))), SAME
+
+
+def run_exercises(options):
+    from torchnotes.learn import folder  # here, because the other commands make none
+
+    if options.action == "watch":
+        from torchnotes.learn import watch
+
+        return watch.run(options.out), SAME
+    found = folder.chapters(options.notes, options.section)
+    if options.solutions:
+        return folder.write_solutions(options.solutions, found), SAME
+    folder.write(options.out, found, options.level)
+    return "\n".join(folder.summary(options.out, options.notes)), SAME
 
 
 def main():

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import torch
 
+from torchnotes.measuring import limits
+
 pytestmark = pytest.mark.section("03")
 
 SIZES = [2**4, 2**10, 2**16, 2**20, 2**24]
@@ -53,23 +55,32 @@ def check_conversion(found, array, convert):
     assert np.array_equal(found.numpy(), array)
 
 
+@pytest.mark.limit("a conversion of {size:,} numbers reaches {share} of the device's limit", "another dtype")
 @pytest.mark.finding(
     "`.to` the dtype that a tensor has takes {times} as long as a conversion, for {size:,} numbers",
     "its own dtype",
     "another dtype",
     at_most=0.1,
 )
-@pytest.mark.parametrize("size", [2**20])
 @pytest.mark.parametrize("entry", ["its own dtype", "another dtype"])
-def test_to_a_dtype(race, device, entry, size):
-    numbers = torch.arange(size) % 1000
-    tensor = numbers.to(device, torch.float32)
+def test_to_a_dtype(race, sizes, device, entry):
     dtypes = {
         "its own dtype": torch.float32,
         "another dtype": torch.float16 if device.type == "mps" else torch.float64,  # which MPS does not have
     }
 
-    found = race(entry, {name: lambda dtype=dtype: tensor.to(dtype) for name, dtype in dtypes.items()})
+    def converting(size):
+        tensor = torch.zeros(size, device=device)
+        return lambda: tensor.to(dtypes["another dtype"])
+
+    size = sizes.largest(converting, [2**power for power in range(16, 27)])
+    numbers = torch.arange(size) % 1000
+    tensor = numbers.to(device, torch.float32)
+    moved = size * sum(map(limits.bytes_of, (torch.float32, dtypes["another dtype"])))
+    work = {"another dtype": limits.Work(torch.float32, operations=size, bytes=moved)}
+
+    entries = {name: lambda dtype=dtype: tensor.to(dtype) for name, dtype in dtypes.items()}
+    found = race(entry, entries, {"size": size}, work)
 
     assert found.dtype == dtypes[entry]
     assert (found is tensor) == (entry == "its own dtype")
@@ -132,9 +143,21 @@ def check_copy(found, source, device):
     "contiguous",
     at_least=20,
 )
-@pytest.mark.parametrize("entry", ["view", "reshape", "reshape, transposed", "contiguous", "contiguous, transposed"])
-def test_view_or_copy(race, device, entry):
-    side = 2**10 if device.type == "cpu" else 2**12
+@pytest.mark.limit(
+    "`contiguous` of a transposed matrix {side:,} wide reaches {share} of the device's limit", "contiguous, transposed"
+)
+@pytest.mark.limit("`clone` of a matrix {side:,} wide reaches {share} of the device's limit", "clone")
+@pytest.mark.parametrize(
+    "entry", ["view", "reshape", "reshape, transposed", "contiguous", "contiguous, transposed", "clone"]
+)
+def test_view_or_copy(race, sizes, device, entry):
+    def transposing(side):
+        matrix = torch.zeros(side, side, dtype=torch.int32, device=device)
+        return lambda: matrix.T.contiguous()
+
+    side = sizes.largest(transposing, [2**power for power in range(8, 15)])
+    copies = ("reshape, transposed", "contiguous, transposed", "clone")
+    moved = limits.Work(torch.float32, operations=0, bytes=2 * side * side * limits.bytes_of(torch.int32))
     numbers = torch.arange(side * side, dtype=torch.int32).reshape(side, side)
     matrix = numbers.to(device)
     transposed = matrix.T
@@ -147,11 +170,14 @@ def test_view_or_copy(race, device, entry):
             "reshape, transposed": lambda: transposed.reshape(-1),
             "contiguous": lambda: matrix.contiguous(),
             "contiguous, transposed": lambda: transposed.contiguous(),
+            "clone": lambda: matrix.clone(),
         },
+        {"side": side},
+        dict.fromkeys(copies, moved),
     )
 
     array = numbers.numpy()
     expected = (array.T if "transposed" in entry else array).ravel()
     assert found.is_contiguous()
-    assert (found.data_ptr() == matrix.data_ptr()) == ("transposed" not in entry)
+    assert (found.data_ptr() == matrix.data_ptr()) == (entry not in copies)
     assert np.array_equal(found.cpu().numpy().ravel(), expected)

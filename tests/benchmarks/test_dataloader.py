@@ -1,6 +1,7 @@
-"""An epoch over 256 digits: what a DataLoader adds to slicing, by batch size and workers, and where workers pay.
+"""An epoch over 256 digits: what a DataLoader adds to indexing, by batch size and workers, and where workers pay.
 
 A loader fetches one sample at a time and stacks them. Workers do that in other processes, and each batch has to travel.
+Rows in memory can be had for one call a batch, by an index that is shuffled: that copies them too.
 """
 
 import zlib
@@ -16,6 +17,7 @@ pytestmark = pytest.mark.section("15")
 ROWS = 256
 SIZES = [1, 32, 256]
 WORKERS = {"no workers": 0, "1 worker": 1, "2 workers": 2}
+MEMORIES = ("pageable", "pinned")
 
 
 @pytest.fixture(scope="module")
@@ -62,21 +64,29 @@ def check(batches, digits):
     assert torch.equal(torch.cat(labels), digits[1])
 
 
-class Slices:
-    """Batches cut from whole tensors, without a loader."""
+def check_shuffled(batches, data):
+    """Each row comes once, in whatever order, with its number."""
+    images, numbers = zip(*[(x.clone(), y.clone()) for x, y in batches], strict=True)
+    numbers = torch.cat(numbers)
+    assert torch.equal(numbers.sort().values, torch.arange(ROWS))
+    assert torch.equal(torch.cat(images), data[0][numbers])
 
-    def __init__(self, images, labels, size):
-        self.images, self.labels, self.size = images, labels, size
+
+class Indexed:
+    """Shuffled batches of whole tensors, copied by their indices, without a loader."""
+
+    def __init__(self, images, numbers, size):
+        self.images, self.numbers, self.size = images, numbers, size
 
     def __iter__(self):
-        for start in range(0, len(self.labels), self.size):
-            yield self.images[start : start + self.size], self.labels[start : start + self.size]
+        for index in torch.randperm(len(self.numbers)).split(self.size):
+            yield self.images[index], self.numbers[index]
 
 
 @pytest.mark.finding(
-    "in batches of 32 rows, an epoch of a DataLoader takes {times} as long as slices, which copy nothing",
+    "in shuffled batches of 32 rows, an epoch of a DataLoader takes {times} as long as indexing whole tensors",
     "no workers, 32",
-    "slices, 32",
+    "indexed, 32",
     at_least=10,
 )
 @pytest.mark.finding(
@@ -97,16 +107,20 @@ class Slices:
     "no workers, 32",
     at_most=0.9,
 )
-@pytest.mark.parametrize("entry", [f"{name}, {size}" for size in SIZES for name in ("slices", *WORKERS)])
+@pytest.mark.parametrize("entry", [f"{name}, {size}" for size in SIZES for name in ("indexed", *WORKERS)])
 def test_rows_in_memory(race, digits, entry):
-    data = TensorDataset(*digits)
-    batches = {f"slices, {size}": Slices(*digits, size) for size in SIZES}
-    batches |= {f"{name}, {size}": loader(data, size, number) for name, number in WORKERS.items() for size in SIZES}
+    data = digits[0], torch.arange(ROWS)
+    batches = {f"indexed, {size}": Indexed(*data, size) for size in SIZES}
+    batches |= {
+        f"{name}, {size}": loader(TensorDataset(*data), size, number, shuffle=True)
+        for name, number in WORKERS.items()
+        for size in SIZES
+    }
 
     found = race(entry, {name: lambda each=each: epoch(each) for name, each in batches.items()})
 
     assert found == ROWS
-    check(batches[entry], digits)
+    check_shuffled(batches[entry], data)
 
 
 @pytest.mark.finding(
@@ -131,24 +145,55 @@ def test_compressed_images(race, digits, compressed, entry):
     check(batches[entry], digits)
 
 
+LARGE = 2**15
+"""Numbers of a large row: 32 of them are a batch of 4 MiB."""
+
+
 @pytest.mark.finding(
-    "an epoch with its copies to the device takes {times} as long with pin_memory as without (batches of {size:,})",
-    "pinned",
-    "pageable",
+    "an epoch of batches of 4 MiB, copied to the device and computed with, takes {times} as long with pin_memory as "
+    "without (no workers)",
+    "pinned, no workers",
+    "pageable, no workers",
     at_most=0.9,
 )
-@pytest.mark.parametrize("size", [32, 256])
-@pytest.mark.parametrize("entry", ["pinned", "pageable"])
-def test_pinned_memory(race, accelerator, digits, entry, size):
+@pytest.mark.finding(
+    "an epoch of batches of 4 MiB, copied to the device and computed with, takes {times} as long with pin_memory as "
+    "without (2 workers)",
+    "pinned, 2 workers",
+    "pageable, 2 workers",
+    at_most=0.9,
+)
+@pytest.mark.parametrize(
+    "entry", [f"{memory}, {workers}" for memory in MEMORIES for workers in ("no workers", "2 workers")]
+)
+def test_pinned_memory(race, sizes, accelerator, entry):
+    """The loader pins in a thread, while the device computes: a copy of pinned memory need not wait for its turn."""
     if accelerator.type == "mps":
         pytest.skip("the memory of an Apple GPU is that of its host: there is none to pin")
-    data = TensorDataset(*digits)
-    batches = {name: loader(data, size, pin_memory=name == "pinned") for name in ("pinned", "pageable")}
+    side = sizes.largest(lambda side: computing(side, accelerator), [2**power for power in range(8, 14)], most=1e-3)
+    rows = torch.arange(ROWS, dtype=torch.float32).repeat_interleave(LARGE).reshape(ROWS, LARGE)
+    data = TensorDataset(rows, torch.arange(ROWS))
+    compute = computing(side, accelerator)
+    batches = {
+        f"{memory}, {name}": loader(data, 32, WORKERS[name], pin_memory=memory == "pinned")
+        for memory in MEMORIES
+        for name in ("no workers", "2 workers")
+    }
 
-    def copies(each):
-        return [(x.to(accelerator, non_blocking=True), y.to(accelerator, non_blocking=True)) for x, y in each]
+    def copied(each):
+        found = []
+        for x, y in each:
+            found.append((x.to(accelerator, non_blocking=True), y.to(accelerator, non_blocking=True)))
+            compute()
+        return found
 
-    found = race(entry, {name: lambda each=each: copies(each) for name, each in batches.items()})
+    found = race(entry, {name: lambda each=each: copied(each) for name, each in batches.items()}, {"side": side})
 
     assert {x.device for x, _ in found} == {accelerator}
-    check([(x.cpu(), y.cpu()) for x, y in found], digits)
+    check([(x.cpu(), y.cpu()) for x, y in found], (rows, torch.arange(ROWS)))
+
+
+def computing(side, device):
+    """A function that keeps the device busy, for no longer than a model might with one batch."""
+    matrix = torch.rand(side, side, device=device)
+    return lambda: matrix @ matrix

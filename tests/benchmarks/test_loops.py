@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 import torch
 
+from torchnotes.measuring import limits
+
 pytestmark = pytest.mark.section("02")
 
 
@@ -48,6 +50,27 @@ def test_sum(race, device, entry, size):
     # whole numbers below 2**24 are exact in float32, in whatever order they are added
     assert type(found) is float
     assert found == sum(number % 100 for number in range(size)) < 2**24
+
+
+@pytest.mark.limit("`sum` of {size:,} numbers reaches {share} of the device's limit", "torch")
+@pytest.mark.finding("torch takes {times} as long as NumPy to add {size:,} numbers", "torch", "NumPy", at_most=0.9)
+@pytest.mark.parametrize("entry", ["NumPy", "torch"])
+def test_sum_of_many(race, sizes, device, entry):
+    """NumPy adds on the CPU, with one thread."""
+
+    def adding(size):
+        tensor = torch.zeros(size, device=device)
+        return lambda: tensor.sum()
+
+    size = sizes.largest(adding, [10**power for power in range(4, 9)])
+    array = (np.arange(size) % 8 == 0).astype(np.float32)
+    tensor = torch.from_numpy(array).to(device)
+    work = {"torch": limits.Work(torch.float32, operations=size, bytes=array.nbytes)}
+
+    found = race(entry, {"NumPy": array.sum, "torch": tensor.sum}, {"size": size}, work)
+
+    # as many ones as are in the array, and all sums on the way, are below 2**24: exact in float32
+    assert found.item() == len(range(0, size, 8)) < 2**24
 
 
 @pytest.mark.finding(

@@ -1,6 +1,6 @@
 """What a metric that is updated batch by batch costs, and what a progress bar adds to an iteration.
 
-Both are paid once a batch. How much of a training step that is depends on the step: the smaller the model, the more.
+Both are paid once a batch. How much of a training step that is depends on the step: of a small model it is a good part.
 """
 
 import io
@@ -110,19 +110,10 @@ def test_progress_bar_around_nothing(race, benchmark, entry):
 )
 @pytest.mark.parametrize("entry", ["no bar", "tqdm"])
 def test_progress_bar_around_training_steps(race, device, entry):
-    x, y = torch.rand(32, 64, device=device), torch.rand(32, 10, device=device)
-    model = nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 10)).to(device)
-    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    step = training(device)
 
     def train(steps):
-        losses = []
-        for _ in steps:
-            optimizer.zero_grad()
-            loss = nn.functional.mse_loss(model(x), y)
-            loss.backward()
-            optimizer.step()
-            losses.append(loss.detach())
-        return losses
+        return [step()[0] for _ in steps]
 
     found = race(
         entry,
@@ -131,3 +122,44 @@ def test_progress_bar_around_training_steps(race, device, entry):
 
     assert len(found) == 50
     assert found[-1] < found[0]
+
+
+@pytest.mark.finding(
+    "a training step of a small MLP takes {times} as long with the update of an accuracy as without",
+    "step, accuracy",
+    "step",
+    at_most=1.1,
+)
+@pytest.mark.parametrize("entry", ["step", "step, accuracy"])
+def test_accuracy_after_a_training_step(race, device, entry):
+    step, metric = training(device), MulticlassAccuracy(num_classes=10, average="micro").to(device)
+
+    def and_update():
+        loss, logits, targets = step()
+        metric.update(logits, targets)
+        return loss, logits, targets
+
+    found = race(entry, {"step": step, "step, accuracy": and_update})
+
+    loss, logits, targets = found
+    assert step()[0] < loss
+    metric.reset()
+    metric.update(logits, targets)
+    assert metric.compute().item() == (logits.argmax(1) == targets).sum().item() / 32  # exact: a power of two
+
+
+def training(device):
+    """A step of a small MLP that learns 32 examples by heart: returns the loss, the logits and the targets."""
+    x, targets = torch.rand(32, 64, device=device), torch.randint(10, (32,), device=device)
+    model = nn.Sequential(nn.Linear(64, 128), nn.ReLU(), nn.Linear(128, 10)).to(device)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+
+    def step():
+        optimizer.zero_grad()
+        logits = model(x)
+        loss = nn.functional.cross_entropy(logits, targets)
+        loss.backward()
+        optimizer.step()
+        return loss.detach(), logits.detach(), targets
+
+    return step

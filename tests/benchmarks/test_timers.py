@@ -24,7 +24,7 @@ def test_matrix_product(race, accelerator, entry):
 
     def waited_for():
         product = a @ a
-        devices.synchronize(accelerator)
+        devices.synchronize(str(accelerator))
         return product
 
     found = race(entry, {"not synchronised": lambda: a @ a, "synchronised": waited_for}, waits=False)

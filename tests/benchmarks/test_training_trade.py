@@ -111,13 +111,13 @@ def train(data, size, rate, seed, most):
     gradients(slice(size))  # the first call takes longer: it loads what it needs
     look = max(1, rows // size // 4)
     paces = []
-    devices.synchronize(x.device)
+    devices.synchronize(str(x.device))
     start = time.perf_counter()
     for number, batch in enumerate(batches(), start=1):
         gradients(batch)
         optimizer.step()
         if number % look == 0 or number == most:
-            devices.synchronize(x.device)
+            devices.synchronize(str(x.device))
             paces.append((time.perf_counter() - start) / ((number - 1) % look + 1))
             reached = accuracy()
             if reached >= ACCURACY or number == most:

@@ -24,6 +24,7 @@ NEEDED = (
     "matplotlib",
     "nox",
     "rapidfuzz",
+    "rich",
     "ruff",
     "random_order",
     "selectolax",

@@ -71,6 +71,20 @@ def alignment(eight=1.0):
             yield row(test, name, 1e-5 * times, entry=entry, dtype="float16", k=3)
 
 
+def limited():
+    """A product and a sum under a roof of 10 billion operations and 1 billion bytes a second."""
+    for test, entry, operations, moved, seconds, dtype in (
+        ("product_by_shape", "aligned", 2e9, 1e8, 0.25, "float16"),
+        ("product_by_shape", "all - 1", 2e9, 1e8, 0.5, "float16"),
+        ("sum_of_many", "torch", 1e6, 4e6, 0.008, "float32"),
+        ("view_or_copy", "clone", 0, 4e6, 0.008, "float32"),
+    ):
+        limit = {"limit_of": dtype, "operations_a_second_at_most": 1e10, "bytes_a_second_at_most": 1e9}
+        share = max(operations / 1e10, moved / 1e9) / seconds
+        about = {"operations": operations, "bytes": moved, **limit, "share_of_limit": share}
+        yield row(test, f"limits of {test}", seconds, entry=entry, **about)
+
+
 def a_bench(rows, findings=()):
     machine = {"torch": "2.13.0", "threads": 2, "cpu": {"brand_raw": "Some CPU"}, "devices": {"cpu": "AVX2"}}
     rows = list(rows)
@@ -79,6 +93,13 @@ def a_bench(rows, findings=()):
     )
 
 
+FLOOR = {
+    **dict.fromkeys(
+        ("claim", "found"), "MLP, inference: launches take the time up to a batch of 4; beyond, samples do"
+    ),
+    "group": "inference, model MLP on cpu",
+    **{"floor": 4, "low": 4, "high": 4, "flat": 2, "reached": True, "verdict": "holds here"},
+}
 KNEE = {
     **dict.fromkeys(
         ("claim", "found"),
@@ -90,8 +111,8 @@ KNEE = {
 
 
 def everything():
-    found = [finding("one takes less than another", "array to tensor on -", 0.5), KNEE]
-    return a_bench([*conversion(), *stability(20), *batch_size(), *alignment()], found)
+    found = [finding("one takes less than another", "array to tensor on -", 0.5), KNEE, FLOOR]
+    return a_bench([*conversion(), *stability(20), *batch_size(), *alignment(), *limited()], found)
 
 
 def drawn(bench, folder):
@@ -212,11 +233,12 @@ def crowded():
     for test in ("inference", "training"):
         for place, model in enumerate(("MLP", "CNN", "transformer", "LSTM")):
             group = f"{test}, model {model}"
-            for size in (2**power for power in range(14)):
+            for size in (2**power for power in range(23)):
                 seconds = 1e-5 * max(1, size / 4096) * (1 + place / 50)
                 rows.append(row(test, group, seconds, "cuda", entry=size, model=model))
             knee = {"group": f"{group} on cuda", "knee": 4096, "low": 2048, "high": 4096}
             found.append({**KNEE, **knee, "claim": f"{model}, {test}: it stops to pay at 4,096"})
+            found.append({**FLOOR, "group": f"{group} on cuda", "floor": 2048, "low": 2048})
     for way, seconds in (("from_numpy", 1e-6), ("as_tensor", 1.02e-6), ("tensor", 1.04e-6)):
         for size in (2**4, 2**12, 2**30):
             rows.append(row("array_to_tensor", "array to tensor", seconds, entry=size, convert=way))
@@ -227,17 +249,30 @@ def crowded():
             for k in (33, 125, 1025):
                 for entry, times in (("8k-1", 5.4321), ("8k", 1), ("8k+1", 5.4322)):
                     rows.append(row(test, f"{test} {dtype} {k}", 1e-5 * times, "cuda", entry=entry, dtype=dtype, k=k))
+    for place, dtype in enumerate(("float32", "TF32", "float16", "bfloat16", "int8")):
+        for name in ("product of many words by shape", "conversion", "sum of many", "convolution"):
+            about = {"operations": 1e12, "bytes": 1e9, "limit_of": dtype, "share_of_limit": 0.99}
+            most = {"operations_a_second_at_most": 10.0 ** (13 + place / 2), "bytes_a_second_at_most": 1e12}
+            rows.append(row(f"{name} {dtype}", f"{name} {dtype}", 0.01, "cuda", entry="it", **about, **most))
     for ratio in (1e-7, 1e-3, 0.05, 1, 1e7):
         claim = "a claim that takes several lines, with words of every length " * 3
         found.append(finding(claim, "array to tensor on cpu", ratio))
     return a_bench([*rows, *stability(20)], [*found, {**found[-1], "group": "array to tensor on cpu"}])
 
 
-@pytest.mark.parametrize("bench", [everything, crowded, lambda: benches.read(ROOT / "records" / "bench.json")])
+@pytest.mark.parametrize("bench", [everything, crowded])
+def test_there_is_a_picture_of_every_kind_to_look_at(bench):
+    assert {name.rpartition("-")[0] for name, _ in measured.drawn(bench())} == measured.KINDS.keys()
+
+
+RECORDED = sorted((ROOT / "records").glob("bench*.json"))
+
+
+@pytest.mark.parametrize("bench", [everything, crowded, *[lambda path=path: benches.read(path) for path in RECORDED]])
 def test_no_text_lies_on_another_or_reaches_beyond_the_picture(bench):
     found = dict(measured.drawn(bench()))
 
-    assert {name.rpartition("-")[0] for name in found} == measured.KINDS.keys()
+    assert found
     assert {name: extents.misplaced(picture) for name, picture in found.items()} == {name: [] for name in found}
 
 
@@ -261,7 +296,14 @@ def test_a_sweep_whose_knee_was_not_reached_has_no_ring(reached, rings):
 
 @pytest.mark.parametrize(
     ("value", "says"),
-    [(10, "10"), (1024, "1,024"), (1.05e6, "1.05 million"), (1e9, "1 billion"), (7.3e10, "73 billion")],
+    [
+        (10, "10"),
+        (1024, "1,024"),
+        (1.05e6, "1.05 million"),
+        (1e9, "1 billion"),
+        (7.3e10, "73 billion"),
+        (9.9e14, "990 trillion"),
+    ],
 )
 def test_amounts_are_read_aloud(value, says):
     assert words.amount(value) == says
@@ -303,6 +345,52 @@ def test_the_knee_is_in_the_title_and_in_the_words(tmp_path):
 
     assert title_of(text) == "Doubling the batch pays up to 4 samples on cpu"
     assert "4 samples in 1 ms, 4,000 a second, 8 samples in 2 ms, 4,000 a second; the knee is at 4" in words_of(text)
+
+
+def test_launches_are_a_bar_where_they_stop_to_take_the_time():
+    (_, picture), *_ = measured.drawn(a_bench(batch_size(), [KNEE, FLOOR]))
+
+    bars = [line for axes in picture.figure.axes for line in axes.get_lines() if line.get_marker() == "|"]
+    assert [line.get_xdata()[0] for line in bars] == [4, 4]
+    assert "the knee is at 4, between 4 and 4; launches take the time up to a batch of 4; beyond" in picture.words
+
+
+def test_the_roofline_says_what_comes_closest_to_the_limit_and_what_stays_furthest_from_it(tmp_path):
+    text = drawn(a_bench(limited()), tmp_path)["roofline-cpu.svg"]
+
+    assert title_of(text) == (
+        "The closest to what cpu can do at most: product by shape, 80 %; "
+        "the furthest from it: sum of many, 50 % at best"
+    )
+    assert words_of(text) == (
+        "limits of product_by_shape on cpu, aligned: 20 operations a byte, 8 billion operations a second, 80 % of the "
+        "limit for float16. "
+        "limits of product_by_shape on cpu, all - 1: 20 operations a byte, 4 billion operations a second, 40 % of the "
+        "limit for float16. "
+        "limits of sum_of_many on cpu, torch: 0.25 operations a byte, 125 million operations a second, 50 % of the "
+        "limit for float32."
+    )
+
+
+def test_the_roof_is_what_bytes_allow_and_then_what_arithmetic_does():
+    (_, picture), *_ = measured.drawn(a_bench(limited()))
+
+    slope, peak = picture.figure.axes[0].get_lines()[0].get_xydata()[:2]
+    assert (slope[1], peak.tolist()) == (pytest.approx(slope[0] * 1e9), [10, 1e10])
+
+
+def test_one_benchmark_alone_is_the_closest_and_nothing_is_the_furthest(tmp_path):
+    text = drawn(a_bench(list(limited())[:1]), tmp_path)["roofline-cpu.svg"]
+
+    assert title_of(text) == "The closest to what cpu can do at most: product by shape, 80 %"
+
+
+def test_a_share_is_a_percentage_in_the_picture_of_findings(tmp_path):
+    share = finding("a sum reaches at least half", "array to tensor on -", 0.4, unit="share")
+
+    text = drawn(a_bench(conversion(), [share]), tmp_path)["findings-cpu.svg"]
+
+    assert "95 % interval 40 % to 40 %" in words_of(text)
 
 
 @pytest.mark.parametrize(
@@ -372,6 +460,9 @@ UNUSABLE = {
     "a time of nothing": lambda d: d["benchmarks"][0]["stats"].update(median=0),
     "a time without end": lambda d: d["benchmarks"][0]["stats"].update(median=float("inf")),
     "a number beyond a float": lambda d: d["benchmarks"][0]["stats"].update(data=[10**400]),
+    "operations that are none": lambda d: entries(d, "sum_of_many")[0]["extra_info"].update(operations=-1),
+    "a limit of nothing": lambda d: entries(d, "sum_of_many")[0]["extra_info"].update(bytes_a_second_at_most=0),
+    "a limit that is not said": lambda d: entries(d, "sum_of_many")[0]["extra_info"].pop("limit_of"),
     "a ratio that is none": lambda d: d["findings"][0].update(ratio=float("nan")),
     "a ratio outside its interval": lambda d: d["findings"][0].update(low=0.9, high=0.95),
     "a ratio that is claimed twice": lambda d: d["findings"][0].update(at_least=1),
@@ -385,6 +476,10 @@ UNUSABLE = {
     "half a character": lambda d: d["findings"][0].update(claim="half \ud800"),
     "a size that is none": lambda d: entries(d, "array_to")[0]["extra_info"].update(entry=None),
     "a knee at no size": lambda d: d["findings"][1].update(knee=3, low=3, high=4),
+    "a floor at no size": lambda d: d["findings"][2].update(floor=3, low=3),
+    "a floor outside its interval": lambda d: d["findings"][2].update(high=2),
+    "launches of nobody": lambda d: d["findings"][0].update(launches=[1]),
+    "a unit that is none": lambda d: d["findings"][0].update(unit="furlong"),
     "a race of one": lambda d: d["benchmarks"].remove(entries(d, "training_step")[1]),
     "rounds of one only": lambda d: entries(d, "training_step")[0]["stats"]["data"].pop(),
     "curves of two lengths": lambda d: entries(d, "far_from")[0]["extra_info"]["values"].pop(),

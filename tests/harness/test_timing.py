@@ -3,15 +3,17 @@
 import dataclasses
 import functools
 import gc
+import importlib.util
 import json
 import shutil
 import statistics
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
-from torchnotes.measuring import timing
+from torchnotes.measuring import bench as benches, limits, memory, sizing, timing
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 
@@ -69,6 +71,30 @@ def test_a_race_that_does_not_wait_times_the_launch_alone():
 
     assert times["short"].seconds == pytest.approx([1e-5] * timing.ROUNDS)
     assert times["long"].seconds == pytest.approx([1e-5] * timing.ROUNDS)
+
+
+@pytest.mark.parametrize(("launch", "work", "launched", "bound"), [(1e-4, 3e-4, 0.25, False), (3e-4, 1e-6, 1, True)])
+def test_a_race_tells_launches_from_work(launch, work, launched, bound):
+    course = Course(asynchronous=True, it=work)
+    entry = course.entries["it"]
+
+    def launching():
+        course.now += launch
+        entry()
+
+    course.entries["it"] = launching
+
+    times = course.race()["it"]
+
+    assert statistics.median(times.launched) == pytest.approx(launched, abs=0.01)
+    assert times.bound_by_launches is bound
+    assert not course.race(waits=False)["it"].bound_by_launches  # nobody knows what was left to do
+
+
+def test_a_glance_finds_what_a_call_takes():
+    course = Course(asynchronous=True, it=3e-4)
+
+    assert timing.glance(course.entries["it"], course.synchronize, lambda: course.now) == pytest.approx(3e-4)
 
 
 def test_entries_are_timed_in_turns_and_not_always_in_the_same_order():
@@ -218,10 +244,28 @@ def test_a_finding_says_what_was_found_in_the_direction_of_the_claim(ratio, at_l
     assert finding.found == sentence
 
 
-@pytest.mark.parametrize("limits", [{}, {"at_most": 1, "at_least": 1}])
-def test_a_finding_claims_one_thing(limits):
+@pytest.mark.parametrize("limit", [{}, {"at_most": 1, "at_least": 1}])
+def test_a_finding_claims_one_thing(limit):
     with pytest.raises(ValueError, match="give `at_most` or `at_least`, and not both"):
-        timing.Finding("a loop takes {times} as long", timing.Ratio(1, 1, 1), **limits)
+        timing.Finding("a loop takes {times} as long", timing.Ratio(1, 1, 1), **limit)
+
+
+def test_a_share_is_a_percentage():
+    finding = timing.Finding("a copy reaches {share} of the limit", timing.Ratio(0.312, 0.0449, 0.5), at_least=0.5)
+
+    assert finding.claim == "a copy reaches at least 50 % of the limit"
+    assert str(finding) == "a copy reaches 31 % of the limit (claimed: at least 50 %); 95 % interval 4.5 % to 50 %"
+    assert finding.numbers == {"ratio": 0.312, "low": 0.0449, "high": 0.5, "at_least": 0.5, "unit": "share"}
+
+
+def test_a_finding_about_launches_says_so():
+    finding = timing.Finding("8k takes {times} as long as 8k+1", timing.Ratio(1, 1, 1), at_most=0.9)
+
+    of_one, of_both = (dataclasses.replace(finding, launches=names) for names in (("8k",), ("8k", "8k+1")))
+
+    assert of_one.found == f"{finding.found}; of 8k the launch is what was timed"
+    assert of_both.found == f"{finding.found}; of 8k and of 8k+1 the launch is what was timed"
+    assert of_both.claim == finding.claim
 
 
 def test_equals_can_meet_a_claim_of_equality():
@@ -303,6 +347,148 @@ def test_a_knee_shows_what_the_next_doubling_brings():
     knee = timing.Knee.of("an MLP", a_race_of_sizes(PAYS, DOES_NOT))
 
     assert knee.evidence == "2 to 4 multiplies the samples a second by 1.10 (1.00 to 1.15)"
+
+
+def steps(*seconds):
+    """Times of batches of 1, 2, 4, ...: each took the same in all of 11 rounds, or 3 low, 5 median and 3 high ones."""
+    spreads = (each if isinstance(each, tuple) else (each,) * 3 for each in seconds)
+    return {2**at: times(*[low] * 3 + [middle] * 5 + [high] * 3) for at, (low, middle, high) in enumerate(spreads)}
+
+
+@pytest.mark.parametrize(
+    ("found", "size", "low", "high", "verdict"),
+    [
+        (steps(1, 1.1, 1.2, 3, 6), 4, 4, 4, "holds here"),
+        (steps(1, 1.1, (1.8, 2, 2.2), 3, 6), 4, 2, 4, "holds here"),
+        (steps(1, (1.8, 2, 2.2), (1.8, 2, 2.2), 3, 6), 4, 1, 4, "inconclusive"),
+        (steps(1, 3, 1, 4), 1, 1, 1, "holds here"),  # a later size that is quick again does not count
+        (steps(1, 1.1, 1.2), 4, 4, 4, "inconclusive"),  # its end was not seen
+    ],
+)
+def test_launches_take_the_time_as_long_as_a_step_takes_as_long_as_with_one_sample(found, size, low, high, verdict):
+    floor = timing.Floor.of("an MLP", found)
+
+    assert (floor.size, floor.low, floor.high, floor.verdict) == (size, low, high, verdict)
+    assert floor.numbers == {"floor": size, "low": low, "high": high, "flat": 2, "reached": high < max(found)}
+
+
+@pytest.mark.parametrize(
+    ("found", "sentence"),
+    [
+        (
+            steps(1, 1.1, 1.2, 3, 4),
+            "an MLP: launches take the time up to a batch of 4, which takes at most 2 times as long as one of 1; "
+            "beyond, samples do; 4 takes 1.20 (1.20 to 1.20) times as long as 1, "
+            "8 takes 3.00 (3.00 to 3.00) times as long as 1",
+        ),
+        (
+            steps(1, (1.8, 2, 2.2), 3),
+            "an MLP: launches take the time up to a batch of 1 to 2, which takes at most 2 times as long as one of "
+            "1; beyond, samples do; 2 takes 2.00 (1.80 to 2.20) times as long as 1, "
+            "4 takes 3.00 (3.00 to 3.00) times as long as 1",
+        ),
+        (
+            steps(1, 1.1, 1.2),
+            "an MLP: launches take the time up to a batch of 4, the largest that was tried; "
+            "4 takes 1.20 (1.20 to 1.20) times as long as 1",
+        ),
+        (
+            steps(1, 1.1, (1.8, 2, 2.2)),
+            "an MLP: launches take the time up to a batch of 2, and it is not certain that samples do before 4, the "
+            "largest that was tried; 4 takes 2.00 (1.80 to 2.20) times as long as 1",
+        ),
+        (
+            steps(1, 3),
+            "an MLP: launches take the time up to a batch of 1, which takes at most 2 times as long as one of 1; "
+            "beyond, samples do; 2 takes 3.00 (3.00 to 3.00) times as long as 1",
+        ),
+    ],
+)
+def test_a_floor_is_a_sentence(found, sentence):
+    assert str(timing.Floor.of("an MLP", found)) == sentence
+
+
+GPU = [1.0, 1.0, 1.0, 1.1, 1.5, 2.8, 5.5, 11.0, 22.0]
+"""Milliseconds of batches of 1, 2, 4, ...: launches first, and then work."""
+
+
+def trying(seconds, full_from=None):
+    """`make` and `seconds_of` of sizes 1, 2, 4, ..., which take so many seconds; from one on there is no memory."""
+    tried = []
+
+    def make(size):
+        if full_from and size >= full_from:
+            raise RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        tried.append(size)
+        return size
+
+    sizes = [2**at for at in range(len(seconds))]
+    return tried, (make, sizes, lambda size: seconds[sizes.index(size)])
+
+
+@pytest.mark.parametrize(
+    ("seconds", "options", "last", "why"),
+    [
+        ([each / 1000 for each in GPU], {}, 64, sizing.WORK),
+        ([each / 1000 for each in GPU], {"least": 256}, 256, sizing.WORK),
+        ([1e-3, 2e-3, 2.1e-3, 4.2e-3, 4.3e-3], {}, 16, sizing.SIZES),  # one doubling that doubles is not enough
+        ([each / 1000 for each in GPU], {"longest": 2e-3}, 32, sizing.TIME),
+    ],
+)
+def test_a_sweep_goes_on_until_work_takes_the_time(seconds, options, last, why):
+    tried, arguments = trying(seconds)
+
+    sweep = sizing.sweep(*arguments, **options)
+
+    assert sweep == sizing.Sweep([2**at for at in range(last.bit_length())], why)
+    assert tried == sweep.sizes
+
+
+def test_a_sweep_ends_before_the_memory_does():
+    _, arguments = trying([1e-3] * 8, full_from=32)
+
+    assert sizing.sweep(*arguments) == sizing.Sweep([1, 2, 4, 8], sizing.MEMORY)
+
+
+def test_an_error_that_is_not_about_memory_is_not_kept_quiet():
+    def make(size):
+        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+
+    for choose in (sizing.sweep, sizing.largest):
+        with pytest.raises(RuntimeError, match="cannot be multiplied"):
+            choose(make, [1, 2], lambda size: 1e-3)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "full_from", "size"),
+    [([1e-3, 5e-3, 0.01, 0.02], None, 4), ([1e-3] * 4, None, 8), ([1e-3] * 4, 4, 2), ([0.02, 0.03], None, None)],
+)
+def test_the_largest_size_is_quick_enough_and_finds_memory(seconds, full_from, size):
+    _, arguments = trying(seconds, full_from)
+
+    assert sizing.largest(*arguments) == size
+
+
+def test_a_call_takes_at_least_what_its_arithmetic_takes_and_what_its_bytes_take():
+    limit = limits.Limits(operations=1e9, bytes=1e8)
+
+    assert limit.seconds(limits.Work(torch.float32, operations=2e9, bytes=1e8)) == 2
+    assert limit.seconds(limits.Work(torch.float32, operations=0, bytes=3e8)) == 3
+
+
+def test_the_work_of_a_product_is_that_of_its_terms_and_matrices():
+    assert limits.of_product(2, 3, 5, torch.float16) == limits.Work(torch.float16, 60, 2 * (6 + 15 + 10))
+    assert limits.of_product(2, 3, 5, torch.int8) == limits.Work(torch.int8, 60, 6 + 15 + 4 * 10)
+
+
+def test_the_limits_of_a_device_are_those_of_its_quickest_product_and_its_largest_copy(monkeypatch):
+    monkeypatch.setattr(limits, "SIDES", [2, 4, 8])
+    monkeypatch.setattr(limits, "COPIED", [2**10, 2**11])
+    seconds = iter([16e-3 / 1000, 128e-4 / 1000, 1024e-3 / 1000, 1e-3, 1e-3, 1e-3])
+
+    found = limits.measured(torch.device("cpu"), torch.float32, lambda call: call() is None or next(seconds))
+
+    assert found == limits.Limits(operations=pytest.approx(1e7), bytes=2 * 2**11 / 1e-3)
 
 
 @pytest.mark.parametrize("statement", ["a @ a", "a.exp()", "a.sum()"])
@@ -442,6 +628,186 @@ def test_a_race_of_sizes_says_where_its_knee_is(bench):
         "reached": True,
         "verdict": "holds here",
     }
+
+
+LIMITED = """
+import torch
+from torchnotes.measuring import limits, timing
+
+WORK = {side: limits.of_product(side, side, side, torch.float32) for side in (7, 8)}
+
+@pytest.mark.limit("{what} of 8 reaches {share} of the limit", 8)
+@pytest.mark.finding("{what} of 7 reach {share} of that of 8", 7, 8, at_least=0.9, of="operations a second")
+@pytest.mark.parametrize("entry", [7, 8])
+def test_products(race, device, entry):
+    race(
+        entry,
+        {side: lambda side=side: timing.spend(1e-3) for side in WORK},
+        about={"what": "products"},
+        work=WORK,
+    )
+"""
+
+
+def test_work_is_set_against_the_limits_of_the_device(bench, monkeypatch):
+    (bench.path / "tests" / "benchmarks" / "test_calls.py").write_text(f"import pytest\n{LIMITED}", encoding="utf-8")
+    asked = []
+    monkeypatch.setattr(limits, "measured", lambda *about: asked.append(about[:2]) or limits.Limits(2e6, 1e9))
+
+    result = bench.run("tests/benchmarks", "--benchmark-json=bench.json", "--device", "cpu")
+
+    assert result.code == 0, result.text
+    assert asked == [(torch.device("cpu"), torch.float32)]
+    saved = json.loads((bench.path / "bench.json").read_text())
+    assert [finding["found"] for finding in saved["findings"]] == [
+        "products of 7 reach 67 % of that of 8 (claimed: at least 90 %)",
+        "products of 8 reaches 51 % of the limit (claimed: at least 50 %)",
+    ]
+    about = saved["benchmarks"][1]["extra_info"]
+    assert (about["operations"], about["bytes"], about["limit_of"]) == (1024, 768, "float32")
+    assert (about["operations_a_second_at_most"], about["bytes_a_second_at_most"]) == (2e6, 1e9)
+    assert about["share_of_limit"] == pytest.approx(0.512)
+    benches.read(bench.path / "bench.json")
+
+
+SIZED = """
+from torchnotes.measuring import sizing, timing
+
+CALLED = []
+
+@pytest.mark.parametrize("kind", ["short", "long"])
+@pytest.mark.parametrize("entry", ["one", "two"])
+def test_sizes(race, sizes, entry, kind):
+    def make(size):
+        CALLED.append((kind, size))
+        return lambda: None
+
+    size = sizes.largest(make, [1, 2, 4])
+    sweep = sizes.sweep(make, [2**at for at in range(8)], least=1)
+
+    race(entry, {"one": lambda: timing.spend(1e-3), "two": lambda: timing.spend(1e-3)})
+    assert (size, sweep) == SEEN
+    assert [of for of, _ in CALLED].count(kind) == CALLS
+"""
+
+
+@pytest.mark.parametrize("disabled", [False, True])
+def test_sizes_are_chosen_once_for_all_entries_of_a_race(bench, monkeypatch, disabled):
+    monkeypatch.setattr(sizing, "largest", lambda make, all_sizes, seconds_of, most: make(4) and 4)
+    monkeypatch.setattr(sizing, "sweep", lambda make, all_sizes, seconds_of, least: make(1) and "all of them")
+    seen = "1, sizing.Sweep([1, 2, 4, 8, 16, 32], 'nothing is timed')" if disabled else "4, 'all of them'"
+    text = f"import pytest\n{SIZED}\nSEEN = {seen}\nCALLS = {0 if disabled else 2}\n"
+    (bench.path / "tests" / "benchmarks" / "test_calls.py").write_text(text, encoding="utf-8")
+
+    result = bench.run("tests/benchmarks", "--device", "cpu", *["--benchmark-disable"] * disabled)
+
+    assert result.counts == {"passed": 4}, result.text
+
+
+def test_a_race_whose_least_size_takes_too_long_is_left_out(bench, monkeypatch):
+    monkeypatch.setattr(sizing, "largest", lambda make, all_sizes, seconds_of, most: None)
+    text = f"import pytest\n{SIZED}\nSEEN = CALLS = None\n"
+    (bench.path / "tests" / "benchmarks" / "test_calls.py").write_text(text, encoding="utf-8")
+
+    result = bench.run("tests/benchmarks", "--device", "cpu", "-rs")
+
+    assert result.counts == {"skipped": 4}
+    assert "of the least size, 1, a call takes more than 10 ms here" in result.text
+
+
+@pytest.mark.parametrize(
+    ("where", "launched", "names"), [("cuda", 0.9, ("it",)), ("cuda", 0.5, ()), ("cpu", 0.9, ()), (None, 0.9, ())]
+)
+def test_only_what_is_launched_can_be_bound_by_launches(where, launched, names):
+    specification = importlib.util.spec_from_file_location("benchmarks_conftest", BENCHMARKS / "conftest.py")
+    conftest = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(conftest)
+    item = SimpleNamespace(callspec=SimpleNamespace(params={"device": where} if where else {}))
+
+    found = {"it": timing.Times("it", [1.0], 1, [launched]), "trial": [{"seconds": 1.0}]}
+
+    assert conftest._bound_by_launches(item, found, ("it", "trial")) == names
+
+
+def test_what_is_alive_at_the_peak_of_a_step_is_counted_and_what_was_there_before_is_not():
+    before = torch.ones(1000)
+
+    def step():
+        twice = before[:10].expand(1000, 10) * 2  # 40,000 bytes, of views of what was there
+        half = twice / 2
+        del twice
+        return half + 1, before
+
+    assert memory.at_peak(step) == 80_000
+
+
+@pytest.mark.parametrize(("version", "counts"), [("2.1.2+cpu", False), ("2.2.0", True)])
+def test_releases_that_crash_are_not_asked(monkeypatch, version, counts):
+    monkeypatch.setattr(torch, "__version__", version)
+
+    assert (memory.at_peak(lambda: torch.ones(1)) is not None) == counts
+
+
+def test_backward_counts_too():
+    parameter = torch.ones(1000, requires_grad=True)
+
+    def step():
+        (parameter * 2).sum().backward()
+
+    # the product, or the gradient of the parameter when it is gone, with the sum and the gradient of that
+    assert memory.at_peak(step) == 4000 + 4 + 4
+
+
+def test_what_autograd_keeps_is_counted_once_and_without_the_parameters():
+    model = torch.nn.Sequential(torch.nn.Linear(8, 4), torch.nn.ReLU())
+    x = torch.ones(2, 8)
+
+    assert memory.kept_for_backward(lambda: model(x), model) == 4 * (2 * 8 + 2 * 4)  # the input, and what ReLU gave
+
+
+class Allocator:
+    """What `torch.cuda` counts: 100 bytes before a step, 150 at its peak and 110 after it, of 200 and 300 reserved."""
+
+    def __init__(self):
+        self.calls, self.stepped = [], False
+
+    def step(self):
+        self.calls.append("step")
+        self.stepped = True
+
+    def empty_cache(self):
+        self.calls.append("empty_cache")
+        self.stepped = False
+
+    def reset_peak_memory_stats(self, device):
+        self.calls.append("reset")
+
+    def memory_allocated(self, device):
+        return 110 if self.stepped else 100
+
+    def memory_reserved(self, device):
+        return 300 if self.stepped else 200
+
+    def max_memory_allocated(self, device):
+        return 150
+
+    def max_memory_reserved(self, device):
+        return 300
+
+
+def test_an_allocator_says_what_a_step_took_beyond_what_was_there(monkeypatch):
+    allocator = Allocator()
+    monkeypatch.setattr(torch, "someday", allocator, raising=False)
+    device = SimpleNamespace(type="someday")
+
+    counted = memory.counted_by(device, allocator.step, lambda: allocator.calls.append("wait"))
+
+    assert counted == {"bytes_at_peak": 50, "bytes_left": 10, "bytes_reserved": 100}
+    assert allocator.calls == ["step", "wait", "empty_cache", "reset", "step", "wait"]
+
+
+def test_where_nobody_counts_memory_nothing_is_counted():
+    assert memory.counted_by(torch.device("cpu"), lambda: None, lambda: None) == {}
 
 
 TRIALS = """

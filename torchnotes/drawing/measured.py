@@ -11,6 +11,7 @@ from torchnotes.drawing.alignment import Alignment
 from torchnotes.drawing.canvas import Picture, styled
 from torchnotes.drawing.conversion import Conversion
 from torchnotes.drawing.findings import Findings
+from torchnotes.drawing.roofline import Roofline
 from torchnotes.drawing.sizes import Sizes
 from torchnotes.drawing.stability import Stability
 from torchnotes.record import reader
@@ -19,6 +20,7 @@ KINDS = {
     "findings": Findings,
     "batch-size": Sizes,
     "alignment": Alignment,
+    "roofline": Roofline,
     "conversion": Conversion,
     "stability": Stability,
 }

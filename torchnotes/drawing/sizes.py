@@ -1,7 +1,8 @@
-"""Samples a second and time a step by batch size, with the knee: of the races that a knee was looked for in."""
+"""Samples a second and time a step by batch size, with knee and floor: of the races that a knee was looked for in."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from torchnotes.drawing.palette import BLUE, GREEN, ORANGE, PINK
@@ -13,10 +14,11 @@ LINES = ((BLUE, "o"), (ORANGE, "s"), (GREEN, "^"), (PINK, "D"))
 
 @dataclass(frozen=True)
 class Sweep:
-    """One race between batch sizes, and the knee that was found in it."""
+    """One race between batch sizes, the knee that was found in it, and the floor, which older files do not have."""
 
     rows: list
     knee: dict
+    floor: dict | None = None
 
     @property
     def test(self):
@@ -45,8 +47,9 @@ class Sizes:
 
     @classmethod
     def read(cls, bench, device):
+        floors = {floor["group"]: floor for floor in bench.findings(device, "floor")}
         sweeps = [
-            Sweep(sorted(bench.race(knee["group"]), key=lambda row: row.entry), knee)
+            Sweep(sorted(bench.race(knee["group"]), key=lambda row: row.entry), knee, floors.get(knee["group"]))
             for knee in bench.findings(device, "knee")
         ]
         return cls(device, bench.caption(device), sweeps) if sweeps else None
@@ -77,7 +80,8 @@ class Sizes:
                 where = f"the knee is at {knee['knee']:,}, between {knee['low']:,} and {knee['high']:,}"
             else:
                 where = f"no knee was reached for certain up to {sweep.sizes[-1]:,}"
-            yield f"{name}: {rates}; {where}."
+            launches = f"; {sweep.floor['found'].partition(': ')[2]}" if sweep.floor else ""
+            yield f"{name}: {rates}; {where}{launches}."
 
     def figure(self):
         tests = list(dict.fromkeys(sweep.test for sweep in self.sweeps))
@@ -86,7 +90,7 @@ class Sizes:
             self.title,
             "Median of the rounds, with the interquartile range as a band. Ring: the knee, the last size before a "
             "doubling that gains less than a quarter more samples a second; several rings if it is not certain which, "
-            "none if no knee was reached for certain.",
+            "none if no knee was reached for certain. Bar: so far a step takes about as long as with one sample.",
             self.caption,
             panels=(2, len(tests)),
             height=2.4,
@@ -107,10 +111,13 @@ class Sizes:
                     for at in sweep.rings:
                         ring = {"ms": 11, "mfc": "none", "mec": look["color"], "mew": 1.4}
                         axes.plot(sweep.sizes[at], middle[at], look["marker"], **ring)
+                    if sweep.floor:
+                        at = sweep.sizes.index(sweep.floor["floor"])
+                        axes.plot(sweep.sizes[at], middle[at], "|", color=look["color"], ms=16, mew=2)
             column[-1].set_xlabel("batch size")
         every = sorted({size for sweep in self.sweeps for size in sweep.sizes})
         for axes in sheet.axes.flat:
-            fixed_axis(axes.xaxis, every[:: 2 if len(every) > 7 else 1], "{:,.0f}".format)
+            fixed_axis(axes.xaxis, every[:: math.ceil(len(every) / 7)], "{:,.0f}".format)
         log_axis(sheet.axes[0, 0].yaxis, amount)
         log_axis(sheet.axes[1, 0].yaxis, seconds)
         for test, column in zip(tests, sheet.axes.T, strict=True):

@@ -20,8 +20,8 @@ def seconds(value):
 
 
 def amount(value):
-    """How many: 10, 1,000, 1 million, 1 billion."""
-    for name, scale in (("billion", 1e9), ("million", 1e6)):
+    """How many: 10, 1,000, 1 million, 1 billion, 1 trillion."""
+    for name, scale in (("trillion", 1e12), ("billion", 1e9), ("million", 1e6)):
         if value >= scale:
             return f"{number(value / scale, 3)} {name}"
     return number(value, 4)

@@ -10,6 +10,7 @@ pytest_plugins = [  # where two have the same hook, pytest calls the one that is
     "torchnotes.harness.numerics",
     "torchnotes.harness.simulation",
     "torchnotes.harness.costly",  # --costly
+    "torchnotes.harness.exercises",
     "torchnotes.harness.boundaries",
     "torchnotes.harness.devices",  # --device
     "torchnotes.harness.start",  # --expect, --seed

@@ -24,6 +24,9 @@ TEXT = {"type": ["string", "null"]}
 DEVICE = r"^(-|[a-z]+(:[0-9]+)?(\+[a-z]+(:[0-9]+)?)?)\Z"
 """Also a part of the name of a file, and of an identifier."""
 
+LIMITS = ("bytes", "operations_a_second_at_most", "bytes_a_second_at_most", "share_of_limit")
+"""What a row whose work is known says of it, besides its operations, of which a copy has none."""
+
 SCHEMA = {
     "type": "object",
     "required": ["benchmarks", "machine_info", "datetime"],
@@ -56,6 +59,9 @@ SCHEMA = {
                             "device": {"type": "string", "pattern": DEVICE},
                             "section": {"type": "string"},
                             **{name: NUMBERS for name in ("logits", "values", "gradients")},
+                            "limit_of": {"type": "string"},
+                            **dict.fromkeys(LIMITS, POSITIVE),
+                            "operations": {"type": "number", "minimum": 0, "maximum": LARGEST},
                         },
                     },
                 },
@@ -67,12 +73,14 @@ SCHEMA = {
                 "type": "object",
                 "required": ["claim", "found", "group", "verdict", "low", "high"],
                 "oneOf": [{"required": ["ratio", limit]} for limit in ("at_most", "at_least")]
-                + [{"required": ["knee", "reached"]}],
+                + [{"required": [size, "reached"]} for size in ("knee", "floor")],
                 "properties": {
                     **{name: {"type": "string"} for name in ("claim", "found", "group")},
                     "verdict": {"enum": [timing.HOLDS, timing.FALSE, timing.OPEN]},
                     "reached": {"type": "boolean"},
-                    **{name: POSITIVE for name in ("ratio", "low", "high", "at_most", "at_least", "knee")},
+                    "unit": {"enum": ["share"]},
+                    "launches": {"type": "array", "items": {"type": "string"}},
+                    **{name: POSITIVE for name in ("ratio", "low", "high", "at_most", "at_least", "knee", "floor")},
                 },
             },
         },
@@ -127,7 +135,7 @@ class Bench:
         return [row for row in self.rows if row.group == group]
 
     def findings(self, device, kind):
-        """Those that have a `kind` of number: a ratio, or a knee."""
+        """Those that have a `kind` of number: a ratio, a knee or a floor."""
         of_group = {row.group: row.device for row in self.rows}
         found = self.document.get("findings", [])
         return [each for each in found if kind in each and of_group.get(each["group"]) == device]
@@ -170,11 +178,12 @@ def read(path):
     for at, each in enumerate(document.get("findings", [])):
         if each["group"] not in groups:
             raise reader.BadRecord(f"{path}: $.findings[{at}]: there is no benchmark of its group {each['group']!r}")
-        if not each["low"] <= each.get("ratio", each.get("knee")) <= each["high"]:
+        if not each["low"] <= next(each[kind] for kind in ("ratio", "knee", "floor") if kind in each) <= each["high"]:
             raise reader.BadRecord(f"{path}: $.findings[{at}]: its number is not between its `low` and its `high`")
     return Bench(document, str(path))
 
 
 def interval(finding):
-    """The 95 % interval of a finding about a ratio, in words: `1.38 to 1.62`."""
-    return timing.Ratio(finding["ratio"], finding["low"], finding["high"]).interval
+    """The 95 % interval of a finding about a ratio, in words: `1.38 to 1.62`, or `31 % to 33 %`."""
+    ratio = timing.Ratio(finding["ratio"], finding["low"], finding["high"])
+    return ratio.shares if finding.get("unit") == "share" else ratio.interval

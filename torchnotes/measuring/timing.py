@@ -35,16 +35,28 @@ MARGIN = 0.05
 SAMPLES_A_SECOND = "samples a second"
 """What is counted of a race between batch sizes, instead of seconds."""
 
+OPERATIONS_A_SECOND = "operations a second"
+"""What is counted of a race whose entries have a known amount of work, instead of seconds."""
+
+LAUNCHING = 0.8
+"""Calls that take at least so much of their time to return are bound by launches: the device waits for its orders."""
+
 HOLDS, FALSE, OPEN = "holds here", "does not hold here", "inconclusive"
 
 
 @dataclass(frozen=True)
 class Times:
-    """Seconds a call, one value for each round; `calls` of them were timed as one block."""
+    """Seconds a call, one value for each round; `calls` of them were timed as one block.
+
+    `launched` is what share of a block had passed when its last call returned, for each round: of a device that works
+    while the program goes on, what is left is the work that its launches did not keep up with. It is 1 where calls wait
+    for the device by themselves, and says nothing where nobody waits.
+    """
 
     name: str
     seconds: list[float]
     calls: int
+    launched: list[float] = field(default_factory=list)
 
     @property
     def median(self):
@@ -55,6 +67,11 @@ class Times:
         """The interquartile range as a share of the median."""
         lower, _, upper = statistics.quantiles(self.seconds, n=4)
         return (upper - lower) / self.median
+
+    @property
+    def bound_by_launches(self):
+        """Whether launching takes the time and not the work, on a device that works while the program goes on."""
+        return bool(self.launched) and statistics.median(self.launched) >= LAUNCHING
 
 
 def race(entries, synchronize=lambda: None, rounds=ROUNDS, seconds=SECONDS, clock=time.perf_counter, waits=True):
@@ -78,15 +95,25 @@ def race(entries, synchronize=lambda: None, rounds=ROUNDS, seconds=SECONDS, cloc
     gc.collect()
     gc.disable()
     try:
-        taken = {name: [] for name in blocks}
+        taken, launched = {name: [] for name in blocks}, {name: [] for name in blocks}
         for _ in range(rounds):
             shuffled.shuffle(order)
             for name in order:
                 taken[name].append(blocks[name].take())
+                launched[name].append(blocks[name].launched)
     finally:
         if was_enabled:
             gc.enable()
-    return {name: Times(name, taken[name], block.calls) for name, block in blocks.items()}
+    return {
+        name: Times(name, taken[name], block.calls, launched[name] if waits else []) for name, block in blocks.items()
+    }
+
+
+def glance(function, synchronize=lambda: None, clock=time.perf_counter):
+    """Seconds a call, from the quickest of some blocks: enough to choose a size by, and not to compare by."""
+    block = _Block(function, synchronize, clock)
+    block.warm_up()
+    return min(block.take() for _ in range(3))
 
 
 @dataclass
@@ -98,6 +125,7 @@ class _Block:
     clock: object
     waits: bool = True
     calls: int = 1
+    launched: float = 1.0
 
     def warm_up(self):
         """Find out how many calls a block needs: by the quickest of three, for the machine may have been busy."""
@@ -113,9 +141,12 @@ class _Block:
         start = self.clock()
         for _ in range(self.calls):
             function()
+        returned = self.clock()
         if self.waits:
             self.synchronize()
-        return (self.clock() - start) / self.calls
+        taken = self.clock() - start
+        self.launched = (returned - start) / taken if taken else 1.0
+        return taken / self.calls
 
 
 @dataclass(frozen=True)
@@ -152,6 +183,10 @@ class Ratio:
     def interval(self):
         return f"{factor(self.low)} to {factor(self.high)}"
 
+    @property
+    def shares(self):
+        return f"{percent(self.low)} to {percent(self.high)}"
+
 
 def factor(value):
     """A factor that is read aloud: 1.50, 42, 1/2,500, with two or three digits that say something."""
@@ -164,12 +199,18 @@ def _times(text):
     return text if text.startswith("1/") else f"{text} times"
 
 
+def percent(value):
+    """A share that is read aloud: 31 %, 3.1 %."""
+    return f"{100 * value:.{0 if value >= 0.0995 else 1}f} %"
+
+
 @dataclass(frozen=True)
 class Finding:
     """A sentence about two alternatives, with their ratio in its gap `{times}`, and whether it is as claimed here.
 
     The sentence says what is divided by what: "a loop takes {times} as long as torch". The claim is that the ratio is
-    `at_most` so much, or `at_least` so much.
+    `at_most` so much, or `at_least` so much. In the gap `{share}` the ratio is a percentage. `launches` names the
+    alternatives that are bound by launches: the sentence then says that this is what was timed of them.
     """
 
     sentence: str
@@ -177,7 +218,7 @@ class Finding:
     at_most: float | None = None
     at_least: float | None = None
     group: str = ""
-    about: dict = field(default_factory=dict)
+    launches: tuple = ()
 
     def __post_init__(self):
         if (self.at_most is None) == (self.at_least is None):
@@ -188,18 +229,26 @@ class Finding:
         return self.at_least if self.at_most is None else self.at_most
 
     @property
+    def is_share(self):
+        return "{share}" in self.sentence
+
+    @property
     def claimed(self):
         limit = f"{self.limit:g}" if self.limit >= 0.1 else factor(self.limit)
-        return f"at {'most' if self.at_least is None else 'least'} {_times(limit)}"
+        limit = percent(self.limit) if self.is_share else _times(limit)
+        return f"at {'most' if self.at_least is None else 'least'} {limit}"
 
     @property
     def claim(self):
-        return self.sentence.format(times=self.claimed)
+        return self.sentence.format(times=self.claimed, share=self.claimed)
 
     @property
     def found(self):
         """The sentence with the number that was found, and the one that was claimed."""
-        return f"{self.sentence.format(times=_times(factor(self.ratio.value)))} (claimed: {self.claimed})"
+        value = self.ratio.value
+        said = self.sentence.format(times=_times(factor(value)), share=percent(value))
+        launches = f"; of {' and of '.join(self.launches)} the launch is what was timed" if self.launches else ""
+        return f"{said} (claimed: {self.claimed}){launches}"
 
     @property
     def verdict(self):
@@ -212,12 +261,13 @@ class Finding:
 
     @property
     def evidence(self):
-        return f"95 % interval {self.ratio.interval}"
+        return f"95 % interval {self.ratio.shares if self.is_share else self.ratio.interval}"
 
     @property
     def numbers(self):
         limit = {"at_most": self.at_most} if self.at_least is None else {"at_least": self.at_least}
-        return {"ratio": self.ratio.value, "low": self.ratio.low, "high": self.ratio.high, **limit}
+        share = {"unit": "share"} if self.is_share else {}
+        return {"ratio": self.ratio.value, "low": self.ratio.low, "high": self.ratio.high, **limit, **share}
 
     def __str__(self):
         return f"{self.found}; {self.evidence}"
@@ -253,17 +303,16 @@ class Knee:
     sizes: list[int]
     growth: list[Ratio]
     group: str = ""
-    about: dict = field(default_factory=dict)
 
     @classmethod
-    def of(cls, what, times, group="", about=None):
+    def of(cls, what, times, group=""):
         """From the `Times` of one race whose entries are batch sizes, each twice the one before."""
         sizes = list(times)
         growth = [
             Ratio.of_rounds([2 * seconds for seconds in times[size].seconds], times[2 * size].seconds)
             for size in sizes[:-1]
         ]
-        return cls(what, sizes, growth, group, about or {})
+        return cls(what, sizes, growth, group)
 
     @property
     def size(self):
@@ -313,6 +362,87 @@ class Knee:
     @property
     def numbers(self):
         return {"knee": self.size, "low": self.low, "high": self.high, "gain": GAIN, "reached": self.reached}
+
+    def __str__(self):
+        return f"{self.claim}; {self.evidence}"
+
+
+FLAT = 2
+"""A batch that takes at most so many times as long as one sample: at least half of that is no work on its samples."""
+
+
+@dataclass(frozen=True)
+class Floor:
+    """A sentence that says up to which batch size a step takes about as long as with one sample.
+
+    Up to there it is launches, calls and other fixed costs that take the time, and not the samples. `growth` has one
+    `Ratio` for each size but the least: its seconds against those of the least. By their intervals, and by MARGIN, a
+    step surely takes no more than FLAT times as long up to `low`, and surely takes more beyond `high`.
+    """
+
+    what: str
+    sizes: list[int]
+    growth: list[Ratio]
+    group: str = ""
+
+    @classmethod
+    def of(cls, what, times, group=""):
+        """From the `Times` of one race whose entries are batch sizes, ascending."""
+        sizes = list(times)
+        return cls(what, sizes, [Ratio.of(times[size], times[sizes[0]]) for size in sizes[1:]], group)
+
+    @property
+    def size(self):
+        return self._up_to(lambda growth: growth.value <= FLAT)
+
+    @property
+    def low(self):
+        return self._up_to(lambda growth: growth.high <= FLAT * (1 - MARGIN))
+
+    @property
+    def high(self):
+        return self._up_to(lambda growth: growth.low <= FLAT * (1 + MARGIN))
+
+    def _up_to(self, is_flat):
+        flat = itertools.takewhile(lambda pair: is_flat(pair[1]), zip(self.sizes[1:], self.growth, strict=True))
+        return [self.sizes[0], *(size for size, _ in flat)][-1]
+
+    @property
+    def reached(self):
+        """Whether the end of it was seen for certain: a larger batch takes longer."""
+        return self.high < self.sizes[-1]
+
+    @property
+    def claim(self):
+        least, most = f"{self.sizes[0]:,}", f"{self.sizes[-1]:,}"
+        if self.low == self.sizes[-1]:
+            return f"{self.what}: launches take the time up to a batch of {most}, the largest that was tried"
+        if not self.reached:
+            return (
+                f"{self.what}: launches take the time up to a batch of {self.low:,}, and it is not certain that "
+                f"samples do before {most}, the largest that was tried"
+            )
+        upwards = "" if self.high == self.low else f" to {self.high:,}"
+        return (
+            f"{self.what}: launches take the time up to a batch of {self.low:,}{upwards}, which takes at most "
+            f"{FLAT:g} times as long as one of {least}; beyond, samples do"
+        )
+
+    found = claim
+
+    @property
+    def verdict(self):
+        return HOLDS if self.reached and self.high <= 2 * self.low else OPEN
+
+    @property
+    def evidence(self):
+        at = self.sizes.index(self.size)
+        shown = list(zip(self.sizes[1:], self.growth, strict=True))[max(0, at - 1) : at + 1]
+        return ", ".join(f"{size:,} takes {growth} times as long as {self.sizes[0]:,}" for size, growth in shown)
+
+    @property
+    def numbers(self):
+        return {"floor": self.size, "low": self.low, "high": self.high, "flat": FLAT, "reached": self.reached}
 
     def __str__(self):
         return f"{self.claim}; {self.evidence}"

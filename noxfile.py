@@ -254,6 +254,18 @@ def mutants(session):
 
 
 @nox.session
+def standin(session):
+    """The notes and their mutants on a stand-in for CUDA, which a C++ compiler builds: nothing is computed on a GPU."""
+    chosen, rest = choices(session)
+    if chosen.index or chosen.wheels:
+        install_torch(session, "torch", chosen, "-c", "constraints.txt")
+    session.install(*NOTES)
+    command = ("python", "-m", "pytest", "-p", "tests.standin.plugin", "--device", "cuda", "--costly", *rest)
+    session.run(*command)
+    session.run(*command, "-q", "--mutants")
+
+
+@nox.session
 def exercises(session):
     """Each solved exercise under each mutant of its note: the right answers must fail there."""
     session.install(*NOTES, "pytest-xdist", "-r", "torchnotes/requirements.txt")

@@ -450,12 +450,33 @@ def test_a_sweep_ends_before_the_memory_does():
     assert sizing.sweep(*arguments) == sizing.Sweep([1, 2, 4, 8], sizing.MEMORY)
 
 
-def test_an_error_that_is_not_about_memory_is_not_kept_quiet():
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("[enforce fail at alloc_cpu.cpp:124] DefaultCPUAllocator: can't allocate memory: you tried to"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        RuntimeError("MPS backend out of memory (MPS allocated: 8.00 GB)"),
+        MemoryError(),
+    ],
+)
+def test_every_way_to_run_out_of_memory_ends_a_search(error):
     def make(size):
-        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+        if size > 2:
+            raise error
+
+    assert sizing.largest(make, [1, 2, 4], lambda function: 1e-3) == 2
+    assert sizing.sweep(make, [1, 2, 4], lambda function: 1e-3) == sizing.Sweep([1], sizing.MEMORY)
+
+
+@pytest.mark.parametrize(
+    "text", ["mat1 and mat2 shapes cannot be multiplied", "an illegal memory access was encountered"]
+)
+def test_an_error_that_is_not_about_memory_is_not_kept_quiet(text):
+    def make(size):
+        raise RuntimeError(text)
 
     for choose in (sizing.sweep, sizing.largest):
-        with pytest.raises(RuntimeError, match="cannot be multiplied"):
+        with pytest.raises(RuntimeError, match=text):
             choose(make, [1, 2], lambda size: 1e-3)
 
 

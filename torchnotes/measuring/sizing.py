@@ -25,6 +25,9 @@ WORK, MEMORY, TIME, SIZES = (
 )
 """Why a sweep ended."""
 
+NO_MEMORY = ("out of memory", "not enough memory", "allocate memory", "ALLOC_FAILED")
+"""What CUDA, MPS, the CPU's allocator and cuBLAS say when there is none left."""
+
 
 @dataclass(frozen=True)
 class Sweep:
@@ -76,4 +79,5 @@ def largest(make, sizes, seconds_of, most=A_CALL):
 
 
 def _is_of_memory(error):
-    return isinstance(error, MemoryError) or "memory" in str(error)
+    """Whether memory is what was missing; an access to memory that is not allowed is another matter."""
+    return isinstance(error, MemoryError) or any(words in str(error) for words in NO_MEMORY)

@@ -433,6 +433,7 @@ def trying(seconds, full_from=None):
         ([each / 1000 for each in GPU], {"least": 256}, 256, sizing.WORK),
         ([1e-3, 2e-3, 2.1e-3, 4.2e-3, 4.3e-3], {}, 16, sizing.SIZES),  # one doubling that doubles is not enough
         ([each / 1000 for each in GPU], {"longest": 2e-3}, 32, sizing.TIME),
+        ([0.5, 1e-3, 1e-3, 1e-3], {"longest": 0.1, "least": 4}, 8, sizing.SIZES),  # somebody else was busy at first
     ],
 )
 def test_a_sweep_goes_on_until_work_takes_the_time(seconds, options, last, why):

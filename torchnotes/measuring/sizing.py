@@ -40,9 +40,9 @@ class Sweep:
 def sweep(make, sizes, seconds_of, least=0, longest=LONGEST):
     """The first of `sizes`, each twice the one before, up to where two doublings in a row double the time.
 
-    `make(size)` returns a function of no arguments, and `seconds_of(function)` says what a call of it takes. From `least`
-    on, a call that takes more than `longest` seconds ends a sweep too. Where the memory is full it ends one size before
-    the last that fitted, for the sizes are to be measured side by side.
+    `make(size)` returns a function of no arguments, and `seconds_of(function)` says what a call of it takes. From
+    `least` on, a call that takes more than `longest` seconds ends a sweep too. Where the memory is full it ends one
+    size before the last that fitted, for the sizes are to be measured side by side.
     """
     tried, seconds = [], []
     for size in sizes:

@@ -16,12 +16,13 @@ from torchnotes.measuring import limits, sizing, timing
 RACES = pytest.StashKey[dict]()
 CHOSEN = pytest.StashKey[dict]()
 LIMITS = pytest.StashKey[dict]()
+FINDINGS = pytest.StashKey[list]()
+
 BLOCKS = 25
 """The quickest of so many is a limit, which a disturbance must not lower: each share would be too large."""
 
 HALF = 0.5
 """Of its own limit, a device is expected to reach so much where nothing else is claimed."""
-FINDINGS = pytest.StashKey[list]()
 
 
 class Replay:

@@ -16,9 +16,13 @@ from torchnotes.measuring import limits, sizing, timing
 RACES = pytest.StashKey[dict]()
 CHOSEN = pytest.StashKey[dict]()
 LIMITS = pytest.StashKey[dict]()
+FINDINGS = pytest.StashKey[list]()
+
+BLOCKS = 25
+"""The quickest of so many is a limit, which a disturbance must not lower: each share would be too large."""
+
 HALF = 0.5
 """Of its own limit, a device is expected to reach so much where nothing else is claimed."""
-FINDINGS = pytest.StashKey[list]()
 
 
 class Replay:
@@ -201,7 +205,7 @@ def _limits(request, dtype):
     key = devices.of(item), _precision(dtype)
     if key not in known:
         known[key] = limits.measured(
-            torch.device(key[0]), dtype, lambda call: timing.glance(call, lambda: _synchronize(item))
+            torch.device(key[0]), dtype, lambda call: timing.glance(call, lambda: _synchronize(item), blocks=BLOCKS)
         )
         gc.collect()
     return known[key]

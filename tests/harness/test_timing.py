@@ -433,6 +433,7 @@ def trying(seconds, full_from=None):
         ([each / 1000 for each in GPU], {"least": 256}, 256, sizing.WORK),
         ([1e-3, 2e-3, 2.1e-3, 4.2e-3, 4.3e-3], {}, 16, sizing.SIZES),  # one doubling that doubles is not enough
         ([each / 1000 for each in GPU], {"longest": 2e-3}, 32, sizing.TIME),
+        ([0.5, 1e-3, 1e-3, 1e-3], {"longest": 0.1, "least": 4}, 8, sizing.SIZES),  # somebody else was busy at first
     ],
 )
 def test_a_sweep_goes_on_until_work_takes_the_time(seconds, options, last, why):
@@ -450,12 +451,33 @@ def test_a_sweep_ends_before_the_memory_does():
     assert sizing.sweep(*arguments) == sizing.Sweep([1, 2, 4, 8], sizing.MEMORY)
 
 
-def test_an_error_that_is_not_about_memory_is_not_kept_quiet():
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("[enforce fail at alloc_cpu.cpp:124] DefaultCPUAllocator: can't allocate memory: you tried to"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        RuntimeError("MPS backend out of memory (MPS allocated: 8.00 GB)"),
+        MemoryError(),
+    ],
+)
+def test_every_way_to_run_out_of_memory_ends_a_search(error):
     def make(size):
-        raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+        if size > 2:
+            raise error
+
+    assert sizing.largest(make, [1, 2, 4], lambda function: 1e-3) == 2
+    assert sizing.sweep(make, [1, 2, 4], lambda function: 1e-3) == sizing.Sweep([1], sizing.MEMORY)
+
+
+@pytest.mark.parametrize(
+    "text", ["mat1 and mat2 shapes cannot be multiplied", "an illegal memory access was encountered"]
+)
+def test_an_error_that_is_not_about_memory_is_not_kept_quiet(text):
+    def make(size):
+        raise RuntimeError(text)
 
     for choose in (sizing.sweep, sizing.largest):
-        with pytest.raises(RuntimeError, match="cannot be multiplied"):
+        with pytest.raises(RuntimeError, match=text):
             choose(make, [1, 2], lambda size: 1e-3)
 
 

@@ -16,7 +16,7 @@ SIDES = [2**power for power in range(7, 15)]
 """Of the products that the limit of arithmetic is taken from."""
 
 COPIED = [2**power for power in range(20, 30)]
-"""Bytes of the copies that the limit of memory is taken from: the largest that fits the time, which no cache holds."""
+"""Bytes of the copies that the limit of memory is taken from: the largest that fits the time, beyond most caches."""
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,9 @@ WORK, MEMORY, TIME, SIZES = (
 )
 """Why a sweep ended."""
 
+NO_MEMORY = ("out of memory", "not enough memory", "allocate memory", "ALLOC_FAILED")
+"""What CUDA, MPS, the CPU's allocator and cuBLAS say when there is none left."""
+
 
 @dataclass(frozen=True)
 class Sweep:
@@ -37,9 +40,9 @@ class Sweep:
 def sweep(make, sizes, seconds_of, least=0, longest=LONGEST):
     """The first of `sizes`, each twice the one before, up to where two doublings in a row double the time.
 
-    `make(size)` returns a function of no arguments, and `seconds_of(function)` says what a call of it takes. A doubling
-    before `least` ends nothing, and a call that takes more than `longest` seconds does at any size. Where the memory is
-    full a sweep ends one size before the last that fitted, for the sizes are to be measured side by side.
+    `make(size)` returns a function of no arguments, and `seconds_of(function)` says what a call of it takes. From
+    `least` on, a call that takes more than `longest` seconds ends a sweep too. Where the memory is full it ends one
+    size before the last that fitted, for the sizes are to be measured side by side.
     """
     tried, seconds = [], []
     for size in sizes:
@@ -50,7 +53,9 @@ def sweep(make, sizes, seconds_of, least=0, longest=LONGEST):
                 raise
             return Sweep(tried[:-1], MEMORY)
         tried.append(size)
-        if size >= least and len(seconds) > 2 and seconds[-1] >= DOUBLES * seconds[-2] >= DOUBLES**2 * seconds[-3]:
+        if size < least:
+            continue
+        if len(seconds) > 2 and seconds[-1] >= DOUBLES * seconds[-2] >= DOUBLES**2 * seconds[-3]:
             return Sweep(tried, WORK)
         if seconds[-1] > longest:
             return Sweep(tried, TIME)
@@ -76,4 +81,5 @@ def largest(make, sizes, seconds_of, most=A_CALL):
 
 
 def _is_of_memory(error):
-    return isinstance(error, MemoryError) or "memory" in str(error)
+    """Whether memory is what was missing; an access to memory that is not allowed is another matter."""
+    return isinstance(error, MemoryError) or any(words in str(error) for words in NO_MEMORY)

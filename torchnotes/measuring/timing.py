@@ -109,11 +109,11 @@ def race(entries, synchronize=lambda: None, rounds=ROUNDS, seconds=SECONDS, cloc
     }
 
 
-def glance(function, synchronize=lambda: None, clock=time.perf_counter):
+def glance(function, synchronize=lambda: None, clock=time.perf_counter, blocks=5):
     """Seconds a call, from the quickest of some blocks: enough to choose a size by, and not to compare by."""
     block = _Block(function, synchronize, clock)
     block.warm_up()
-    return min(block.take() for _ in range(3))
+    return min(block.take() for _ in range(blocks))
 
 
 @dataclass

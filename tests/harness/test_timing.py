@@ -513,6 +513,15 @@ def test_the_limits_of_a_device_are_those_of_its_quickest_product_and_its_larges
     assert found == limits.Limits(operations=pytest.approx(1e7), bytes=2 * 2**11 / 1e-3)
 
 
+def test_what_a_copy_showed_is_the_limit_for_every_dtype(monkeypatch):
+    monkeypatch.setattr(limits, "SIDES", [2])
+    known = limits.Limits(operations=1, bytes=7)
+
+    found = limits.measured(torch.device("cpu"), torch.float32, lambda call: 16e-3, known)
+
+    assert found == limits.Limits(operations=pytest.approx(1000), bytes=7)
+
+
 @pytest.mark.parametrize("statement", ["a @ a", "a.exp()", "a.sum()"])
 def test_torchs_own_timer_finds_the_same_median(statement):
     from torch.utils.benchmark import Timer

@@ -86,7 +86,6 @@ CALLS = {
     "test_sgd_has_a_default_learning_rate": "SGD",
     "test_a_gradient_of_none_is_not_a_gradient_of_zero": "SGD",
     "test_the_loss_is_that_of_before_the_step": "step",
-    "test_a_learning_rate_can_be_too_large": "SGD",
     "test_a_layer_replaced_afterwards_is_not_trained": "step",
     "test_weight_decay_is_another_thing_in_adam_than_in_adamw": "step",
     "test_reduce_on_plateau_is_a_scheduler_like_the_others": "step",

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from torchnotes.measuring import timing
 
-SECTION_OF_PICTURE = {"batch-size": "11", "alignment": "12", "conversion": "03", "stability": "08"}
+SECTION_OF_PICTURE = {"batch-size": "11", "alignment": "12", "roofline": "12", "conversion": "03", "stability": "08"}
 
 
 @dataclass
@@ -50,7 +50,7 @@ def measurements(benches):
         sections = {entry["group"]: entry["extra_info"].get("section", "") for entry in bench.document["benchmarks"]}
         captions += [bench.caption(device) for device in bench.devices]
         for device in bench.devices:
-            for kind in ("ratio", "knee"):
+            for kind in ("ratio", "knee", "floor"):
                 for each in bench.findings(device, kind):
                     figure = interval(each) if kind == "ratio" else _knee(each)
                     found.append((sections[each["group"]], Finding(each["found"], each["verdict"], figure, device)))

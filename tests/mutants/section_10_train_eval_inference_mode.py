@@ -719,6 +719,24 @@ def transformer_encoder_zeroes_padding_under_a_mask(patch):
     patch.around(nn.TransformerEncoder, "forward", forward)
 
 
+def _encoded_with_a_norm():
+    norm = nn.LayerNorm(2)
+    nn.init.ones_(norm.bias)
+    return _encoded(norm=norm)[0, 1].tolist()
+
+
+@mutant(kills=PADDING, witness=lambda: _encoded_with_a_norm() == [1, 1])
+def transformer_encoder_zeroes_padding_behind_its_norm(patch):
+    """`nn.TransformerEncoder` returns 0 for padding without gradients, with a `norm`, too."""
+
+    def forward(call, self, x, *mask, src_key_padding_mask):
+        y = call(self, x, *mask, src_key_padding_mask=src_key_padding_mask)
+        zeroes = self.norm is not None and not torch.is_grad_enabled()
+        return y.masked_fill(src_key_padding_mask[:, : y.shape[1], None], 0) if zeroes else y
+
+    patch.around(nn.TransformerEncoder, "forward", forward)
+
+
 @mutant(
     kills="test_cudnn_refuses_backward_through_an_lstm_in_evaluation",
     witness=lambda: nn.LSTM(1, 1).eval()(torch.ones(1, 1, 1))[0].requires_grad,

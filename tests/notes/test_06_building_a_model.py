@@ -53,7 +53,7 @@ def test_arrays_become_float32_tensors(device, cancer):
     `load_breast_cancer` are float64: write `torch.tensor(features, dtype=torch.float32)`. `nn.ReLU` has no weights and
     returns float64 without an error.
 
-    On the CPU, `CrossEntropyLoss` of a matrix of logits takes class numbers as int64 or uint8 and raises RuntimeError
+    On the CPU, `CrossEntropyLoss()` of a matrix of logits takes class numbers as int64 or uint8 and raises RuntimeError
     for int32, "expected scalar type Long but found Int", or in newer releases "expected target dtype to be Long or
     Byte, but got Int": write `labels.long()`. `BCEWithLogitsLoss` of float32 logits raises RuntimeError ("result
     type Float can't be cast") for targets of uint8 or int8 to int64: write `labels.float()`.
@@ -467,8 +467,8 @@ def test_a_python_number_has_no_backward(device):
 
 
 def test_a_learning_rate_can_be_too_large(device):
-    """Up to rounding, SGD without momentum on the loss `a * w**2` with a > 0 reaches the minimum in one step with a
-    learning rate of `1 / (2 * a)`, jumps back and forth with `1 / a`, and diverges with more.
+    """Up to rounding, SGD with its default options on the loss `a * w**2` with a > 0 reaches the minimum in one step
+    with a learning rate of `1 / (2 * a)`, jumps back and forth with `1 / a`, and diverges with more.
 
     A loss that grows or jumps is often the sign of a learning rate that is too large: try a third or a tenth of it.
     Each step multiplies w by 1 - 2 * a * lr, and w starts at 1 here. With `1.5 / a` the loss becomes inf and then nan
@@ -534,6 +534,7 @@ def test_adam_starts_with_steps_of_lr(device, rounding_bound):
     assert large.item() == 1e5
 
 
+@pytest.mark.filterwarnings("ignore:Converting a tensor with requires_grad=True")  # of LBFGS itself, in torch 2.8
 def test_lbfgs_wants_a_function_that_computes_the_loss(device):
     """`optimizer.step()` of `torch.optim.LBFGS` raises TypeError, "missing 1 required positional argument: 'closure'".
 
@@ -714,9 +715,9 @@ def test_the_learning_rate_is_in_the_param_groups(device):
 def test_a_scheduler_steps_after_the_optimizer(device):
     """`StepLR` multiplies the optimizer's learning rate by `gamma` after every `step_size` calls of `scheduler.step()`.
 
-    Call `scheduler.step()` after `optimizer.step()`, usually once per epoch. A first `scheduler.step()` before any
-    `optimizer.step()` gives a UserWarning, "Detected call of `lr_scheduler.step()` before `optimizer.step()`", and the
-    first rate is used for one step less. Steps from before the scheduler was made do not count. `scheduler.step(3)`
+    Call `scheduler.step()` after `optimizer.step()`, usually once per epoch. A first `step()` of a new StepLR before
+    any `optimizer.step()` gives a UserWarning, "Detected call of `lr_scheduler.step()` before `optimizer.step()`", and
+    the first rate is used for one step less. Steps from before the StepLR was made do not count. `scheduler.step(3)`
     warns that "the epoch parameter" is deprecated: write `scheduler.step()`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.StepLR.html
@@ -901,7 +902,7 @@ def test_reduce_on_plateau_waits_for_a_fall_unless_told(device):
 
     An improvement of a positive number has to be larger than `threshold`, by default one in 10,000 of the best so far,
     and nan is no improvement. A negative number that stays the same counts as one: pass `threshold_mode="abs"` for a
-    negative loss. With `patience=1` the rate falls after the second epoch in a row without an improvement.
+    negative loss. With `patience=1` the first fall comes with the second epoch in a row without an improvement.
 
     https://docs.pytorch.org/docs/stable/generated/torch.optim.lr_scheduler.ReduceLROnPlateau.html
     """
@@ -1167,9 +1168,9 @@ def test_a_loaded_model_predicts_the_same_bits(cancer, device, tmp_path):
     """A second network of `nn.Linear`, `nn.BatchNorm1d`, `nn.ReLU` and `nn.Dropout`, built by the same code, gives bit
     for bit the predictions of the saved one after `load_state_dict`, if both are in eval mode and on one device.
 
-    The `state_dict` holds their tensors and no code: build the same model first. The mode, the slope of a `LeakyReLU`
-    and the dtype are not loaded: call `eval()` on the loaded model too. A tensor that is a plain attribute, such as
-    `self.scale = torch.rand(1)`, is not in the `state_dict`: write `register_buffer`.
+    The `state_dict` holds their tensors and no code: build the same model first. The mode and the slope of a
+    `LeakyReLU` are not loaded, nor by default the dtype: call `eval()` on the loaded model too. A tensor that is a
+    plain attribute, such as `self.scale = torch.rand(1)`, is not in the `state_dict`: write `register_buffer`.
 
     https://docs.pytorch.org/docs/stable/notes/serialization.html
     """

@@ -237,14 +237,14 @@ def test_predictions_do_not_depend_on_the_autograd_mode(device):
 @pytest.mark.filterwarnings("ignore:Converting mask without torch.bool dtype to bool:UserWarning")
 @pytest.mark.parametrize("autograd", [torch.no_grad, torch.inference_mode])
 def test_a_transformer_encoder_returns_zeros_for_padding_without_gradients(autograd):
-    """On the CPU an `nn.TransformerEncoder` of layers with `batch_first=True`, an even number of heads and otherwise
-    default settings returns 0 in evaluation mode for padding behind the data of a batch's rows under `no_grad` and
-    `inference_mode`, and other numbers if gradients are recorded.
+    """On the CPU an `nn.TransformerEncoder` without `norm=`, of layers with `batch_first=True`, an even number of heads
+    and otherwise default settings, returns 0 in evaluation mode for padding behind the data of a batch's rows under
+    `no_grad` and `inference_mode`, and other numbers if gradients are recorded.
 
     Without gradients, as of a frozen model, a fast path leaves the padding out, unless some row has padding before data
-    or a `mask` is given. At other positions the results agree up to rounding. With `enable_nested_tensor=False` padding
-    is computed as well. In torch 2.0 the output also lacks positions that are padding in every row. Average over the
-    others only.
+    or a `mask` is given. At other positions the results agree up to rounding. An `nn.LayerNorm` as the `norm` turns
+    these zeros into its bias. With `enable_nested_tensor=False` padding is computed as well. In torch 2.0 the output
+    also lacks positions that are padding in every row. Average over the others only.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.TransformerEncoder.html
     """
@@ -267,7 +267,10 @@ def test_a_transformer_encoder_returns_zeros_for_padding_without_gradients(autog
         assert (model(x, src_key_padding_mask=hole)[hole] != 0).any(dim=1).all()
         assert (model(x, torch.zeros(3, 3) > 0, src_key_padding_mask=padding)[0, 2] != 0).any()
     torch.testing.assert_close(unrecorded[~padding], recorded[~padding])
+    normed = nn.TransformerEncoder(layer, num_layers=2, norm=nn.LayerNorm(4)).eval()
+    nn.init.constant_(normed.norm.bias, 0.5)
     with autograd():
+        assert normed(x, src_key_padding_mask=padding)[0, 2].tolist() == [0.5] * 4
         assert model(x[:1], src_key_padding_mask=padding[:1]).shape[1] in (2, 3)  # 2 in torch 2.0
 
     model = nn.TransformerEncoder(layer, num_layers=2, enable_nested_tensor=False).eval()
@@ -340,8 +343,8 @@ def test_a_row_of_nothing_but_padding_is_nan_in_attention():
     """For a row that is all padding an `nn.TransformerEncoder` that records gradients on the CPU returns nan before
     torch 2.5 and finite numbers from then on.
 
-    Attention to nothing is a softmax over nothing. An `nn.MultiheadAttention` that returns its weights, as it does by
-    default, still gives nan for such a row, which spoils the gradients of its weights. So does, in evaluation under
+    Attention to nothing is a softmax over nothing. A default `nn.MultiheadAttention`, which returns the attention
+    weights, still gives nan for such a row, which spoils the gradients of its own weights. So does, in evaluation under
     `no_grad`, a single `nn.TransformerEncoderLayer` with `batch_first=True` and an even number of heads; with an odd
     one it is finite from torch 2.5 on. Leave such rows out: `x[~padding.all(dim=1)]`.
 
@@ -1266,7 +1269,7 @@ def test_checkpoint_updates_batchnorm_twice(device, use_reentrant):
     requires grad, in the forward pass and again in `backward()`.
 
     With `use_reentrant=False` that is so for plain data too. `checkpoint` saves memory by running the function a second
-    time. A dropout has the same mask both times, because the random state is put back. With the `momentum` m
+    time. A dropout has the same mask both times, because by default the random state is put back. With the `momentum` m
     `1 - math.sqrt(1 - m)` gives, up to rounding, the statistics of m without a checkpoint.
 
     https://docs.pytorch.org/docs/stable/checkpoint.html

@@ -259,7 +259,7 @@ def test_a_mask_of_minus_a_billion_does_not_fit_into_float16(device):
 
 @pytest.mark.holds("torch>=2.8", otherwise=RuntimeError, change="new", concerns=())
 def test_a_number_that_float16_cannot_hold_becomes_inf_at_one_position():
-    """On the CPU, from torch 2.8 on, `x[0] = -1e9` of a vector of float16 writes -inf.
+    """On the CPU, from torch 2.8 on, `x[0] = -1e9` of a vector x of two float16 numbers writes -inf.
 
     Before, it raised RuntimeError, "value cannot be converted to type at::Half without overflow". `x.fill_(-1e9)` and
     `torch.full((2,), -1e9, dtype=torch.float16)` raise RuntimeError in every release, and `x[0] = 1e39` of a float32
@@ -364,8 +364,8 @@ def test_halves_are_added_up_in_float32_on_cuda(accelerator):
 
 @pytest.mark.only("cpu", "cuda", "xpu", because="autocast came to MPS with torch 2.5")
 def test_autocast_chooses_the_dtype_by_the_operation(device):
-    """Under `torch.autocast` a Linear layer and a matrix product of float32 compute in half precision, and
-    cross_entropy and mse_loss of what they return in float32.
+    """Under `torch.autocast` a Linear layer and a matrix product of float32 compute in half precision, and a
+    cross_entropy to class numbers or an mse_loss to float32 targets of what they return is float32.
 
     Parameters and their gradients stay float32, and float64 stays float64. The half is float16 on CUDA and XPU and
     bfloat16 on the CPU, unless you pass `dtype=`. Softmax of a half gives float32 on CUDA and XPU, and a half on the
@@ -540,8 +540,8 @@ def test_a_grad_scaler_refuses_parameters_in_float16(device):
 
     A GradScaler belongs to autocast, which leaves the parameters float32. Do not call `model.half()` for training:
     without a scaler SGD does not raise, and a weight of 2 minus a step of 2**-12 is still 2 in float16. In these
-    releases an unfused Adam on the CPU makes a float16 weight nan if its first gradient is 0, because its `eps` of 1e-8
-    is 0 in float16, and 0 / 0 is nan.
+    releases an unfused Adam with default settings on the CPU makes a float16 weight nan if its first gradient is 0,
+    because its `eps` of 1e-8 is 0 in float16, and 0 / 0 is nan.
 
     https://docs.pytorch.org/docs/stable/amp.html#gradient-scaling
     """

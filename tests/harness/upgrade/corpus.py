@@ -19,6 +19,7 @@ NARROW = {f"torch.{sign}int{bits}" for sign in ("", "u") for bits in range(1, 8)
 CORPUS = {
     # Shapes, devices and batches.
     "torch.Tensor.new_tensor": ("x.new_tensor(a)", "x.new_zeros(3)"),
+    "torch.nn.LSTM?": ("nn.LSTM(10, 4)", "nn.GRU(10, 4)"),
     "torch.nn.functional.cross_entropy?": ("F.cross_entropy(a, b)", "F.nll_loss(a, b)"),
     "torch.utils.data.default_collate?": ("data.default_collate(a)", "data.default_convert(a)"),
     # Saving and loading.

@@ -222,6 +222,13 @@ def _precision(dtype):
     return str(dtype).removeprefix("torch.")
 
 
+@pytest.fixture(autouse=True)
+def section(request):
+    """Writes down beside the times which section of the notes tells of them."""
+    if "benchmark" in request.fixturenames and (marker := request.node.get_closest_marker("section")):
+        (request.getfixturevalue("benchmark").extra_info["section"],) = marker.args
+
+
 def _group(benchmark, item):
     """Name the group of the benchmark after the test, its device and its other parameters, and return the latter."""
     parameters = {
@@ -232,8 +239,6 @@ def _group(benchmark, item):
     where = f" on {device}" if device else ""
     benchmark.group = item.originalname.removeprefix("test_").replace("_", " ") + values + where
     benchmark.extra_info["device"] = device or "-"
-    if section := item.get_closest_marker("section"):
-        (benchmark.extra_info["section"],) = section.args
     return parameters
 
 

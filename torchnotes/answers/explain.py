@@ -79,7 +79,7 @@ PYTHON = frozenset(
         "division by zero",
         "local variable referenced before assignment",
         "codec, decode, byte in position",
-        "No such file or directory",
+        "[Errno 2] No such file or directory",
         "int() str() dict() __init__() function, invalid value, file, key, Error, Warning",
     )
     for word in words_of(message)
@@ -112,7 +112,8 @@ class Index:
 
     def __init__(self, found):
         self.notes = found
-        self.texts = [(note, text) for note in found.values() for text in note.texts]
+        every = ((note, text) for note in found.values() for text in note.texts)
+        self.texts = [(note, text) for note, text in every if not _is_pythons(text)]
         self.words = [list(words_of(text.text, whole=text.source in SENTENCES)) for _, text in self.texts]
         self.about = {
             name: {*words_of(f"{note.words.claim} {note.words.explanation} {name}", whole=True)}
@@ -211,6 +212,11 @@ class Index:
             return 0
         whole = (common / self.weight(about)) ** 0.8 * (common / self.mass[place]) ** 0.25
         return 1.35 * whole * min(1, common / 12)
+
+
+def _is_pythons(text):
+    """Whether a note met nothing but words of Python's own, such as those of a file that is not there."""
+    return text.source == MET and {*words_of(text.text)} <= PYTHON
 
 
 def _rarities(words_by_name):

@@ -1531,10 +1531,10 @@ def test_a_recurrent_layer_names_its_wrong_sizes():
     """`nn.LSTM(10, 4)` wants 10 numbers in the last dimension: on the CPU an input of shape (2, 3, 5) raises
     RuntimeError, "input.size(-1) must be equal to input_size", but torch 2.1 and 2.2 on Intel and AMD raise nothing.
 
-    There the call returns numbers. The message goes on: "Expected 10, got 5". Two dimensions are one sequence without a batch, and a state with a batch
-    raises then: "For unbatched 2-D input, hx and cx should also be 2-D". The state of a batch is (layers, batch,
-    features) even with `batch_first=True`: "Expected hidden[0] size (1, 2, 4), got [2, 1, 4]". The layer returns a
-    pair: write `output, (h, c) = lstm(x)`.
+    There the call returns numbers. The message goes on: "Expected 10, got 5". Two dimensions are one sequence without
+    a batch, and a state with a batch raises then: "For unbatched 2-D input, hx and cx should also be 2-D". The state
+    of a batch is (layers, batch, features) even with `batch_first=True`: "Expected hidden[0] size (1, 2, 4), got [2,
+    1, 4]". The layer returns a pair: write `output, (h, c) = lstm(x)`.
 
     https://docs.pytorch.org/docs/stable/generated/torch.nn.LSTM.html
     """

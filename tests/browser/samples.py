@@ -42,6 +42,8 @@ def hostile_record(document):
         for result in note["results"]:
             result |= {"outcome": outcome, "reason": "because", "explanation": ["claim: ", "found: "]}
             result["will_change"] = ["FutureWarning: soon"]
+            if "said" in result:  # a record keeps 300 characters of each, and what is added is to fit
+                result["said"] = [{"type": "RuntimeError", "text": "no"}]
     names = [note["note"] for note in document["notes"]]
     worse = poisoned(document)
     familiar = copy.deepcopy(worse["notes"])
